@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the kernel side and the agent agree on: records, counters, sizes. The only header both include.
+ * Fixed-width fields, explicit padding, multiples of 8 bytes. Counters are absolute: user space makes deltas.
+ */
+#ifndef WEIR_BPF_ABI_H
+#define WEIR_BPF_ABI_H
+
+#ifdef __cplusplus
+#include <cstdint>
+typedef uint64_t weir_u64;
+typedef uint32_t weir_u32;
+typedef uint16_t weir_u16;
+typedef uint8_t weir_u8;
+#else
+typedef unsigned long long weir_u64;
+typedef unsigned int weir_u32;
+typedef unsigned short weir_u16;
+typedef unsigned char weir_u8;
+#endif
+
+#define WEIR_ABI_VERSION 1
+#define WEIR_COMM_BYTES 16
+
+enum weir_record_kind {
+	WEIR_RECORD_LIVE = 1,	/* a socket seen by a snapshot */
+	WEIR_RECORD_FINAL = 2,	/* a socket at its transition to TCP_CLOSE */
+	WEIR_RECORD_LISTEN = 3,	/* a listening socket, at LISTEN and in snapshots */
+};
+
+enum weir_socket_flag {
+	WEIR_SOCKET_INCOMING = 1,	/* accepted here: this end is the server */
+	WEIR_SOCKET_EXISTING = 2,	/* older than the agent: its first record is a base line */
+	WEIR_SOCKET_REPORTED = 4,	/* a live record of it was delivered before */
+	WEIR_SOCKET_FIN_RECEIVED = 8,	/* bytes_received counts the peer's FIN: subtract one */
+	WEIR_SOCKET_LISTENING = 16,
+};
+
+/* Losses on the kernel side, summed over CPUs by the agent. Index of the `counters` map. */
+enum weir_counter {
+	WEIR_COUNTER_MAP_FULL = 0,	/* sockets not tracked: the socket map was full */
+	WEIR_COUNTER_RING_FULL = 1,	/* final records lost: the ring was full */
+	WEIR_COUNTER_RING_FULL_BYTES = 2,	/* payload bytes those records would have reported, at most */
+	WEIR_COUNTER_STALE = 3,		/* entries purged because their socket was already closed */
+	WEIR_COUNTERS = 4,
+};
+
+/* Value of the `sockets` map, keyed by the kernel's socket pointer. */
+struct weir_socket {
+	weir_u64 start_ns;		/* CLOCK_MONOTONIC at SYN_SENT; 0 for accepted and existing sockets */
+	weir_u64 established_ns;	/* CLOCK_MONOTONIC at ESTABLISHED; 0 when unknown */
+	weir_u32 segs_in;		/* as of the last delivered record */
+	weir_u32 segs_out;
+	weir_u32 pid;			/* process (thread group) that connected, listens or holds it; 0 = unknown */
+	weir_u32 flags;			/* weir_socket_flag */
+	char comm[WEIR_COMM_BYTES];	/* of that process; empty = unknown */
+};
+
+struct weir_record {
+	weir_u64 time_ns;		/* CLOCK_MONOTONIC of the record */
+	weir_u64 socket;		/* kernel pointer; reused: identity is (socket, start_ns, established_ns) */
+	weir_u64 cgroup_id;		/* inode of the socket's cgroup v2 folder; 0 = unknown */
+	weir_u64 start_ns;
+	weir_u64 established_ns;
+	weir_u64 bytes_sent;		/* payload including retransmissions */
+	weir_u64 bytes_retransmitted;
+	weir_u64 bytes_received;	/* payload, plus the FIN when WEIR_SOCKET_FIN_RECEIVED */
+	weir_u32 netns;			/* inode */
+	weir_u32 local_address[4];	/* network order; IPv4 in [0], or v4-mapped IPv6 as the kernel has it */
+	weir_u32 remote_address[4];
+	weir_u16 local_port;		/* host order */
+	weir_u16 remote_port;
+	weir_u8 kind;			/* weir_record_kind */
+	weir_u8 family;			/* AF_INET, AF_INET6 */
+	weir_u8 state;			/* TCP state; for FINAL the state it left */
+	weir_u8 ca_state;
+	weir_u32 flags;			/* weir_socket_flag */
+	weir_u32 pid;
+	weir_u32 error;			/* sk_err */
+	weir_u32 soft_error;		/* sk_err_soft: ICMP */
+	weir_u32 segs_in;
+	weir_u32 segs_out;
+	weir_u32 total_retrans;		/* all segments sent again, SYN and SYN-ACK included */
+	weir_u32 syn_retrans;		/* SYN segments sent again while connecting; see tcp.bpf.c */
+	weir_u32 timeouts;		/* RTO events; 0xffffffff = this kernel does not count them (before 6.7) */
+	weir_u32 srtt_us;
+	weir_u32 min_rtt_us;		/* 0xffffffff = never sampled */
+	weir_u32 delivered;		/* segments acknowledged: moves when a fresh RTT sample is possible */
+	weir_u32 packets_out;
+	weir_u32 backlog;		/* LISTEN: connections waiting for accept() */
+	weir_u32 max_backlog;
+	weir_u32 drops;			/* LISTEN: connections dropped for a full queue */
+	char comm[WEIR_COMM_BYTES];
+};
+
+#ifdef __cplusplus
+static_assert(sizeof(weir_socket) == 48, "layout shared with the kernel");
+static_assert(sizeof(weir_record) % 8 == 0, "layout shared with the kernel");
+#else
+_Static_assert(sizeof(struct weir_socket) == 48, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_record) % 8 == 0, "layout shared with the agent");
+#endif
+
+#endif /* WEIR_BPF_ABI_H */

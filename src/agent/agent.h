@@ -1,0 +1,38 @@
+// The node agent: one loop thread that collects at wall-clock-aligned intervals, one exporter thread that
+// sends. It never blocks collection on the network: what cannot be sent waits in memory, then on disk.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "wire/batch_sink.h"
+
+namespace weir::agent {
+
+struct AgentOptions {
+  std::string node;                              // "" = host name
+  std::chrono::milliseconds interval{1'000};     // 100 ms .. 60 s
+  std::filesystem::path data_dir;                // agent id and spool
+  uint64_t spool_limit_bytes = uint64_t{256} << 20;
+  uint32_t max_sockets = 131'072;                // size of the kernel map, rounded up to a power of two
+  uint32_t max_flows = 65'536;                   // flow table entries; beyond: one overflow flow, counted
+  bool allow_ebpf = true;                        // false: start in the degraded mode
+  bool drop_privileges = true;                   // keep only what collecting needs, after start
+};
+
+class Agent {
+ public:
+  // `sink` and `clock` outlive the agent. Fails only when no source at all can start or the data directory is
+  // unusable; a missing probe is reported, not fatal.
+  static Result<std::unique_ptr<Agent>> Start(AgentOptions options, wire::BatchSink& sink, const Clock& clock);
+  virtual ~Agent() = default;
+  // Collects once more, sends or spools what is left (at most 2 s), stops. Idempotent.
+  virtual void Stop() = 0;
+  virtual std::string_view mode() const = 0;
+};
+
+}  // namespace weir::agent

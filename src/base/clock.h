@@ -1,0 +1,44 @@
+// Time, injected so that tests never sleep. Wall time is Unix milliseconds or nanoseconds; monotonic time is
+// the kernel's CLOCK_MONOTONIC, the clock bpf_ktime_get_ns() reads.
+#pragma once
+
+#include <cstdint>
+
+namespace weir {
+
+using UnixMillis = int64_t;  // milliseconds since 1970-01-01T00:00:00Z
+using Nanos = int64_t;
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual Nanos WallNanos() const = 0;
+  virtual Nanos MonotonicNanos() const = 0;
+  UnixMillis WallMillis() const { return WallNanos() / 1'000'000; }
+};
+
+// Thread-safe.
+class SystemClock final : public Clock {
+ public:
+  Nanos WallNanos() const override;
+  Nanos MonotonicNanos() const override;
+};
+
+// A clock a test moves by hand. Not thread-safe.
+class FakeClock final : public Clock {
+ public:
+  explicit FakeClock(Nanos wall = 1'700'000'000'000'000'000) : wall_(wall) {}
+  Nanos WallNanos() const override { return wall_; }
+  Nanos MonotonicNanos() const override { return monotonic_; }
+  void Advance(Nanos by) {
+    wall_ += by;
+    monotonic_ += by;
+  }
+  void StepWall(Nanos by) { wall_ += by; }
+
+ private:
+  Nanos wall_;
+  Nanos monotonic_ = 1'000'000'000;
+};
+
+}  // namespace weir

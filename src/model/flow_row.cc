@@ -1,0 +1,119 @@
+#include "model/flow_row.h"
+
+#include <algorithm>
+#include <type_traits>
+
+namespace weir::model {
+namespace {
+
+template <typename T>
+void AccumulateColumn(const Column& column, T& into, const T& from) {
+  if constexpr (std::is_integral_v<T>) {
+    switch (column.kind) {
+      case ColumnKind::kSum: into = static_cast<T>(into + from); break;
+      case ColumnKind::kMax: into = std::max(into, from); break;
+      case ColumnKind::kMin:
+        if (from != 0 && (into == 0 || from < into)) into = from;
+        break;
+      default: break;
+    }
+  } else if constexpr (std::is_same_v<T, Histogram>) {
+    into.Merge(from);
+  }
+}
+
+bool ClientMeasuresRtt(const FlowRow& row) { return row.client_rtt_count != 0; }
+
+}  // namespace
+
+void Accumulate(FlowRow& into, const FlowRow& from) {
+#define WEIR_ACCUMULATE(name, cpp, type, kind, unit, help) \
+  AccumulateColumn(*FindColumn(#name), into.name, from.name);
+  WEIR_STORED_COLUMNS(WEIR_ACCUMULATE)
+#undef WEIR_ACCUMULATE
+  into.start = into.start == 0 ? from.start : std::min(into.start, from.start);
+  into.end = std::max(into.end, from.end);
+}
+
+std::string_view ReportedBy(const FlowRow& row) {
+  if (row.client_reports != 0) return row.server_reports != 0 ? "both" : "client";
+  return row.server_reports != 0 ? "server" : "";
+}
+
+uint64_t Retransmits(const FlowRow& row) {
+  return row.retransmits_to_server + row.retransmits_to_client + row.retransmits_syn;
+}
+
+double RetransmitPercent(const FlowRow& row) {
+  const uint64_t segments = row.segments_to_server + row.segments_to_client;
+  return segments == 0 ? 0 : 100.0 * static_cast<double>(Retransmits(row)) / static_cast<double>(segments);
+}
+
+double ConnectAverage(const FlowRow& row) {
+  if (row.connect_count == 0) return 0;
+  return static_cast<double>(row.connect_sum_us) / static_cast<double>(row.connect_count);
+}
+
+double RttAverage(const FlowRow& row) {
+  const uint64_t count = ClientMeasuresRtt(row) ? row.client_rtt_count : row.server_rtt_count;
+  const uint64_t sum = ClientMeasuresRtt(row) ? row.client_rtt_sum_us : row.server_rtt_sum_us;
+  return count == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(count);
+}
+
+uint64_t RttMinimum(const FlowRow& row) {
+  if (row.client_rtt_min_us == 0) return row.server_rtt_min_us;
+  if (row.server_rtt_min_us == 0) return row.client_rtt_min_us;
+  return std::min(row.client_rtt_min_us, row.server_rtt_min_us);
+}
+
+uint64_t RttMaximum(const FlowRow& row) {
+  return ClientMeasuresRtt(row) ? row.client_rtt_max_us : row.server_rtt_max_us;
+}
+
+const Histogram& RttHistogram(const FlowRow& row) {
+  return ClientMeasuresRtt(row) ? row.client_rtt_histogram : row.server_rtt_histogram;
+}
+
+namespace {
+
+double DerivedNumber(const FlowRow& row, std::string_view name) {
+  if (name == "bytes") return static_cast<double>(row.bytes_to_server + row.bytes_to_client);
+  if (name == "retransmits") return static_cast<double>(Retransmits(row));
+  if (name == "retransmit_percent") return RetransmitPercent(row);
+  if (name == "timeouts") return static_cast<double>(row.timeouts_to_server + row.timeouts_to_client);
+  if (name == "connect_avg_us") return ConnectAverage(row);
+  if (name == "rtt_avg_us") return RttAverage(row);
+  if (name == "rtt_min_us") return static_cast<double>(RttMinimum(row));
+  if (name == "rtt_max_us") return static_cast<double>(RttMaximum(row));
+  if (name == "rtt_p50_us") return RttHistogram(row).Quantile(0.50);
+  if (name == "rtt_p90_us") return RttHistogram(row).Quantile(0.90);
+  if (name == "rtt_p99_us") return RttHistogram(row).Quantile(0.99);
+  return 0;
+}
+
+}  // namespace
+
+double NumberOf(const FlowRow& row, const Column& column) {
+  if (!column.stored()) return DerivedNumber(row, column.name);
+  double number = 0;
+  VisitStored(row, [&](const Column& visited, const auto& value) {
+    if constexpr (std::is_integral_v<std::remove_cvref_t<decltype(value)>>) {
+      if (&visited == &column || visited.name == column.name) number = static_cast<double>(value);
+    }
+  });
+  return number;
+}
+
+std::string TextOf(const FlowRow& row, const Column& column) {
+  if (column.name == "reported_by") return std::string(ReportedBy(row));
+  std::string text;
+  VisitStored(row, [&](const Column& visited, const auto& value) {
+    if (visited.name != column.name) return;
+    using Value = std::remove_cvref_t<decltype(value)>;
+    if constexpr (std::is_same_v<Value, std::string>) text = value;
+    if constexpr (std::is_same_v<Value, Address>) text = value.ToString();
+  });
+  return text;
+}
+
+}  // namespace weir::model

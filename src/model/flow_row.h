@@ -1,0 +1,44 @@
+// FlowRow: one row of the column table in memory, and its derived values.
+#pragma once
+
+#include <string>
+
+#include "model/address.h"
+#include "model/columns.h"
+#include "model/histogram.h"
+
+namespace weir::model {
+
+struct FlowRow {
+#define WEIR_FIELD(name, cpp, type, kind, unit, help) cpp name{};
+  WEIR_STORED_COLUMNS(WEIR_FIELD)
+#undef WEIR_FIELD
+};
+
+// Calls visit(column, reference) for every stored column, in table order. Row is FlowRow or const FlowRow.
+template <typename Row, typename Visitor>
+void VisitStored(Row& row, Visitor&& visit) {
+  size_t index = 0;
+#define WEIR_VISIT(name, cpp, type, kind, unit, help) visit(kColumns[index++], row.name);
+  WEIR_STORED_COLUMNS(WEIR_VISIT)
+#undef WEIR_VISIT
+}
+
+// Adds `from` to `into`, column by column, as ColumnKind says; dimensions are left alone, start/end widen.
+void Accumulate(FlowRow& into, const FlowRow& from);
+
+std::string_view ReportedBy(const FlowRow& row);  // client | server | both | "" (nobody)
+uint64_t Retransmits(const FlowRow& row);
+double RetransmitPercent(const FlowRow& row);  // 0 when no segments
+double ConnectAverage(const FlowRow& row);     // microseconds; 0 when none measured
+double RttAverage(const FlowRow& row);         // microseconds; 0 when no sample
+uint64_t RttMinimum(const FlowRow& row);
+uint64_t RttMaximum(const FlowRow& row);
+const Histogram& RttHistogram(const FlowRow& row);  // of the side RttAverage() is taken from
+
+// Any column of a row as a number or as text, by name; used by the filter on live rows and by exports.
+// REQUIRES: the column exists; number for kTime/kUint/kFloat columns, text for kString and kAddress columns.
+double NumberOf(const FlowRow& row, const Column& column);
+std::string TextOf(const FlowRow& row, const Column& column);
+
+}  // namespace weir::model

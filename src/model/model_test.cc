@@ -1,0 +1,104 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <set>
+
+#include "model/flow_row.h"
+
+namespace weir::model {
+namespace {
+
+TEST(Columns, NamesAreUniqueAndEveryColumnIsExplained) {
+  std::set<std::string_view> names;
+  for (const Column& column : kColumns) {
+    SCOPED_TRACE(column.name);
+    EXPECT_TRUE(names.insert(column.name).second);
+    EXPECT_TRUE(column.help.ends_with(".")) << "help is a sentence";
+    EXPECT_EQ(FindColumn(column.name), &column);
+  }
+  EXPECT_EQ(FindColumn("nonsense"), nullptr);
+}
+
+TEST(Histogram, BucketBordersAreHalfOctaves) {
+  EXPECT_EQ(BucketOf(0), 0U);
+  EXPECT_EQ(BucketOf(1), 0U);
+  EXPECT_EQ(BucketOf(2), 2U);
+  EXPECT_EQ(BucketOf(3), 3U);
+  EXPECT_EQ(BucketOf(~0ULL), kHistogramBuckets - 1);
+  for (uint64_t value = 2; value < 1'000'000; value = value * 5 / 4 + 1) {
+    const uint32_t bucket = BucketOf(value);
+    EXPECT_LE(BucketLowerBound(bucket), static_cast<double>(value) * (1 + 1e-9)) << value;
+    EXPECT_GT(BucketLowerBound(bucket + 1), static_cast<double>(value)) << value;
+  }
+}
+
+TEST(Histogram, QuantilesStayWithinTheStatedError) {
+  std::mt19937 random(42);
+  std::lognormal_distribution<double> latency(7, 1);
+  std::vector<uint64_t> samples;
+  Histogram histogram;
+  for (int i = 0; i < 20'000; ++i) {
+    samples.push_back(static_cast<uint64_t>(latency(random)) + 2);
+    histogram.Add(samples.back());
+  }
+  std::sort(samples.begin(), samples.end());
+  for (const double q : {0.5, 0.9, 0.99}) {
+    const auto exact = static_cast<double>(samples[static_cast<size_t>(q * 20'000) - 1]);
+    EXPECT_NEAR(histogram.Quantile(q), exact, 0.2 * exact) << q;
+  }
+  EXPECT_EQ(Histogram{}.Quantile(0.5), 0);
+}
+
+TEST(FlowRow, AccumulateFollowsTheKindOfEachColumn) {
+  FlowRow into;
+  into.start = 2'000;
+  into.end = 3'000;
+  into.bytes_to_server = 10;
+  into.client_rtt_min_us = 70;
+  into.connections_open = 2;
+  into.client_process = "curl";
+  FlowRow from;
+  from.start = 1'000;
+  from.end = 2'000;
+  from.bytes_to_server = 5;
+  from.client_rtt_min_us = 50;
+  from.connections_open = 7;
+  from.client_process = "wget";
+  from.client_rtt_histogram.Add(60);
+  Accumulate(into, from);
+  EXPECT_EQ(into.start, 1'000);
+  EXPECT_EQ(into.end, 3'000);
+  EXPECT_EQ(into.bytes_to_server, 15U);
+  EXPECT_EQ(into.client_rtt_min_us, 50U);
+  EXPECT_EQ(into.connections_open, 7U);
+  EXPECT_EQ(into.client_process, "curl");
+  EXPECT_EQ(into.client_rtt_histogram.total(), 1U);
+  Accumulate(into, FlowRow{});
+  EXPECT_EQ(into.client_rtt_min_us, 50U) << "0 means no sample";
+}
+
+TEST(FlowRow, DerivedValuesPreferTheClientsSamples) {
+  FlowRow row;
+  EXPECT_EQ(ReportedBy(row), "");
+  row.server_reports = 1;
+  row.server_rtt_count = 2;
+  row.server_rtt_sum_us = 300;
+  EXPECT_EQ(ReportedBy(row), "server");
+  EXPECT_DOUBLE_EQ(RttAverage(row), 150);
+  row.client_reports = 1;
+  row.client_rtt_count = 1;
+  row.client_rtt_sum_us = 40;
+  EXPECT_EQ(ReportedBy(row), "both");
+  EXPECT_DOUBLE_EQ(RttAverage(row), 40);
+  row.segments_to_server = 150;
+  row.segments_to_client = 50;
+  row.retransmits_to_client = 4;
+  EXPECT_DOUBLE_EQ(RetransmitPercent(row), 2);
+  EXPECT_DOUBLE_EQ(NumberOf(row, *FindColumn("retransmit_percent")), 2);
+  EXPECT_DOUBLE_EQ(NumberOf(row, *FindColumn("segments_to_server")), 150);
+  EXPECT_EQ(TextOf(row, *FindColumn("reported_by")), "both");
+}
+
+}  // namespace
+}  // namespace weir::model

@@ -1,0 +1,73 @@
+// The server wing: batches in, one truth per pair of ends out.
+//
+//   ingest (decode, validate, de-duplicate) -> match (join both ends) -> writer (insert, then ack) -> live ring
+//
+// Threads: HTTP workers call Ingest(); one writer thread owns the matcher and the inserts; one maintenance
+// thread rolls up and enforces retention. Stop() flushes what was accepted.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "model/filter.h"
+#include "model/flow_row.h"
+#include "model/side_report.h"
+#include "store/store.h"
+#include "wire/batch_sink.h"
+
+namespace weir::server {
+
+struct ServerOptions {
+  std::chrono::milliseconds flush_interval{200};    // longest wait of a row before it is inserted
+  std::chrono::milliseconds match_hold{700};        // longest wait for another node's report of the same flow
+  size_t max_pending_reports = 1'000'000;           // beyond: kExhausted, the agent retries
+  std::chrono::seconds live_window{180};            // age of rows kept in memory
+  size_t live_max_rows = 200'000;
+};
+
+struct AgentStatus {
+  std::string agent_id;
+  std::string node;
+  std::string mode;
+  std::string version;
+  UnixMillis last_seen = 0;       // by the server's clock
+  int64_t clock_offset_ms = 0;    // agent's clock minus server's
+  uint64_t sequence = 0;          // highest stored
+  uint64_t batches = 0;
+  uint64_t reports = 0;
+  std::vector<model::ProbeReport> probes;
+  std::vector<model::AgentCounter> counters;
+};
+
+// Rows as they are stored, for live viewers. Called on the writer's thread: must not block.
+using LiveListener = std::function<void(const std::vector<model::FlowRow>&)>;
+
+class Server {
+ public:
+  using AckCallback = std::function<void(Result<wire::Ack>)>;
+
+  // `store` and `clock` outlive the server.
+  static Result<std::unique_ptr<Server>> Start(ServerOptions options, store::Store& store, const Clock& clock);
+  virtual ~Server() = default;
+
+  // Decodes and queues; `done` is called once, from any thread, when the batch is durable or refused.
+  // Codes: kInvalid (malformed), kConflict (another agent uses this node's name), kExhausted (queue full),
+  // kUnavailable (the store refuses writes now).
+  virtual void Ingest(std::string_view encoded_batch, UnixMillis sent_at, AckCallback done) = 0;
+  // The same as a blocking sink, for an agent in this process.
+  virtual wire::BatchSink& LocalSink() = 0;
+
+  virtual std::vector<AgentStatus> Agents() const = 0;
+  virtual std::vector<model::FlowRow> LiveRows(UnixMillis since, const model::Filter& filter) const = 0;
+  // Returns an id for RemoveListener.
+  virtual uint64_t AddListener(LiveListener listener) = 0;
+  virtual void RemoveListener(uint64_t id) = 0;
+  virtual void Stop() = 0;
+};
+
+}  // namespace weir::server

@@ -1,0 +1,60 @@
+// What can be asked of stored flows, and what comes back. One question type serves the table, the map, the
+// series and the CLI.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "model/columns.h"
+#include "model/filter.h"
+
+namespace weir::store {
+
+struct TimeRange {
+  UnixMillis from = 0;  // inclusive
+  UnixMillis to = 0;    // exclusive
+};
+
+struct SortKey {
+  const model::Column* column = nullptr;
+  bool descending = true;
+};
+
+struct FlowQuery {
+  TimeRange range;
+  model::Filter filter;  // dimensions filter rows; measures and derived columns filter the groups
+  // Dimension columns, in order. Empty = kDefaultGroup below.
+  std::vector<const model::Column*> group_by;
+  // 0 = one row per group over the whole range; else one row per group and bucket of this many milliseconds,
+  // `start` being the bucket's start.
+  int64_t bucket_ms = 0;
+  std::vector<SortKey> sort;  // empty = bytes, descending; with bucket_ms: start ascending first
+  uint32_t limit = 1'000;     // 1 .. 100'000 groups (series: groups, not points)
+};
+
+// The columns that make a row of the flow table when nothing else is asked.
+const std::vector<const model::Column*>& DefaultGroup();
+
+// A cell: text for strings and addresses (already printable), number otherwise. Times are Unix ms.
+struct Cell {
+  bool is_text = false;
+  std::string text;
+  double number = 0;      // exact for integers up to 2^53; beyond, use `exact`
+  uint64_t exact = 0;     // the integer itself, for kUint columns
+};
+
+struct FlowResult {
+  std::vector<const model::Column*> columns;  // of `rows` and `totals`, in order
+  std::vector<std::vector<Cell>> rows;
+  std::vector<Cell> totals;      // over all groups, shown or not; text cells are empty
+  uint64_t groups = 0;           // how many there are
+  uint64_t groups_left_out = 0;  // groups beyond the limit
+  std::string resolution;        // "raw" | "10s" | "1m" | "1h": the table the answer was read from
+  UnixMillis oldest = 0;         // earliest data held at that resolution; 0 = nothing stored
+  double elapsed_ms = 0;
+  uint64_t rows_read = 0;
+};
+
+}  // namespace weir::store

@@ -1,0 +1,86 @@
+// The store: durable flow rows and questions about them. The whole public surface of the storage wing.
+//
+// Writing is exactly-once. Insert() puts all its rows into one part of one partition (by time of receipt), so
+// it happens entirely or not at all; every row carries the agents and sequences it came from, so after a crash
+// Watermark() says what had been stored. Roll-ups read rows by their receipt number and carry it on, so each
+// row is rolled up exactly once too, however late it is. See docs/adr/0003.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "model/flow_row.h"
+#include "store/query.h"
+
+namespace weir::store {
+
+// A row and the batches that made it, for de-duplication. Empty agent = that end did not report.
+struct StoredRow {
+  model::FlowRow row;
+  std::string client_agent;
+  uint64_t client_sequence = 0;
+  std::string server_agent;
+  uint64_t server_sequence = 0;
+};
+
+struct Retention {
+  int64_t raw_seconds = 24 * 3600;
+  int64_t ten_seconds_seconds = 3 * 24 * 3600;
+  int64_t minute_seconds = 30LL * 24 * 3600;
+  int64_t hour_seconds = 400LL * 24 * 3600;
+  uint64_t disk_budget_bytes = uint64_t{10} << 30;  // over all tables; oldest partitions go first
+};
+
+struct TableStatus {
+  std::string resolution;
+  uint64_t rows = 0;
+  uint64_t bytes = 0;
+  UnixMillis oldest = 0;  // 0 = empty
+  UnixMillis newest = 0;
+};
+
+struct StoreStatus {
+  std::string engine;   // "embedded ClickHouse 26.5.1.1"
+  std::string path;
+  std::vector<TableStatus> tables;
+  uint64_t disk_bytes = 0;
+  uint64_t disk_budget_bytes = 0;
+  std::string last_error;  // "" = healthy
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Durable (fsync) when it returns OK; on any error nothing was stored. At most kMaxRowsPerInsert rows.
+  // Thread: one writer.
+  virtual Status Insert(const std::vector<StoredRow>& rows) = 0;
+  // Highest sequence stored for each agent, either side. Called once at start.
+  virtual Result<std::map<std::string, uint64_t>> Watermarks() = 0;
+  // Thread-safe, concurrent with Insert and Maintain.
+  virtual Result<FlowResult> Query(const FlowQuery& query) = 0;
+  // Rolls up what is due and enforces retention. Called every second or so by one thread.
+  virtual Status Maintain(UnixMillis now) = 0;
+  virtual Result<StoreStatus> GetStatus() = 0;
+};
+
+inline constexpr size_t kMaxRowsPerInsert = 500'000;
+
+struct EmbeddedOptions {
+  std::filesystem::path data_dir;     // created when absent
+  std::string library;                // path of libchdb.so; "" = search (see FindLibrary)
+  Retention retention;
+};
+
+// Opens ClickHouse as a library (libchdb, loaded at run time). One per process.
+// kNotFound: no libchdb, with where it was looked for and how to get it. kDenied / kExhausted: the directory.
+// kConflict: another process has the directory open.
+Result<std::unique_ptr<Store>> OpenEmbedded(EmbeddedOptions options);
+
+}  // namespace weir::store

@@ -1,0 +1,25 @@
+// Where an agent's batches go: over HTTP to a server, or straight into the server of the same process (weir up).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/clock.h"
+#include "base/status.h"
+
+namespace weir::wire {
+
+struct Ack {
+  bool duplicate = false;   // had been stored before; nothing was counted again
+  uint64_t watermark = 0;   // highest sequence stored for this agent
+};
+
+class BatchSink {
+ public:
+  virtual ~BatchSink() = default;
+  // Blocks until the batch is durable or refused. kUnavailable / kExhausted: send the same bytes again later.
+  // kInvalid / kConflict: never acceptable, drop and count. Thread: the exporter's.
+  virtual Result<Ack> Send(const std::string& encoded_batch, UnixMillis sent_at) = 0;
+};
+
+}  // namespace weir::wire
