@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "agent/kernel/kernel_tracker.h"
-#include "agent/source/collector.h"
+#include "agent/source/pipeline.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
@@ -17,7 +17,7 @@ class EbpfSource final : public Source {
  public:
   EbpfSource(EbpfOptions options, const Clock& clock, OpenTracker open)
       : clock_(clock), open_(std::move(open)),
-        collector_(flow::SocketTable::Finals::kMarked, options.max_flows, clock) {}
+        pipeline_(flow::SocketTable::Finals::kMarked, options.max_flows, clock) {}
 
   std::string_view mode() const override { return "ebpf"; }
   std::chrono::milliseconds poll_period() const override { return std::chrono::milliseconds(100); }
@@ -25,7 +25,7 @@ class EbpfSource final : public Source {
 
   Status Start() override;
   void Poll() override {
-    if (tracker_ != nullptr) tracker_->DrainRing(collector_.sockets());
+    if (tracker_ != nullptr) tracker_->DrainRing(pipeline_.sockets());
   }
   Status Collect(Nanos now_monotonic, Collection& out) override;
 
@@ -36,7 +36,7 @@ class EbpfSource final : public Source {
 
   const Clock& clock_;
   const OpenTracker open_;
-  source::Collector collector_;
+  source::Pipeline pipeline_;
   std::unique_ptr<kernel::SocketTracker> tracker_;
   std::vector<model::ProbeReport> probes_;
   kernel::KernelLosses losses_;
@@ -48,7 +48,7 @@ class EbpfSource final : public Source {
 Status EbpfSource::Start() {
   probes_.clear();
   auto opened = open_(probes_);
-  probes_.push_back(collector_.IdentityProbe());
+  probes_.push_back(pipeline_.IdentityProbe());
   if (!opened.ok()) return opened.status();
   tracker_ = *std::move(opened);
   // From here on births are tracked; what is older is learnt now, and never replaces what the tracepoint knows.
@@ -68,7 +68,7 @@ Status EbpfSource::Collect(Nanos now, Collection& out) {
   if (tracker_ == nullptr) return Status::Unavailable("the eBPF source was not started");
   ScanDescriptors(now);
   Status status = Snapshot();
-  collector_.Emit(now, out);
+  pipeline_.Emit(now, out);
   return status;
 }
 
@@ -77,10 +77,10 @@ Status EbpfSource::Snapshot() {
   final_records_lost_ |= CountLosses();
   const bool complete = final_records_lost_;
   const Nanos begin = clock_.MonotonicNanos();
-  collector_.sockets().SnapshotBegins(begin);
-  Status status = tracker_->Snapshot(complete, collector_.sockets());
+  pipeline_.sockets().SnapshotBegins(begin);
+  Status status = tracker_->Snapshot(complete, pipeline_.sockets());
   const Nanos end = clock_.MonotonicNanos();
-  collector_.sockets().SnapshotEnds(end, !status.ok() ? Result::kFailed : complete ? Result::kComplete : Result::kChanged);
+  pipeline_.sockets().SnapshotEnds(end, !status.ok() ? Result::kFailed : complete ? Result::kComplete : Result::kChanged);
   if (status.ok()) final_records_lost_ = false;
   Count(Metric::agent_snapshot_microseconds, static_cast<uint64_t>(end - begin) / 1'000);
   return std::move(status).Annotate("snapshot of live sockets");
@@ -104,7 +104,7 @@ bool EbpfSource::CountLosses() {
 }
 
 void EbpfSource::ScanDescriptors(Nanos now) {
-  if (now < next_scan_ || !collector_.sockets().TakeBorrowed()) return;
+  if (now < next_scan_ || !pipeline_.sockets().TakeBorrowed()) return;
   next_scan_ = now + kDescriptorScanPeriod;
   // A probe tells already when this kernel cannot; listeners' processes are a good answer then.
   if (const Status status = tracker_->ReadExisting(); !status.ok()) LogDebug("descriptor scan: {}", status.message());

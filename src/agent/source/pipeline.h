@@ -10,10 +10,10 @@
 
 namespace weir::agent::source {
 
-class Collector {
+class Pipeline {
  public:
-  // `clock` outlives the collector.
-  Collector(flow::SocketTable::Finals finals, uint32_t max_flows, const Clock& clock)
+  // `clock` outlives the pipeline.
+  Pipeline(flow::SocketTable::Finals finals, uint32_t max_flows, const Clock& clock)
       : identities_({}, clock), flows_(max_flows, identities_), sockets_(finals, flows_, identities_) {}
 
   flow::SocketTable& sockets() { return sockets_; }

@@ -1,10 +1,10 @@
-#include "agent/source/collector.h"
+#include "agent/source/pipeline.h"
 
 #include "base/metrics.h"
 
 namespace weir::agent::source {
 
-void Collector::Emit(Nanos now, Collection& out) {
+void Pipeline::Emit(Nanos now, Collection& out) {
   const size_t before = out.reports.size();
   flows_.Emit(now, out.reports);
   if (before == 0) {
@@ -16,7 +16,7 @@ void Collector::Emit(Nanos now, Collection& out) {
   SetGauge(Metric::agent_sockets, sockets_.size());
 }
 
-model::ProbeReport Collector::IdentityProbe() const {
+model::ProbeReport Pipeline::IdentityProbe() const {
   if (identities_.uses_processes()) {
     return {"control_groups", "fallback", "containers may live in version 1 hierarchies",
             "processes that end within seconds have no container; boot with systemd.unified_cgroup_hierarchy=1"};
