@@ -14,7 +14,7 @@ namespace {
 
 constexpr Nanos kSecond = 1'000'000'000;
 constexpr Nanos kWalkPeriod = kSecond;
-constexpr Nanos kKeepGone = 300 * kSecond;       // final records may come after the folder went
+constexpr Nanos kKeepGone = 300 * kSecond;  // final records may come after the folder went
 constexpr Nanos kProcessLifetime = 10 * kSecond;
 constexpr size_t kMaxFolders = 65'536;
 constexpr size_t kMaxUnknown = 16'384;
@@ -109,7 +109,8 @@ void IdentityIndex::Walk(Nanos now) {
   ForgetOld(now);
 }
 
-void IdentityIndex::WalkFolder(const std::filesystem::path& folder, std::string& relative, int depth, Nanos now) {
+void IdentityIndex::WalkFolder(const std::filesystem::path& folder, std::string& relative, int depth,
+                               Nanos now) {
   if (depth >= kMaxDepth) return;
   DIR* directory = ::opendir(folder.c_str());
   if (directory == nullptr) return;  // removed meanwhile

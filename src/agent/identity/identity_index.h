@@ -1,11 +1,13 @@
 // IdentityIndex: from a socket's control group id to the container or unit that owns it.
 //
-// The kernel gives the inode of the v2 folder. The index walks the v2 tree (one readdir per folder, no stat: a
-// directory entry carries the inode) and remembers id -> name. An id it does not know triggers another walk, at most
-// one per second; ids that stay unknown (folder gone already) are remembered, so that they cost no further walks.
+// The kernel gives the inode of the v2 folder. The index walks the v2 tree (one readdir per folder, no stat:
+// a directory entry carries the inode) and remembers id -> name. An id it does not know triggers another
+// walk, at most one per second; ids that stay unknown (folder gone already) are remembered, so that they cost
+// no further walks.
 //
-// On a node with v1 hierarchies containers may have no v2 folder of their own, and their sockets are in the v2 root or
-// in the runtime's folder. There the socket's process is asked first, by /proc/PID/cgroup, while it lives.
+// On a node with v1 hierarchies containers may have no v2 folder of their own, and their sockets are in the
+// v2 root or in the runtime's folder. There the socket's process is asked first, by /proc/PID/cgroup, while
+// it lives.
 //
 // Thread: the agent's loop, all calls.
 #pragma once
@@ -29,7 +31,8 @@ class IdentityIndex {
     std::filesystem::path proc = "/proc";
   };
 
-  // `clock` outlives the index. Finds the v2 tree in Paths::cgroup or its folder "unified"; does not walk it yet.
+  // `clock` outlives the index. Finds the v2 tree in Paths::cgroup or its folder "unified"; does not walk it
+  // yet.
   IdentityIndex(Paths paths, const Clock& clock);
 
   // A number that is equal for equal owners: the id itself, or on v1 nodes one made from the process's name.
