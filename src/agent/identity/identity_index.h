@@ -12,6 +12,8 @@
 // Thread: the agent's loop, all calls.
 #pragma once
 
+#include <tsl/robin_map.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -39,6 +41,8 @@ class IdentityIndex {
   uint64_t OwnerOf(uint64_t cgroup_id, uint32_t pid) {
     return !by_process_ || pid == 0 ? cgroup_id : OwnerByProcess(cgroup_id, pid);
   }
+  // Once per interval: forgets what processes said ten seconds ago, because pids are reused.
+  void Expire();
   // Never null; empty strings when unknown.
   std::shared_ptr<const CgroupName> NameOf(uint64_t owner);
 
@@ -56,7 +60,7 @@ class IdentityIndex {
   struct ProcessEntry {
     uint64_t owner = 0;
     bool in_container = false;
-    Nanos expires = 0;  // pids are reused
+    Nanos expires = 0;
   };
 
   uint64_t OwnerByProcess(uint64_t cgroup_id, uint32_t pid);
@@ -73,7 +77,7 @@ class IdentityIndex {
   Nanos next_walk_ = 0;
   std::unordered_map<uint64_t, Entry> names_;
   std::unordered_set<uint64_t> unknown_;
-  std::unordered_map<uint32_t, ProcessEntry> processes_;
+  tsl::robin_map<uint32_t, ProcessEntry> processes_;  // asked for every record, so no clock is read there
   std::shared_ptr<const CgroupName> nobody_ = std::make_shared<const CgroupName>();
 };
 

@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <array>
@@ -303,6 +304,9 @@ Result<std::unique_ptr<KernelTracker>> KernelTracker::Open(const KernelOptions& 
        counts_timeouts ? "" : "Linux 6.7 or newer does; retransmissions are counted in any case"});
   auto tracker = std::make_unique<Tracker>(std::move(loaded.skeleton), loaded.snapshot, loaded.existing);
   WEIR_RETURN_IF_ERROR(tracker->Attach());
+#ifdef __GLIBC__
+  ::malloc_trim(0);  // reading the kernel's type information took 20 MB that nobody needs again
+#endif
   return std::unique_ptr<KernelTracker>(std::move(tracker));
 }
 
