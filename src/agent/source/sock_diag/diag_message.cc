@@ -30,6 +30,8 @@ constexpr uint32_t kNoTimeouts = 0xffffffff;
 // tcpi_total_rto (6.7) follows tcpi_snd_wnd, tcpi_rcv_wnd and tcpi_rehash; older headers end before it.
 constexpr size_t kTotalRtoOffset = offsetof(tcp_info, tcpi_snd_wnd) + 3 * sizeof(uint32_t);
 
+constexpr int kMaxErrno = 4095;  // include/linux/err.h
+
 constexpr size_t Align(size_t length) { return (length + 3) & ~size_t{3}; }
 
 struct Attributes {
@@ -154,7 +156,8 @@ Result<bool> ForEachDiagMessage(std::span<const uint8_t> datagram,
       int error = 0;
       if (payload.size() < sizeof(error)) return Status::Corrupt("a netlink error without its number");
       std::memcpy(&error, payload.data(), sizeof(error));
-      if (error != 0) return Status::FromErrno(-error, "sock_diag");
+      if (error > 0 || error < -kMaxErrno) return Status::Corrupt("a netlink error with an impossible number");
+      if (error < 0) return Status::FromErrno(-error, "sock_diag");
     } else if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY) {
       visit(payload);
     }

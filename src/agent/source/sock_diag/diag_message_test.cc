@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 namespace weir::agent::source {
@@ -205,6 +206,9 @@ TEST(DiagDatagram, MessagesEndsAndErrors) {
   Append(denied, -EPERM);
   EXPECT_EQ(ForEachDiagMessage(Netlink(NLMSG_ERROR, denied), visit).status().code(), Code::kDenied);
   EXPECT_EQ(ForEachDiagMessage(Netlink(NLMSG_ERROR, Bytes(1)), visit).status().code(), Code::kCorrupt);
+  Bytes impossible;
+  Append(impossible, std::numeric_limits<int>::min());
+  EXPECT_EQ(ForEachDiagMessage(Netlink(NLMSG_ERROR, impossible), visit).status().code(), Code::kCorrupt);
   Bytes cut = second;
   cut.pop_back();
   cut.resize(sizeof(nlmsghdr) + 2);
