@@ -2,9 +2,13 @@
 #include "agent/source/ebpf/ebpf_source.h"
 
 #include <gtest/gtest.h>
-#include <netinet/tcp.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <thread>
 
 #include "agent/kernel/net_lab.h"
 
@@ -99,6 +103,54 @@ TEST_F(EbpfSourceKernelTest, TwoThousandShortConnectionsAreExact) {
   EXPECT_EQ(server.identity.process, client.identity.process) << "from the listener";
 }
 
+TEST_F(EbpfSourceKernelTest, SnapshotsThatRaceWithClosesCountNothingTwiceAndForgetNothing) {
+  Start();
+  constexpr uint64_t kConnections = 5'000;
+  Socket listener = Socket::Listen("127.0.0.1");
+  std::atomic<bool> done = false;
+  std::thread load([&listener, &done] {
+    for (uint64_t i = 0; i < kConnections; ++i) {
+      Socket client = Socket::Connect("127.0.0.1", listener.port());
+      Socket server = listener.Accept();
+      client.Send(100);
+      server.Receive(100);
+      server.Send(30);
+      client.Receive(30);
+      if (i % 7 == 0) {
+        server.Abort();
+        EXPECT_EQ(client.Error(), ECONNRESET);
+      } else {
+        client.Close();
+        server.ReceiveEnd();
+      }
+    }
+    done = true;
+  });
+  SideCounters client;
+  SideCounters server;
+  for (int last = 0; last < 2;) {
+    if (done) ++last;
+    const SideCounters client_step = Collect(Side::kClient).counters;
+    const SideCounters server_step = Collect(Side::kServer).counters;
+    Add(client_step, client);
+    Add(server_step, server);
+    client.open = client_step.open;
+    server.open = server_step.open;
+  }
+  load.join();
+  for (const SideCounters& side : {client, server}) {
+    EXPECT_EQ(side.opened, kConnections);
+    EXPECT_EQ(side.closed, kConnections);
+    EXPECT_EQ(side.open, 0U);
+  }
+  EXPECT_EQ(client.bytes_sent, 100 * kConnections);
+  EXPECT_EQ(client.bytes_received, 30 * kConnections);
+  EXPECT_EQ(server.bytes_sent, 30 * kConnections);
+  EXPECT_EQ(server.bytes_received, 100 * kConnections);
+  EXPECT_EQ(client.closed_reset, (kConnections + 6) / 7);
+  EXPECT_EQ(client.connect_count, kConnections);
+}
+
 TEST_F(EbpfSourceKernelTest, ALongConnectionAddsUpOverSnapshots) {
   Start();
   Pair pair = kernel::MakePair("::", "127.0.0.1");
@@ -164,6 +216,32 @@ TEST_F(EbpfSourceKernelTest, RefusalsAndResetsAreTold) {
   const SideReport server = Collect(Side::kServer);
   EXPECT_EQ(server.counters.closed, 1U);
   EXPECT_EQ(server.counters.closed_reset, 0U) << "the peer did not reset it";
+}
+
+// Lowers the calling thread to what a started source needs; see capabilities(7): a thread's own affair.
+void KeepCollectingPrivileges() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct sets[2] = {};
+  for (const int capability : {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH}) {
+    sets[CAP_TO_INDEX(capability)].effective |= CAP_TO_MASK(capability);
+    sets[CAP_TO_INDEX(capability)].permitted |= CAP_TO_MASK(capability);
+  }
+  ASSERT_EQ(::syscall(SYS_capset, &header, sets), 0);
+}
+
+TEST_F(EbpfSourceKernelTest, CollectingNeedsFewPrivilegesOnceItHasStarted) {
+  Start();
+  Socket listener = Socket::Listen("127.0.0.1");
+  Socket client = Socket::Connect("127.0.0.1", listener.port());
+  client.Send(10);
+  std::thread([this] {
+    KeepCollectingPrivileges();
+    source_->Poll();
+    EXPECT_EQ(Collect(Side::kClient).counters.bytes_sent, 10U);
+    Collection later;  // the accepted side has borrowed its process: descriptor tables are read
+    const Status status = source_->Collect(clock_.MonotonicNanos() + 20'000'000'000, later);
+    EXPECT_TRUE(status.ok()) << status.message();
+  }).join();
 }
 
 TEST_F(EbpfSourceKernelTest, EveryProbeExplainsItself) {
