@@ -24,7 +24,7 @@ def brace_functions(lines):
         for number, line in enumerate(lines):
             if start is None:
                 opens = line.startswith(indent) and len(line) > len(indent) and not line[len(indent)].isspace()
-                if opens and "(" in line and not NOT_A_FUNCTION.match(line) and "{" not in line.split("(")[0]:
+                if opens and "(" in line and not line.endswith("\\") and not NOT_A_FUNCTION.match(line) and "{" not in line.split("(")[0]:
                     start = number
             elif line.startswith(indent + "}"):
                 yield start + 1, number - start + 1
