@@ -76,15 +76,15 @@ class Process:
 class Weir:
     """`weir up` with a throw-away data directory."""
 
-    def __init__(self, *arguments, data_dir=None, **options):
+    def __init__(self, *arguments, data_dir=None, listen="127.0.0.1:0", **options):
         self._own_dir = data_dir is None
         self.data_dir = data_dir or tempfile.mkdtemp(prefix="weir-e2e-")
         self.process = None
-        self._arguments, self._options = arguments, options
+        self._listen, self._arguments, self._options = listen, arguments, options
         self.start()
 
     def start(self):
-        self.process = Process("up", "--listen", "127.0.0.1:0", "--data-dir", self.data_dir, *self._arguments, **self._options)
+        self.process = Process("up", "--listen", self._listen, "--data-dir", self.data_dir, *self._arguments, **self._options)
         self.url = self.process.url
 
     def __enter__(self):
