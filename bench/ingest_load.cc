@@ -106,12 +106,14 @@ void SendAll(const Plan& plan, const std::vector<std::string>& batches, Outcome&
       net::ClientRequest request;
       request.method = "POST";
       request.url = plan.url + std::string(wire::kIngestPath);
-      request.headers = {{"Content-Type", std::string(wire::kContentType)}, {"Content-Encoding", std::string(wire::kContentEncoding)},
+      request.headers = {{"Content-Type", std::string(wire::kContentType)},
+                         {"Content-Encoding", std::string(wire::kContentEncoding)},
                          {std::string(wire::kSentAtHeader), std::to_string(SystemClock().WallMillis())}};
       request.body = bytes;
       const auto started = SteadyClock::now();
       const auto response = client->Send(request);
-      const auto took = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - started).count());
+      const auto took = static_cast<uint64_t>(
+          std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - started).count());
       if (response.ok() && response->status == 200) {
         if (took > outcome.slowest_ms) outcome.slowest_ms = took;
         ++outcome.acknowledged;
@@ -150,10 +152,11 @@ int Main(char** arguments) {
   for (std::thread& thread : threads) thread.join();
   const double seconds = std::chrono::duration<double>(SteadyClock::now() - started).count();
   const double reports = static_cast<double>(outcome.acknowledged) * plan.flows_per_batch;
-  fmt::print("{{\"reports\": {:.0f}, \"seconds\": {:.3f}, \"reports_per_second\": {:.0f}, \"wire_bytes_per_report\": {:.1f}, "
-             "\"slowest_ack_ms\": {}, \"retries\": {}}}\n",
-             reports, seconds, reports / seconds, static_cast<double>(bytes) / std::max(1.0, reports), outcome.slowest_ms.load(),
-             outcome.retries.load());
+  fmt::print(
+      "{{\"reports\": {:.0f}, \"seconds\": {:.3f}, \"reports_per_second\": {:.0f}, \"wire_bytes_per_report\": {:.1f}, "
+      "\"slowest_ack_ms\": {}, \"retries\": {}}}\n",
+      reports, seconds, reports / seconds, static_cast<double>(bytes) / std::max(1.0, reports),
+      outcome.slowest_ms.load(), outcome.retries.load());
   return 0;
 }
 

@@ -81,7 +81,8 @@ int Serve(uint16_t port, int ports) {
     for (int i = 0; i < count; ++i) {
       const int fd = events[i].data.fd;
       if (listening[static_cast<size_t>(fd)]) {
-        for (int peer = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK); peer >= 0; peer = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK)) {
+        for (int peer = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK); peer >= 0;
+             peer = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK)) {
           Watch(epoll, peer, EPOLLIN, EPOLL_CTL_ADD);
         }
         continue;
@@ -173,7 +174,8 @@ class Generator {
     client.received += static_cast<size_t>(got);
     if (client.received < kResponseBytes) return;
     ++totals_.operations;
-    totals_.latencies_us.push_back(std::chrono::duration<float, std::micro>(SteadyClock::now() - client.started).count());
+    totals_.latencies_us.push_back(
+        std::chrono::duration<float, std::micro>(SteadyClock::now() - client.started).count());
     if (keep_alive_) {
       Ask(fd);
     } else {
@@ -219,8 +221,9 @@ int Load(std::string_view shape, char** arguments) {
   Totals totals = generator.Run(seconds, std::atoi(arguments[3]));
   const double p50 = Percentile(totals.latencies_us, 0.50);
   const double p99 = Percentile(totals.latencies_us, 0.99);
-  std::printf("{\"shape\": \"%s\", \"per_second\": %.0f, \"errors\": %llu, \"p50_us\": %.1f, \"p99_us\": %.1f}\n", shape.data(),
-              static_cast<double>(totals.operations) / seconds, static_cast<unsigned long long>(totals.errors), p50, p99);
+  std::printf("{\"shape\": \"%s\", \"per_second\": %.0f, \"errors\": %llu, \"p50_us\": %.1f, \"p99_us\": %.1f}\n",
+              shape.data(), static_cast<double>(totals.operations) / seconds,
+              static_cast<unsigned long long>(totals.errors), p50, p99);
   return 0;
 }
 
@@ -228,9 +231,11 @@ int Load(std::string_view shape, char** arguments) {
 
 int main(int argc, char** argv) {
   const std::string_view shape = argc > 1 ? argv[1] : "";
-  if (shape == "serve" && argc >= 3) return Serve(static_cast<uint16_t>(std::atoi(argv[2])), argc > 3 ? std::atoi(argv[3]) : 1);
+  if (shape == "serve" && argc >= 3)
+    return Serve(static_cast<uint16_t>(std::atoi(argv[2])), argc > 3 ? std::atoi(argv[3]) : 1);
   if ((shape == "churn" || shape == "rr") && argc == 6) return Load(shape, argv + 2);
-  if (shape == "hold" && argc == 6) return Hold(argv[2], static_cast<uint16_t>(std::atoi(argv[3])), std::atof(argv[4]), std::atoi(argv[5]));
+  if (shape == "hold" && argc == 6)
+    return Hold(argv[2], static_cast<uint16_t>(std::atoi(argv[3])), std::atof(argv[4]), std::atoi(argv[5]));
   std::fprintf(stderr, "usage: weir-load serve PORT [PORTS] | churn|rr|hold HOST PORT SECONDS N\n");
   return 2;
 }

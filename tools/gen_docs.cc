@@ -29,12 +29,14 @@ std::string Escaped(std::string_view text) {
 
 std::string Columns() {
   std::string out = fmt::format(fmt::runtime(kNotice), "src/model/columns.h");
-  out += "# Columns of a flow\n\nA row is what one client did with one server port during one interval, both ends' reports joined.\n"
-         "Dimensions can be grouped by; sums add up; derived columns are computed when asked.\n\n"
-         "| column | type | kind | unit | meaning |\n|---|---|---|---|---|\n";
+  out +=
+      "# Columns of a flow\n\nA row is what one client did with one server port during one interval, both ends' "
+      "reports joined.\n"
+      "Dimensions can be grouped by; sums add up; derived columns are computed when asked.\n\n"
+      "| column | type | kind | unit | meaning |\n|---|---|---|---|---|\n";
   for (const model::Column& column : model::kColumns) {
-    out += fmt::format("| `{}` | {} | {} | {} | {} |\n", column.name, model::TypeName(column.type), model::KindName(column.kind),
-                       column.unit, Escaped(column.help));
+    out += fmt::format("| `{}` | {} | {} | {} | {} |\n", column.name, model::TypeName(column.type),
+                       model::KindName(column.kind), column.unit, Escaped(column.help));
   }
   out += "\n## Either-end fields of the filter language\n\n| field | matches |\n|---|---|\n";
   for (const model::EitherField& field : model::EitherFields()) {
@@ -47,12 +49,16 @@ std::string Columns() {
 
 std::string Metrics() {
   std::string out = fmt::format(fmt::runtime(kNotice), "src/base/metrics.h");
-  out += "# Metrics about Weir itself\n\nServed at `/metrics` (OpenMetrics) and in `/api/v1/status`. *loss* = data missing from answers;"
-         " *error* = something to fix.\n\n| metric | type | severity | meaning, and what to do |\n|---|---|---|---|\n";
+  out +=
+      "# Metrics about Weir itself\n\nServed at `/metrics` (OpenMetrics) and in `/api/v1/status`. *loss* = data "
+      "missing from answers;"
+      " *error* = something to fix.\n\n| metric | type | severity | meaning, and what to do |\n|---|---|---|---|\n";
   for (const MetricDescription& metric : MetricCatalogue()) {
-    const char* severity = metric.severity == MetricSeverity::kInfo ? "info" : metric.severity == MetricSeverity::kLoss ? "loss" : "error";
-    out += fmt::format("| `{}` | {} | {} | {} |\n", metric.name, metric.kind == MetricKind::kCounter ? "counter" : "gauge", severity,
-                       Escaped(metric.help));
+    const char* severity = metric.severity == MetricSeverity::kInfo   ? "info"
+                           : metric.severity == MetricSeverity::kLoss ? "loss"
+                                                                      : "error";
+    out += fmt::format("| `{}` | {} | {} | {} |\n", metric.name,
+                       metric.kind == MetricKind::kCounter ? "counter" : "gauge", severity, Escaped(metric.help));
   }
   return out;
 }
@@ -92,6 +98,6 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::filesystem::path directory = argv[1];
-  return weir::Write(directory / "columns.md", weir::Columns()) | weir::Write(directory / "metrics.md", weir::Metrics()) |
-         weir::Write(directory / "flags.md", weir::Flags());
+  return weir::Write(directory / "columns.md", weir::Columns()) |
+         weir::Write(directory / "metrics.md", weir::Metrics()) | weir::Write(directory / "flags.md", weir::Flags());
 }

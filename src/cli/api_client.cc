@@ -63,11 +63,13 @@ Result<Json> ApiClient::Get(const std::string& path, const Parameters& parameter
   Result<net::ClientResponse> response = http_->Send(request);
   if (!response.ok()) {
     if (response.status().code() != Code::kUnavailable) return response.status();
-    return Status::Unavailable(fmt::format("{}; start one with `weir up`, or name another with --server", response.status().message()));
+    return Status::Unavailable(
+        fmt::format("{}; start one with `weir up`, or name another with --server", response.status().message()));
   }
   if (response->status != 200) return StatusOf(*response, connection_.server);
   Json body = Json::parse(response->body, nullptr, /*allow_exceptions=*/false);
-  if (body.is_discarded()) return Status::Unavailable(fmt::format("{} did not answer JSON; is that a Weir server?", connection_.server));
+  if (body.is_discarded())
+    return Status::Unavailable(fmt::format("{} did not answer JSON; is that a Weir server?", connection_.server));
   return body;
 }
 

@@ -77,7 +77,8 @@ TEST(RenderTop, RatesAreOverTheWindow) {
 }
 
 TEST(RenderStatus, ProblemsOrNone) {
-  const Json answer = Json::parse(R"({"version": "1", "uptime_seconds": 3, "store": {"engine": "e", "path": "/p", "tables": []},
+  const Json answer =
+      Json::parse(R"({"version": "1", "uptime_seconds": 3, "store": {"engine": "e", "path": "/p", "tables": []},
     "agents": [{"node": "a", "mode": "ebpf", "stale": true, "probes": [{"name": "p", "state": "off", "reason": "r", "hint": "h"}]}],
     "problems": ["agent a is silent; is it running?"]})");
   EXPECT_THAT(RenderStatus(answer, Question{}), HasSubstr("! agent a is silent"));
@@ -93,7 +94,8 @@ TEST(EventParser, SplitsEventsHoweverTheBytesArrive) {
       events.push_back(std::string(event) + "|" + std::string(data));
       return true;
     });
-    for (size_t at = 0; at < wire.size(); at += chunk) ASSERT_TRUE(parser.Feed(std::string_view(wire).substr(at, chunk)));
+    for (size_t at = 0; at < wire.size(); at += chunk)
+      ASSERT_TRUE(parser.Feed(std::string_view(wire).substr(at, chunk)));
     EXPECT_EQ(events, (std::vector<std::string>{"rows|{\"a\":\n1}", "message|x"})) << chunk;
   }
 }

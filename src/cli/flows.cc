@@ -40,8 +40,17 @@ Color RetransmitColor(const Json& row) {
 
 // The table when nothing was asked for: ends in words, then what matters about them.
 Table DefaultTable(const Json& rows) {
-  Table table({{"CLIENT", false, 44}, {"SERVER", false, 44}, {"TO SERVER", true}, {"TO CLIENT", true}, {"OPENED", true},
-               {"FAILED", true}, {"RETRANS", true}, {"RTT", true}, {"RTT MIN", true}, {"CONNECT", true}, {"SEEN BY"}});
+  Table table({{"CLIENT", false, 44},
+               {"SERVER", false, 44},
+               {"TO SERVER", true},
+               {"TO CLIENT", true},
+               {"OPENED", true},
+               {"FAILED", true},
+               {"RETRANS", true},
+               {"RTT", true},
+               {"RTT MIN", true},
+               {"CONNECT", true},
+               {"SEEN BY"}});
   for (const Json& row : rows) {
     const bool failed = NumberAt(row, "connections_failed") > 0;
     table.Add({{EndText(row, "client", false)},
@@ -70,8 +79,8 @@ std::vector<std::string> ShownColumns(const Json& answer, const Question& questi
   if (question.columns == "all") return ColumnNames(answer);
   if (!question.columns.empty()) return SplitList(question.columns);
   std::vector<std::string> names = SplitList(question.group_by);
-  for (const char* name : {"bytes_to_server", "bytes_to_client", "connections_opened", "connections_failed", "retransmits",
-                           "retransmit_percent", "rtt_avg_us", "rtt_p99_us", "reported_by"}) {
+  for (const char* name : {"bytes_to_server", "bytes_to_client", "connections_opened", "connections_failed",
+                           "retransmits", "retransmit_percent", "rtt_avg_us", "rtt_p99_us", "reported_by"}) {
     names.emplace_back(name);
   }
   return names;
@@ -98,7 +107,8 @@ bool WantsDefaultTable(const Question& question) { return question.group_by.empt
 std::string Footer(const Json& answer) {
   const double left_out = NumberAt(answer, "groups_left_out");
   if (left_out == 0) return "";
-  return fmt::format("{:.0f} of {:.0f} rows not shown: raise --limit or narrow --filter\n", left_out, NumberAt(answer, "groups"));
+  return fmt::format("{:.0f} of {:.0f} rows not shown: raise --limit or narrow --filter\n", left_out,
+                     NumberAt(answer, "groups"));
 }
 
 std::string Nothing(const Question& question) {
@@ -108,7 +118,9 @@ std::string Nothing(const Question& question) {
 }
 
 Parameters ParametersOf(const Question& question) {
-  Parameters parameters{{"since", question.since}, {"until", question.until}, {"sort", question.sort},
+  Parameters parameters{{"since", question.since},
+                        {"until", question.until},
+                        {"sort", question.sort},
                         {"limit", std::to_string(question.limit)}};
   if (!question.filter.empty()) parameters["filter"] = question.filter;
   if (!question.group_by.empty()) parameters["group_by"] = question.group_by;
@@ -124,7 +136,8 @@ int FollowFlows(const Question& question) {
   std::vector<std::string> all_columns;
   const Status status = client.Stream("/api/v1/live", parameters, [&](std::string_view event, const Json& data) {
     if (event == "columns") all_columns = ColumnNames(data);
-    if (event == "dropped") std::fprintf(stderr, "weir: %.0f rows skipped, this terminal reads too slowly\n", NumberAt(data, "rows"));
+    if (event == "dropped")
+      std::fprintf(stderr, "weir: %.0f rows skipped, this terminal reads too slowly\n", NumberAt(data, "rows"));
     if (event != "rows" || !data.contains("rows") || data["rows"].empty()) return true;
     const Json& rows = data["rows"];
     std::string text;
@@ -133,7 +146,8 @@ int FollowFlows(const Question& question) {
     } else if (question.output == OutputFormat::kCsv) {
       text = RowsAsCsv(rows, all_columns, header);
     } else {
-      const Table table = WantsDefaultTable(question) ? DefaultTable(rows) : ColumnTable(rows, ShownColumns(data, question));
+      const Table table =
+          WantsDefaultTable(question) ? DefaultTable(rows) : ColumnTable(rows, ShownColumns(data, question));
       text = table.Render(header, question.color, question.width);
     }
     header = false;
@@ -155,7 +169,8 @@ std::string RenderFlows(const Json& answer, const Question& question) {
     case OutputFormat::kTable: break;
   }
   if (rows.empty()) return Nothing(question);
-  const Table table = WantsDefaultTable(question) ? DefaultTable(rows) : ColumnTable(rows, ShownColumns(answer, question));
+  const Table table =
+      WantsDefaultTable(question) ? DefaultTable(rows) : ColumnTable(rows, ShownColumns(answer, question));
   return table.Render(question.headers, question.color, question.width) + Footer(answer);
 }
 

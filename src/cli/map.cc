@@ -45,11 +45,28 @@ std::string Reasons(const Json& edge) {
   return text;
 }
 
-const std::vector<std::string> kEdgeColumns = {
-    "client", "server", "ports", "bytes_to_server", "bytes_to_client", "bytes_per_second", "connections_opened",
-    "connections_failed", "failed_refused", "failed_timed_out", "failed_unreachable", "failed_abandoned", "failed_other",
-    "closed_reset", "retransmits", "retransmit_percent", "rtt_avg_us", "rtt_p99_us", "connect_avg_us", "reported_by", "health",
-    "reasons"};
+const std::vector<std::string> kEdgeColumns = {"client",
+                                               "server",
+                                               "ports",
+                                               "bytes_to_server",
+                                               "bytes_to_client",
+                                               "bytes_per_second",
+                                               "connections_opened",
+                                               "connections_failed",
+                                               "failed_refused",
+                                               "failed_timed_out",
+                                               "failed_unreachable",
+                                               "failed_abandoned",
+                                               "failed_other",
+                                               "closed_reset",
+                                               "retransmits",
+                                               "retransmit_percent",
+                                               "rtt_avg_us",
+                                               "rtt_p99_us",
+                                               "connect_avg_us",
+                                               "reported_by",
+                                               "health",
+                                               "reasons"};
 
 // Edges with names in place of ids: what a program wants from a map in rows.
 Json NamedEdges(const Json& answer) {
@@ -58,7 +75,8 @@ Json NamedEdges(const Json& answer) {
   for (Json edge : answer.value("edges", Json::array())) {
     for (const char* end : {"client", "server"}) {
       const auto found = names.find(TextAt(edge, end));
-      if (found != names.end()) edge[end] = found->second.name + (found->second.group.empty() ? "" : " (" + found->second.group + ")");
+      if (found != names.end())
+        edge[end] = found->second.name + (found->second.group.empty() ? "" : " (" + found->second.group + ")");
     }
     edge["ports"] = Ports(edge);
     edge["reasons"] = Reasons(edge);
@@ -74,11 +92,20 @@ std::string RenderMap(const Json& answer, const Question& question) {
   const Json edges = NamedEdges(answer);
   if (question.output == OutputFormat::kCsv) return RowsAsCsv(edges, kEdgeColumns, question.headers);
   if (edges.empty()) {
-    return question.problems_only ? fmt::format("no problems since {}\n", question.since)
-                                  : fmt::format("no flows since {}; `weir status` shows which agents report\n", question.since);
+    return question.problems_only
+               ? fmt::format("no problems since {}\n", question.since)
+               : fmt::format("no flows since {}; `weir status` shows which agents report\n", question.since);
   }
-  Table table({{"CLIENT", false, 40}, {"SERVER", false, 40}, {"PORTS"}, {"RATE", true}, {"OPENED", true}, {"FAILED", true},
-               {"RETRANS", true}, {"RTT", true}, {"HEALTH"}, {"WHY", false, 80}});
+  Table table({{"CLIENT", false, 40},
+               {"SERVER", false, 40},
+               {"PORTS"},
+               {"RATE", true},
+               {"OPENED", true},
+               {"FAILED", true},
+               {"RETRANS", true},
+               {"RTT", true},
+               {"HEALTH"},
+               {"WHY", false, 80}});
   for (const Json& edge : edges) {
     const std::string health = TextAt(edge, "health");
     table.Add({{TextAt(edge, "client")},
@@ -101,7 +128,9 @@ std::string RenderMap(const Json& answer, const Question& question) {
 
 int RunMap(const Question& question) {
   ApiClient client(question.connection);
-  Parameters parameters{{"since", question.since}, {"until", question.until}, {"level", question.level},
+  Parameters parameters{{"since", question.since},
+                        {"until", question.until},
+                        {"level", question.level},
                         {"limit", std::to_string(question.limit)}};
   if (!question.filter.empty()) parameters["filter"] = question.filter;
   if (question.problems_only) parameters["only"] = "problems";

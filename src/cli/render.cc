@@ -32,7 +32,8 @@ std::string RowsAsCsv(const Json& rows, const std::vector<std::string>& names, b
       const bool text = !absent && value->is_string();
       if (i > 0) out += ',';
       if (!absent) {
-        out += CsvField(text ? value->get<std::string>() : value->dump(-1, ' ', false, Json::error_handler_t::replace), !text);
+        out += CsvField(text ? value->get<std::string>() : value->dump(-1, ' ', false, Json::error_handler_t::replace),
+                        !text);
       }
     }
     out += "\r\n";

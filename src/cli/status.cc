@@ -27,8 +27,11 @@ std::string Probes(const Json& answer, const Question& question) {
   for (const Json& agent : answer.value("agents", Json::array())) {
     for (const Json& probe : agent.value("probes", Json::array())) {
       const std::string state = TextAt(probe, "state");
-      table.Add({{TextAt(agent, "node")}, {TextAt(probe, "name")}, {state, state == "on" ? Color::kGreen : Color::kYellow},
-                 {TextAt(probe, "reason")}, {TextAt(probe, "hint")}});
+      table.Add({{TextAt(agent, "node")},
+                 {TextAt(probe, "name")},
+                 {state, state == "on" ? Color::kGreen : Color::kYellow},
+                 {TextAt(probe, "reason")},
+                 {TextAt(probe, "hint")}});
     }
   }
   return table.empty() ? "" : table.Render(question.headers, question.color, question.width) + "\n";
@@ -37,8 +40,11 @@ std::string Probes(const Json& answer, const Question& question) {
 std::string Tables(const Json& store, const Question& question) {
   Table table({{"RESOLUTION"}, {"ROWS", true}, {"SIZE", true}, {"OLDEST"}, {"NEWEST"}});
   for (const Json& row : store.value("tables", Json::array())) {
-    table.Add({{TextAt(row, "resolution")}, {FormatCount(NumberAt(row, "rows"))}, {FormatBytes(NumberAt(row, "bytes"))},
-               {CellText(row, "oldest", "")}, {CellText(row, "newest", "")}});
+    table.Add({{TextAt(row, "resolution")},
+               {FormatCount(NumberAt(row, "rows"))},
+               {FormatBytes(NumberAt(row, "bytes"))},
+               {CellText(row, "oldest", "")},
+               {CellText(row, "newest", "")}});
   }
   return table.Render(question.headers, question.color, question.width);
 }
@@ -48,17 +54,20 @@ std::string Tables(const Json& store, const Question& question) {
 std::string RenderStatus(const Json& answer, const Question& question) {
   if (question.output == OutputFormat::kJson) return answer.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
   if (question.output == OutputFormat::kCsv) {
-    return RowsAsCsv(answer.value("counters", Json::array()), {"name", "kind", "severity", "value", "help"}, question.headers);
+    return RowsAsCsv(answer.value("counters", Json::array()), {"name", "kind", "severity", "value", "help"},
+                     question.headers);
   }
   const Json store = answer.value("store", Json::object());
-  std::string out = fmt::format("weir {}, up {}\nstore: {} at {}, {} of {}\n\n", TextAt(answer, "version"),
-                                FormatMicros(NumberAt(answer, "uptime_seconds") * 1e6), Printable(TextAt(store, "engine")),
-                                Printable(TextAt(store, "path"), 200), FormatBytes(NumberAt(store, "disk_bytes")),
-                                FormatBytes(NumberAt(store, "disk_budget_bytes")));
+  std::string out =
+      fmt::format("weir {}, up {}\nstore: {} at {}, {} of {}\n\n", TextAt(answer, "version"),
+                  FormatMicros(NumberAt(answer, "uptime_seconds") * 1e6), Printable(TextAt(store, "engine")),
+                  Printable(TextAt(store, "path"), 200), FormatBytes(NumberAt(store, "disk_bytes")),
+                  FormatBytes(NumberAt(store, "disk_budget_bytes")));
   out += Agents(answer, question) + "\n" + Probes(answer, question) + Tables(store, question) + "\n";
   const Json problems = answer.value("problems", Json::array());
   for (const Json& problem : problems) {
-    if (problem.is_string()) out += Paint("! " + Printable(problem.get<std::string>(), 400), Color::kYellow, question.color) + "\n";
+    if (problem.is_string())
+      out += Paint("! " + Printable(problem.get<std::string>(), 400), Color::kYellow, question.color) + "\n";
   }
   if (problems.empty()) out += Paint("no problems, nothing lost", Color::kGreen, question.color) + "\n";
   return out;

@@ -10,7 +10,7 @@ namespace weir::cli {
 
 struct TableColumn {
   std::string header;
-  bool right = false;        // numbers
+  bool right = false;  // numbers
   size_t max_width = 40;
 };
 

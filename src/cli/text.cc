@@ -34,7 +34,8 @@ CodePoint Decode(std::string_view text) {
 
 bool IsDangerous(uint32_t c) {
   const bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
-  const bool invisible = (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+  const bool invisible =
+      (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
   return control || invisible || c == 0x2028 || c == 0x2029;
 }
 
@@ -60,7 +61,8 @@ std::string Printable(std::string_view text, size_t max_width) {
       piece = point.value < 0x100 ? fmt::format("\\x{:02x}", point.value) : fmt::format("\\u{:04x}", point.value);
     }
     const size_t piece_width = Width(piece);
-    if (width + piece_width > max_width || (width + piece_width == max_width && text.size() > point.bytes)) return out + "…";
+    if (width + piece_width > max_width || (width + piece_width == max_width && text.size() > point.bytes))
+      return out + "…";
     out += piece;
     width += piece_width;
     text.remove_prefix(point.bytes);
@@ -90,7 +92,8 @@ std::string PadLeft(std::string_view printable, size_t width) {
 
 std::string CsvField(std::string_view text, bool is_number) {
   std::string field;
-  if (!is_number && !text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos) field += '\'';
+  if (!is_number && !text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos)
+    field += '\'';
   field += text;
   if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
   std::string quoted = "\"";

@@ -12,7 +12,9 @@ TEST(Printable, HostileNamesAreHarmlessAndVisible) {
   EXPECT_EQ(Printable("a\x1b[31mred"), "a\\x1b[31mred");
   EXPECT_EQ(Printable("line\nbreak\r"), "line\\x0abreak\\x0d");
   EXPECT_EQ(Printable(std::string_view("nul\0x", 5)), "nul\\x00x");
-  EXPECT_EQ(Printable("c1\xc2\x9b" "31m"), "c1\\x9b31m");
+  EXPECT_EQ(Printable("c1\xc2\x9b"
+                      "31m"),
+            "c1\\x9b31m");
   EXPECT_EQ(Printable("flip\xe2\x80\xaetxt"), "flip\\u202etxt");
   EXPECT_EQ(Printable("bad\xff utf"), "bad\\xff utf");
   EXPECT_EQ(Printable("over\xc0\xaflong"), "over\\xc0\\xaflong");

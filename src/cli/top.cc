@@ -24,9 +24,9 @@ std::string RenderTop(const Json& answer, const Question& question) {
   std::string out;
   if (question.headers) {
     out = fmt::format("last {:.0f} s: {} to servers, {} to clients, {} connections, {} failed, {} retransmits\n\n",
-                      kWindowSeconds, PerSecond(totals, "bytes_to_server", true), PerSecond(totals, "bytes_to_client", true),
-                      PerSecond(totals, "connections_opened", false), PerSecond(totals, "connections_failed", false),
-                      PerSecond(totals, "retransmits", false));
+                      kWindowSeconds, PerSecond(totals, "bytes_to_server", true),
+                      PerSecond(totals, "bytes_to_client", true), PerSecond(totals, "connections_opened", false),
+                      PerSecond(totals, "connections_failed", false), PerSecond(totals, "retransmits", false));
   }
   const bool grouped = !question.group_by.empty();
   const std::vector<std::string> groups = SplitList(question.group_by);
@@ -36,7 +36,8 @@ std::string RenderTop(const Json& answer, const Question& question) {
   } else {
     columns = {{"CLIENT", false, 44}, {"SERVER", false, 44}};
   }
-  for (const char* name : {"TO SERVER", "TO CLIENT", "CONN", "FAILED", "RETRANS", "RTT"}) columns.push_back({name, true});
+  for (const char* name : {"TO SERVER", "TO CLIENT", "CONN", "FAILED", "RETRANS", "RTT"})
+    columns.push_back({name, true});
   Table table(std::move(columns));
   for (const Json& row : rows) {
     std::vector<TableCell> cells;
@@ -60,7 +61,8 @@ std::string RenderTop(const Json& answer, const Question& question) {
 
 int RunTop(const Question& question) {
   ApiClient client(question.connection);
-  Parameters parameters{{"since", fmt::format("{:.0f}s", kWindowSeconds)}, {"sort", question.sort},
+  Parameters parameters{{"since", fmt::format("{:.0f}s", kWindowSeconds)},
+                        {"sort", question.sort},
                         {"limit", std::to_string(question.limit)}};
   if (!question.filter.empty()) parameters["filter"] = question.filter;
   if (!question.group_by.empty()) parameters["group_by"] = question.group_by;

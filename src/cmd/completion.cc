@@ -33,7 +33,8 @@ std::string Bash() {
   std::string out = "_weir() {\n  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} words=\n";
   out += fmt::format("  if [ \"$COMP_CWORD\" = 1 ]; then words='{}'; else\n    case $previous in\n", CommandNames());
   for (const Flag& flag : kFlags) {
-    if (flag.type == FlagType::kChoice) out += fmt::format("      --{}) words='{}' ;;\n", flag.name, Spaced(flag.value));
+    if (flag.type == FlagType::kChoice)
+      out += fmt::format("      --{}) words='{}' ;;\n", flag.name, Spaced(flag.value));
   }
   out += "    esac\n    [ -n \"$words\" ] || case ${COMP_WORDS[1]} in\n";
   for (const CommandHelp& command : Commands()) {
@@ -51,7 +52,8 @@ std::string Fish() {
     out += fmt::format("complete -c weir -n __fish_use_subcommand -a {} -d '{}'\n", command.name, command.summary);
     for (const Flag& flag : kFlags) {
       if (command.bit == 0 || (flag.commands & command.bit) == 0) continue;
-      std::string line = fmt::format("complete -c weir -n '__fish_seen_subcommand_from {}' -l {}", command.name, flag.name);
+      std::string line =
+          fmt::format("complete -c weir -n '__fish_seen_subcommand_from {}' -l {}", command.name, flag.name);
       if (flag.type != FlagType::kSwitch) line += " -r";
       if (flag.type == FlagType::kChoice) line += fmt::format(" -a '{}'", Spaced(flag.value));
       out += line + "\n";
@@ -65,9 +67,11 @@ std::string Fish() {
 const std::vector<CommandHelp>& Commands() {
   static const std::vector<CommandHelp> kCommands = {
       {"up", kUp, "Observe this machine: agent, server and web UI in one process", "weir up --listen 127.0.0.1:7600"},
-      {"agent", kAgent, "Run the node agent, reporting to a server", "weir agent --server https://weir.example:7600 --token-file t"},
+      {"agent", kAgent, "Run the node agent, reporting to a server",
+       "weir agent --server https://weir.example:7600 --token-file t"},
       {"server", kServer, "Run the server: ingest, store, API and web UI", "weir server --data-dir /var/lib/weir"},
-      {"flows", kFlows, "List flows: who talked to whom, how much, how well", "weir flows --since 5m --filter 'retransmits > 0'"},
+      {"flows", kFlows, "List flows: who talked to whom, how much, how well",
+       "weir flows --since 5m --filter 'retransmits > 0'"},
       {"map", kMap, "List the edges of the service map", "weir map --level container --problems"},
       {"top", kTop, "Show the busiest flows of the last ten seconds", "weir top --watch"},
       {"status", kStatus, "Show agents, probes, losses and the store", "weir status"},

@@ -23,7 +23,8 @@ namespace {
 std::filesystem::path DataDir(const Settings& settings) {
   if (const std::string& given = settings.Text("data-dir"); !given.empty()) return given;
   if (geteuid() == 0) return "/var/lib/weir";
-  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state != '\0') return std::filesystem::path(state) / "weir";
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state != '\0')
+    return std::filesystem::path(state) / "weir";
   const char* home = std::getenv("HOME");
   return std::filesystem::path(home != nullptr ? home : "/tmp") / ".local/state/weir";
 }
@@ -34,10 +35,12 @@ Result<std::string> ReadToken(const Settings& settings) {
   if (path.empty()) return std::string{};
   std::ifstream file(path);
   std::string token;
-  if (!file || !std::getline(file, token)) return Status::NotFound(fmt::format("cannot read a token from {} (--token-file)", path));
+  if (!file || !std::getline(file, token))
+    return Status::NotFound(fmt::format("cannot read a token from {} (--token-file)", path));
   const size_t first = token.find_first_not_of(" \t\r");
   const size_t last = token.find_last_not_of(" \t\r");
-  if (first == std::string::npos) return Status::Invalid(fmt::format("{} is empty; put a long random word in it (--token-file)", path));
+  if (first == std::string::npos)
+    return Status::Invalid(fmt::format("{} is empty; put a long random word in it (--token-file)", path));
   return token.substr(first, last - first + 1);
 }
 

@@ -1,6 +1,6 @@
 // weir: subcommands and wiring, no logic.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <fstream>
@@ -26,7 +26,8 @@ Result<cli::Question> QuestionOf(const Settings& settings) {
   question.connection.ca_file = settings.Text("ca-file");
   if (const std::string& path = settings.Text("token-file"); !path.empty()) {
     std::ifstream file(path);
-    if (!(file >> question.connection.token)) return Status::NotFound(fmt::format("cannot read a token from {} (--token-file)", path));
+    if (!(file >> question.connection.token))
+      return Status::NotFound(fmt::format("cannot read a token from {} (--token-file)", path));
   }
   if (!settings.Text("since").empty()) question.since = settings.Text("since");
   if (!settings.Text("until").empty()) question.until = settings.Text("until");
@@ -78,8 +79,9 @@ int PrintCompletion(const std::string& shell) {
 int Main(int argc, char** argv) {
   CLI::App app("Weir measures the network under containers without slowing it: who talks to whom, and what is slow.");
   app.require_subcommand(1);
-  app.footer("Start with `weir up`, open the printed address, or ask `weir flows`. Every flag is also an environment\n"
-             "variable (--data-dir: WEIR_DATA_DIR) and a key of the --config file.");
+  app.footer(
+      "Start with `weir up`, open the printed address, or ask `weir flows`. Every flag is also an environment\n"
+      "variable (--data-dir: WEIR_DATA_DIR) and a key of the --config file.");
   app.set_version_flag("--version", fmt::format("weir {}", kVersion));
 
   std::map<std::string_view, Settings> settings;

@@ -71,8 +71,16 @@ Result<std::chrono::milliseconds> ParseDuration(std::string_view text) {
 Result<uint64_t> ParseBytes(std::string_view text) {
   std::string_view trimmed = text;
   if (trimmed.ends_with('B')) trimmed.remove_suffix(1);
-  const auto bytes = Scaled(trimmed, {{"", 1}, {"K", 1e3}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12},
-                                      {"Ki", 0x1p10}, {"Mi", 0x1p20}, {"Gi", 0x1p30}, {"Ti", 0x1p40}});
+  const auto bytes = Scaled(trimmed, {{"", 1},
+                                      {"K", 1e3},
+                                      {"k", 1e3},
+                                      {"M", 1e6},
+                                      {"G", 1e9},
+                                      {"T", 1e12},
+                                      {"Ki", 0x1p10},
+                                      {"Mi", 0x1p20},
+                                      {"Gi", 0x1p30},
+                                      {"Ti", 0x1p40}});
   if (!bytes || *bytes > 0x1p62) {
     return Status::Invalid(fmt::format("'{}' is not an amount of bytes; write 64Mi, 10Gi or 5G", text));
   }
@@ -81,7 +89,8 @@ Result<uint64_t> ParseBytes(std::string_view text) {
 
 std::string EnvironmentName(const Flag& flag) {
   std::string name = "WEIR_";
-  for (const char c : flag.name) name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (const char c : flag.name)
+    name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return name;
 }
 
@@ -114,10 +123,11 @@ Status Settings::ReadConfigFile(const std::string& path) {
     return Status::Invalid(fmt::format("{}: {}", path, error.what()));
   }
   for (const CLI::ConfigItem& item : items) {
-    const auto known = std::find_if(kFlags.begin(), kFlags.end(), [&](const Flag& flag) { return flag.name == item.name; });
+    const auto known =
+        std::find_if(kFlags.begin(), kFlags.end(), [&](const Flag& flag) { return flag.name == item.name; });
     if (!item.parents.empty() || known == kFlags.end()) {
-      return Status::Invalid(fmt::format("{}: unknown key '{}'; keys are flag names without dashes, see docs/flags.md", path,
-                                         item.fullname()));
+      return Status::Invalid(fmt::format("{}: unknown key '{}'; keys are flag names without dashes, see docs/flags.md",
+                                         path, item.fullname()));
     }
     const auto slot = slots_.find(item.name);
     if (slot == slots_.end() || slot->second.option->count() > 0) continue;  // of another command, or overridden

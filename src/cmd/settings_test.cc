@@ -62,11 +62,13 @@ TEST(Settings, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
 }
 
 TEST(Settings, BadValuesNameTheFlagAndThePossibilities) {
-  EXPECT_THAT(Parse(kUp, {"--interval", "fast"})->status.message(), testing::HasSubstr("--interval: 'fast' is not a duration"));
+  EXPECT_THAT(Parse(kUp, {"--interval", "fast"})->status.message(),
+              testing::HasSubstr("--interval: 'fast' is not a duration"));
   EXPECT_THAT(Parse(kUp, {"--mode", "magic"})->status.message(), testing::HasSubstr("auto|ebpf|sock_diag"));
   EXPECT_THAT(Parse(kUp, {"--max-flows", "-1"})->status.message(), testing::HasSubstr("positive whole number"));
   EXPECT_THAT(Parse(kUp, {"--config", "/nonexistent"})->status.message(), testing::HasSubstr("--config"));
-  EXPECT_THAT(Parse(kUp, {"--config", WriteConfig("intervall = 1\n")})->status.message(), testing::HasSubstr("intervall"));
+  EXPECT_THAT(Parse(kUp, {"--config", WriteConfig("intervall = 1\n")})->status.message(),
+              testing::HasSubstr("intervall"));
 }
 
 TEST(Settings, DurationsAndBytes) {
