@@ -22,18 +22,18 @@ using model::Address;
 using model::AgentBatch;
 using model::SideReport;
 
-constexpr int kCompressionLevel =
-    1;  // the agent's CPU is the workload's CPU; bytes on the wire are few anyway
+constexpr int kCompressionLevel = 1;  // the node's CPU belongs to its workload; bytes are few anyway
 constexpr size_t kMaxExplanationBytes = 1'024;         // of a probe's reason and hint, which are sentences
 constexpr UnixMillis kLatestTime = 7'258'118'400'000;  // 2200-01-01: what the store's time type can hold
 
 // Counters have the same name in the model and on the wire.
-#define WEIR_SIDE_COUNTERS(X)                                                                             \
-  X(bytes_sent)                                                                                           \
-  X(bytes_received) X(segments_sent) X(segments_received) X(retransmits) X(retransmits_syn) X(timeouts)   \
-      X(opened) X(closed) X(failed_refused) X(failed_timed_out) X(failed_unreachable) X(failed_abandoned) \
-          X(failed_other) X(closed_reset) X(closed_timed_out) X(open) X(connect_count) X(connect_sum_us)  \
-              X(connect_max_us) X(rtt_count) X(rtt_sum_us) X(rtt_min_us) X(rtt_max_us)
+// clang-format off
+#define WEIR_SIDE_COUNTERS(X)                                                                                 \
+  X(bytes_sent) X(bytes_received) X(segments_sent) X(segments_received) X(retransmits) X(retransmits_syn)     \
+  X(timeouts) X(opened) X(closed) X(failed_refused) X(failed_timed_out) X(failed_unreachable)                 \
+  X(failed_abandoned) X(failed_other) X(closed_reset) X(closed_timed_out) X(open) X(connect_count)            \
+  X(connect_sum_us) X(connect_max_us) X(rtt_count) X(rtt_sum_us) X(rtt_min_us) X(rtt_max_us)
+// clang-format on
 
 bool IsAgentId(std::string_view id) {
   return id.size() == 32 && std::all_of(id.begin(), id.end(), [](char c) {
