@@ -4,7 +4,7 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <iterator>
+#include <future>
 #include <utility>
 
 #include "agent/export/batch_split.h"
@@ -108,12 +108,16 @@ void Exporter::Queue(SpooledBatch batch) {
 
 // ---- The exporter's thread ----
 
-void Exporter::Start(std::function<void()> on_thread) {
-  thread_ = std::thread([this, on_thread = std::move(on_thread)] {
+void Exporter::Start(const std::function<void()>& on_thread) {
+  std::promise<void> prepared;
+  std::future<void> ready = prepared.get_future();
+  thread_ = std::thread([this, &on_thread, promise = std::move(prepared)]() mutable {
     pthread_setname_np(pthread_self(), "weir-export");
     if (on_thread) on_thread();
+    promise.set_value();  // on_thread is gone from here on
     Run();
   });
+  ready.get();
 }
 
 void Exporter::Run() {

@@ -54,8 +54,8 @@ class Exporter {
   // Splits, numbers (whatever `interval.sequence` says), encodes and queues. Never blocks on network or disk.
   void Submit(model::AgentBatch interval);
 
-  // Runs `on_thread` first, on the new thread. Call once.
-  void Start(std::function<void()> on_thread);
+  // Runs `on_thread` on the new thread, and returns once that is done. Call once.
+  void Start(const std::function<void()>& on_thread);
   // Sends or spools what is left, in at most about `budget`, and ends the thread. Idempotent.
   void Stop(std::chrono::milliseconds budget);
 
