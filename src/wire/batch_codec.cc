@@ -41,6 +41,10 @@ bool IsAgentId(std::string_view id) {
          });
 }
 
+bool IsKnown(model::Protocol protocol) {
+  return protocol == model::Protocol::kTcp || protocol == model::Protocol::kUdp;
+}
+
 // What holds for every batch in either direction, apart from its reports.
 Status CheckHeader(const AgentBatch& batch) {
   if (!IsAgentId(batch.agent_id)) return Status::Invalid("agent_id is not 32 lower-case hex digits");
@@ -252,8 +256,7 @@ Status TakeName(std::string_view what, const v1::Batch& batch, uint32_t index, s
 }
 
 Status TakeReport(const v1::Batch& batch, const v1::FlowReport& from, SideReport& to) {
-  if (from.protocol() != static_cast<uint32_t>(model::Protocol::kTcp) &&
-      from.protocol() != static_cast<uint32_t>(model::Protocol::kUdp)) {
+  if (from.protocol() > 0xFF || !IsKnown(static_cast<model::Protocol>(from.protocol()))) {
     return Status::Invalid(fmt::format("protocol {} is unknown", from.protocol()));
   }
   if (from.server_port() > 0xFFFF)
@@ -336,7 +339,10 @@ Result<std::string> EncodeBatch(const AgentBatch& batch) {
   PutHeader(batch, message);
   Dictionary dictionary(message);
   message.mutable_flows()->Reserve(static_cast<int>(batch.reports.size()));
-  for (const SideReport& report : batch.reports) PutReport(report, dictionary, *message.add_flows());
+  for (const SideReport& report : batch.reports) {
+    if (!IsKnown(report.ends.protocol)) return Status::Invalid("a flow report has an unknown protocol");
+    PutReport(report, dictionary, *message.add_flows());
+  }
 
   const size_t size = message.ByteSizeLong();
   if (size > kMaxDecodedBytes) {
