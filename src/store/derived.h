@@ -1,0 +1,19 @@
+// Columns as SQL over the rows of a group. The same arithmetic stands in model/flow_row.cc for rows in
+// memory; a test holds the two against each other.
+#pragma once
+
+#include <string>
+
+#include "model/columns.h"
+
+namespace weir::store {
+
+// How a stored column adds up: sum(x), max(x), the smallest non-zero x, min(start), max(end). A histogram:
+// sumMap of its arrays, a tuple. REQUIRES: stored, not a dimension.
+std::string AggregateSql(const model::Column& column);
+
+// The column in an answer: a dimension by its name, a stored measure aggregated, a derived column computed
+// from aggregates. Evaluates to 0 (or '') without samples. REQUIRES: not a histogram.
+std::string ColumnSql(const model::Column& column);
+
+}  // namespace weir::store
