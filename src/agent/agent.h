@@ -21,6 +21,7 @@ struct AgentOptions {
   uint32_t max_sockets = 131'072;                // size of the kernel map, rounded up to a power of two
   uint32_t max_flows = 65'536;                   // flow table entries; beyond: one overflow flow, counted
   bool allow_ebpf = true;                        // false: start in the degraded mode
+  bool require_ebpf = false;                     // true: fail rather than start in the degraded mode
   bool drop_privileges = true;                   // keep only what collecting needs, after start
 };
 

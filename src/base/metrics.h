@@ -43,6 +43,8 @@ enum class MetricSeverity { kInfo, kLoss, kError };
   X(agent_spool_bytes, "weir_agent_spool_bytes", kGauge, kInfo, "Bytes waiting on disk for the server.")      \
   X(agent_spool_dropped, "weir_agent_spool_dropped_batches_total", kCounter, kLoss,                           \
     "Batches dropped, oldest first, because the disk spool was full or unwritable. Raise --spool-limit.")     \
+  X(agent_spool_damaged, "weir_agent_spool_damaged_batches_total", kCounter, kLoss,                           \
+    "Batches found damaged on disk and set aside in spool/damaged. Check the disk of the node.")              \
   X(server_batches_accepted, "weir_server_batches_accepted_total", kCounter, kInfo,                           \
     "Batches stored durably and acknowledged.")                                                               \
   X(server_batches_duplicate, "weir_server_batches_duplicate_total", kCounter, kInfo,                         \
