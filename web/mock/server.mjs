@@ -169,11 +169,12 @@ function series(mock, query) {
   const links = visibleLinks(mock, query, span).map(({ link }) => link);
   const times = [];
   for (let at = Math.ceil(span.since / step) * step; at < span.until; at += step) times.push(at);
-  const values = Object.fromEntries(names.map((name) => [name, times.map((at, i) => {
-    if (links.length === 0 || (i > 40 && i < 44)) return null;
-    const rows = links.map((link) => flowRow(link, at, at + step)[name]).filter((v) => v !== null && v !== undefined);
-    if (rows.length === 0) return null;
-    return /avg|p\d\d|percent|max|min/.test(name) ? Math.max(...rows) : rows.reduce((a, b) => a + b, 0);
+  // A gap in the middle, as after an agent's restart.
+  const rowsAt = times.map((at, i) => (i > 40 && i < 44 ? [] : links.map((link) => flowRow(link, at, at + step))));
+  const values = Object.fromEntries(names.map((name) => [name, rowsAt.map((rows) => {
+    const known = rows.map((row) => row[name]).filter((v) => v !== null && v !== undefined);
+    if (known.length === 0) return null;
+    return /avg|p\d\d|percent|max|min/.test(name) ? Math.max(...known) : known.reduce((a, b) => a + b, 0);
   })]));
   return {
     ...facts(mock, span), step_ms: step, columns: columns.filter((c) => names.includes(c.name)), times: times.map((at) => new Date(at).toISOString()),

@@ -12,7 +12,7 @@ import { Icon, type IconName } from './widgets/icons';
 import { TimePicker } from './widgets/time_picker';
 import { FlowsView } from './views/flows/flows_view';
 import { MapView } from './views/map/map_view';
-import { StatusView } from './views/status/status_view';
+import { kCounterSearchId, StatusView } from './views/status/status_view';
 
 const kTabs: readonly { view: View; label: string }[] = [
   { view: 'map', label: 'Map' }, { view: 'flows', label: 'Flows' }, { view: 'status', label: 'Status' },
@@ -54,7 +54,7 @@ function TopBar() {
         ))}
       </nav>
       <div class="topbar-end">
-        <TimePicker />
+        <TimePicker onlyRefresh={view === 'status'} />
         <button type="button" class="button plain icon" title={`${theme.label}. Click to change.`} aria-label={theme.label} onClick={() => setTheme(theme.next)}><Icon name={theme.icon} /></button>
         <button type="button" class="button plain icon" title="Keyboard (?)" aria-label="Keyboard" onClick={() => store.set({ helpOpen: true })}><Icon name="help" /></button>
       </div>
@@ -103,7 +103,7 @@ function useKeyboard(): void {
   useEffect(() => {
     let prefixUntilMs = 0;
     const act: Record<string, () => void> = {
-      '/': () => document.getElementById(kFilterInputId)?.focus(),
+      '/': () => document.getElementById(store.get().view === 'status' ? kCounterSearchId : kFilterInputId)?.focus(),
       '?': () => store.set({ helpOpen: true }),
       r: reload,
       l: () => navigate({ live: !store.get().live }),
@@ -137,7 +137,7 @@ export function App() {
     <div class="shell">
       <Background />
       <TopBar />
-      <FilterBar />
+      {view === 'status' ? <span /> : <FilterBar />}
       <main class="main">
         {view === 'map' && <MapView />}
         {view === 'flows' && <FlowsView />}

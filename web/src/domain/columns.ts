@@ -30,20 +30,21 @@ export function title(name: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+// For table heads, where every letter costs width.
+export function shortTitle(name: string): string {
+  return title(name).replace(/^Connections /, 'Conn. ').replace(/ address$/, ' addr.').replace('Retransmit %', 'Retrans. %')
+    .replace('Retransmits', 'Retrans.');
+}
+
 export function isNumeric(column: Column): boolean {
   return column.kind !== 'dimension' && (column.type === 'uint' || column.type === 'float');
 }
 
-export function isWide(column: Column): boolean {
-  return column.type === 'address' || column.type === 'time' || column.type === 'string';
-}
-
 export function defaultWidth(column: Column): number {
   if (column.type === 'time') return 160;
-  if (column.type === 'address') return 136;
-  if (column.name === 'server_port') return 92;
-  if (column.type === 'string') return 132;
-  return Math.max(96, 24 + 7.2 * title(column.name).length);
+  if (column.type === 'address') return 122;
+  if (column.type === 'string') return 126;
+  return Math.max(92, Math.round(34 + 6.8 * shortTitle(column.name).length));
 }
 
 // "0 = unknown" dimensions and histograms need their own words; everything else goes by its unit.

@@ -8,7 +8,8 @@ export const kFoldAbove = 200;
 
 export interface GraphNode {
   id: string;
-  label: string;
+  label: string;            // in its row
+  title: string;            // where the row's group is not beside it
   detail: string;           // second name: addresses, number of members
   kind: string;
   members: MapNode[];       // one, or all that are folded into this
@@ -148,13 +149,14 @@ function toGroup(bucket: Bucket, folded: boolean): GraphGroup {
   const plain = { groupId: bucket.id, health: 'ok' as Health, bytesPerSecond: 0 };
   if (folded) {
     const names = [...new Set(bucket.members.map(nodeLabel))];
-    const label = names.length === 1 ? (names[0] ?? '') : plural(bucket.members.length, 'member');
+    const many = names.length > 3;
+    const label = many ? plural(bucket.members.length, 'member') : (names[0] ?? '') + (names.length > 1 ? ` +${names.length - 1}` : '');
     const detail = names.length === 1 ? `× ${bucket.members.length}` : '';
-    const node = { ...plain, id: `folded ${bucket.id}`, label, detail, kind: 'folded', members: bucket.members };
+    const node = { ...plain, id: `folded ${bucket.id}`, label, title: many ? bucket.label : label, detail, kind: 'folded', members: bucket.members };
     return { ...base, folded: true, nodes: [node] };
   }
   const nodes = bucket.members.map((member) => ({
-    ...plain, id: member.id, label: nodeLabel(member), kind: member.kind, members: [member],
+    ...plain, id: member.id, label: nodeLabel(member), title: nodeLabel(member), kind: member.kind, members: [member],
     detail: member.external && member.name !== member.addresses[0] ? (member.addresses[0] ?? '') : '',
   }));
   return { ...base, folded: false, nodes };

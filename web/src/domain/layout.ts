@@ -1,36 +1,23 @@
-// Places the groups of a graph in layers, clients left and servers right, and the members of a group as rows.
-//
-// A layered layout in the manner of Sugiyama, Tagawa, Toda (1981) on the groups only: cycles are broken by weight,
-// layers are longest paths, order within a layer follows the neighbours' mean. Edges run behind the boxes, so there
-// are no dummy nodes. Pure and deterministic; a few milliseconds for a thousand groups.
+// Places the groups of a graph, component by component (layering.ts), and the members of a group as rows. Pure and
+// deterministic. With an earlier layout, what was there keeps its place.
 import type { Graph, GraphGroup } from './graph';
+import { kGapX, kGapY, laneKey, layerComponent, type Box, type Lane, type Link, type Sizes } from './layering';
+
+export type { Box, Lane } from './layering';
 
 export const kRowHeight = 26;
 export const kHeaderHeight = 24;
 const kPadding = 5;
-const kGapX = 130;
-const kGapY = 20;
 const kRowsPerColumn = 14;
 const kCharacterWidth = 6.7;
-
-export interface Box {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
-}
+const kComponentGap = 56;
 
 export interface Layout {
   groups: Map<string, Box>;
   rows: Map<string, Box>;
   rowOrder: Map<string, string[]>;  // group id → node ids
+  lanes: Map<string, Lane[]>;       // laneKey of two groups → where their long edges pass between boxes
   bounds: Box;
-}
-
-interface Link {
-  from: string;
-  to: string;
-  weight: number;
 }
 
 // A group of one needs no header: its only member says it all.
@@ -46,7 +33,7 @@ function columnsOf(count: number): number {
 function rowWidth(group: GraphGroup): number {
   const longest = Math.max(...group.nodes.map((n) => n.label.length + (n.detail === '' ? 0 : n.detail.length + 2)));
   // Room for the health mark and the rate at the right.
-  return Math.min(250, Math.max(128, 96 + longest * kCharacterWidth));
+  return Math.min(250, Math.max(132, 112 + longest * kCharacterWidth));
 }
 
 function sizeOf(group: GraphGroup): { width: number; height: number } {
@@ -64,7 +51,7 @@ function links(graph: Graph): Link[] {
     const from = home.get(edge.client);
     const to = home.get(edge.server);
     if (from === undefined || to === undefined || from === to) continue;
-    const key = `${from}\u0000${to}`;
+    const key = laneKey(from, to);
     const found = merged.get(key);
     if (found) found.weight += 1;
     else merged.set(key, { from, to, weight: 1 });
@@ -72,183 +59,52 @@ function links(graph: Graph): Link[] {
   return [...merged.values()];
 }
 
-// Repeatedly takes the group with the largest (out − in) weight; links that run against this order are the
-// feedback set (Eades, Lin, Smyth 1993).
-function greedyOrder(ids: readonly string[], all: readonly Link[]): Map<string, number> {
-  const balance = new Map(ids.map((id) => [id, 0]));
-  const touching = new Map<string, Link[]>(ids.map((id) => [id, []]));
-  for (const link of all) {
-    balance.set(link.from, (balance.get(link.from) ?? 0) + link.weight);
-    balance.set(link.to, (balance.get(link.to) ?? 0) - link.weight);
-    touching.get(link.from)?.push(link);
-    touching.get(link.to)?.push(link);
+// Connected components, the largest first.
+function components(ids: readonly string[], all: readonly Link[]): string[][] {
+  const near = new Map<string, string[]>(ids.map((id) => [id, []]));
+  for (const { from, to } of all) {
+    near.get(from)?.push(to);
+    near.get(to)?.push(from);
   }
-  const order = new Map<string, number>();
-  while (balance.size > 0) {
-    let best = '';
-    let top = -Infinity;
-    for (const [id, value] of balance) {
-      if (value > top) [best, top] = [id, value];
-    }
-    balance.delete(best);
-    order.set(best, order.size);
-    for (const link of touching.get(best) ?? []) {
-      const other = link.from === best ? link.to : link.from;
-      const value = balance.get(other);
-      if (value !== undefined) balance.set(other, value + (link.to === other ? link.weight : -link.weight));
-    }
-  }
-  return order;
-}
-
-function layersOf(ids: readonly string[], all: readonly Link[]): Map<string, number> {
-  const order = greedyOrder(ids, all);
-  const forward = all.map((link) => ((order.get(link.from) ?? 0) < (order.get(link.to) ?? 0)
-    ? link : { from: link.to, to: link.from, weight: link.weight }));
-  const outgoing = new Map<string, string[]>(ids.map((id) => [id, []]));
-  for (const link of forward) outgoing.get(link.from)?.push(link.to);
-  const layer = new Map(ids.map((id) => [id, 0]));
-  const sorted = [...ids].sort((a, b) => (order.get(a) ?? 0) - (order.get(b) ?? 0));
-  for (const id of sorted) {
-    for (const next of outgoing.get(id) ?? []) {
-      layer.set(next, Math.max(layer.get(next) ?? 0, (layer.get(id) ?? 0) + 1));
-    }
-  }
-  // Pull every group towards what it talks to, so that long edges stay short.
-  for (const id of [...sorted].reverse()) {
-    const targets = outgoing.get(id) ?? [];
-    if (targets.length > 0) layer.set(id, Math.min(...targets.map((t) => layer.get(t) ?? 0)) - 1);
-  }
-  return layer;
-}
-
-type Sizes = ReadonlyMap<string, { width: number; height: number }>;
-
-// Splits a layer that would be taller than the whole picture should be.
-function wrap(layer: readonly string[], sizes: Sizes, limit: number): string[][] {
-  const columns: string[][] = [[]];
-  let height = 0;
-  for (const id of layer) {
-    const own = (sizes.get(id)?.height ?? 0) + kGapY;
-    if (height + own > limit && (columns[columns.length - 1]?.length ?? 0) > 0) {
-      columns.push([]);
-      height = 0;
-    }
-    columns[columns.length - 1]?.push(id);
-    height += own;
-  }
-  return columns;
-}
-
-function heightLimit(sizes: Sizes): number {
-  let area = 0;
-  let tallest = 0;
-  for (const { width, height } of sizes.values()) {
-    area += (width + kGapX) * (height + kGapY);
-    tallest = Math.max(tallest, height);
-  }
-  return Math.max(560, tallest + kGapY, Math.sqrt(area / 1.5));
-}
-
-function neighbourMap(ids: readonly string[], all: readonly Link[]): Map<string, string[]> {
-  const map = new Map<string, string[]>(ids.map((id) => [id, []]));
-  for (const link of all) {
-    map.get(link.from)?.push(link.to);
-    map.get(link.to)?.push(link.from);
-  }
-  return map;
-}
-
-function stack(column: readonly string[], sizes: Sizes, middle: Map<string, number>): void {
-  const total = column.reduce((sum, id) => sum + (sizes.get(id)?.height ?? 0) + kGapY, -kGapY);
-  let y = -total / 2;
-  for (const id of column) {
-    const height = sizes.get(id)?.height ?? 0;
-    middle.set(id, y + height / 2);
-    y += height + kGapY;
-  }
-}
-
-// Moves each group towards the mean of its neighbours, keeping the column's order and gaps.
-function relax(column: readonly string[], sizes: Sizes, middle: Map<string, number>, near: ReadonlyMap<string, string[]>): void {
-  const wanted = column.map((id) => {
-    const others = near.get(id) ?? [];
-    if (others.length === 0) return middle.get(id) ?? 0;
-    return others.reduce((sum, other) => sum + (middle.get(other) ?? 0), 0) / others.length;
-  });
-  let floor = -Infinity;
-  const placed = column.map((id, i) => {
-    const half = (sizes.get(id)?.height ?? 0) / 2;
-    const at = Math.max(wanted[i] ?? 0, floor + half);
-    floor = at + half + kGapY;
-    return at;
-  });
-  // What was pushed down too far comes back up as a whole.
-  const drift = placed.reduce((sum, at, i) => sum + at - (wanted[i] ?? 0), 0) / Math.max(1, placed.length);
-  column.forEach((id, i) => middle.set(id, (placed[i] ?? 0) - drift));
-}
-
-function orderColumns(columns: string[][], sizes: Sizes, near: ReadonlyMap<string, string[]>): Map<string, number> {
-  const middle = new Map<string, number>();
-  for (const column of columns) stack(column, sizes, middle);
-  for (let sweep = 0; sweep < 8; sweep += 1) {
-    const sequence = sweep % 2 === 0 ? columns : [...columns].reverse();
-    for (const column of sequence) {
-      const mean = new Map(column.map((id) => {
-        const others = near.get(id) ?? [];
-        return [id, others.length === 0 ? (middle.get(id) ?? 0)
-          : others.reduce((sum, other) => sum + (middle.get(other) ?? 0), 0) / others.length];
-      }));
-      column.sort((a, b) => (mean.get(a) ?? 0) - (mean.get(b) ?? 0) || (a < b ? -1 : 1));
-      stack(column, sizes, middle);
-    }
-  }
-  for (let pass = 0; pass < 4; pass += 1) {
-    for (const column of pass % 2 === 0 ? columns : [...columns].reverse()) relax(column, sizes, middle, near);
-  }
-  return middle;
-}
-
-function placeLayers(ids: readonly string[], all: readonly Link[], sizes: Sizes): Map<string, Box> {
-  const layer = layersOf(ids, all);
-  const byLayer = new Map<number, string[]>();
-  for (const id of ids) byLayer.set(layer.get(id) ?? 0, [...(byLayer.get(layer.get(id) ?? 0) ?? []), id]);
-  const limit = heightLimit(sizes);
-  const layers = [...byLayer.keys()].sort((a, b) => a - b).map((key) => wrap(byLayer.get(key) ?? [], sizes, limit));
-  const columns = layers.flat();
-  const middle = orderColumns(columns, sizes, neighbourMap(ids, all));
-  const boxes = new Map<string, Box>();
-  let x = 0;
-  for (const layerColumns of layers) {
-    layerColumns.forEach((column, i) => {
-      const width = Math.max(...column.map((id) => sizes.get(id)?.width ?? 0));
-      for (const id of column) {
-        const size = sizes.get(id) ?? { width, height: 0 };
-        boxes.set(id, { x: x + (width - size.width) / 2, y: (middle.get(id) ?? 0) - size.height / 2, ...size });
+  const seen = new Set<string>();
+  const found: string[][] = [];
+  for (const start of ids) {
+    if (seen.has(start)) continue;
+    const component = [start];
+    seen.add(start);
+    for (const id of component) {
+      for (const other of near.get(id) ?? []) {
+        if (seen.has(other)) continue;
+        seen.add(other);
+        component.push(other);
       }
-      x += width + (i === layerColumns.length - 1 ? kGapX : 40);
-    });
+    }
+    found.push(component);
   }
-  return boxes;
+  return found.sort((a, b) => b.length - a.length);
 }
 
-// Groups that talk to no other group: rows of boxes below the rest.
-function placeLoose(ids: readonly string[], sizes: Sizes, bounds: Box, into: Map<string, Box>): void {
-  const width = Math.max(bounds.width, 900);
-  let x = bounds.x;
-  let y = bounds.y + bounds.height + (bounds.height > 0 ? 48 : 0);
-  let tallest = 0;
-  for (const id of ids) {
-    const size = sizes.get(id) ?? { width: 0, height: 0 };
-    if (x > bounds.x && x + size.width > bounds.x + width) {
-      x = bounds.x;
-      y += tallest + kGapY;
-      tallest = 0;
-    }
-    into.set(id, { x, y, ...size });
-    x += size.width + 28;
-    tallest = Math.max(tallest, size.height);
+// Components in shelves: the first gives the width, smaller ones fill rows below it.
+function placeAll(ids: readonly string[], all: readonly Link[], sizes: Sizes): Pick<Layout, 'groups' | 'lanes'> {
+  const parts = components(ids, all).map((component) => {
+    const inside = new Set(component);
+    const layered = layerComponent(component, all.filter((link) => inside.has(link.from)), new Map(component.map((id) => [id, sizes.get(id) ?? { width: 0, height: 0 }])));
+    return { ...layered, bounds: boundsOf(layered.boxes.values()) };
+  });
+  const area = parts.reduce((sum, { bounds }) => sum + (bounds.width + kComponentGap) * (bounds.height + kComponentGap), 0);
+  const width = Math.max(parts[0]?.bounds.width ?? 0, Math.sqrt(area * 1.5));
+  const groups = new Map<string, Box>();
+  const lanes = new Map<string, Lane[]>();
+  let [x, y, tallest] = [0, 0, 0];
+  for (const { boxes, lanes: own, bounds } of parts) {
+    if (x > 0 && x + bounds.width > width) [x, y, tallest] = [0, y + tallest + kComponentGap, 0];
+    const [dx, dy] = [x - bounds.x, y - bounds.y];
+    for (const [id, box] of boxes) groups.set(id, { ...box, x: box.x + dx, y: box.y + dy });
+    for (const [key, list] of own) lanes.set(key, list.map((lane) => ({ left: lane.left + dx, right: lane.right + dx, y: lane.y + dy })));
+    x += bounds.width + kComponentGap;
+    tallest = Math.max(tallest, bounds.height);
   }
+  return { groups, lanes };
 }
 
 export function boundsOf(boxes: Iterable<Box>): Box {
@@ -336,26 +192,32 @@ function placeRows(graph: Graph, groups: ReadonlyMap<string, Box>, previous?: La
   return { rows, rowOrder };
 }
 
+// Lanes make sense only between groups that have not moved.
+function keptLanes(groups: ReadonlyMap<string, Box>, previous: Layout): Map<string, Lane[]> {
+  const still = (id: string) => {
+    const [box, old] = [groups.get(id), previous.groups.get(id)];
+    return box !== undefined && old !== undefined && box.x === old.x && box.y === old.y;
+  };
+  return new Map([...previous.lanes].filter(([key]) => key.split('\u0000').every(still)));
+}
+
 // With `previous`, what was there keeps its place, unless the picture has changed too much for that to make sense.
 export function layoutGraph(graph: Graph, previous?: Layout): Layout {
   const ids = graph.groups.map((group) => group.id);
   const sizes: Sizes = new Map(graph.groups.map((group) => [group.id, sizeOf(group)]));
   const all = links(graph);
   const known = previous ? ids.filter((id) => previous.groups.has(id)).length : 0;
-  let groups: Map<string, Box>;
   if (previous && known > 0 && known >= ids.length * 0.6) {
-    groups = keep(ids, all, sizes, previous);
-    return { groups, ...placeRows(graph, groups, previous), bounds: boundsOf(groups.values()) };
+    const groups = keep(ids, all, sizes, previous);
+    return { groups, lanes: keptLanes(groups, previous), ...placeRows(graph, groups, previous), bounds: boundsOf(groups.values()) };
   }
-  const linked = new Set(all.flatMap((link) => [link.from, link.to]));
-  groups = placeLayers(ids.filter((id) => linked.has(id)), all, sizes);
-  placeLoose(ids.filter((id) => !linked.has(id)), sizes, boundsOf(groups.values()), groups);
-  return { groups, ...placeRows(graph, groups), bounds: boundsOf(groups.values()) };
+  const { groups, lanes } = placeAll(ids, all, sizes);
+  return { groups, lanes, ...placeRows(graph, groups), bounds: boundsOf(groups.values()) };
 }
 
 export function moveGroup(layout: Layout, graph: Graph, id: string, dx: number, dy: number): Layout {
   const box = layout.groups.get(id);
   if (!box) return layout;
   const groups = new Map(layout.groups).set(id, { ...box, x: box.x + dx, y: box.y + dy });
-  return { groups, ...placeRows(graph, groups, layout), bounds: boundsOf(groups.values()) };
+  return { groups, lanes: keptLanes(groups, layout), ...placeRows(graph, groups, layout), bounds: boundsOf(groups.values()) };
 }

@@ -4,11 +4,11 @@
 // C0, DEL and C1 controls; zero-width and bidirectional controls (Unicode TR36 §2.10, "Trojan source").
 const kInvisible = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
+// Escapes as in source code: every font has them, and engineers read them.
 function picture(character: string): string {
   const code = character.charCodeAt(0);
-  if (code < 0x20) return String.fromCharCode(0x2400 + code);
-  if (code === 0x7f) return '\u2421';
-  return `\u27e8${code.toString(16).toUpperCase().padStart(4, '0')}\u27e9`;
+  const digits = code.toString(16).toUpperCase();
+  return code < 0x100 ? `\\x${digits.padStart(2, '0')}` : `\\u${digits.padStart(4, '0')}`;
 }
 
 export function visible(text: string): string {

@@ -81,19 +81,14 @@ export function formatUnit(value: number | null | undefined, unit: string): Show
     case 'ms': return { text: formatMicroseconds(value * 1000), title: `${exact} ms` };
     case '%': return { text: formatPercent(value), title: `${exact} %` };
     case '': return { text: String(value), title: exact };
-    default: return { text: formatCount(value), title: `${exact} ${unit}` };
+    default: return { text: unit.endsWith('/s') ? `${formatCount(value)} /s` : formatCount(value), title: `${exact} ${unit}` };
   }
 }
 
-// What stands beside a column's name; the cells of these carry no unit of their own.
-export function headerUnit(unit: string): string {
-  switch (unit) {
-    case 'connections': return 'conn';
-    case 'segments': return 'seg';
-    case 'samples': return 'smpl';
-    case 'events': return 'ev';
-    default: return '';
-  }
+// What stands beside a column's name when the name does not say it; such cells carry no unit of their own.
+export function headerUnit(name: string, unit: string): string {
+  if (!['connections', 'segments', 'samples', 'events'].includes(unit) || name.includes(unit)) return '';
+  return unit === 'connections' ? 'conn.' : unit === 'segments' ? 'seg.' : unit;
 }
 
 export function unitName(unit: string): string {

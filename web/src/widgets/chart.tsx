@@ -100,7 +100,7 @@ function build(element: HTMLElement, props: ChartProps, curves: Curve[], onCurso
   if (unit.startsWith('bytes')) y.splits = binarySplits;
   return new uPlot({
     width: Math.max(120, element.clientWidth), height: Math.max(60, element.clientHeight),
-    legend: { show: false }, padding: [8, 4, 0, 0], axes: made, series: seriesOptions(curves, props.kind),
+    legend: { show: false }, padding: [8, 22, 0, 0], axes: made, series: seriesOptions(curves, props.kind),
     scales: { x: { time: true, range: () => [from, to] }, y: { range: (_, __, max) => binaryRange(max ?? 0) } },
     cursor: { y: false, points: { show: false }, drag: { x: props.onBrush !== undefined, y: false, setScale: false } },
     hooks: {

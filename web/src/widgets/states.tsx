@@ -52,7 +52,16 @@ export function errorText(error: ApiError): string {
   return error.message.charAt(0).toUpperCase() + error.message.slice(1);
 }
 
+// "did you mean server_port?" is one click when the place of the mistake is known.
+function suggestion(error: ApiError, filter: string): { word: string; filter: string } | undefined {
+  const word = /did you mean (\w+)\?/.exec(error.remedy)?.[1];
+  if (word === undefined || error.parameter !== 'filter' || error.position === undefined) return undefined;
+  const at = error.position - 1;
+  return { word, filter: filter.slice(0, at) + filter.slice(at).replace(/^\w+/, word) };
+}
+
 export function ErrorState({ error }: { error: ApiError }) {
+  const better = suggestion(error, useStore((s) => s.filter));
   return (
     <div class="state" data-state="error" role="alert">
       <span class="state-mark bad"><Icon name="warning" /></span>
@@ -64,7 +73,9 @@ export function ErrorState({ error }: { error: ApiError }) {
         {(error.parameter === 'since' || error.parameter === 'until') && (
           <button type="button" class="button" onClick={() => setRange({ since: '15m', until: 'now' })}>Last 15 min</button>
         )}
-        <button type="button" class="button primary" onClick={reload}>Try again</button>
+        {better
+          ? <button type="button" class="button primary" onClick={() => setFilter(better.filter)}>Use {better.word}</button>
+          : <button type="button" class="button primary" onClick={reload}>Try again</button>}
       </div>
     </div>
   );

@@ -74,12 +74,14 @@ function RefreshMenu({ live }: { live: boolean }) {
   );
 }
 
-export function TimePicker() {
+// Status is always about now: there only the refresh makes sense.
+export function TimePicker({ onlyRefresh }: { onlyRefresh: boolean }) {
   const since = useStore((s) => s.since);
   const until = useStore((s) => s.until);
   const live = useStore((s) => s.live);
   const range = { since, until };
   const shift = (direction: -1 | 1) => setRange(shiftRange(range, direction, Date.now()));
+  if (onlyRefresh) return <div class="time"><RefreshMenu live={false} /></div>;
   return (
     <div class="time">
       <button type="button" class="button live-button" aria-pressed={live} title="Live: rows as they happen (l)" onClick={() => navigate({ live: !live })}>

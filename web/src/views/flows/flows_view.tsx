@@ -5,7 +5,7 @@ import { LiveTail, type LiveState } from '../../data/live';
 import { useQuestion, type Asked } from '../../data/query';
 import { effectiveRange, navigate, setColumns, setRange, useStore } from '../../data/store';
 import type { Column, FlowRow, FlowsAnswer, SeriesAnswer } from '../../data/types';
-import { kDefaultColumns, kDefaultMeasures, kSchemaColumns, rowKey } from '../../domain/columns';
+import { kDefaultColumns, kDefaultMeasures, kSchemaColumns, rowKey, title } from '../../domain/columns';
 import { leftOut } from '../../domain/notices';
 import { plural } from '../../domain/text';
 import { absoluteRange } from '../../domain/time';
@@ -80,6 +80,9 @@ function Bar({ all, shown, answer, live }: { all: Column[]; shown: Column[]; ans
   const chart = useStore((s) => s.chart);
   const isLive = useStore((s) => s.live);
   const question = useFlowsQuestion();
+  const curves = kCharts.find((c) => c.id === chart)?.columns ?? [];
+  const sortedBy = question.sort.replace(/^-/, '');
+  const sortHidden = !shown.some((column) => column.name === sortedBy);
   return (
     <div class="flows-bar">
       {!isLive && <GroupPicker dimensions={all.filter((c) => c.kind === 'dimension')} groupBy={groupBy} />}
@@ -90,11 +93,12 @@ function Bar({ all, shown, answer, live }: { all: Column[]; shown: Column[]; ans
           </select>
         </label>
       )}
+      {!isLive && <span class="chart-keys faint">{curves.map((name, i) => <span key={name}><span class={`chart-key s${i + 1}`} />{title(name)}</span>)}</span>}
       {live}
       <span class="grow" />
       {!isLive && answer && <Notices extra={leftOut(answer.groups_left_out, 'group', 'Only the first by the chosen sort are shown. Raise the limit, group by fewer columns, or narrow the filter.')} />}
       {!isLive && answer && answer.groups_left_out > 0 && <button type="button" class="button small" onClick={() => navigate({ limit: Math.min(100_000, question.limit * 10) })}>Show more</button>}
-      {!isLive && answer && <span class="muted">{plural(answer.groups, groupBy.length === 0 ? 'flow' : 'group')}</span>}
+      {!isLive && answer && <span class="muted">{plural(answer.groups, groupBy.length === 0 ? 'flow' : 'group')}{sortHidden && `, ${question.sort.startsWith('-') ? 'most' : 'least'} ${title(sortedBy).toLowerCase()} first`}</span>}
       <ColumnPicker all={all.filter((c) => isLive || groupBy.length === 0 || c.kind !== 'dimension' || groupBy.includes(c.name))} shown={shown.map((c) => c.name)} />
       <ExportMenu question={question} />
     </div>

@@ -70,7 +70,7 @@ export function RowDrawer({ row, columns, onClose }: { row: FlowRow; columns: Co
           {filter !== '' && <button type="button" class="button" onClick={() => setFilter(filter)}>Only this flow</button>}
           <button type="button" class="button plain" aria-pressed={raw} onClick={() => setRaw(!raw)}>Raw JSON</button>
         </section>
-        {raw ? <pre class="raw">{visible(JSON.stringify(row, null, 2)).replace(/␊/g, '\n')}</pre>
+        {raw ? <pre class="raw">{JSON.stringify(row, null, 2).split('\n').map(visible).join('\n')}</pre>
           : sections.map(([heading2, list]) => list.length > 0 && (
             <section key={heading2}><h3>{heading2}</h3><dl>{list.map((column) => <Field key={column.name} column={column} row={row} />)}</dl></section>
           ))}

@@ -2,7 +2,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { navigate } from '../../data/store';
 import type { Column, FlowRow } from '../../data/types';
-import { defaultWidth, isNumeric, showCell, title } from '../../domain/columns';
+import { defaultWidth, isNumeric, shortTitle, showCell } from '../../domain/columns';
 import { visible } from '../../domain/text';
 import { headerUnit, unitName } from '../../domain/units';
 import { Icon } from '../../widgets/icons';
@@ -63,7 +63,7 @@ function HeadCell({ column, index, props, width, preview }: { column: Column; in
   const field = props.sort.replace(/^-/, '');
   const sorted = props.sortable && (field === column.name);
   const down = props.sort.startsWith('-');
-  const unit = headerUnit(column.unit);
+  const unit = headerUnit(column.name, column.unit);
   const resized = (to: number) => navigate({ widths: { ...props.widths, [column.name]: to } }, 'replace');
   return (
     <div class={`th c${index} ${isNumeric(column) ? 'number' : ''} ${drop ? 'drop' : ''}`} role="columnheader" draggable
@@ -74,7 +74,7 @@ function HeadCell({ column, index, props, width, preview }: { column: Column; in
       onDragLeave={() => setDrop(false)}
       onDrop={(e) => { setDrop(false); props.onOrder(e.dataTransfer?.getData('text/weir-column') ?? '', column.name); }}>
       <button type="button" disabled={!props.sortable} onClick={() => props.onSort(column.name)}>
-        <span>{title(column.name)}{unit !== '' && <span class="unit"> {unit}</span>}</span>
+        <span>{shortTitle(column.name)}{unit !== '' && <span class="unit"> {unit}</span>}</span>
         {sorted && <Icon name={down ? 'down' : 'up'} />}
       </button>
       <span class="grip" draggable onDragStart={(e) => { e.preventDefault(); e.stopPropagation(); }}

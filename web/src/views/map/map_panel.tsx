@@ -111,7 +111,7 @@ function EdgePanel({ edge, graph, seconds }: { edge: GraphEdge; graph: Graph; se
   const flows = edgeFilter(filter, ends[0], ends[1]);
   return (
     <>
-      <Head title={`${client.label} → ${server.label}`} note={`${kHealthNames[total.health]} · ${kReporters[total.reported_by] ?? ''}`} />
+      <Head title={`${client.title} → ${server.title}`} note={`${kHealthNames[total.health]} · ${kReporters[total.reported_by] ?? ''}`} />
       <div class="drawer-body scrollable">
         {total.reasons.length > 0 && <section><ul class={`reasons ${total.health}`}>{total.reasons.map((r) => <li key={r}>{visible(r)}</li>)}</ul></section>}
         <section class="actions">
@@ -141,7 +141,7 @@ function worstEnds(edge: GraphEdge, client: GraphNode, server: GraphNode): reado
 function Peer({ label, node }: { label: string; node: GraphNode }) {
   return (
     <button type="button" class="peer" onClick={() => navigate({ selected: `node ${node.id}` }, 'replace')}>
-      <span class="faint">{label}</span><span class="grow ellipsis">{visible(node.label)}</span>
+      <span class="faint">{label}</span><span class="grow ellipsis">{visible(node.title)}</span>
       <span class="muted">{node.members[0]?.addresses[0] ?? ''}</span>
     </button>
   );
@@ -173,7 +173,7 @@ function NodePanel({ node, graph }: { node: GraphNode; graph: Graph }) {
   };
   return (
     <>
-      <Head title={node.label} note={group && group.label !== node.label ? group.label : kHealthNames[node.health]} />
+      <Head title={node.title} note={group && group.label !== node.title ? group.label : kHealthNames[node.health]} />
       <div class="drawer-body scrollable">
         {node.members.length === 1 && <section class="actions"><button type="button" class="button primary" onClick={() => openFlows(flows)}>Open its flows</button></section>}
         <section><table class="facts"><tbody>{identity(node).map(([label, value]) => <tr key={label}><th>{label}</th><td class="wrap">{visible(value)}</td></tr>)}</tbody></table></section>
@@ -189,7 +189,7 @@ function EdgeButton({ edge, other }: { edge: GraphEdge; other: GraphNode | undef
   const figure = total.bytes_per_second > 0 ? formatBytesPerSecond(total.bytes_per_second) : `${total.connections_failed} failed`;
   return (
     <button type="button" class="peer" onClick={() => navigate({ selected: `edge ${edge.id}` }, 'replace')}>
-      <span class={`grow ellipsis ${total.health === 'ok' ? '' : total.health}`}>{visible(other?.label ?? '')} <span class="faint">{total.ports.slice(0, 3).map((p) => `:${p}`).join(' ')}</span></span>
+      <span class={`grow ellipsis ${total.health === 'ok' ? '' : total.health}`}>{visible(other?.title ?? '')} <span class="faint">{total.ports.slice(0, 3).map((p) => `:${p}`).join(' ')}</span></span>
       <span class={total.health === 'ok' ? 'muted' : total.health}>{figure}</span>
     </button>
   );
@@ -197,11 +197,13 @@ function EdgeButton({ edge, other }: { edge: GraphEdge; other: GraphNode | undef
 
 function ProblemList({ graph }: { graph: Graph }) {
   const problems = graph.edges.filter((e) => e.total.health !== 'ok').sort((a, b) => byUrgency(a.total, b.total));
-  const name = (id: string) => visible(graph.nodes.get(id)?.label ?? '');
+  const name = (id: string) => visible(graph.nodes.get(id)?.title ?? '');
+  const members = [...graph.nodes.values()].reduce((sum, node) => sum + node.members.length, 0);
+  const size = `${plural(members, 'thing')}, ${plural(graph.edges.length, 'edge')}`;
   return (
     <>
       <div class="drawer-head"><div class="grow"><h2>{problems.length === 0 ? 'No problems' : plural(problems.length, 'problem')}</h2>
-        <div class="muted">{problems.length === 0 ? `${plural(graph.edges.length, 'connection pair')} look healthy` : 'worst first'}</div></div></div>
+        <div class="muted">{problems.length === 0 ? size : `worst first · ${size}`}</div></div></div>
       <div class="drawer-body flush scrollable">
         {problems.slice(0, 200).map((edge) => (
           <button key={edge.id} type="button" class={`problem ${edge.total.health}`} onClick={() => navigate({ selected: `edge ${edge.id}` }, 'replace')}>

@@ -62,7 +62,7 @@ function light(scene: SVGGElement, graph: Graph, target: Target | undefined): vo
 }
 
 function tipOf(graph: Graph, target: Target, rangeSeconds: number, x: number, y: number): Tip | null {
-  const name = (id: string) => visible(graph.nodes.get(id)?.label ?? '');
+  const name = (id: string) => visible(graph.nodes.get(id)?.title ?? '');
   if (target.kind === 'edge') {
     const edge = graph.edges.find((e) => e.id === target.id);
     if (!edge) return null;
@@ -77,7 +77,7 @@ function tipOf(graph: Graph, target: Target, rangeSeconds: number, x: number, y:
   const near = neighbours(graph, target.id);
   const addresses = node.members.flatMap((m) => m.addresses).slice(0, 3).join(', ');
   const reasons = graph.edges.filter((e) => near.edges.has(e.id)).flatMap((e) => e.total.reasons);
-  return { x, y, title: visible(node.label), lines: [addresses, plural(near.nodes.size - 1, 'neighbour')].filter((l) => l !== ''), reasons: reasons.slice(0, 3) };
+  return { x, y, title: visible(node.title), lines: [addresses, plural(near.nodes.size - 1, 'neighbour')].filter((l) => l !== ''), reasons: reasons.slice(0, 3) };
 }
 
 // The node in the direction of the arrow key that is nearest, sideways distance counting double.

@@ -48,7 +48,6 @@ function Bar({ graph, find, onFind, onArrange, answer }: {
         ...leftOut(answer.edges_left_out, 'edge', 'Only the busiest are drawn. Narrow the filter, or choose a coarser level.'),
         ...leftOut(answer.nodes_left_out, 'thing', 'Narrow the filter, or choose a coarser level.'),
       ]} />}
-      {graph && <span class="muted">{plural(answer?.nodes.length ?? 0, 'thing')} · {plural(answer?.edges.length ?? 0, 'edge')}</span>}
     </div>
   );
 }

@@ -2,8 +2,10 @@
 import { memo } from '../../widgets/memo';
 import type { EdgeLabel, Graph, GraphEdge, GraphGroup, GraphNode } from '../../domain/graph';
 import { edgeLabel, edgeSentence } from '../../domain/edge_label';
-import { edgePath, edgeWidth } from '../../domain/edge_path';
+import { edgePath, edgeWidth, type EdgePath, type Point } from '../../domain/edge_path';
 import { severity } from '../../domain/health';
+import { placeLabels } from '../../domain/label_placement';
+import { laneKey } from '../../domain/layering';
 import { hasHeader, kHeaderHeight, type Box, type Layout } from '../../domain/layout';
 import { shorten, visible } from '../../domain/text';
 import { formatBytesPerSecond } from '../../domain/units';
@@ -74,13 +76,15 @@ function NodeRow({ node, box, picked, found, focusable }: { node: GraphNode; box
   );
 }
 
-function EdgeLine({ edge, graph, layout, picked }: { edge: GraphEdge; graph: Graph; layout: Layout; picked: boolean }) {
-  const [client, server] = [layout.rows.get(edge.client), layout.rows.get(edge.server)];
-  if (!client || !server) return null;
-  const width = edgeWidth(edge.total.bytes_per_second);
-  const path = edgePath(client, server, width);
+interface Drawn {
+  edge: GraphEdge;
+  path: EdgePath;
+  width: number;
+}
+
+function EdgeLine({ drawn: { edge, path, width }, graph, picked }: { drawn: Drawn; graph: Graph; picked: boolean }) {
   const failed = edge.total.health === 'failed';
-  const { x, y } = path.middle;
+  const { x, y } = path.at(0.5);
   const sentence = edgeSentence(graph.nodes.get(edge.client)?.label ?? '', graph.nodes.get(edge.server)?.label ?? '', edge.total);
   return (
     <g class={`edge ${edge.total.health} ${picked ? 'picked' : ''}`} data-edge={edge.id} aria-label={visible(sentence)}>
@@ -93,28 +97,46 @@ function EdgeLine({ edge, graph, layout, picked }: { edge: GraphEdge; graph: Gra
   );
 }
 
-function EdgeText({ edge, layout, label, seconds, quiet }: { edge: GraphEdge; layout: Layout; label: EdgeLabel; seconds: number; quiet: boolean }) {
-  const [client, server] = [layout.rows.get(edge.client), layout.rows.get(edge.server)];
-  const text = edgeLabel(edge.total, label, seconds);
-  if (!client || !server || text === '') return null;
-  const { middle } = edgePath(client, server, edgeWidth(edge.total.bytes_per_second));
+function EdgeText({ edge, text, at, quiet }: { edge: GraphEdge; text: string; at: Point; quiet: boolean }) {
   return (
     <g class={`edge-label ${edge.total.health}`} data-edge-label={edge.id} {...(quiet ? { 'data-quiet': '' } : {})}>
-      <text x={middle.x} y={middle.y + (edge.total.health === 'failed' ? -11 : 3.5)}>{text}</text>
+      <text x={at.x} y={at.y + 3.5}>{text}</text>
     </g>
   );
 }
 
+function draw(edges: readonly GraphEdge[], graph: Graph, layout: Layout): Drawn[] {
+  const groupOf = (id: string) => graph.nodes.get(id)?.groupId ?? '';
+  return edges.flatMap((edge) => {
+    const [client, server] = [layout.rows.get(edge.client), layout.rows.get(edge.server)];
+    if (!client || !server || edge.client === edge.server) return [];
+    const width = edgeWidth(edge.total.bytes_per_second);
+    return [{ edge, width, path: edgePath(client, server, width, layout.lanes.get(laneKey(groupOf(edge.client), groupOf(edge.server)))) }];
+  });
+}
+
+// Problems choose their places first, then the busiest. The cross of a failed edge keeps its own place free.
+function labelsOf(drawn: readonly Drawn[], layout: Layout, label: EdgeLabel, seconds: number) {
+  const wanted = [...drawn].reverse().map(({ edge, path }) => ({ id: edge.id, edge, path, text: edgeLabel(edge.total, label, seconds) }))
+    .filter(({ text }) => text !== '');
+  const crosses = drawn.filter(({ edge }) => edge.total.health === 'failed').map(({ path }) => {
+    const { x, y } = path.at(0.5);
+    return { x: x - 8, y: y - 8, width: 16, height: 16 };
+  });
+  const places = placeLabels(wanted, [...layout.groups.values(), ...crosses]);
+  return wanted.flatMap((one) => { const at = places.get(one.id); return at ? [{ ...one, at }] : []; });
+}
+
 function SceneContent({ graph, layout, label, rangeSeconds, selected, found, onFold }: SceneProps) {
   // Problems last, so that they lie on top.
-  const edges = [...graph.edges].sort((a, b) => severity(a.total.health) - severity(b.total.health));
-  const visibleEdges = edges.filter((edge) => edge.client !== edge.server);
-  const quiet = visibleEdges.length > kQuietAbove;
+  const drawn = draw([...graph.edges].sort((a, b) => severity(a.total.health) - severity(b.total.health)
+    || a.total.bytes_per_second - b.total.bytes_per_second), graph, layout);
+  const quiet = drawn.length > kQuietAbove;
   const order = graph.groups.flatMap((group) => layout.rowOrder.get(group.id) ?? []);
   const focusable = selected.startsWith('node ') && graph.nodes.has(selected.slice(5)) ? selected.slice(5) : order[0];
   return (
     <>
-      {visibleEdges.map((edge) => <EdgeLine key={edge.id} edge={edge} graph={graph} layout={layout} picked={selected === `edge ${edge.id}`} />)}
+      {drawn.map((one) => <EdgeLine key={one.edge.id} drawn={one} graph={graph} picked={selected === `edge ${one.edge.id}`} />)}
       {graph.groups.map((group) => {
         const box = layout.groups.get(group.id);
         return box && <GroupBox key={group.id} group={group} box={box} onFold={onFold} />;
@@ -123,9 +145,8 @@ function SceneContent({ graph, layout, label, rangeSeconds, selected, found, onF
         const [node, box] = [graph.nodes.get(id), layout.rows.get(id)];
         return node && box && <NodeRow key={id} node={node} box={box} picked={selected === `node ${id}`} found={found.has(id)} focusable={id === focusable} />;
       })}
-      {visibleEdges.map((edge) => (
-        <EdgeText key={`label ${edge.id}`} edge={edge} layout={layout} label={label} seconds={rangeSeconds}
-          quiet={quiet && edge.total.health === 'ok' && selected !== `edge ${edge.id}`} />
+      {labelsOf(drawn, layout, label, rangeSeconds).map(({ edge, text, at }) => (
+        <EdgeText key={`label ${edge.id}`} edge={edge} text={text} at={at} quiet={quiet && edge.total.health === 'ok' && selected !== `edge ${edge.id}`} />
       ))}
     </>
   );

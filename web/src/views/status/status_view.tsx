@@ -8,6 +8,8 @@ import { formatBytes, formatCount, formatDuration } from '../../domain/units';
 import { Icon } from '../../widgets/icons';
 import { ErrorLine, ErrorState } from '../../widgets/states';
 
+export const kCounterSearchId = 'counter-search';
+
 function Meter({ share }: { share: number }) {
   const fill = (element: HTMLDivElement | null) => {
     if (element) element.style.width = `${Math.min(100, Math.max(0, share * 100))}%`;
@@ -158,7 +160,7 @@ function Counters({ counters }: { counters: Counter[] }) {
   return (
     <section class="status-section">
       <h2>Counters <span class="grow" />
-        <input class="field" type="search" placeholder="Search" aria-label="Search counters" value={search} onInput={(e) => setSearch(e.currentTarget.value)} />
+        <input id={kCounterSearchId} class="field" type="search" placeholder="Search" aria-label="Search counters" value={search} onInput={(e) => setSearch(e.currentTarget.value)} />
         <button type="button" class="button small" aria-pressed={zeros} onClick={() => setZeros(!zeros)}>Zeros too</button>
       </h2>
       <div class="panel">
