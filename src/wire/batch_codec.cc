@@ -28,10 +28,10 @@ constexpr UnixMillis kLatestTime = 7'258'118'400'000;  // 2200-01-01: what the s
 
 // Counters have the same name in the model and on the wire.
 // clang-format off
-#define WEIR_SIDE_COUNTERS(X)                                                                                 \
-  X(bytes_sent) X(bytes_received) X(segments_sent) X(segments_received) X(retransmits) X(retransmits_syn)     \
-  X(timeouts) X(opened) X(closed) X(failed_refused) X(failed_timed_out) X(failed_unreachable)                 \
-  X(failed_abandoned) X(failed_other) X(closed_reset) X(closed_timed_out) X(open) X(connect_count)            \
+#define WEIR_SIDE_COUNTERS(X)                                                                                \
+  X(bytes_sent) X(bytes_received) X(segments_sent) X(segments_received) X(retransmits) X(retransmits_syn)    \
+  X(timeouts) X(opened) X(closed) X(failed_refused) X(failed_timed_out) X(failed_unreachable)                \
+  X(failed_abandoned) X(failed_other) X(closed_reset) X(closed_timed_out) X(open) X(connect_count)           \
   X(connect_sum_us) X(connect_max_us) X(rtt_count) X(rtt_sum_us) X(rtt_min_us) X(rtt_max_us)
 // clang-format on
 

@@ -98,11 +98,8 @@ void Exporter::Queue(SpooledBatch batch) {
   if (dropped == 0) return;
   Count(Metric::agent_spool_dropped, dropped);
   if (uint64_t suppressed = 0; loss_log_.Allow(&suppressed)) {
-    LogError(
-        "{} batches were dropped: the server is away and the spool takes no more; bring the server back or "
-        "give "
-        "{} space",
-        dropped + suppressed, options_.spool_directory.string());
+    LogError("{} batches were dropped: neither the server nor {} takes them; repair one of the two",
+             dropped + suppressed, options_.spool_directory.string());
   }
 }
 
