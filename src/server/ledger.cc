@@ -49,7 +49,9 @@ void Ledger::Pair(const LedgerInterval& interval, bool server_joins) {
   known.total = total_;
   known.last = last_;
   known.middle = {last_, total_};
-  if (server_joins && !interval.complete_history) both_->server.total = total_;
+  // The server's first report ends, at least, where the client stood before that interval; for an interval that
+  // the client has passed already, where that was is not known and only the beginning is certain.
+  if (server_joins && !interval.complete_history && last_ < interval.end) both_->server.total = total_;
 }
 
 Shared Ledger::Settle(const LedgerInterval& interval, const Shared* client, const Shared* server) {

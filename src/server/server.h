@@ -2,8 +2,8 @@
 //
 //   ingest (decode, validate, de-duplicate) -> match (join both ends) -> writer (insert, then ack) -> live ring
 //
-// Threads: HTTP workers call Ingest(); one writer thread owns the matcher and the inserts; one maintenance
-// thread rolls up and enforces retention. Stop() flushes what was accepted.
+// Threads: HTTP workers call Ingest(); `weir-writer` owns the matcher and the inserts; `weir-live` calls the live
+// listeners; `weir-maintain` rolls up and enforces retention. Stop() flushes what was accepted.
 #pragma once
 
 #include <chrono>
@@ -44,7 +44,8 @@ struct AgentStatus {
   std::vector<model::AgentCounter> counters;
 };
 
-// Rows as they are stored, for live viewers. Called on the writer's thread: must not block.
+// Rows as they are stored, for live viewers. Called on the thread `weir-live`, one listener at a time; one that
+// is slow loses rows (counted) and delays other listeners, never the writer.
 using LiveListener = std::function<void(const std::vector<model::FlowRow>&)>;
 
 class Server {

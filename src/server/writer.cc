@@ -104,6 +104,7 @@ Status Writer::EmptyOutbox() {
 }
 
 void Writer::Failed(const Status& status) {
+  Count(Metric::store_insert_errors);
   back_off_ = std::clamp(back_off_ * 2, kFirstBackOff, kLongestBackOff);
   retry_at_ = clock_.MonotonicNanos() + std::chrono::nanoseconds(back_off_).count();
   last_failure_ = Status::Unavailable("the store refuses writes: " + status.message());
