@@ -139,7 +139,7 @@ test('a row opens with every field; raw JSON; show on map', async () => {
   await page.locator('.tr', { hasText: 'nginx' }).first().click();
   const drawer = page.locator('.drawer');
   const text = await drawer.innerText();
-  for (const field of ['Client netns', 'Retransmits SYN', 'Handshakes', 'RTT p99'].filter((f) => f !== 'Handshakes')) assert.match(text, new RegExp(field));
+  for (const field of ['Client netns', 'Retransmits SYN', 'RTT p99']) assert.match(text, new RegExp(field));
   await drawer.locator('text=Raw JSON').click();
   assert.match(await drawer.locator('pre').innerText(), /"bytes_to_server": \d+/);
   await drawer.locator('text=Show on map').click();
@@ -187,7 +187,7 @@ test('groups left out are said, and more is one click', async () => {
   const { page, context } = await openFlows('#/flows?refresh=0&limit=50');
   await page.waitForSelector('.notice:has-text("groups left out")');
   await page.click('text=Show more');
-  await page.waitForFunction(() => document.querySelector('.table').getAttribute('aria-rowcount') === '491' || Number(document.querySelector('.table').getAttribute('aria-rowcount')) > 400);
+  await page.waitForFunction(() => Number(document.querySelector('.table').getAttribute('aria-rowcount')) > 400);
   await context.close();
 });
 

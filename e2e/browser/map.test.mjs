@@ -19,8 +19,8 @@ async function openMap(hash = '#/map?refresh=0') {
 test('things, arrows, and failed-only edges dashed with a cross', async () => {
   const { page, context, complaints } = await openMap();
   assert.equal(await page.locator('.node').count(), 19);
-  assert.ok(await page.locator('.edge').count() >= 19);
-  const failed = page.locator('.edge.failed').first();
+  assert.ok(await page.locator('.map-svg .edge').count() >= 19);
+  const failed = page.locator('.map-svg .edge.failed').first();
   assert.notEqual(await failed.locator('.line').evaluate((e) => getComputedStyle(e).strokeDasharray), 'none');
   assert.equal(await failed.locator('.cross').count(), 1);
   assert.deepEqual(complaints, []);
@@ -46,7 +46,7 @@ test('problems are listed worst first and lead to the edge and its flows', async
 
 test('clicking an edge in the picture opens it; Esc closes it', async () => {
   const { page, context } = await openMap();
-  const edge = page.locator('.edge.warn').first();
+  const edge = page.locator('.map-svg .edge.warn').first();
   const point = await edge.locator('.hit').evaluate((path) => {
     const at = path.getPointAtLength(path.getTotalLength() * 0.3).matrixTransform(path.getScreenCTM());
     return { x: at.x, y: at.y };
@@ -61,9 +61,9 @@ test('clicking an edge in the picture opens it; Esc closes it', async () => {
 test('only problems is one click and is in the address', async () => {
   const { page, context } = await openMap();
   await page.click('button:has-text("Only problems")');
-  await page.waitForFunction(() => document.querySelectorAll('.edge.ok').length === 0);
+  await page.waitForFunction(() => document.querySelectorAll('.map-svg .edge.ok').length === 0);
   assert.match(await page.evaluate(() => location.hash), /only=problems/);
-  assert.ok(await page.locator('.edge').count() > 0);
+  assert.ok(await page.locator('.map-svg .edge').count() > 0);
   await context.close();
 });
 
@@ -89,6 +89,7 @@ test('a refresh leaves everything where it was', async () => {
 
 test('the keyboard moves between things and opens one', async () => {
   const { page, context } = await openMap();
+  assert.equal(await page.locator('.node[tabindex="0"]').count(), 1);  // one stop for the Tab key, arrows from there
   await page.locator('.node[tabindex="0"]').focus();
   const focused = () => page.evaluate(() => document.activeElement.dataset?.node);
   const first = await focused();
@@ -184,7 +185,7 @@ test('an error has a remedy, and retrying helps when the cause is gone', async (
   await page.waitForSelector('[data-state="error"]');
   assert.match(await page.locator('[data-state="error"]').innerText(), /disk is full[\s\S]*free disk space/);
   mock.use('normal');
-  await page.click('text=Try again');
+  await page.click('button:has-text("Try again")');
   await page.waitForSelector('.node');
   await context.close();
 });

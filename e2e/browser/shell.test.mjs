@@ -1,4 +1,4 @@
-// What must hold against any server, mock or real: WEIR_URL=http://127.0.0.1:7600 node --test .
+// What must hold against any server, mock or real: WEIR_URL=http://127.0.0.1:7600 node --test
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch, openPage, realUrl, startMock } from './browser.mjs';
