@@ -145,6 +145,11 @@ function meanOf(others: readonly string[], middle: ReadonlyMap<string, number>, 
   return others.length === 0 ? fallback : others.reduce((sum, id) => sum + (middle.get(id) ?? 0), 0) / others.length;
 }
 
+// Boxes of a mesh stand further apart: that many edges need the room.
+function spread(sizes: Sizes, by: number): Sizes {
+  return new Map([...sizes].map(([id, { width, height }]) => [id, { width, height: height + by }]));
+}
+
 function stack(column: readonly string[], sizes: Sizes, middle: Map<string, number>): void {
   const total = column.reduce((sum, id) => sum + (sizes.get(id)?.height ?? 0) + kGapY, -kGapY);
   let y = -total / 2;
@@ -226,7 +231,8 @@ function prepare(ids: readonly string[], all: readonly Link[], sizes: Sizes): Pr
 
 export function layerComponent(ids: readonly string[], all: readonly Link[], own: Sizes): Layered {
   const { columns, sizes, near, laneIds } = prepare(ids, all, own);
-  const middle = orderColumns(columns.flat(), sizes, near);
+  const mesh = dense(ids, all);
+  const middle = orderColumns(columns.flat(), mesh ? spread(sizes, kGapY) : sizes, near);
   const boxes = new Map<string, Box>();
   const lane = new Map<string, Lane>();
   let x = 0;
@@ -239,7 +245,7 @@ export function layerComponent(ids: readonly string[], all: readonly Link[], own
         if (own.has(id)) boxes.set(id, { x: x + (width - size.width) / 2, y: y - size.height / 2, ...size });
         else lane.set(id, { left: x, right: x + width, y });
       }
-      x += width + (i === subColumns.length - 1 ? kGapX : kSubColumnGap);
+      x += width + (i === subColumns.length - 1 ? kGapX : kSubColumnGap) * (mesh ? 1.8 : 1);
     });
   }
   const lanes = new Map([...laneIds].map(([key, laneList]) => [key, laneList.flatMap((id) => lane.get(id) ?? [])]));

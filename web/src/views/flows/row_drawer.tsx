@@ -31,7 +31,7 @@ function Field({ column, row }: { column: Column; row: FlowRow }) {
   const shown = showCell(column, row[column.name]);
   const value = row[column.name];
   const text = column.kind === 'dimension' && typeof value === 'string' && value !== '' ? visible(value) : shown.text;
-  const unit = column.unit === '' ? '' : ` (${unitName(column.unit)})`;
+  const unit = column.unit === '' || column.kind === 'time' ? '' : ` (${unitName(column.unit)})`;
   const filterable = shown.text !== '–' && column.type !== 'histogram' && column.kind !== 'time';
   return (
     <div class="field-row" title={column.help}>

@@ -21,6 +21,9 @@ export interface StageProps {
   fitSignal: number;
 }
 
+// Healthy edges step back when there are many, so that problems stand out.
+const kDenseAbove = 60;
+
 interface Tip {
   x: number;
   y: number;
@@ -224,7 +227,7 @@ export function MapStage(props: StageProps) {
       <svg class="map-svg" ref={svg} role="group" aria-label="Map of connections" onPointerOver={hover} onPointerLeave={leave}
         onFocusIn={(e) => { if (scene.current) light(scene.current, graph, targetOf(e)); }}
         onFocusOut={leave} onKeyDown={(e) => onKey(e, props, viewport.current, svg.current)}>
-        <g class="scene" ref={scene}>
+        <g class={`scene ${graph.edges.length > kDenseAbove ? 'dense' : ''}`} ref={scene}>
           <Scene graph={graph} layout={layout} label={props.label} rangeSeconds={props.rangeSeconds} selected={props.selected} found={props.found} onFold={props.onFold} />
         </g>
       </svg>

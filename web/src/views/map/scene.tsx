@@ -57,12 +57,13 @@ function GroupBox({ group, box, onFold }: { group: GraphGroup; box: Box; onFold:
   );
 }
 
+// SVG attributes are case-sensitive: `tabIndex` would be set and mean nothing.
 function NodeRow({ node, box, picked, found, focusable }: { node: GraphNode; box: Box; picked: boolean; found: boolean; focusable: boolean }) {
   const rate = node.bytesPerSecond > 0 ? formatBytesPerSecond(node.bytesPerSecond) : '';
   const room = Math.floor((box.width - 40 - rate.length * 6) / 6.7);
   const name = shorten(visible(node.label), Math.max(5, room));
   return (
-    <g class={`node ${node.health} ${found ? 'found' : ''}`} data-node={node.id} role="button" tabIndex={focusable ? 0 : -1} aria-pressed={picked}
+    <g class={`node ${node.health} ${found ? 'found' : ''}`} data-node={node.id} role="button" tabindex={focusable ? 0 : -1} aria-pressed={picked}
       aria-label={`${visible(node.label)}, ${node.health}, ${rate}`} transform={`translate(${box.x} ${box.y})`}>
       <title>{[visible(node.label), ...node.members.slice(0, 5).flatMap((m) => m.addresses.slice(0, 3))].join('\n')}</title>
       <rect class="hit" x="3" y="1" width={box.width - 6} height={box.height - 2} rx="4" />
@@ -127,13 +128,22 @@ function labelsOf(drawn: readonly Drawn[], layout: Layout, label: EdgeLabel, sec
   return wanted.flatMap((one) => { const at = places.get(one.id); return at ? [{ ...one, at }] : []; });
 }
 
+// Where the Tab key enters the picture.
+function topLeft(layout: Layout): string | undefined {
+  let [first, least] = [undefined as string | undefined, Infinity];
+  for (const [id, { x, y }] of layout.rows) {
+    if (x * 10 + y < least) [first, least] = [id, x * 10 + y];
+  }
+  return first;
+}
+
 function SceneContent({ graph, layout, label, rangeSeconds, selected, found, onFold }: SceneProps) {
   // Problems last, so that they lie on top.
   const drawn = draw([...graph.edges].sort((a, b) => severity(a.total.health) - severity(b.total.health)
     || a.total.bytes_per_second - b.total.bytes_per_second), graph, layout);
   const quiet = drawn.length > kQuietAbove;
   const order = graph.groups.flatMap((group) => layout.rowOrder.get(group.id) ?? []);
-  const focusable = selected.startsWith('node ') && graph.nodes.has(selected.slice(5)) ? selected.slice(5) : order[0];
+  const focusable = selected.startsWith('node ') && graph.nodes.has(selected.slice(5)) ? selected.slice(5) : topLeft(layout);
   return (
     <>
       {drawn.map((one) => <EdgeLine key={one.edge.id} drawn={one} graph={graph} picked={selected === `edge ${one.edge.id}`} />)}
