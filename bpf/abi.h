@@ -54,7 +54,7 @@ struct weir_socket {
 	weir_u32 pid;			/* process (thread group) that connected, listens or holds it; 0 = unknown */
 	weir_u32 flags;			/* weir_socket_flag */
 	weir_u32 syn_retrans;		/* SYN or SYN-ACK segments sent again before ESTABLISHED */
-	weir_u32 unused;
+	weir_u32 snapshot;		/* number of the last snapshot that reported it */
 	char comm[WEIR_COMM_BYTES];	/* of that process; empty = unknown */
 };
 

@@ -26,9 +26,11 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 extern void *bpf_rdonly_cast(const void *object, __u32 btf_id) __ksym __weak;
 
-/* Set by the agent for one pass: report unchanged sockets too, so that it can tell idle from gone. */
-volatile weir_u32 weir_report_all = 0;
-/* Told to the agent: the pass stopped early; drain the ring and run it again. What was reported stays reported. */
+/* Set by the agent: grows by one per snapshot, never 0. A socket is reported at most once in each. */
+volatile weir_u32 weir_snapshot_number = 0;
+/* Set by the agent: report unchanged sockets too, so that it can tell idle from gone. */
+volatile weir_u32 weir_snapshot_complete = 0;
+/* Told to the agent: the pass stopped early; drain the ring and run it again. */
 volatile weir_u32 weir_snapshot_more = 0;
 /* Set before load: live records leave the rest of the ring to final records, which cannot be had again. */
 const volatile weir_u32 weir_live_ring_bytes = 0;
@@ -76,7 +78,9 @@ static __always_inline int worth_reporting(weir_u64 key, struct weir_socket *soc
 			weir_count(WEIR_COUNTER_STALE, 1);
 		return 0;
 	}
-	if (weir_report_all || socket->flags & WEIR_SOCKET_LISTENING || !(socket->flags & WEIR_SOCKET_REPORTED))
+	if (socket->snapshot == weir_snapshot_number)
+		return 0;
+	if (weir_snapshot_complete || socket->flags & WEIR_SOCKET_LISTENING || !(socket->flags & WEIR_SOCKET_REPORTED))
 		return 1;
 	return socket->segs_in != now->segs_in || socket->segs_out != now->segs_out || now->packets_out;
 }
@@ -102,6 +106,7 @@ static __always_inline void remember_reported(struct weir_socket *socket, const 
 {
 	socket->segs_in = seen->segs_in;
 	socket->segs_out = seen->segs_out;
+	socket->snapshot = weir_snapshot_number;
 	socket->flags |= WEIR_SOCKET_REPORTED;
 }
 

@@ -15,7 +15,7 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentOptions options, wire::BatchSin
     ebpf.max_flows = options.max_flows;
     candidates.push_back(MakeEbpfSource(ebpf, clock));
   }
-  candidates.push_back(MakeSockDiagSource(options.max_flows, clock));
+  if (!options.require_ebpf) candidates.push_back(MakeSockDiagSource(options.max_flows, clock));
   return StartAgent(std::move(options), std::move(candidates), sink, clock);
 }
 
