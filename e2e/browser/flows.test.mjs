@@ -206,6 +206,14 @@ test('live: rows arrive, pause holds them, resume shows them', async () => {
   await context.close();
 });
 
+test('live with a wrong filter says what is wrong with it', async () => {
+  const { page, context } = await openPage(browser, mock.url, '#/flows?live=1&filter=sevrer_port+%3D+22');
+  await page.waitForSelector('[data-state="error"]');
+  await page.click('text=Use server_port');
+  await page.waitForSelector('[data-view="live"] .tr:has-text("sshd")');
+  await context.close();
+});
+
 test('the time picker: preset, one period back, own range, and a range that is none', async () => {
   const { page, context } = await openFlows();
   await page.click('button[title="Time range"]');

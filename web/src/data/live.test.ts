@@ -1,10 +1,11 @@
-import { beforeEach, describe, expect, test } from 'vitest';
-import { kMaximumRows, LiveTail, type LiveState, type Source } from './live';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { kMaximumRows, kRetryMs, LiveTail, type LiveState, type Source } from './live';
 
 class FakeSource implements Source {
   onopen: ((event: Event) => void) | null = null;
   onerror: ((event: Event) => void) | null = null;
   closed = false;
+  readyState = 0;
   private readonly handlers = new Map<string, (event: MessageEvent<string>) => void>();
 
   addEventListener(name: string, handler: (event: MessageEvent<string>) => void): void {
@@ -24,12 +25,17 @@ let source: FakeSource;
 let state: LiveState | undefined;
 let url = '';
 let tail: LiveTail;
+let opened = 0;
 
 beforeEach(() => {
+  vi.useFakeTimers();
+  opened = 0;
   source = new FakeSource();
   state = undefined;
-  tail = new LiveTail('server_port = 80', (next) => { state = next; }, (to) => { url = to; return source; }, () => 1000);
+  tail = new LiveTail('server_port = 80', (next) => { state = next; }, (to) => { url = to; opened += 1; return source; }, () => 1000);
 });
+
+afterEach(() => vi.useRealTimers());
 
 test('asks with filter and a short replay', () => {
   expect(url).toBe('api/v1/live?filter=server_port+%3D+80&replay=30s');
@@ -77,6 +83,25 @@ test('a lost connection shows, a heartbeat ends it', () => {
   expect(state?.connection).toBe('lost');
   source.send('heartbeat', { time: 'x' });
   expect(state?.connection).toBe('open');
+});
+
+test('a broken connection is left to the browser, a refused one is asked for again', () => {
+  source.onerror?.(new Event('error'));
+  vi.advanceTimersByTime(kRetryMs);
+  expect(opened).toBe(1);
+  source.readyState = 2;
+  source.onerror?.(new Event('error'));
+  vi.advanceTimersByTime(kRetryMs);
+  expect(opened).toBe(2);
+  expect(url).toContain('replay=0s');  // what was shown before is not shown twice
+});
+
+test('nothing is asked for again after closing', () => {
+  source.readyState = 2;
+  source.onerror?.(new Event('error'));
+  tail.close();
+  vi.advanceTimersByTime(kRetryMs);
+  expect(opened).toBe(1);
 });
 
 test('garbage is ignored', () => {

@@ -4,6 +4,7 @@ import { liveUrl } from './api';
 import type { FlowRow } from './types';
 
 export const kMaximumRows = 2000;
+export const kRetryMs = 3000;
 
 export interface LiveState {
   connection: 'connecting' | 'open' | 'lost';
@@ -18,6 +19,7 @@ export interface LiveState {
 export interface Source {
   onopen: ((event: Event) => void) | null;
   onerror: ((event: Event) => void) | null;
+  readonly readyState: number;  // 2 = closed: a refused stream is not tried again by the browser
   addEventListener(name: string, handler: (event: MessageEvent<string>) => void): void;
   close(): void;
 }
@@ -36,25 +38,38 @@ function parse(data: string): Record<string, unknown> | null {
 export class LiveTail {
   private state: LiveState = { connection: 'connecting', rows: [], paused: false, waiting: 0, lost: 0, lastEventMs: 0 };
   private held: FlowRow[] = [];
-  private readonly source: Source;
+  private source: Source;
+  private retry: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
 
   constructor(
-    filter: string,
+    private readonly filter: string,
     private readonly onChange: (state: LiveState) => void,
-    open: OpenSource = (url) => new EventSource(url),
+    private readonly open: OpenSource = (url) => new EventSource(url),
     private readonly now: () => number = Date.now,
   ) {
-    this.source = open(liveUrl(filter, '30s'));
-    this.source.onopen = () => this.update({ connection: 'open', lastEventMs: this.now() });
-    // EventSource connects again by itself; until then the reader must know.
-    this.source.onerror = () => this.update({ connection: 'lost' });
-    this.source.addEventListener('rows', (event) => this.onRows(event.data));
-    this.source.addEventListener('heartbeat', () => this.update({ connection: 'open', lastEventMs: this.now() }));
-    this.source.addEventListener('dropped', (event) => {
+    this.source = this.connect('30s');
+  }
+
+  private connect(replay: string): Source {
+    const source = this.open(liveUrl(this.filter, replay));
+    source.onopen = () => this.update({ connection: 'open', lastEventMs: this.now() });
+    source.onerror = () => this.onLost(source);
+    source.addEventListener('rows', (event) => this.onRows(event.data));
+    source.addEventListener('heartbeat', () => this.update({ connection: 'open', lastEventMs: this.now() }));
+    source.addEventListener('dropped', (event) => {
       const count = parse(event.data)?.['rows'];
       this.update({ lost: this.state.lost + (typeof count === 'number' ? count : 0) });
     });
+    return source;
+  }
+
+  // After a broken connection EventSource connects again by itself; after a refusal (busy, restart) it gives up.
+  private onLost(source: Source): void {
+    this.update({ connection: 'lost' });
+    if (source.readyState !== 2 || this.closed) return;
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => { if (!this.closed) this.source = this.connect('0s'); }, kRetryMs);
   }
 
   pause(): void {
@@ -69,6 +84,7 @@ export class LiveTail {
 
   close(): void {
     this.closed = true;
+    clearTimeout(this.retry);
     this.source.close();
   }
 

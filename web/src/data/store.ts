@@ -47,12 +47,21 @@ export class Store {
   }
 }
 
-function initialState(hash: string): State {
+function savedColumns(): string[] {
+  return (readSaved('columns') ?? '').split(',').filter((name) => name !== '');
+}
+
+// A link with columns shows them; one without shows this browser's own choice.
+function readHash(hash: string): UrlState {
   const url = parseHash(hash);
+  return url.columns.length > 0 ? url : { ...url, columns: savedColumns() };
+}
+
+function initialState(hash: string): State {
+  const url = readHash(hash);
   const theme = readSaved('theme');
   return {
     ...url,
-    columns: url.columns.length > 0 ? url.columns : (readSaved('columns') ?? '').split(',').filter((c) => c !== ''),
     columnsAnswer: undefined, status: undefined, statusError: undefined, facts: undefined, reload: 0,
     theme: theme === 'light' || theme === 'dark' ? theme : 'system', helpOpen: false,
   };
@@ -81,7 +90,7 @@ export function navigate(change: Partial<UrlState>, how: 'push' | 'replace' = 'p
 }
 
 export function followBackButton(): void {
-  const read = () => store.set(parseHash(location.hash));
+  const read = () => store.set(readHash(location.hash));
   addEventListener('popstate', read);
   addEventListener('hashchange', read);
 }

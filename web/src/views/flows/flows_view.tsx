@@ -3,7 +3,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { askFlows, askSeries, flowsCsvUrl, flowsJsonUrl, type FlowsQuestion } from '../../data/api';
 import { LiveTail, type LiveState } from '../../data/live';
 import { useQuestion, type Asked } from '../../data/query';
-import { effectiveRange, navigate, setColumns, setRange, useStore } from '../../data/store';
+import { effectiveRange, kLiveRange, navigate, setColumns, setRange, useStore } from '../../data/store';
 import type { Column, FlowRow, FlowsAnswer, SeriesAnswer } from '../../data/types';
 import { kDefaultColumns, kDefaultMeasures, kSchemaColumns, rowKey, title } from '../../domain/columns';
 import { leftOut } from '../../domain/notices';
@@ -202,6 +202,10 @@ function LiveFlows({ all }: { all: Column[] }) {
   const dimensions = useMemo(() => all.filter((c) => c.kind === 'dimension' || c.kind === 'time').map((c) => c.name), [all]);
   const keys = useMemo(() => rows.map((row) => rowKey(row, dimensions)), [rows, dimensions]);
   useEscape(() => setPicked(null));
+  // A stream cannot say why it was refused; the same question put to the table can.
+  const refused = state?.connection === 'lost' && rows.length === 0;
+  const reason = useQuestion(refused ? `why not live ${filter}` : null, (signal) => askFlows({ ...kLiveRange, filter, groupBy: ['protocol'], sort: '-bytes', limit: 1 }, signal), { refreshMs: 3000 });
+  if (refused && reason.error) return <ErrorState error={reason.error} />;
   return (
     <>
       <Bar all={all} shown={columns} answer={undefined} live={<LiveNote state={state} tail={tail} />} />
