@@ -31,13 +31,18 @@ constexpr uint32_t kMaxGroups = 100'000;  // what the store gives at most
 constexpr std::string_view kOtherColumns[] = {"connections_failed", "client_rtt_min_us", "server_rtt_min_us", "rtt_min_us",
                                               "rtt_max_us",         "rtt_p50_us",        "rtt_p90_us",        "rtt_p99_us"};
 
-// The slow end of round trips over several flows. The store gives each flow's quantiles, not its distribution; taking
-// every sample at the upper end of the quantile band it lies in never understates, and is exact for a single flow.
+// The slow end of round trips over several flows. The store gives each flow's quantiles, not its distribution: samples
+// are taken at the upper end of the quantile band they lie in, and evenly spread over the last band, up to the largest,
+// so that a few slow samples of another flow do not push the answer up to it. Exact for a single flow, and never above
+// the largest p99 of the flows.
 class RttTail {
  public:
   void Add(double p50, double p90, double p99, double most, uint64_t samples) {
+    constexpr int kPieces = 10;
     const auto count = static_cast<double>(samples);
-    points_.insert(points_.end(), {{p50, 0.50 * count}, {p90, 0.40 * count}, {p99, 0.09 * count}, {std::max(most, p99), 0.01 * count}});
+    points_.insert(points_.end(), {{p50, 0.50 * count}, {p90, 0.40 * count}, {p99, 0.09 * count}});
+    const double piece = (std::max(most, p99) - p99) / kPieces;
+    for (int i = 1; i <= kPieces; ++i) points_.emplace_back(p99 + i * piece, 0.01 * count / kPieces);
   }
   bool empty() const { return points_.empty(); }
   double P99() {
