@@ -35,6 +35,11 @@ struct FlowKeyHash {
   size_t operator()(const FlowKey& key) const { return XXH3_64bits(&key, sizeof(key)); }
 };
 
+// Keeps the hash beside the key, so that growing needs no hashing and keys are compared only where hashes agree.
+template <typename Value>
+using FlowKeyMap = tsl::robin_map<FlowKey, Value, FlowKeyHash, std::equal_to<FlowKey>,
+                                  std::allocator<std::pair<FlowKey, Value>>, /*StoreHash=*/true>;
+
 // Who was last seen at one end. Shared between the many flows of one process.
 struct EndIdentity {
   model::LocalIdentity local;
@@ -57,10 +62,10 @@ struct FlowState {
   KnownEnd client;
   KnownEnd server;
   Ledger ledger;
-  UnixMillis touched = 0;       // by the server's clock
+  UnixMillis touched = 0;  // by the server's clock
   bool excess_queued = false;
-  uint32_t generation = 0;      // changes when the slot is used for another flow
-  uint32_t newer = 0;           // neighbours in order of use
+  uint32_t generation = 0;  // changes when the slot is used for another flow
+  uint32_t newer = 0;       // neighbours in order of use
   uint32_t older = 0;
 };
 
@@ -95,7 +100,7 @@ class FlowMemory {
   size_t max_flows_;
   std::deque<FlowState> slots_;  // [0] is the ring's head: newer = the oldest flow, older = the newest
   std::vector<FlowSlot> free_;
-  tsl::robin_map<FlowKey, FlowSlot, FlowKeyHash> by_key_;
+  FlowKeyMap<FlowSlot> by_key_;
   tsl::robin_map<uint64_t, std::shared_ptr<const EndIdentity>> identities_;  // by hash; a cache, not an index
 };
 

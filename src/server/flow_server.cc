@@ -14,8 +14,8 @@ constexpr std::chrono::seconds kMaintenancePeriod{1};
 
 }  // namespace
 
-Result<std::unique_ptr<FlowServer>> FlowServer::Start(ServerOptions options, store::Store& store,
-                                                      const Clock& clock, BatchDecoder decode) {
+Result<std::unique_ptr<FlowServer>> FlowServer::Start(ServerOptions options, store::Store& store, const Clock& clock,
+                                                      BatchDecoder decode) {
   auto watermarks = store.Watermarks();
   if (!watermarks.ok()) return watermarks.status().Annotate("read what has been stored");
   std::unique_ptr<FlowServer> server(new FlowServer(options, store, clock, std::move(decode), *watermarks));

@@ -35,7 +35,7 @@ class Hold {
     std::unique_ptr<PendingBatch> batch;
     UnixMillis release_at = 0;
     std::vector<AgentNumber> awaits;
-    bool waits = false;       // as decided by the current TakeDue
+    bool waits = false;  // as decided by the current TakeDue
     UnixMillis order_end = 0;
   };
   using PlaceInTime = std::pair<UnixMillis, AgentNumber>;  // interval's end, agent

@@ -37,7 +37,8 @@ class HoldTest : public testing::Test {
 };
 
 TEST_F(HoldTest, WhatConcernsNoOtherNodeGoesAtOnce) {
-  Add(Batch(1, 1, {ClientReport({"10.0.1.1", "93.184.216.34", 443}, 1), ServerReport({"10.9.9.9", "10.0.1.1", 80}, 1)}));
+  Add(Batch(1, 1,
+            {ClientReport({"10.0.1.1", "93.184.216.34", 443}, 1), ServerReport({"10.9.9.9", "10.0.1.1", 80}, 1)}));
   EXPECT_EQ(Due(), "1.1 ");
   EXPECT_TRUE(hold_.empty());
 }

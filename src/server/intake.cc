@@ -34,8 +34,8 @@ void Intake::Answer::Give() {
 void Intake::Accept(model::AgentBatch batch, UnixMillis sent_at, Server::AckCallback done) {
   Status content = CheckContent(batch);
   if (content.ok() && (sent_at <= 0 || sent_at > kLatestTime)) {
-    content = Status::Invalid(fmt::format("the sending time {} is not in Unix milliseconds ({})", sent_at,
-                                          wire::kSentAtHeader));
+    content = Status::Invalid(
+        fmt::format("the sending time {} is not in Unix milliseconds ({})", sent_at, wire::kSentAtHeader));
   }
   std::optional<Result<wire::Ack>> decided;
   if (content.ok()) {
@@ -77,7 +77,8 @@ std::optional<Result<wire::Ack>> Intake::Admit(model::AgentBatch& batch, UnixMil
     return Result<wire::Ack>(Status::Exhausted(
         fmt::format("{} reports are waiting to be stored; send this batch again later", pending_reports_)));
   }
-  if (Status status = CorrectTimes(agent, batch, sent_at, now); !status.ok()) return Result<wire::Ack>(std::move(status));
+  if (Status status = CorrectTimes(agent, batch, sent_at, now); !status.ok())
+    return Result<wire::Ack>(std::move(status));
   Describe(agent.status, batch, now);
 
   const uint64_t sequence = batch.sequence;
@@ -117,9 +118,10 @@ Status Intake::CheckNodeName(const model::AgentBatch& batch, UnixMillis now) {
 Result<AgentNumber> Intake::NumberOf(const std::string& agent_id) {
   if (const auto found = numbers_.find(agent_id); found != numbers_.end()) return found->second;
   if (agents_.size() >= kMaxAgents) {
-    return Status::Exhausted(fmt::format("{} agents have been seen since the server's start, the most it keeps "
-                                         "apart; agents must keep their data directory across restarts",
-                                         kMaxAgents));
+    return Status::Exhausted(
+        fmt::format("{} agents have been seen since the server's start, the most it keeps "
+                    "apart; agents must keep their data directory across restarts",
+                    kMaxAgents));
   }
   Agent& agent = agents_.emplace_back();
   agent.status.agent_id = agent_id;

@@ -280,16 +280,16 @@ TEST_P(LedgerProperty, NothingTwiceAndNothingThatOneEndTold) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Schedules, LedgerProperty,
-                         testing::Values(Schedule{}, Schedule{.bursts = true}, Schedule{.cut_off = 0.1},
-                                         Schedule{.cut_off = 0.1, .bursts = true}, Schedule{.loss_client = 0.2},
-                                         Schedule{.loss_server = 0.2}, Schedule{.loss_client = 0.9, .bursts = true},
-                                         Schedule{.loss_client = 0.2, .loss_server = 0.2},
-                                         Schedule{0.1, 0.1, 0.1, false}, Schedule{0.5, 0.5, 0.05, true},
-                                         Schedule{.cut_off = 0.2, .impatient = true},
-                                         Schedule{.loss_client = 0.3, .cut_off = 0.2, .impatient = true},
-                                         Schedule{.cut_off = 0.3, .unknown_past = 3},
-                                         Schedule{.cut_off = 0.3, .bursts = true, .impatient = true, .unknown_past = 3}));
+INSTANTIATE_TEST_SUITE_P(
+    Schedules, LedgerProperty,
+    testing::Values(Schedule{}, Schedule{.bursts = true}, Schedule{.cut_off = 0.1},
+                    Schedule{.cut_off = 0.1, .bursts = true}, Schedule{.loss_client = 0.2},
+                    Schedule{.loss_server = 0.2}, Schedule{.loss_client = 0.9, .bursts = true},
+                    Schedule{.loss_client = 0.2, .loss_server = 0.2}, Schedule{0.1, 0.1, 0.1, false},
+                    Schedule{0.5, 0.5, 0.05, true}, Schedule{.cut_off = 0.2, .impatient = true},
+                    Schedule{.loss_client = 0.3, .cut_off = 0.2, .impatient = true},
+                    Schedule{.cut_off = 0.3, .unknown_past = 3},
+                    Schedule{.cut_off = 0.3, .bursts = true, .impatient = true, .unknown_past = 3}));
 
 }  // namespace
 }  // namespace weir::server

@@ -16,17 +16,18 @@ constexpr int64_t kCreditLifeMs = 86'400'000;  // an agent that spools longer is
 constexpr int kIdleChecksPerCall = 10'000;
 
 bool IsConfined(const FlowKey& key) {
-  return key.client_address.is_loopback() || key.server_address.is_loopback() ||
-         key.client_address.is_link_local() || key.server_address.is_link_local();
+  return key.client_address.is_loopback() || key.server_address.is_loopback() || key.client_address.is_link_local() ||
+         key.server_address.is_link_local();
 }
 
-FlowKey KeyWithin(AgentNumber agent, const model::FlowEnds& ends) {
+// The whole network's where the addresses allow.
+FlowKey WidestKey(AgentNumber agent, const model::FlowEnds& ends) {
   FlowKey key;
   key.client_address = ends.client_address;
   key.server_address = ends.server_address;
-  key.agent = agent;
   key.server_port = ends.server_port;
   key.protocol = ends.protocol;
+  if (IsConfined(key)) key.agent = agent;
   if (ends.client_address.is_loopback() || ends.server_address.is_loopback()) key.netns = ends.netns;
   return key;
 }
@@ -67,8 +68,7 @@ void AddShared(model::FlowRow& row, const Shared& shared) {
 Matcher::Matcher(MatcherOptions options, const Neighbourhood& neighbourhood)
     : options_(options), neighbourhood_(neighbourhood), memory_(std::max<size_t>(options.max_flows, 1)) {}
 
-void Matcher::Match(std::span<PendingBatch* const> batches, UnixMillis now,
-                    std::vector<store::StoredRow>& rows) {
+void Matcher::Match(std::span<PendingBatch* const> batches, UnixMillis now, std::vector<store::StoredRow>& rows) {
   std::vector<PendingBatch*> ordered(batches.begin(), batches.end());
   std::stable_sort(ordered.begin(), ordered.end(), [](const PendingBatch* a, const PendingBatch* b) {
     return std::pair(a->batch.end, a->batch.start) < std::pair(b->batch.end, b->batch.start);
@@ -87,35 +87,30 @@ void Matcher::Match(std::span<PendingBatch* const> batches, UnixMillis now,
 }
 
 void Matcher::MatchInterval(std::span<PendingBatch* const> batches, const Interval& interval) {
-  GroupWithinAgents(batches);
-  const bool one_agent = std::all_of(batches.begin(), batches.end(), [&](const PendingBatch* batch) {
-    return batch->agent == batches.front()->agent;
-  });
-  cross_groups_.clear();
-  Clear(cross_index_);
+  GroupReports(batches);
   for (Group& group : groups_) {
-    FlowSlot slot = FlowMemory::kNone;
-    if (StaysWithinAgent(group, interval.now, slot)) {
-      Settle(group, slot, interval);
+    const AgentNumber agent = OnlyAgentOf(group);
+    if (agent == 0) {
+      SettleByAgent(group, interval);
       continue;
     }
-    group.key = AcrossAgents(group.key);
-    if (one_agent) {
-      Settle(group, memory_.Find(group.key), interval);
-    } else {
-      GroupAcrossAgents(group);
+    FlowSlot slot = FlowMemory::kNone;
+    group.key.agent = agent;
+    if (!StaysWithinAgent(group, interval.now, slot)) {
+      group.key = AcrossAgents(group.key);
+      slot = memory_.Find(group.key);
     }
+    Settle(group, slot, interval);
   }
-  for (const Group& group : cross_groups_) Settle(group, memory_.Find(group.key), interval);
 }
 
-void Matcher::GroupWithinAgents(std::span<PendingBatch* const> batches) {
+void Matcher::GroupReports(std::span<PendingBatch* const> batches) {
   nodes_.clear();
   groups_.clear();
   Clear(group_index_);
   for (PendingBatch* batch : batches) {
     for (model::SideReport& report : batch->batch.reports) {
-      const FlowKey key = KeyWithin(batch->agent, report.ends);
+      const FlowKey key = WidestKey(batch->agent, report.ends);
       const auto [found, is_new] = group_index_.try_emplace(key, static_cast<uint32_t>(groups_.size()));
       if (is_new) groups_.push_back({key, {}, {}});
       Group& group = groups_[found->second];
@@ -124,14 +119,46 @@ void Matcher::GroupWithinAgents(std::span<PendingBatch* const> batches) {
   }
 }
 
-void Matcher::GroupAcrossAgents(Group& group) {
-  const auto [found, is_new] = cross_index_.try_emplace(group.key, static_cast<uint32_t>(cross_groups_.size()));
-  if (is_new) {
-    cross_groups_.push_back(group);
-    return;
+// 0 when there are several.
+AgentNumber Matcher::OnlyAgentOf(const Group& group) const {
+  AgentNumber only = 0;
+  for (const List* list : {&group.clients, &group.servers}) {
+    for (uint32_t at = list->first; at != kEnd; at = nodes_[at].next) {
+      const AgentNumber agent = nodes_[at].seen.from->agent;
+      if (only != 0 && only != agent) return 0;
+      only = agent;
+    }
   }
-  Splice(cross_groups_[found->second].clients, group.clients);
-  Splice(cross_groups_[found->second].servers, group.servers);
+  return only;
+}
+
+// First what has both ends with one agent, agent by agent; then, together, what is left.
+void Matcher::SettleByAgent(const Group& group, const Interval& interval) {
+  by_agent_.clear();
+  for (const List* list : {&group.clients, &group.servers}) {
+    for (uint32_t at = list->first; at != kEnd; at = nodes_[at].next) by_agent_.push_back(at);
+  }
+  std::stable_sort(by_agent_.begin(), by_agent_.end(),
+                   [&](uint32_t a, uint32_t b) { return nodes_[a].seen.from->agent < nodes_[b].seen.from->agent; });
+  Group left{group.key, {}, {}};
+  for (size_t i = 0; i < by_agent_.size();) {
+    Group own{group.key, {}, {}};
+    own.key.agent = nodes_[by_agent_[i]].seen.from->agent;
+    for (; i < by_agent_.size() && nodes_[by_agent_[i]].seen.from->agent == own.key.agent; ++i) {
+      Node& node = nodes_[by_agent_[i]];
+      node.next = kEnd;
+      const bool client = node.seen.report->ends.side == Side::kClient;
+      Splice(client ? own.clients : own.servers, {by_agent_[i], by_agent_[i], 1});
+    }
+    FlowSlot slot = FlowMemory::kNone;
+    if (StaysWithinAgent(own, interval.now, slot)) {
+      Settle(own, slot, interval);
+    } else {
+      Splice(left.clients, own.clients);
+      Splice(left.servers, own.servers);
+    }
+  }
+  if (left.clients.count + left.servers.count != 0) Settle(left, memory_.Find(left.key), interval);
 }
 
 void Matcher::Append(List& list, Seen seen) {
@@ -274,8 +301,7 @@ std::string_view Matcher::Locality(const FlowState& state, UnixMillis now) const
   return nearby ? "private" : "internet";
 }
 
-store::StoredRow& Matcher::NewRow(const FlowState& state, std::string_view locality,
-                                  const Interval& interval) const {
+store::StoredRow& Matcher::NewRow(const FlowState& state, std::string_view locality, const Interval& interval) const {
   store::StoredRow& out = interval.rows->emplace_back();
   SetFlow(out.row, state.key, interval.start, interval.end, locality);
   return out;
@@ -287,8 +313,7 @@ void Matcher::Recall(model::FlowRow& row, Side side, const FlowState& state, con
 }
 
 // At most one report of each end: one row.
-void Matcher::EmitPair(const Group& group, const FlowState& state, const Shared& shared,
-                       const Interval& interval) {
+void Matcher::EmitPair(const Group& group, const FlowState& state, const Shared& shared, const Interval& interval) {
   store::StoredRow& out = NewRow(state, Locality(state, interval.now), interval);
   SetShared(out.row, shared);
   for (const Side side : {Side::kServer, Side::kClient}) {  // the client last: its level of open connections stays

@@ -58,7 +58,7 @@ class Matcher {
     List clients;
     List servers;
   };
-  using GroupIndex = tsl::robin_map<FlowKey, uint32_t, FlowKeyHash>;
+  using GroupIndex = FlowKeyMap<uint32_t>;
   struct Interval {
     UnixMillis start = 0;
     UnixMillis end = 0;
@@ -73,8 +73,9 @@ class Matcher {
   };
 
   void MatchInterval(std::span<PendingBatch* const> batches, const Interval& interval);
-  void GroupWithinAgents(std::span<PendingBatch* const> batches);
-  void GroupAcrossAgents(Group& group);
+  void GroupReports(std::span<PendingBatch* const> batches);
+  AgentNumber OnlyAgentOf(const Group& group) const;
+  void SettleByAgent(const Group& group, const Interval& interval);
   void Append(List& list, Seen seen);
   void Splice(List& to, const List& from);
 
@@ -106,9 +107,8 @@ class Matcher {
   // Scratch of one interval, kept for its capacity.
   std::vector<Node> nodes_;
   std::vector<Group> groups_;
-  std::vector<Group> cross_groups_;
+  std::vector<uint32_t> by_agent_;
   GroupIndex group_index_;
-  GroupIndex cross_index_;
 };
 
 }  // namespace weir::server

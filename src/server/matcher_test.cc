@@ -114,8 +114,8 @@ TEST_F(MatcherTest, EverySharedMeasureIsOrientedAndStoredOnce) {
   server.ends.side = model::Side::kServer;
   std::swap(server.counters.bytes_sent, server.counters.bytes_received);
   std::swap(server.counters.segments_sent, server.counters.segments_received);
-  for (const auto& batches : {std::vector{Batch(1, 1, {client}), Batch(2, 1, {server})},
-                              std::vector{Batch(2, 20, {server})}}) {
+  for (const auto& batches :
+       {std::vector{Batch(1, 1, {client}), Batch(2, 1, {server})}, std::vector{Batch(2, 20, {server})}}) {
     SCOPED_TRACE(batches.size());
     const auto rows = Match(batches);
     ASSERT_EQ(rows.size(), 1U);
@@ -218,7 +218,8 @@ TEST_F(MatcherTest, SeveralServersOfOneClient) {
   auto curl = ClientReport({}, 30, 0);
   curl.counters.retransmits = 9;
   curl.counters.failed_refused = 2;
-  const auto rows = Match({Batch(1, 1, {curl}), Batch(2, 1, {ServerReport({}, 10, 0, "w1"), ServerReport({}, 20, 0, "w2")})});
+  const auto rows =
+      Match({Batch(1, 1, {curl}), Batch(2, 1, {ServerReport({}, 10, 0, "w1"), ServerReport({}, 20, 0, "w2")})});
   ASSERT_EQ(rows.size(), 3U);
   EXPECT_EQ(rows[0].row.server_process, "w1");
   EXPECT_EQ(rows[0].row.client_process, "curl");
@@ -291,8 +292,8 @@ TEST_F(MatcherTest, AMovedAddressIsFollowedToItsNewNode) {
   const std::vector<std::string> both{"10.0.1.1", "10.0.2.1"};
   Match({Batch(1, 1, {ClientReport({}, 1), ServerReport({}, 1)}, both)});
   now_ += 61'000;
-  const auto rows = Match({Batch(1, 62, {ClientReport({}, 5)}, {"10.0.1.1"}),
-                           Batch(2, 62, {ServerReport({}, 5)}, {"10.0.2.1"})});
+  const auto rows =
+      Match({Batch(1, 62, {ClientReport({}, 5)}, {"10.0.1.1"}), Batch(2, 62, {ServerReport({}, 5)}, {"10.0.2.1"})});
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].row.locality, "cross_node");
   EXPECT_EQ(rows[0].row.bytes_to_server, 5U);

@@ -8,8 +8,7 @@ namespace {
 constexpr int64_t kSweepMs = 60'000;
 
 bool CanBelongToANode(const model::Address& address) {
-  return !address.is_loopback() && !address.is_link_local() && !address.is_unspecified() &&
-         !address.is_multicast();
+  return !address.is_loopback() && !address.is_link_local() && !address.is_unspecified() && !address.is_multicast();
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace weir::server {
 
 using AgentNumber = uint32_t;  // given by Intake for the life of the process; 0 = none
 
-inline constexpr int64_t kAgentLiveMs = 60'000;         // without a batch for longer: nobody waits for it
+inline constexpr int64_t kAgentLiveMs = 60'000;          // without a batch for longer: nobody waits for it
 inline constexpr int64_t kAddressMemoryMs = 86'400'000;  // who had an address may still send spooled reports
 
 struct AddressHash {
@@ -36,9 +36,9 @@ class Neighbourhood {
  public:
   struct AgentProgress {
     std::string id;
-    UnixMillis last_seen = 0;     // by the server's clock
-    UnixMillis first_start = 0;   // of the oldest interval this process has seen
-    UnixMillis newest_end = 0;    // no earlier interval will come
+    UnixMillis last_seen = 0;    // by the server's clock
+    UnixMillis first_start = 0;  // of the oldest interval this process has seen
+    UnixMillis newest_end = 0;   // no earlier interval will come
     int64_t interval_ms = 0;
   };
 

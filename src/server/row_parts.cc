@@ -9,8 +9,7 @@ std::string Take(std::string& text, bool move) { return move ? std::move(text) :
 
 }  // namespace
 
-void SetFlow(model::FlowRow& row, const FlowKey& key, UnixMillis start, UnixMillis end,
-             std::string_view locality) {
+void SetFlow(model::FlowRow& row, const FlowKey& key, UnixMillis start, UnixMillis end, std::string_view locality) {
   row.start = start;
   row.end = end;
   row.protocol = model::ProtocolName(key.protocol);

@@ -23,10 +23,10 @@
 namespace weir::server {
 
 struct ServerOptions {
-  std::chrono::milliseconds flush_interval{200};    // longest wait of a row before it is inserted
-  std::chrono::milliseconds match_hold{700};        // longest wait for another node's report of the same flow
-  size_t max_pending_reports = 1'000'000;           // beyond: kExhausted, the agent retries
-  std::chrono::seconds live_window{180};            // age of rows kept in memory
+  std::chrono::milliseconds flush_interval{200};  // longest wait of a row before it is inserted
+  std::chrono::milliseconds match_hold{700};      // longest wait for another node's report of the same flow
+  size_t max_pending_reports = 1'000'000;         // beyond: kExhausted, the agent retries
+  std::chrono::seconds live_window{180};          // age of rows kept in memory
   size_t live_max_rows = 200'000;
 };
 
@@ -35,9 +35,9 @@ struct AgentStatus {
   std::string node;
   std::string mode;
   std::string version;
-  UnixMillis last_seen = 0;       // by the server's clock
-  int64_t clock_offset_ms = 0;    // agent's clock minus server's
-  uint64_t sequence = 0;          // highest stored
+  UnixMillis last_seen = 0;     // by the server's clock
+  int64_t clock_offset_ms = 0;  // agent's clock minus server's
+  uint64_t sequence = 0;        // highest stored
   uint64_t batches = 0;
   uint64_t reports = 0;
   std::vector<model::ProbeReport> probes;

@@ -86,7 +86,8 @@ TEST_F(ServerTest, StopAnswersEverybodyAndStoresWhatItTook) {
   for (int agent = 1; agent <= 5; ++agent) {
     auto promise = std::make_shared<std::promise<Status>>();
     answers.push_back(promise->get_future());
-    server_->Ingest(Encoded(agent, 1, 10), Now(), [promise](Result<wire::Ack> ack) { promise->set_value(ack.status()); });
+    server_->Ingest(Encoded(agent, 1, 10), Now(),
+                    [promise](Result<wire::Ack> ack) { promise->set_value(ack.status()); });
   }
   std::thread stopper([&] { server_->Stop(); });
   store_.Block(false);
@@ -99,7 +100,8 @@ TEST_F(ServerTest, StopAnswersEverybodyAndStoresWhatItTook) {
 
 TEST_F(ServerTest, ListenersAndTheRingGetStoredRows) {
   std::promise<size_t> heard;
-  const uint64_t id = server_->AddListener([&](const std::vector<model::FlowRow>& rows) { heard.set_value(rows.size()); });
+  const uint64_t id =
+      server_->AddListener([&](const std::vector<model::FlowRow>& rows) { heard.set_value(rows.size()); });
   ASSERT_TRUE(server_->LocalSink().Send(Encoded(1, 1, 10), Now()).ok());
   EXPECT_EQ(heard.get_future().get(), 1U);
   server_->RemoveListener(id);

@@ -66,8 +66,8 @@ inline void SetShared(model::FlowRow& row, const Shared& shared) {
   row.failed_unreachable = shared[kFailedUnreachable];
   row.failed_abandoned = shared[kFailedAbandoned];
   row.failed_other = shared[kFailedOther];
-  row.connections_failed = row.failed_refused + row.failed_timed_out + row.failed_unreachable +
-                           row.failed_abandoned + row.failed_other;
+  row.connections_failed =
+      row.failed_refused + row.failed_timed_out + row.failed_unreachable + row.failed_abandoned + row.failed_other;
   row.closed_reset = shared[kClosedReset];
   row.closed_timed_out = shared[kClosedTimedOut];
 }

@@ -18,12 +18,30 @@ bool IsAgentId(const std::string& id) {
 }
 
 bool IsSane(const model::SideCounters& c) {
-  const uint64_t values[] = {c.bytes_sent,       c.bytes_received,     c.segments_sent,    c.segments_received,
-                             c.retransmits,      c.retransmits_syn,    c.timeouts,         c.opened,
-                             c.closed,           c.failed_refused,     c.failed_timed_out, c.failed_unreachable,
-                             c.failed_abandoned, c.failed_other,       c.closed_reset,     c.closed_timed_out,
-                             c.open,             c.connect_count,      c.connect_sum_us,   c.connect_max_us,
-                             c.rtt_count,        c.rtt_sum_us,         c.rtt_min_us,       c.rtt_max_us};
+  const uint64_t values[] = {c.bytes_sent,
+                             c.bytes_received,
+                             c.segments_sent,
+                             c.segments_received,
+                             c.retransmits,
+                             c.retransmits_syn,
+                             c.timeouts,
+                             c.opened,
+                             c.closed,
+                             c.failed_refused,
+                             c.failed_timed_out,
+                             c.failed_unreachable,
+                             c.failed_abandoned,
+                             c.failed_other,
+                             c.closed_reset,
+                             c.closed_timed_out,
+                             c.open,
+                             c.connect_count,
+                             c.connect_sum_us,
+                             c.connect_max_us,
+                             c.rtt_count,
+                             c.rtt_sum_us,
+                             c.rtt_min_us,
+                             c.rtt_max_us};
   return std::all_of(std::begin(values), std::end(values), [](uint64_t value) { return value <= kMaxCounter; });
 }
 
@@ -34,12 +52,12 @@ Status CheckContent(const model::AgentBatch& batch) {
     return Status::Invalid("the agent id is not 32 lower-case hex digits; remove the agent's id file to get a new one");
   }
   if (batch.node.empty() || batch.node.size() > model::kMaxStringBytes) {
-    return Status::Invalid(fmt::format("the node name is empty or longer than {} bytes; set --node",
-                                       model::kMaxStringBytes));
+    return Status::Invalid(
+        fmt::format("the node name is empty or longer than {} bytes; set --node", model::kMaxStringBytes));
   }
   if (batch.start <= 0 || batch.end <= batch.start || batch.end - batch.start > kMaxIntervalMs) {
-    return Status::Invalid(fmt::format("the interval {}..{} is not 1 to {} ms long", batch.start, batch.end,
-                                       kMaxIntervalMs));
+    return Status::Invalid(
+        fmt::format("the interval {}..{} is not 1 to {} ms long", batch.start, batch.end, kMaxIntervalMs));
   }
   for (size_t i = 0; i < batch.reports.size(); ++i) {
     const model::SideReport& report = batch.reports[i];

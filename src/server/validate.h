@@ -6,10 +6,10 @@
 
 namespace weir::server {
 
-inline constexpr int64_t kClockToleranceMs = 2'000;      // smaller offsets are left alone
+inline constexpr int64_t kClockToleranceMs = 2'000;  // smaller offsets are left alone
 inline constexpr int64_t kMaxIntervalMs = 3'600'000;
 inline constexpr int64_t kMaxFutureMs = 5'000;
-inline constexpr int64_t kMaxAgeMs = 7LL * 86'400'000;   // older raw rows would be dropped at once
+inline constexpr int64_t kMaxAgeMs = 7LL * 86'400'000;      // older raw rows would be dropped at once
 inline constexpr uint64_t kMaxCounter = uint64_t{1} << 53;  // per report; beyond is nonsense and breaks sums
 
 // Everything that does not depend on time.

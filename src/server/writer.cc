@@ -16,6 +16,8 @@ constexpr size_t kMaxExcessRowsPerInsert = 50'000;
 static_assert(2 * kMaxReportsPerInsert + kMaxExcessRowsPerInsert + 10'000 <= store::kMaxRowsPerInsert);
 static_assert(wire::kMaxReports <= kMaxReportsPerInsert);
 
+constexpr size_t kRowsKept = 100'000;  // some 100 MB
+
 constexpr std::chrono::milliseconds kFirstBackOff{100};
 constexpr std::chrono::milliseconds kLongestBackOff{5'000};
 constexpr int kFinalAttempts = 3;
@@ -94,12 +96,14 @@ Status Writer::EmptyOutbox() {
   Count(Metric::server_rows_stored, outbox_.rows.size());
   retry_at_ = 0;
   back_off_ = std::chrono::milliseconds(0);
-  Outbox stored = std::exchange(outbox_, {});
-  intake_.Stored(stored.batches);
+  intake_.Stored(std::exchange(outbox_.batches, {}));
   std::vector<model::FlowRow> rows;
-  rows.reserve(stored.rows.size());
-  for (store::StoredRow& row : stored.rows) rows.push_back(std::move(row.row));
+  rows.reserve(outbox_.rows.size());
+  for (store::StoredRow& row : outbox_.rows) rows.push_back(std::move(row.row));
   live_.Publish(std::move(rows), clock_.WallMillis());
+  // Fresh memory for every flush would cost more than matching; a flood's memory is given back.
+  if (outbox_.rows.capacity() > kRowsKept) outbox_.rows = {};
+  outbox_.rows.clear();
   return Status::Ok();
 }
 
