@@ -88,11 +88,25 @@ std::string AggregateSql(const Column& column) {
       return fmt::format("minIf({0}, {0} != 0)", column.name);
     case ColumnKind::kMax:
       return fmt::format("max({})", column.name);
-    case ColumnKind::kHistogram:
-      return fmt::format("sumMap({0}_bucket, {0}_count)", column.name);
     default:
       return Sum(column.name);
   }
+}
+
+HistogramSql AggregateHistogramSql(const Column& column) {
+  // sumMap() would do, at several times the cost of everything else in a roll-up. Instead each entry is
+  // packed into one number, count << 8 | bucket, the numbers of a group are strung together, and equal
+  // buckets added up.
+  const std::string packed = fmt::format(
+      "groupArrayArray(arrayMap((b, c) -> bitOr(bitShiftLeft(c, 8), toUInt64(b)), {0}_bucket, {0}_count))",
+      column.name);
+  const std::string buckets =
+      fmt::format("arrayDistinct(arrayMap(p -> toUInt8(bitAnd(p, 255)), {}))", packed);
+  return {
+      buckets,
+      fmt::format(
+          "arrayMap(b -> arraySum(arrayMap(p -> if(bitAnd(p, 255) = b, bitShiftRight(p, 8), 0), {})), {})",
+          packed, buckets)};
 }
 
 std::string ColumnSql(const Column& column) {

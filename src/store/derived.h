@@ -8,9 +8,16 @@
 
 namespace weir::store {
 
-// How a stored column adds up: sum(x), max(x), the smallest non-zero x, min(start), max(end). A histogram:
-// sumMap of its arrays, a tuple. REQUIRES: stored, not a dimension.
+// How a stored column adds up: sum(x), max(x), the smallest non-zero x, min(start), max(end).
+// REQUIRES: stored, neither dimension nor histogram.
 std::string AggregateSql(const model::Column& column);
+
+// How a histogram adds up, as its two arrays.
+struct HistogramSql {
+  std::string buckets;
+  std::string counts;
+};
+HistogramSql AggregateHistogramSql(const model::Column& column);
 
 // The column in an answer: a dimension by its name, a stored measure aggregated, a derived column computed
 // from aggregates. Evaluates to 0 (or '') without samples. REQUIRES: not a histogram.

@@ -10,11 +10,11 @@
 #include "base/metrics.h"
 #include "store/data_dir.h"
 #include "store/engine/engine.h"
+#include "store/native_block.h"
 #include "store/query_sql.h"
 #include "store/result_json.h"
 #include "store/retention.h"
 #include "store/rollup.h"
-#include "store/row_binary.h"
 #include "store/schema.h"
 #include "store/sql.h"
 #include "store/store.h"
@@ -172,11 +172,11 @@ Status EmbeddedStore::Open(const Library& library) {
 }
 
 Status EmbeddedStore::TryInsert(const std::vector<StoredRow>& rows, uint64_t received) {
-  WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteRowBinary(rows));
+  WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteNativeBlock(rows));
   const std::string columns = InsertColumns(0);
   // One block, hence one part: see RollupSql().
   const std::string sql = fmt::format(
-      "INSERT INTO {} (received, {}) SELECT toUInt64({}), {} FROM file('{}', 'RowBinary', '{}') "
+      "INSERT INTO {} (received, {}) SELECT toUInt64({}), {} FROM file('{}', 'Native', '{}') "
       "SETTINGS max_threads = 1, max_insert_threads = 1, min_insert_block_size_rows = 1000000000, "
       "min_insert_block_size_bytes = 0",
       kLevelTable[0].table, columns, received, columns, file.path(), InsertStructure());
@@ -195,6 +195,7 @@ Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
     return Status::Invalid(
         fmt::format("{} rows in one insert, more than {}", rows.size(), kMaxRowsPerInsert));
   }
+  WEIR_RETURN_IF_ERROR(CheckRows(rows));
   const auto now_us = static_cast<uint64_t>(SystemClock().WallNanos() / 1000);
   const std::lock_guard lock(write_mutex_);
   // Grows even when the clock is set back, and when an insert fails.

@@ -32,8 +32,9 @@ std::string RollupSql(size_t level, uint64_t after, uint64_t upto) {
       values.emplace_back(column.name);
       keys.emplace_back(column.name);
     } else if (column.kind == ColumnKind::kHistogram) {
-      values.push_back(fmt::format("tupleElement({}, 1)", AggregateSql(column)));
-      values.push_back(fmt::format("tupleElement({}, 2)", AggregateSql(column)));
+      HistogramSql histogram = AggregateHistogramSql(column);
+      values.push_back(std::move(histogram.buckets));
+      values.push_back(std::move(histogram.counts));
     } else {
       values.push_back(AggregateSql(column));
     }
@@ -42,7 +43,8 @@ std::string RollupSql(size_t level, uint64_t after, uint64_t upto) {
   return fmt::format(
       "INSERT INTO {} (received, {}) SELECT {}, {} FROM {} WHERE received > {} AND received <= {} GROUP BY "
       "{} "
-      "SETTINGS max_threads = 2, max_insert_threads = 1, min_insert_block_size_rows = 1000000000, "
+      "SETTINGS max_threads = 2, compile_aggregate_expressions = 0, compile_expressions = 0, "
+      "max_insert_threads = 1, min_insert_block_size_rows = 1000000000, "
       "min_insert_block_size_bytes = 0",
       kLevelTable[level].table, InsertColumns(level), upto, Join(values), kLevelTable[level - 1].table, after,
       upto, Join(keys));

@@ -16,46 +16,31 @@ using model::ColumnKind;
 enum class Purpose { kTable, kFile };
 
 template <typename Value>
-constexpr std::string_view DimensionType(Purpose purpose) {
-  if constexpr (std::is_same_v<Value, std::string>) {
-    return purpose == Purpose::kTable ? "LowCardinality(String)" : "String";
-  } else if constexpr (std::is_same_v<Value, model::Address>) {
-    return "FixedString(16)";
-  } else if constexpr (sizeof(Value) == 2) {
-    return "UInt16";
-  } else {
-    return "UInt32";
-  }
+std::string_view TypeFor(Purpose purpose) {
+  if (std::is_same_v<Value, std::string> && purpose == Purpose::kTable) return "LowCardinality(String)";
+  return FileType<Value>();
 }
 
 // Calls visit(name, type) for every column of the table but `received`, in order.
 void VisitTable(bool raw, Purpose purpose,
                 const std::function<void(std::string_view, std::string_view)>& visit) {
   if (raw) {
-    const std::string_view text = DimensionType<std::string>(purpose);
+    const std::string_view text = TypeFor<std::string>(purpose);
     visit("client_agent", text);
-    visit("client_sequence", "UInt64");
+    visit("client_sequence", kMeasureType);
     visit("server_agent", text);
-    visit("server_sequence", "UInt64");
+    visit("server_sequence", kMeasureType);
   }
   const model::FlowRow row;
   model::VisitStored(row, [&](const Column& column, const auto& value) {
     using Value = std::remove_cvref_t<decltype(value)>;
-    switch (column.kind) {
-      case ColumnKind::kTime:
-        visit(column.name, "Int64");
-        break;
-      case ColumnKind::kDimension:
-        if constexpr (!std::is_same_v<Value, model::Histogram>)
-          visit(column.name, DimensionType<Value>(purpose));
-        break;
-      case ColumnKind::kHistogram:
-        visit(fmt::format("{}_bucket", column.name), "Array(UInt8)");
-        visit(fmt::format("{}_count", column.name), "Array(UInt64)");
-        break;
-      default:
-        visit(column.name, "UInt64");
-        break;
+    if constexpr (std::is_same_v<Value, model::Histogram>) {
+      visit(fmt::format("{}_bucket", column.name), "Array(UInt8)");
+      visit(fmt::format("{}_count", column.name), "Array(UInt64)");
+    } else if (column.kind == ColumnKind::kTime || column.kind == ColumnKind::kDimension) {
+      visit(column.name, TypeFor<Value>(purpose));
+    } else {
+      visit(column.name, kMeasureType);
     }
   });
 }
@@ -103,6 +88,12 @@ std::string InsertStructure() {
     structure += fmt::format("{}{} {}", structure.empty() ? "" : ", ", name, type);
   });
   return structure;
+}
+
+size_t InsertColumnCount() {
+  size_t count = 0;
+  VisitTable(true, Purpose::kFile, [&](std::string_view, std::string_view) { ++count; });
+  return count;
 }
 
 }  // namespace weir::store

@@ -1,19 +1,22 @@
 // The tables, generated from the column table. One table per resolution, all of one shape:
 //
-//   received   UInt64, Unix microseconds of storing; one value per insert, strictly growing. Orders the
-//   roll-ups. client_agent, client_sequence, server_agent, server_sequence   raw only: the batches a row came
-//   from every stored column; a histogram as two arrays, <name>_bucket and <name>_count
+// * `received`, Unix microseconds of storing, one value per insert, strictly growing: orders the roll-ups;
+// * in the raw table client_agent, client_sequence, server_agent, server_sequence, the batches a row came from;
+// * every stored column; a histogram as two arrays, <name>_bucket and <name>_count.
 //
 // A partition is a span of `received`, so that one insert is one part of one partition: it happens wholly or
-// not at all. Sums are 64 bits wide whatever their width in a FlowRow, for roll-ups add them up.
+// not at all.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
+#include "model/address.h"
 #include "model/columns.h"
+#include "model/histogram.h"
 
 namespace weir::store {
 
@@ -47,7 +50,30 @@ std::string CreateSequenceTableSql();
 
 // Names of the columns an insert into `level` fills, comma-separated, in order, without `received`.
 std::string InsertColumns(size_t level);
-// Names and types of what row_binary.h writes, for the file() table function.
+// Names and types of what native_block.h writes, for the file() table function, and how many they are.
 std::string InsertStructure();
+size_t InsertColumnCount();
+
+// Every stored measure is this wide, whatever its width in a FlowRow: roll-ups add them up.
+inline constexpr std::string_view kMeasureType = "UInt64";
+
+// The ClickHouse type of a time's or a dimension's C++ type, before the table makes strings LowCardinality.
+template <typename Value>
+constexpr std::string_view FileType() {
+  if constexpr (std::is_same_v<Value, std::string>) {
+    return "String";
+  } else if constexpr (std::is_same_v<Value, model::Address>) {
+    return "FixedString(16)";
+  } else if constexpr (std::is_same_v<Value, int64_t>) {
+    return "Int64";
+  } else if constexpr (std::is_same_v<Value, uint16_t>) {
+    return "UInt16";
+  } else if constexpr (std::is_same_v<Value, uint32_t>) {
+    return "UInt32";
+  } else {
+    static_assert(std::is_same_v<Value, uint64_t>);
+    return "UInt64";
+  }
+}
 
 }  // namespace weir::store

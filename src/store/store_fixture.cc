@@ -17,7 +17,9 @@ using model::Column;
 using model::ColumnType;
 using model::FlowRow;
 
-bool IsText(const Column& column) { return column.type == ColumnType::kString || column.type == ColumnType::kAddress; }
+bool IsText(const Column& column) {
+  return column.type == ColumnType::kString || column.type == ColumnType::kAddress;
+}
 
 // Order of a column's values as the store has it: addresses by their bytes.
 int Compare(const FlowRow& a, const FlowRow& b, const Column& column) {
@@ -44,17 +46,20 @@ FlowRow GroupOf(const FlowRow& row, const std::vector<const Column*>& group_by) 
 
 using Groups = std::map<std::vector<std::string>, FlowRow>;
 
-void AddTo(Groups& groups, const FlowRow& row, const std::vector<const Column*>& group_by, std::string bucket) {
+void AddTo(Groups& groups, const FlowRow& row, const std::vector<const Column*>& group_by,
+           std::string bucket) {
   std::vector<std::string> key{std::move(bucket)};
   for (const Column* column : group_by) {
-    key.push_back(IsText(*column) ? model::TextOf(row, *column) : fmt::format("{}", model::NumberOf(row, *column)));
+    key.push_back(IsText(*column) ? model::TextOf(row, *column)
+                                  : fmt::format("{}", model::NumberOf(row, *column)));
   }
   auto [at, fresh] = groups.try_emplace(std::move(key));
   if (fresh) at->second = GroupOf(row, group_by);
   model::Accumulate(at->second, row);
 }
 
-void Sort(std::vector<FlowRow>& rows, const FlowQuery& query, const std::vector<const Column*>& group_by, bool by_bucket) {
+void Sort(std::vector<FlowRow>& rows, const FlowQuery& query, const std::vector<const Column*>& group_by,
+          bool by_bucket) {
   std::vector<SortKey> keys;
   if (by_bucket) keys.push_back({model::FindColumn("start"), false});
   if (query.sort.empty()) keys.push_back({model::FindColumn("bytes"), true});
@@ -62,7 +67,8 @@ void Sort(std::vector<FlowRow>& rows, const FlowQuery& query, const std::vector<
   for (const Column* column : group_by) keys.push_back({column, false});
   std::sort(rows.begin(), rows.end(), [&](const FlowRow& a, const FlowRow& b) {
     for (const SortKey& key : keys) {
-      if (const int order = Compare(a, b, *key.column); order != 0) return key.descending ? order > 0 : order < 0;
+      if (const int order = Compare(a, b, *key.column); order != 0)
+        return key.descending ? order > 0 : order < 0;
     }
     return false;
   });
@@ -215,7 +221,8 @@ void ExpectAnswer(const FlowResult& actual, const NaiveAnswer& expected, const F
   for (size_t i = 0; i < actual.rows.size(); ++i) {
     SCOPED_TRACE(fmt::format("row {}", i));
     ASSERT_EQ(actual.rows[i].size(), actual.columns.size());
-    for (size_t j = 0; j < actual.columns.size(); ++j) ExpectCell(actual.rows[i][j], expected.rows[i], *actual.columns[j]);
+    for (size_t j = 0; j < actual.columns.size(); ++j)
+      ExpectCell(actual.rows[i][j], expected.rows[i], *actual.columns[j]);
     if (::testing::Test::HasFailure()) return;  // the first wrong row says enough
   }
   SCOPED_TRACE("totals");
