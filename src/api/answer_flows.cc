@@ -64,9 +64,10 @@ std::string FlowsJson(const store::FlowResult& result, const store::TimeRange& r
   } else {
     out += "{}";
   }
-  out += fmt::format(",\n\"groups\": {}, \"groups_left_out\": {}, \"resolution\": {}, \"oldest\": {}, \"elapsed_ms\": {:.3f}, \"rows_read\": {}}}\n",
+  out += fmt::format(",\n\"groups\": {}, \"groups_left_out\": {}, \"resolution\": {}, \"oldest\": {}, \"elapsed_ms\": {:.3f}, \"rows_read\": {}",
                      result.groups, result.groups_left_out, net::JsonQuote(result.resolution), OldestJson(result), result.elapsed_ms,
                      result.rows_read);
+  out += "}\n";
   return out;
 }
 

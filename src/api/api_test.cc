@@ -394,6 +394,20 @@ TEST_F(ApiTest, GateAndUi) {
   EXPECT_THAT(page.headers.at("content-security-policy"), StartsWith("default-src 'self'"));
 }
 
+// The files of test_ui/, embedded as the real UI's are.
+TEST_F(ApiTest, EmbeddedFilesComeOutAsTheyWentIn) {
+  EXPECT_EQ(Get("/").body, "<!doctype html>\n<title>test</title>\n");
+  EXPECT_EQ(Get("/map").body, Get("/index.html").body);
+  const Answer script = Get("/assets/index-Dk3x.js");
+  EXPECT_EQ(script.body, "console.log(\"café\");\n");
+  EXPECT_EQ(script.headers.at("content-type"), "text/javascript; charset=utf-8");
+  EXPECT_THAT(script.headers.at("cache-control"), HasSubstr("immutable"));
+  EXPECT_EQ(Ask({.path = "/assets/index-Dk3x.js", .headers = {"If-None-Match: " + script.headers.at("etag")}}).status, 304);
+  EXPECT_EQ(Get("/odd%20name.bin").body, std::string("\x00\x01\xff binary \"\\", 13));
+  EXPECT_EQ(Get("/assets/empty.css").body, "");
+  EXPECT_EQ(Get("/assets/gone.js").status, 404);
+}
+
 TEST_F(ApiTest, TokenOverTheWire) {
   api_.reset();
   options_.token = "word";

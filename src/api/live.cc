@@ -84,7 +84,7 @@ void LiveHub::Post(Inbox& inbox, size_t max_rows, const std::vector<model::FlowR
       return;
     }
     inbox.rows += rows.size();
-    inbox.batches.push_back({++inbox.last_number, rows});
+    inbox.batches.push_back(rows);
   }
   inbox.wake.notify_one();
 }
@@ -146,27 +146,27 @@ void LiveHub::Welcome(Viewer viewer) {
   if (viewer.replay_ms > 0) {
     viewer.replay = server_.LiveRows(clock_.WallMillis() - viewer.replay_ms, viewer.filter);
     for (const model::FlowRow& row : viewer.replay) viewer.fingerprints.insert(Fingerprint(row));
-    const std::lock_guard lock(inbox_->mutex);
-    // One more than has been posted: the writer may be between keeping a batch and posting it.
-    viewer.overlap_until = inbox_->last_number + 1;
   }
   viewers_.push_back(std::move(viewer));
 }
 
 void LiveHub::Deliver(const Batch& batch) {
-  for (const model::FlowRow& row : batch.rows) {
+  for (const model::FlowRow& row : batch) {
     std::shared_ptr<const std::string> text;  // rendered once, for the first viewer who wants it
     for (Viewer& viewer : viewers_) {
-      if (!viewer.filter.Matches(row)) continue;
-      const bool overlaps = batch.number <= viewer.overlap_until;
-      if (overlaps && !viewer.fingerprints.empty() && viewer.fingerprints.contains(Fingerprint(row))) continue;
+      if (!viewer.filter.Matches(row) || WasReplayed(viewer, row)) continue;
       if (!text) text = std::make_shared<const std::string>(Render(row));
       Offer(viewer, text);
     }
   }
-  for (Viewer& viewer : viewers_) {
-    if (batch.number >= viewer.overlap_until) viewer.fingerprints.clear();
-  }
+}
+
+bool LiveHub::WasReplayed(Viewer& viewer, const model::FlowRow& row) {
+  if (viewer.fingerprints.empty()) return false;
+  const auto found = viewer.fingerprints.find(Fingerprint(row));
+  if (found == viewer.fingerprints.end()) return false;
+  viewer.fingerprints.erase(found);
+  return true;
 }
 
 void LiveHub::Offer(Viewer& viewer, const std::shared_ptr<const std::string>& text) const {
@@ -181,7 +181,10 @@ void LiveHub::Offer(Viewer& viewer, const std::shared_ptr<const std::string>& te
 void LiveHub::Heartbeat() {
   const std::string event = Dump({{"time", FormatTime(clock_.WallMillis())}});
   // One that does not fit is no loss: a stream that is full of rows shows that we live.
-  for (Viewer& viewer : viewers_) viewer.stream->Send("heartbeat", event);
+  for (Viewer& viewer : viewers_) {
+    viewer.stream->Send("heartbeat", event);
+    if (++viewer.heartbeats == 2) viewer.fingerprints.clear();
+  }
 }
 
 bool LiveHub::FlushReplay(Viewer& viewer) {

@@ -1,8 +1,8 @@
 // Live viewers: every stored row, as it is stored, to everybody who watches, filtered, as server-sent events.
 //
-//   writer thread -> inbox (bounded) -> hub thread -> per viewer: filter, backlog (bounded) -> stream (1 MiB) -> socket
+//   server's live thread -> inbox (bounded) -> hub thread -> per viewer: filter, backlog (bounded) -> stream -> socket
 //
-// A reader that falls behind loses rows, is told how many, and holds up nobody. Threads: the server's writer only puts
+// A reader that falls behind loses rows, is told how many, and holds up nobody. Threads: the server's only puts
 // batches into the inbox; one hub thread renders and sends; Join() comes from HTTP workers.
 #pragma once
 
@@ -46,19 +46,17 @@ class LiveHub {
   void Stop();
 
  private:
-  struct Batch {
-    uint64_t number;
-    std::vector<model::FlowRow> rows;
-  };
+  using Batch = std::vector<model::FlowRow>;
   struct Viewer {
     std::shared_ptr<net::EventStream> stream;
     model::Filter filter;
     int64_t replay_ms = 0;
     std::vector<model::FlowRow> replay;  // rendered as the stream takes them
     size_t replayed = 0;
-    // Batches up to this number may hold rows the replay has: those are recognised by fingerprint and left out.
-    uint64_t overlap_until = 0;
-    std::unordered_set<uint64_t> fingerprints;
+    // Rows of the replay may still be on their way here as live ones; each is left out once. Forgotten with the second
+    // heartbeat: what takes longer than that to come does not come.
+    std::unordered_multiset<uint64_t> fingerprints;
+    int heartbeats = 0;
     std::deque<std::shared_ptr<const std::string>> backlog;
     size_t backlog_bytes = 0;
     uint64_t dropped = 0;  // not yet announced
@@ -70,7 +68,6 @@ class LiveHub {
     std::condition_variable wake;
     std::deque<Batch> batches;
     size_t rows = 0;
-    uint64_t last_number = 0;
     uint64_t overflowed = 0;  // rows nobody will see
     std::vector<Viewer> joining;
     size_t viewers = 0;  // joining and joined
@@ -81,6 +78,7 @@ class LiveHub {
   void Run();
   void Welcome(Viewer viewer);
   void Deliver(const Batch& batch);
+  static bool WasReplayed(Viewer& viewer, const model::FlowRow& row);
   void Offer(Viewer& viewer, const std::shared_ptr<const std::string>& text) const;
   void Heartbeat();
   bool Flush(Viewer& viewer);  // true when something is left
