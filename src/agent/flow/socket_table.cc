@@ -12,6 +12,9 @@ namespace {
 
 // A program that was interrupted between reading the socket's flags and its clock.
 constexpr uint64_t kRaceMarginNs = 50'000'000;
+// Of snapshots that a socket may miss before it is given up: its final record may be on the way (kUnmarked).
+constexpr uint32_t kGraceSnapshots = 2;
+constexpr size_t kMaxSwept = 65'536;
 constexpr uint32_t kNoTimeouts = 0xffffffff;
 constexpr uint32_t kNoRtt = 0xffffffff;
 
@@ -113,7 +116,8 @@ FlowKey SocketTable::FlowOf(const weir_record& record, bool* borrowed) {
   bool incoming = (record.flags & WEIR_SOCKET_INCOMING) != 0;
   uint32_t pid = record.pid;
   std::copy(std::begin(record.comm), std::end(record.comm), key.comm.begin());
-  const bool doubtful = !incoming && (record.flags & WEIR_SOCKET_EXISTING) != 0;  // listen(fd, 0) leaves no trace
+  // listen(fd, 0) leaves no trace in its children.
+  const bool doubtful = !incoming && ((record.flags & WEIR_SOCKET_EXISTING) != 0 || finals_ == Finals::kUnmarked);
   *borrowed = false;
   if (doubtful || (incoming && pid == 0)) {
     const Listener* listener = listeners_.Find(record.netns, local, record.local_port);
@@ -210,8 +214,7 @@ void SocketTable::OnFinal(const weir_record& record) {
   if (MayBeKnown(record)) {
     if (!existing_.empty()) EnterExisting();
     known = sockets_.find(KeyOf(record));
-    // Swept: its final record was thought lost, and it was counted as closed then.
-    if (known == sockets_.end() && (record.flags & WEIR_SOCKET_REPORTED) != 0) return;
+    if (known == sockets_.end() && CountedAlready(record)) return;
   }
   Entry first;
   const bool tracked = known != sockets_.end();
@@ -221,7 +224,7 @@ void SocketTable::OnFinal(const weir_record& record) {
     if ((record.flags & WEIR_SOCKET_EXISTING) != 0) {
       model::SideCounters base_line;
       Advance(record, first, base_line);
-      first.open = true;
+      first.open = IsOpen(record);
     }
   }
   model::SideCounters& counters = flows_.Touch(entry.flow);
@@ -230,11 +233,21 @@ void SocketTable::OnFinal(const weir_record& record) {
     ++counters.opened;
     AddConnectTime(record, counters);
   }
-  AddOutcome(record, counters);
+  if (NeverOpened(record) && entry.open) {
+    ++counters.closed;  // tcp_disconnect() made the record forget that it was open (kUnmarked)
+  } else {
+    AddOutcome(record, counters);
+  }
   if (tracked) {
     Leave(entry);
     sockets_.erase(known);
   }
+}
+
+// Whether the socket was swept: its final record was thought lost, and it was counted as closed then.
+bool SocketTable::CountedAlready(const weir_record& record) {
+  if (finals_ == Finals::kMarked) return (record.flags & WEIR_SOCKET_REPORTED) != 0;
+  return swept_.erase(KeyOf(record)) > 0;
 }
 
 void SocketTable::Leave(Entry& entry) {
@@ -268,9 +281,10 @@ void SocketTable::EnterExisting() {
 }
 
 void SocketTable::SweepUnreported() {
+  const uint32_t grace = finals_ == Finals::kMarked ? 0 : kGraceSnapshots;
   for (auto item = sockets_.begin(); item != sockets_.end();) {
     Entry& entry = item.value();
-    if (entry.snapshot == snapshot_) {
+    if (snapshot_ - entry.snapshot <= grace) {
       ++item;
       continue;
     }
@@ -281,6 +295,10 @@ void SocketTable::SweepUnreported() {
       ++counters.failed_other;
     }
     Leave(entry);
+    if (finals_ == Finals::kUnmarked) {
+      if (swept_.size() >= kMaxSwept) swept_.clear();
+      swept_.insert(item->first);
+    }
     item = sockets_.erase(item);
   }
 }

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <tsl/robin_map.h>
+#include <tsl/robin_set.h>
 
 #include <cstdint>
 #include <utility>
@@ -28,7 +29,9 @@ class SocketTable final : public kernel::RecordSink {
   // What a final record says about earlier ones.
   enum class Finals {
     kMarked,    // WEIR_SOCKET_REPORTED tells that there was one
-    kUnmarked,  // nothing is told: always look (sock_diag)
+    // Nothing is told, not even who connected (sock_diag): always look, and ask the listeners for the direction. Final
+    // records may come long after the socket left the snapshots, when its last descriptor is closed.
+    kUnmarked,
   };
 
   // `flows` and `identities` outlive the table.
@@ -89,12 +92,14 @@ class SocketTable final : public kernel::RecordSink {
   void SweepUnreported();
   void EnterExisting();
   bool MayBeKnown(const weir_record& final_record) const;
+  bool CountedAlready(const weir_record& final_record);
 
   const Finals finals_;
   FlowTable& flows_;
   identity::IdentityIndex& identities_;
   ListenerTable listeners_;
   Sockets sockets_;
+  tsl::robin_set<Key, Hash> swept_;  // counted as closed; their final records are still to come (kUnmarked)
   std::vector<weir_record> existing_;  // waiting until all listeners of the snapshot are known
   size_t borrowed_ = 0;
   uint32_t snapshot_ = 0;

@@ -418,6 +418,50 @@ TEST_F(SocketTableTest, WithoutMarksEveryFinalRecordIsLookedUp) {
   EXPECT_EQ(counters.closed, 1U);
 }
 
+TEST_F(SocketTableTest, WithoutMarksSocketsMayMissSnapshotsAndBeFinalLongAfter) {
+  SocketTable table(SocketTable::Finals::kUnmarked, flows_, identities_);
+  const auto snapshot = [&table, this](const std::vector<weir_record>& records) {
+    table.SnapshotBegins(now_);
+    for (const weir_record& record : records) table.OnRecord(record);
+    table.SnapshotEnds(now_, kComplete);
+  };
+  const auto socket = [] { return RecordBuilder().Bytes(10, 0).Segments(2, 2); };
+  snapshot({socket()});
+  (void)Emit();
+  snapshot({});
+  snapshot({});
+  EXPECT_EQ(table.size(), 1U) << "its final record may be on the way";
+  snapshot({});
+  EXPECT_EQ(table.size(), 0U);
+  EXPECT_EQ(Only().counters.closed, 1U);
+  table.OnRecord(socket().Final());  // its last descriptor was closed
+  EXPECT_TRUE(Emit().empty()) << "counted already";
+  table.OnRecord(socket().Final());
+  EXPECT_EQ(Only().counters.closed, 1U) << "another socket: only one was counted already";
+}
+
+TEST_F(SocketTableTest, WithoutMarksTheListenerTellsTheDirection) {
+  SocketTable table(SocketTable::Finals::kUnmarked, flows_, identities_);
+  table.OnRecord(RecordBuilder().Listen("0.0.0.0", 80, "nginx", 9));
+  table.OnRecord(RecordBuilder().Final().Ends("10.0.0.2", 80, "10.0.0.1", 40'000));
+  EXPECT_EQ(Only().ends.side, Side::kServer);
+  table.OnRecord(RecordBuilder().Final().Ends("10.0.0.1", 40'000, "10.0.0.2", 80));
+  EXPECT_EQ(Only().ends.side, Side::kClient);
+}
+
+TEST_F(SocketTableTest, AFinalRecordWithoutCountersEndsAnOpenConnection) {
+  SocketTable table(SocketTable::Finals::kUnmarked, flows_, identities_);
+  table.SnapshotBegins(now_);
+  table.OnRecord(RecordBuilder().Bytes(10, 5).Segments(3, 3).Rtt(5, 5, 2));
+  table.SnapshotEnds(now_, kComplete);
+  (void)Emit();
+  table.OnRecord(RecordBuilder().Final(TCP_SYN_SENT).Errors(EIO));  // zeroed by tcp_disconnect()
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.closed, 1U);
+  EXPECT_EQ(counters.failed(), 0U);
+  EXPECT_EQ(counters.segments_sent + counters.bytes_sent + counters.rtt_count, 0U);
+}
+
 TEST_F(SocketTableTest, ManySocketsOfOneFlowFoldTogether) {
   std::vector<weir_record> records;
   for (uint16_t i = 0; i < 1'000; ++i) {
