@@ -31,7 +31,7 @@ enum weir_record_kind {
 enum weir_socket_flag {
 	WEIR_SOCKET_INCOMING = 1,	/* accepted here: this end is the server */
 	WEIR_SOCKET_EXISTING = 2,	/* older than the agent: its first record is a base line */
-	WEIR_SOCKET_REPORTED = 4,	/* a live record of it was delivered before */
+	WEIR_SOCKET_REPORTED = 4,	/* a live record of it was delivered before (may be missing from a record made meanwhile) */
 	WEIR_SOCKET_FIN_RECEIVED = 8,	/* bytes_received counts the peer's FIN: subtract one */
 	WEIR_SOCKET_LISTENING = 16,
 };
@@ -53,6 +53,8 @@ struct weir_socket {
 	weir_u32 segs_out;
 	weir_u32 pid;			/* process (thread group) that connected, listens or holds it; 0 = unknown */
 	weir_u32 flags;			/* weir_socket_flag */
+	weir_u32 syn_retrans;		/* SYN or SYN-ACK segments sent again before ESTABLISHED */
+	weir_u32 snapshot;		/* number of the last snapshot that reported it */
 	char comm[WEIR_COMM_BYTES];	/* of that process; empty = unknown */
 };
 
@@ -81,7 +83,7 @@ struct weir_record {
 	weir_u32 segs_in;
 	weir_u32 segs_out;
 	weir_u32 total_retrans;		/* all segments sent again, SYN and SYN-ACK included */
-	weir_u32 syn_retrans;		/* SYN segments sent again while connecting; see tcp.bpf.c */
+	weir_u32 syn_retrans;		/* of these, SYN or SYN-ACK segments sent again before ESTABLISHED */
 	weir_u32 timeouts;		/* RTO events; 0xffffffff = this kernel does not count them (before 6.7) */
 	weir_u32 srtt_us;
 	weir_u32 min_rtt_us;		/* 0xffffffff = never sampled */
@@ -90,15 +92,16 @@ struct weir_record {
 	weir_u32 backlog;		/* LISTEN: connections waiting for accept() */
 	weir_u32 max_backlog;
 	weir_u32 drops;			/* LISTEN: connections dropped for a full queue */
+	weir_u32 unused;
 	char comm[WEIR_COMM_BYTES];
 };
 
 #ifdef __cplusplus
-static_assert(sizeof(weir_socket) == 48, "layout shared with the kernel");
-static_assert(sizeof(weir_record) % 8 == 0, "layout shared with the kernel");
+static_assert(sizeof(weir_socket) == 56, "layout shared with the kernel");
+static_assert(sizeof(weir_record) == 192, "layout shared with the kernel");
 #else
-_Static_assert(sizeof(struct weir_socket) == 48, "layout shared with the agent");
-_Static_assert(sizeof(struct weir_record) % 8 == 0, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_socket) == 56, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_record) == 192, "layout shared with the agent");
 #endif
 
 #endif /* WEIR_BPF_ABI_H */

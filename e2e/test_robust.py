@@ -68,7 +68,7 @@ def test_future_format_oversize_and_bomb(server):
 
 
 def test_hostile_strings_end_up_harmless(server):
-    name = "x'; DROP TABLE flows_raw; --<script>alert(1)</script>\\\"\u202e"
+    name = "x'; DROP TABLE flows_raw; --<script>alert(1)</script>\\\""
     message = forge.batch(agent=AGENT_A, node="garbage", server_port=9110)
     message.strings[1] = name
     forge.post(server.url, forge.encode(message))
@@ -77,6 +77,10 @@ def test_hostile_strings_end_up_harmless(server):
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     (same,) = get(server.url, "/api/v1/flows", filter=f'client_process = "{quoted}"')["rows"]
     assert same["bytes_to_server"] == 1000
+    for unclean in ("esc\x1b[31m", "flip\u202etxt", "nul\0"):  # a real agent never sends these
+        message = forge.batch(agent=AGENT_A, node="garbage")
+        message.strings[1] = unclean
+        assert refused(server.url, forge.encode(message)).status == 400
 
 
 # --- exactly once ---------------------------------------------------------------------------------------------------------

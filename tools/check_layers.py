@@ -10,7 +10,7 @@ import sys
 ROOMS = {
     "base": (1, set(), set()),
     "model": (2, set(), set()),
-    "net": (2, set(), set()),
+    "net": (2, {"model"}, set()),  # for addresses
     "wire": (3, set(), {"net"}),
     "agent": (4, set(), set()),
     "store": (4, set(), {"net", "wire"}),

@@ -12,7 +12,7 @@ TEST = re.compile(r"(_test\.|_fuzz\.|\.test\.|/tests?/|(^|/)test_|^e2e/|^bench/)
 BANNED_NAME = re.compile(r"^\s*(?:class|struct)\s+\w*(?:Manager|Helpers?|Utils?|Impl)\b")
 MARK = re.compile(r"\b(TODO|FIXME|XXX)\b")
 NOT_A_FUNCTION = re.compile(
-    r"^\s*(namespace|class|struct|enum|union|extern|export (interface|type|const \w+ *(:[^=]*)?= *[\[{])|interface|type|#|//|\*|/\*)"
+    r"^\s*(inline constexpr|constexpr|static constexpr|namespace|class|struct|enum|union|extern|export (interface|type|const \w+ *(:[^=]*)?= *[\[{])|interface|type|#|//|\*|/\*)"
 )
 PYTHON_FUNCTION = re.compile(r"^(\s*)(async )?def (\w+)")
 

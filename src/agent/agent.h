@@ -28,7 +28,8 @@ struct AgentOptions {
 class Agent {
  public:
   // `sink` and `clock` outlive the agent. Fails only when no source at all can start or the data directory is
-  // unusable; a missing probe is reported, not fatal.
+  // unusable; a missing probe is reported, not fatal. With drop_privileges the calling thread, and so the threads
+  // it makes later, keep none: start what needs them (a port below 1024) before.
   static Result<std::unique_ptr<Agent>> Start(AgentOptions options, wire::BatchSink& sink, const Clock& clock);
   virtual ~Agent() = default;
   // Collects once more, sends or spools what is left (at most 2 s), stops. Idempotent.

@@ -28,10 +28,10 @@ constexpr UnixMillis kLatestTime = 7'258'118'400'000;  // 2200-01-01: what the s
 
 // Counters have the same name in the model and on the wire.
 // clang-format off
-#define WEIR_SIDE_COUNTERS(X)                                                                                 \
-  X(bytes_sent) X(bytes_received) X(segments_sent) X(segments_received) X(retransmits) X(retransmits_syn)     \
-  X(timeouts) X(opened) X(closed) X(failed_refused) X(failed_timed_out) X(failed_unreachable)                 \
-  X(failed_abandoned) X(failed_other) X(closed_reset) X(closed_timed_out) X(open) X(connect_count)            \
+#define WEIR_SIDE_COUNTERS(X)                                                                                \
+  X(bytes_sent) X(bytes_received) X(segments_sent) X(segments_received) X(retransmits) X(retransmits_syn)    \
+  X(timeouts) X(opened) X(closed) X(failed_refused) X(failed_timed_out) X(failed_unreachable)                \
+  X(failed_abandoned) X(failed_other) X(closed_reset) X(closed_timed_out) X(open) X(connect_count)           \
   X(connect_sum_us) X(connect_max_us) X(rtt_count) X(rtt_sum_us) X(rtt_min_us) X(rtt_max_us)
 // clang-format on
 
@@ -39,6 +39,10 @@ bool IsAgentId(std::string_view id) {
   return id.size() == 32 && std::all_of(id.begin(), id.end(), [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
          });
+}
+
+bool IsKnown(model::Protocol protocol) {
+  return protocol == model::Protocol::kTcp || protocol == model::Protocol::kUdp;
 }
 
 // What holds for every batch in either direction, apart from its reports.
@@ -252,8 +256,7 @@ Status TakeName(std::string_view what, const v1::Batch& batch, uint32_t index, s
 }
 
 Status TakeReport(const v1::Batch& batch, const v1::FlowReport& from, SideReport& to) {
-  if (from.protocol() != static_cast<uint32_t>(model::Protocol::kTcp) &&
-      from.protocol() != static_cast<uint32_t>(model::Protocol::kUdp)) {
+  if (from.protocol() > 0xFF || !IsKnown(static_cast<model::Protocol>(from.protocol()))) {
     return Status::Invalid(fmt::format("protocol {} is unknown", from.protocol()));
   }
   if (from.server_port() > 0xFFFF)
@@ -336,7 +339,10 @@ Result<std::string> EncodeBatch(const AgentBatch& batch) {
   PutHeader(batch, message);
   Dictionary dictionary(message);
   message.mutable_flows()->Reserve(static_cast<int>(batch.reports.size()));
-  for (const SideReport& report : batch.reports) PutReport(report, dictionary, *message.add_flows());
+  for (const SideReport& report : batch.reports) {
+    if (!IsKnown(report.ends.protocol)) return Status::Invalid("a flow report has an unknown protocol");
+    PutReport(report, dictionary, *message.add_flows());
+  }
 
   const size_t size = message.ByteSizeLong();
   if (size > kMaxDecodedBytes) {

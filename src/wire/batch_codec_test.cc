@@ -345,6 +345,8 @@ TEST(BatchCodec, EncodingObeysTheSameBounds) {
   EXPECT_EQ(reason([](AgentBatch& b) { b.probes.resize(kMaxProbes + 1); }), "257 probes, more than 256");
   EXPECT_EQ(reason([](AgentBatch& b) { b.agent_id = "x"; }), "agent_id is not 32 lower-case hex digits");
   EXPECT_EQ(reason([](AgentBatch& b) { b.sequence = 0; }), "sequence is 0");
+  EXPECT_EQ(reason([](AgentBatch& b) { b.reports[1].ends.protocol = model::Protocol{1}; }),
+            "a flow report has an unknown protocol");
   EXPECT_EQ(reason([](AgentBatch& b) { b.end = b.start + kMaxIntervalMs + 1; }),
             "interval of 3600001 ms is longer than 3600000 ms");
   // 100,000 reports with three names of their own are within the counts but not within the bytes.

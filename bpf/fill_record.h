@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Copies a socket's identity and absolute counters into a record. Included once per way of reading the kernel's
+ * memory, because a macro body of this size could not be read: define
+ *   WEIR_FILL                  the name of the function to define
+ *   WEIR_READ(tp, path)        the value of tp->path
+ *   WEIR_READ2(p, path, path)  the same through one pointer
+ *   WEIR_READ_ADDRESS(to, tp, path)   16 bytes of an IPv6 address
+ *   WEIR_READ_BITS(p, field)   a bit field
+ * before including it; all of them are undefined again at the end. Needs kernel_types.h and the libbpf headers.
+ */
+
+#define WEIR_SK inet_conn.icsk_inet.sk
+#define WEIR_COMMON inet_conn.icsk_inet.sk.__sk_common
+#define WEIR_CONCAT_(a, b) a##b
+#define WEIR_CONCAT(a, b) WEIR_CONCAT_(a, b)
+
+/* The v2 control group of the socket's creator. The current task's would be the peer's in softirq. */
+static __always_inline weir_u64 WEIR_CONCAT(WEIR_FILL, _cgroup)(struct tcp_sock *tp)
+{
+	struct cgroup *cgroup;
+	weir_u64 word = 0;
+
+	if (bpf_core_field_exists(struct sock_cgroup_data, cgroup)) {
+		cgroup = WEIR_READ(tp, WEIR_SK.sk_cgrp_data.cgroup);
+		return cgroup ? WEIR_READ2(cgroup, kn, id) : 0;
+	}
+	bpf_probe_read_kernel(&word, sizeof(word), (char *)tp + bpf_core_field_offset(struct sock, sk_cgrp_data));
+	if (!word || word & 1)
+		return 0;
+	cgroup = (void *)word;
+	return BPF_CORE_READ(cgroup, kn, id);
+}
+
+static __always_inline void WEIR_CONCAT(WEIR_FILL, _ends)(struct weir_record *record, struct tcp_sock *tp)
+{
+	record->netns = WEIR_READ2(tp, WEIR_COMMON.skc_net.net, ns.inum);
+	record->family = WEIR_READ(tp, WEIR_COMMON.skc_family);
+	/* inet_sport, not skc_num: the latter is 0 already when the socket reaches TCP_CLOSE. */
+	record->local_port = bpf_ntohs(WEIR_READ(tp, inet_conn.icsk_inet.inet_sport));
+	record->remote_port = bpf_ntohs(WEIR_READ(tp, WEIR_COMMON.skc_dport));
+	if (record->family == AF_INET) {
+		record->local_address[0] = WEIR_READ(tp, WEIR_COMMON.skc_rcv_saddr);
+		record->remote_address[0] = WEIR_READ(tp, WEIR_COMMON.skc_daddr);
+		for (int i = 1; i < 4; i++) {
+			record->local_address[i] = 0;
+			record->remote_address[i] = 0;
+		}
+	} else {
+		WEIR_READ_ADDRESS(record->local_address, tp, WEIR_COMMON.skc_v6_rcv_saddr);
+		WEIR_READ_ADDRESS(record->remote_address, tp, WEIR_COMMON.skc_v6_daddr);
+	}
+}
+
+/* Everything but what `sockets` knows: kind, start_ns, established_ns, syn_retrans, pid, comm and most flags. */
+static __always_inline void WEIR_FILL(struct weir_record *record, struct tcp_sock *tp)
+{
+	weir_u32 flags = 0;
+
+	record->time_ns = bpf_ktime_get_ns();
+	record->socket = (weir_u64)tp;
+	record->cgroup_id = WEIR_CONCAT(WEIR_FILL, _cgroup)(tp);
+	WEIR_CONCAT(WEIR_FILL, _ends)(record, tp);
+	record->state = WEIR_READ(tp, WEIR_COMMON.skc_state);
+	record->ca_state = WEIR_READ_BITS(tp, icsk_ca_state);
+	record->error = WEIR_READ(tp, WEIR_SK.sk_err);
+	record->soft_error = WEIR_READ(tp, WEIR_SK.sk_err_soft);
+	record->backlog = WEIR_READ(tp, WEIR_SK.sk_ack_backlog);
+	record->max_backlog = WEIR_READ(tp, WEIR_SK.sk_max_ack_backlog);
+	record->drops = WEIR_READ(tp, WEIR_SK.sk_drops.counter);
+
+	record->bytes_sent = WEIR_READ(tp, bytes_sent);
+	record->bytes_retransmitted = WEIR_READ(tp, bytes_retrans);
+	record->bytes_received = WEIR_READ(tp, bytes_received);
+	/* After bytes_received: tcp_fin() sets the flag after counting, so a race leaves one byte too many, never too few. */
+	if (WEIR_READ(tp, WEIR_COMMON.skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1)
+		flags = WEIR_SOCKET_FIN_RECEIVED;
+	record->flags = flags;
+	record->segs_in = WEIR_READ(tp, segs_in);
+	record->segs_out = WEIR_READ(tp, segs_out);
+	record->total_retrans = WEIR_READ(tp, total_retrans);
+	record->timeouts = bpf_core_field_exists(struct tcp_sock, total_rto) ? WEIR_READ(tp, total_rto) : 0xffffffff;
+	record->srtt_us = WEIR_READ(tp, srtt_us) >> 3;
+	record->min_rtt_us = WEIR_READ(tp, rtt_min.s[0].v);
+	record->delivered = WEIR_READ(tp, delivered);
+	record->packets_out = WEIR_READ(tp, packets_out);
+	record->unused = 0;
+}
+
+#undef WEIR_FILL
+#undef WEIR_READ
+#undef WEIR_READ2
+#undef WEIR_READ_ADDRESS
+#undef WEIR_READ_BITS
+#undef WEIR_SK
+#undef WEIR_COMMON
+#undef WEIR_CONCAT
+#undef WEIR_CONCAT_

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel structures our programs look into, with only the fields they use. Offsets here mean nothing:
+ * preserve_access_index makes the loader replace them by those of the running kernel, and a size that differs
+ * (sk_protocol was a bit field, total_rto is 16 bits) is adapted as well. Members the kernel keeps in anonymous
+ * unions are found by name. A name with ___suffix is an older layout of the same structure.
+ */
+#ifndef WEIR_BPF_KERNEL_TYPES_H
+#define WEIR_BPF_KERNEL_TYPES_H
+
+#include <linux/types.h>
+
+#include "abi.h"
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+
+/* include/net/tcp_states.h */
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT 2
+#define TCP_SYN_RECV 3
+#define TCP_CLOSE 7
+#define TCP_LISTEN 10
+
+/* errno values a map update answers with */
+#define EEXIST 17
+
+enum sock_flags {
+	SOCK_DONE = 1,	/* set by tcp_fin(): the peer's FIN is in bytes_received */
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct in6_addr {
+	union {
+		weir_u32 u6_addr32[4];
+	} in6_u;
+};
+
+struct ns_common {
+	weir_u32 inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct kernfs_node {
+	weir_u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+};
+
+/* Before 5.15: one word, a pointer unless its low bit says that net_cls or net_prio took it over. */
+struct sock_cgroup_data___before_5_15 {
+	weir_u64 val;
+};
+
+struct sock_common {
+	weir_u32 skc_daddr;
+	weir_u32 skc_rcv_saddr;
+	weir_u16 skc_dport;
+	weir_u16 skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+	unsigned long skc_flags;
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct sock {
+	struct sock_common __sk_common;
+	atomic_t sk_drops;
+	int sk_err;
+	int sk_err_soft;
+	weir_u32 sk_ack_backlog;
+	weir_u32 sk_max_ack_backlog;
+	weir_u16 sk_protocol;
+	struct sock_cgroup_data sk_cgrp_data;
+};
+
+struct inet_sock {
+	struct sock sk;
+	weir_u16 inet_sport;
+};
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+	weir_u8 icsk_ca_state : 5;
+};
+
+struct minmax_sample {
+	weir_u32 t;
+	weir_u32 v;
+};
+
+struct minmax {
+	struct minmax_sample s[3];
+};
+
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	weir_u64 bytes_sent;
+	weir_u64 bytes_retrans;
+	weir_u64 bytes_received;
+	weir_u32 segs_in;
+	weir_u32 segs_out;
+	weir_u32 total_retrans;
+	weir_u32 srtt_us;	/* smoothed, times 8 */
+	struct minmax rtt_min;
+	weir_u32 delivered;
+	weir_u32 packets_out;
+	weir_u16 total_rto;	/* since 6.7 */
+};
+
+struct socket {
+	struct sock *sk;
+};
+
+struct task_struct {
+	int tgid;
+	struct task_struct *group_leader;
+	char comm[16];
+};
+
+struct bpf_map;
+struct file;
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	void *key;
+	void *value;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct file *file;
+};
+
+struct bpf_iter__tcp {
+	struct bpf_iter_meta *meta;
+	struct sock_common *sk_common;
+};
+
+#pragma clang attribute pop
+
+#endif /* WEIR_BPF_KERNEL_TYPES_H */

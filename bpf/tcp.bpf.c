@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Birth and death of every TCP socket, from one tracepoint. It fires two to five times in a connection's life,
+ * never per packet or per system call; it does so before the new state is stored, with the socket's counters
+ * still whole: at tcp_destroy_sock a disconnected socket has lost them.
+ */
+#include "kernel_types.h"
+#define WEIR_DEFINE_MAPS
+#include "maps.h"
+
+#include <bpf/bpf_tracing.h>
+
+#include "direct_read.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* The process, not the thread: connect() and listen() run in the caller's context, accept()ed births do not. */
+static __always_inline void remember_process(struct weir_socket *socket)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+	socket->pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_probe_read_kernel(socket->comm, sizeof(socket->comm), &leader->comm);
+}
+
+static __always_inline void track(weir_u64 key, struct weir_socket *socket)
+{
+	if (bpf_map_update_elem(&weir_sockets, &key, socket, BPF_ANY))
+		weir_count(WEIR_COUNTER_MAP_FULL, 1);
+}
+
+static __always_inline void on_connecting(weir_u64 key)
+{
+	struct weir_socket socket = {.start_ns = bpf_ktime_get_ns()};
+
+	remember_process(&socket);
+	track(key, &socket);
+}
+
+static __always_inline void on_listening(weir_u64 key, struct sock *sk)
+{
+	struct weir_socket socket = {.flags = WEIR_SOCKET_LISTENING};
+	struct weir_record *record;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	remember_process(&socket);
+	track(key, &socket);
+	if (!tp)
+		return;
+	/* Told at once: connections shorter than a snapshot interval need their listener's process. */
+	record = bpf_ringbuf_reserve(&weir_ring, sizeof(*record), 0);
+	if (!record) {
+		weir_count(WEIR_COUNTER_RING_FULL, 1);
+		return;
+	}
+	fill_direct(record, tp);
+	record->kind = WEIR_RECORD_LISTEN;
+	record->start_ns = 0;
+	record->established_ns = 0;
+	record->syn_retrans = 0;
+	record->flags = WEIR_SOCKET_LISTENING;
+	record->pid = socket.pid;
+	__builtin_memcpy(record->comm, socket.comm, sizeof(record->comm));
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void on_connected(weir_u64 key, struct tcp_sock *tp)
+{
+	struct weir_socket *socket = bpf_map_lookup_elem(&weir_sockets, &key);
+
+	if (!socket)
+		return;
+	socket->established_ns = bpf_ktime_get_ns();
+	socket->syn_retrans = tp->total_retrans;
+}
+
+static __always_inline void on_accepted(weir_u64 key, struct tcp_sock *tp)
+{
+	struct weir_socket socket = {
+		.established_ns = bpf_ktime_get_ns(),
+		.flags = WEIR_SOCKET_INCOMING,
+		.syn_retrans = tp->total_retrans,	/* the SYN-ACK's, copied from the request */
+	};
+	struct weir_socket *known;
+	long error = bpf_map_update_elem(&weir_sockets, &key, &socket, BPF_NOEXIST);
+
+	if (!error)
+		return;
+	if (error != -EEXIST) {
+		weir_count(WEIR_COUNTER_MAP_FULL, 1);
+		return;
+	}
+	known = bpf_map_lookup_elem(&weir_sockets, &key);
+	/* Simultaneous open (RFC 9293, 3.5) passes SYN_SENT, SYN_RECV, ESTABLISHED: still our connect(). */
+	if (known && known->start_ns && !known->established_ns)
+		on_connected(key, tp);
+	else	/* the key of a socket that died while existing.bpf.c inserted it */
+		track(key, &socket);
+}
+
+static __always_inline void on_closed(weir_u64 key, struct tcp_sock *tp, int old_state)
+{
+	struct weir_socket *known = bpf_map_lookup_elem(&weir_sockets, &key);
+	struct weir_record *record;
+	struct weir_socket socket;
+
+	if (!known)
+		return;
+	socket = *known;
+	/*
+	 * Removed before the record gets its place in the ring: a snapshot that still found the socket in the map
+	 * has reserved its own place already, so a live record never comes after the final one.
+	 */
+	bpf_map_delete_elem(&weir_sockets, &key);
+	record = bpf_ringbuf_reserve(&weir_ring, sizeof(*record), 0);
+	if (!record) {
+		weir_count(WEIR_COUNTER_RING_FULL, 1);
+		weir_count(WEIR_COUNTER_RING_FULL_BYTES, tp->bytes_sent - tp->bytes_retrans + tp->bytes_received);
+		return;
+	}
+	fill_direct(record, tp);
+	record->kind = WEIR_RECORD_FINAL;
+	record->state = old_state;
+	record->start_ns = socket.start_ns;
+	record->established_ns = socket.established_ns;
+	record->syn_retrans = old_state == TCP_SYN_SENT ? record->total_retrans : socket.syn_retrans;
+	record->pid = socket.pid;
+	record->flags |= socket.flags;
+	__builtin_memcpy(record->comm, socket.comm, sizeof(record->comm));
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(weir_tcp_state, struct sock *sk, int old_state, int new_state)
+{
+	weir_u64 key = (weir_u64)sk;
+	struct tcp_sock *tp;
+
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	if (new_state == TCP_SYN_SENT) {
+		on_connecting(key);
+		return 0;
+	}
+	if (new_state == TCP_LISTEN) {
+		on_listening(key, sk);
+		return 0;
+	}
+	if (new_state != TCP_ESTABLISHED && new_state != TCP_CLOSE)
+		return 0;
+	/* The verifier lets nobody look beyond struct sock without this. */
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	if (new_state == TCP_CLOSE)
+		on_closed(key, tp, old_state);
+	else if (old_state == TCP_SYN_RECV)
+		on_accepted(key, tp);
+	else
+		on_connected(key, tp);
+	return 0;
+}

@@ -1,0 +1,140 @@
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "agent/flow/flow_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/metrics.h"
+
+namespace weir::agent::flow {
+namespace {
+
+constexpr Nanos kIdleReportPeriod = 30'000'000'000;
+constexpr FlowTable::Index kOverflowFlows = 2;
+
+FlowTable::Index OverflowOf(model::Side side) { return side == model::Side::kClient ? 0 : 1; }
+
+FlowKey OverflowKey(model::Side side) {
+  static constexpr std::string_view kName = "(overflow)";
+  FlowKey key;
+  key.client = key.server = model::Address::FromV4(0);
+  std::copy(kName.begin(), kName.end(), key.comm.begin());
+  key.side = side;
+  return key;
+}
+
+std::string_view TextOf(const Comm& comm) {
+  return {comm.data(), static_cast<size_t>(std::find(comm.begin(), comm.end(), '\0') - comm.begin())};
+}
+
+}  // namespace
+
+size_t FlowTable::Hash::operator()(const FlowKey& key) const {
+  static_assert(sizeof(FlowKey) == 64, "hashed as bytes: no padding allowed");
+  return XXH3_64bits(&key, sizeof(key));
+}
+
+FlowTable::FlowTable(uint32_t max_flows, identity::IdentityIndex& identities)
+    : max_flows_(max_flows), identities_(identities) {
+  for (const model::Side side : {model::Side::kClient, model::Side::kServer}) {
+    Flow& flow = flows_.emplace_back();
+    flow.key = OverflowKey(side);
+    flow.name = std::make_shared<const identity::CgroupName>();
+    flow.in_use = true;
+  }
+}
+
+FlowTable::Index FlowTable::Find(const FlowKey& key) {
+  const auto known = index_.find(key);
+  return known != index_.end() ? known->second : Make(key);
+}
+
+FlowTable::Index FlowTable::Acquire(const FlowKey& key) {
+  const Index flow = Find(key);
+  ++flows_[flow].sockets;
+  return flow;
+}
+
+FlowTable::Index FlowTable::Make(const FlowKey& key) {
+  if (index_.size() >= max_flows_) {
+    Count(Metric::agent_flow_table_full);
+    return OverflowOf(key.side);
+  }
+  Index flow = 0;
+  if (free_.empty()) {
+    flow = static_cast<Index>(flows_.size());
+    flows_.emplace_back();
+  } else {
+    flow = free_.back();
+    free_.pop_back();
+  }
+  flows_[flow].key = key;
+  flows_[flow].name = identities_.NameOf(key.owner);  // now: the container may be gone at the end of the interval
+  flows_[flow].in_use = true;
+  index_.insert({key, flow});
+  // Without sockets and news nobody would ever drop it again.
+  (void)Touch(flow);
+  return flow;
+}
+
+model::SideCounters& FlowTable::Touch(Index flow) {
+  Flow& touched = flows_[flow];
+  if (!touched.active) {
+    touched.active = true;
+    active_.push_back(flow);
+  }
+  return touched.counters;
+}
+
+void FlowTable::Opened(Index flow) {
+  ++flows_[flow].open;
+  (void)Touch(flow);
+}
+
+void FlowTable::Closed(Index flow) {
+  --flows_[flow].open;
+  (void)Touch(flow);
+}
+
+void FlowTable::Emit(Nanos now, std::vector<model::SideReport>& out) {
+  out.reserve(out.size() + active_.size());
+  const bool idle_too = now >= next_idle_report_;
+  if (idle_too) {
+    next_idle_report_ = now + kIdleReportPeriod;
+    for (Index flow = 0; flow < flows_.size(); ++flow) {
+      if (flows_[flow].in_use && flows_[flow].open > 0) (void)Touch(flow);
+    }
+  }
+  for (const Index index : active_) {
+    Flow& flow = flows_[index];
+    flow.active = false;
+    Report(flow, out);
+    if (flow.sockets == 0 && index >= kOverflowFlows) Drop(index);
+  }
+  active_.clear();
+  SetGauge(Metric::agent_flows, index_.size());
+}
+
+void FlowTable::Report(Flow& flow, std::vector<model::SideReport>& out) {
+  model::SideReport& report = out.emplace_back();
+  report.ends.side = flow.key.side;
+  report.ends.client_address = flow.key.client;
+  report.ends.server_address = flow.key.server;
+  report.ends.server_port = flow.key.server_port;
+  report.ends.netns = flow.key.netns;
+  report.identity.process = identity::PrintableName(TextOf(flow.key.comm), WEIR_COMM_BYTES);
+  report.identity.container = flow.name->container;
+  report.identity.unit = flow.name->unit;
+  report.counters = std::exchange(flow.counters, {});
+  report.counters.open = flow.open;
+}
+
+void FlowTable::Drop(Index index) {
+  index_.erase(flows_[index].key);
+  flows_[index] = Flow{};
+  free_.push_back(index);
+}
+
+}  // namespace weir::agent::flow

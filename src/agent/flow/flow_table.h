@@ -1,0 +1,88 @@
+// FlowTable: what the sockets of one flow did together since the last Emit(). A flow is one client address, one server
+// address and port, one network namespace, one side and one owner; client ports are folded together.
+//
+// Made for 40,000 closed sockets per second: finding a flow is one hash of 64 bytes, nothing is allocated per record,
+// and names are resolved once per flow. Bounded by max_flows; what does not fit is added to one overflow flow per side,
+// which has no addresses and the process name "(overflow)", and counted (agent_flow_table_full).
+//
+// A flow lives while it has sockets, or until the Emit() that reports what it did. Flows without news but with open
+// connections are reported every 30 s.
+// Thread: the agent's loop, all calls.
+#pragma once
+
+#include <tsl/robin_map.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "agent/flow/listener_table.h"
+#include "agent/identity/identity_index.h"
+#include "model/side_report.h"
+
+namespace weir::agent::flow {
+
+struct FlowKey {
+  model::Address client;
+  model::Address server;
+  Comm comm{};  // of the local process
+  uint64_t owner = 0;  // IdentityIndex::OwnerOf
+  uint32_t netns = 0;
+  uint16_t server_port = 0;
+  model::Side side = model::Side::kClient;
+  uint8_t zero = 0;  // so that all bytes are value
+
+  bool operator==(const FlowKey&) const = default;
+};
+
+class FlowTable {
+ public:
+  using Index = uint32_t;
+
+  // `identities` outlives the table.
+  FlowTable(uint32_t max_flows, identity::IdentityIndex& identities);
+
+  // The flow of `key`, made when new. Valid until the next Emit().
+  Index Find(const FlowKey& key);
+  // As Find(), and the flow stays until Release().
+  Index Acquire(const FlowKey& key);
+  void Release(Index flow) { --flows_[flow].sockets; }
+
+  // The deltas to add to; `open` is not among them, see Opened() and Closed().
+  model::SideCounters& Touch(Index flow);
+  void Opened(Index flow);  // one more connection of the flow is open
+  void Closed(Index flow);
+
+  // Appends a report per flow with news, and starts the next interval.
+  void Emit(Nanos now_monotonic, std::vector<model::SideReport>& out);
+
+  size_t size() const { return index_.size(); }
+
+ private:
+  struct Flow {
+    FlowKey key;
+    model::SideCounters counters;
+    std::shared_ptr<const identity::CgroupName> name;
+    uint32_t sockets = 0;  // held by Acquire
+    uint32_t open = 0;
+    bool active = false;   // in active_
+    bool in_use = false;
+  };
+  struct Hash {
+    size_t operator()(const FlowKey& key) const;
+  };
+
+  Index Make(const FlowKey& key);
+  void Report(Flow& flow, std::vector<model::SideReport>& out);
+  void Drop(Index flow);
+
+  const uint32_t max_flows_;
+  identity::IdentityIndex& identities_;
+  std::vector<Flow> flows_;  // the first two are the overflow flows, by side
+  std::vector<Index> free_;
+  std::vector<Index> active_;
+  tsl::robin_map<FlowKey, Index, Hash> index_;
+  Nanos next_idle_report_ = 0;
+};
+
+}  // namespace weir::agent::flow

@@ -1,0 +1,118 @@
+#include "agent/flow/flow_table.h"
+
+#include <gtest/gtest.h>
+
+#include "base/metrics.h"
+
+namespace weir::agent::flow {
+namespace {
+
+using model::Side;
+
+constexpr Nanos kSecond = 1'000'000'000;
+
+class FlowTableTest : public testing::Test {
+ protected:
+  static FlowKey Key(uint16_t port, Side side = Side::kClient) {
+    FlowKey key;
+    key.client = model::Address::FromV4(0x0100000a);
+    key.server = model::Address::FromV4(0x0200000a);
+    key.comm = {'c', 'u', 'r', 'l'};
+    key.server_port = port;
+    key.side = side;
+    return key;
+  }
+  std::vector<model::SideReport> Emit(FlowTable& table, Nanos now) {
+    std::vector<model::SideReport> reports;
+    table.Emit(now, reports);
+    return reports;
+  }
+
+  FakeClock clock_;
+  identity::IdentityIndex identities_{{"/nonexistent", "/nonexistent"}, clock_};
+};
+
+TEST_F(FlowTableTest, ReportsWhatHappenedAndForgetsFlowsWithoutSockets) {
+  FlowTable table(100, identities_);
+  table.Touch(table.Find(Key(80))).bytes_sent += 5;
+  table.Touch(table.Find(Key(80))).bytes_sent += 6;
+  table.Touch(table.Find(Key(81))).closed += 1;
+  EXPECT_EQ(table.size(), 2U);
+  const auto reports = Emit(table, kSecond);
+  ASSERT_EQ(reports.size(), 2U);
+  EXPECT_EQ(reports[0].ends.server_port, 80);
+  EXPECT_EQ(reports[0].ends.client_address.ToString(), "10.0.0.1");
+  EXPECT_EQ(reports[0].identity.process, "curl");
+  EXPECT_EQ(reports[0].counters.bytes_sent, 11U);
+  EXPECT_EQ(reports[1].counters.closed, 1U);
+  EXPECT_EQ(table.size(), 0U);
+  EXPECT_TRUE(Emit(table, 2 * kSecond).empty());
+}
+
+TEST_F(FlowTableTest, OpenIsALevelAndIdleFlowsComeBackNowAndThen) {
+  FlowTable table(100, identities_);
+  const FlowTable::Index flow = table.Acquire(Key(80));
+  table.Opened(flow);
+  table.Touch(flow).opened += 1;
+  auto reports = Emit(table, kSecond);
+  ASSERT_EQ(reports.size(), 1U);
+  EXPECT_EQ(reports[0].counters.open, 1U);
+  EXPECT_TRUE(Emit(table, 2 * kSecond).empty()) << "nothing new";
+  reports = Emit(table, 32 * kSecond);
+  ASSERT_EQ(reports.size(), 1U) << "idle, but still open";
+  EXPECT_EQ(reports[0].counters.open, 1U);
+  EXPECT_EQ(reports[0].counters.opened, 0U);
+  table.Closed(flow);
+  table.Release(flow);
+  reports = Emit(table, 33 * kSecond);
+  ASSERT_EQ(reports.size(), 1U);
+  EXPECT_EQ(reports[0].counters.open, 0U);
+  EXPECT_EQ(table.size(), 0U);
+}
+
+TEST_F(FlowTableTest, SidesOwnersNamespacesAndProcessesAreDifferentFlows) {
+  FlowTable table(100, identities_);
+  FlowKey base = Key(80);
+  FlowKey owner = base;
+  owner.owner = 9;
+  FlowKey netns = base;
+  netns.netns = 9;
+  FlowKey process = base;
+  process.comm[0] = 'k';
+  for (const FlowKey& key : {base, Key(80, Side::kServer), owner, netns, process}) (void)table.Find(key);
+  EXPECT_EQ(table.size(), 5U);
+}
+
+TEST_F(FlowTableTest, WhatDoesNotFitGoesToTheOverflowFlowOfItsSideAndIsCounted) {
+  FlowTable table(1, identities_);
+  const uint64_t before = Read(Metric::agent_flow_table_full);
+  table.Touch(table.Find(Key(80))).bytes_sent = 1;
+  table.Touch(table.Find(Key(81))).bytes_sent += 2;
+  table.Touch(table.Find(Key(82))).bytes_sent += 3;
+  table.Touch(table.Find(Key(83, Side::kServer))).bytes_sent += 4;
+  EXPECT_EQ(Read(Metric::agent_flow_table_full) - before, 3U);
+  const auto reports = Emit(table, kSecond);
+  ASSERT_EQ(reports.size(), 3U);
+  EXPECT_EQ(reports[1].identity.process, "(overflow)");
+  EXPECT_EQ(reports[1].ends.side, Side::kClient);
+  EXPECT_EQ(reports[1].counters.bytes_sent, 5U);
+  EXPECT_EQ(reports[2].ends.side, Side::kServer);
+  EXPECT_EQ(reports[2].counters.bytes_sent, 4U);
+  EXPECT_EQ(table.size(), 0U);
+  table.Touch(table.Find(Key(84))).bytes_sent = 7;  // there is room again
+  EXPECT_EQ(Emit(table, 2 * kSecond).at(0).ends.server_port, 84);
+}
+
+TEST_F(FlowTableTest, SlotsAreReusedClean) {
+  FlowTable table(10, identities_);
+  table.Touch(table.Find(Key(80))).rtt_histogram.Add(5);
+  (void)Emit(table, kSecond);
+  table.Touch(table.Find(Key(81))).bytes_sent = 1;
+  const auto reports = Emit(table, 2 * kSecond);
+  ASSERT_EQ(reports.size(), 1U);
+  EXPECT_EQ(reports[0].ends.server_port, 81);
+  EXPECT_TRUE(reports[0].counters.rtt_histogram.empty());
+}
+
+}  // namespace
+}  // namespace weir::agent::flow

@@ -1,0 +1,55 @@
+#include "agent/flow/outcome.h"
+
+#include <netinet/tcp.h>
+
+#include <cerrno>
+
+namespace weir::agent::flow {
+namespace {
+
+// What icmp_err_convert[] and icmpv6_err_convert() turn "destination unreachable" into.
+bool IsUnreachable(uint32_t error) {
+  switch (error) {
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+    case ENONET:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case EACCES:
+    case EPROTO:
+    case EMSGSIZE: return true;
+    default: return false;
+  }
+}
+
+Outcome FailureOf(const weir_record& record) {
+  // When the retransmissions run out, the kernel makes the last ICMP error the socket's: sk_err = sk_err_soft ?: ETIMEDOUT.
+  // Without an error the soft one still tells why the application had to give up.
+  const uint32_t cause = record.error != 0 ? record.error : record.soft_error;
+  if (cause == ECONNREFUSED || cause == ECONNRESET) {
+    // A reset is a segment; without one it was ICMP port unreachable.
+    return record.segs_in > 0 ? Outcome::kRefused : Outcome::kUnreachable;
+  }
+  if (IsUnreachable(cause)) return Outcome::kUnreachable;
+  if (cause == ETIMEDOUT) return Outcome::kTimedOut;
+  if (cause != 0) return Outcome::kOther;
+  // No SYN left this socket: no local port (EADDRNOTAVAIL) or a local refusal to send.
+  return record.segs_out == 0 ? Outcome::kOther : Outcome::kAbandoned;
+}
+
+}  // namespace
+
+bool NeverOpened(const weir_record& record) {
+  return record.state == TCP_SYN_SENT || (record.start_ns != 0 && record.established_ns == 0);
+}
+
+Outcome OutcomeOf(const weir_record& record) {
+  if (NeverOpened(record)) return FailureOf(record);
+  // EPIPE is a reset met in CLOSE_WAIT. A local abort leaves no error and is a close like any other.
+  if (record.error == ECONNRESET || record.error == EPIPE || record.error == ECONNREFUSED) return Outcome::kClosedReset;
+  if (record.error == ETIMEDOUT || IsUnreachable(record.error)) return Outcome::kClosedTimedOut;
+  return Outcome::kClosed;
+}
+
+}  // namespace weir::agent::flow

@@ -1,0 +1,288 @@
+#include "agent/flow/socket_table.h"
+
+#include <netinet/tcp.h>
+
+#include <algorithm>
+
+#include "agent/flow/outcome.h"
+#include "agent/flow/record_address.h"
+
+namespace weir::agent::flow {
+namespace {
+
+// A program that was interrupted between reading the socket's flags and its clock.
+constexpr uint64_t kRaceMarginNs = 50'000'000;
+constexpr uint32_t kNoTimeouts = 0xffffffff;
+constexpr uint32_t kNoRtt = 0xffffffff;
+
+uint64_t Minus(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
+
+// Modulo 2^32, as the kernel counts; a step back is not 4 billion events but a torn read.
+uint32_t Step(uint32_t now, uint32_t before) {
+  const uint32_t step = now - before;
+  return step < 0x8000'0000 ? step : 0;
+}
+
+uint64_t PayloadSent(const weir_record& record) { return Minus(record.bytes_sent, record.bytes_retransmitted); }
+
+uint64_t PayloadReceived(const weir_record& record) {
+  return Minus(record.bytes_received, (record.flags & WEIR_SOCKET_FIN_RECEIVED) != 0 ? 1 : 0);
+}
+
+void AddRtt(const weir_record& record, model::SideCounters& to) {
+  if (record.srtt_us == 0) return;
+  ++to.rtt_count;
+  to.rtt_sum_us += record.srtt_us;
+  to.rtt_max_us = std::max<uint64_t>(to.rtt_max_us, record.srtt_us);
+  const bool sampled = record.min_rtt_us != kNoRtt && record.min_rtt_us != 0;
+  const uint64_t smallest = sampled ? std::min(record.min_rtt_us, record.srtt_us) : record.srtt_us;
+  to.rtt_min_us = to.rtt_min_us == 0 ? smallest : std::min(to.rtt_min_us, smallest);
+  to.rtt_histogram.Add(record.srtt_us);
+}
+
+void AddConnectTime(const weir_record& record, model::SideCounters& to) {
+  if (record.start_ns == 0 || record.established_ns < record.start_ns) return;
+  const uint64_t took_us = (record.established_ns - record.start_ns) / 1'000;
+  ++to.connect_count;
+  to.connect_sum_us += took_us;
+  to.connect_max_us = std::max(to.connect_max_us, took_us);
+}
+
+void AddOutcome(const weir_record& record, model::SideCounters& to) {
+  switch (OutcomeOf(record)) {
+    case Outcome::kClosed: ++to.closed; break;
+    case Outcome::kClosedReset: ++to.closed, ++to.closed_reset; break;
+    case Outcome::kClosedTimedOut: ++to.closed, ++to.closed_timed_out; break;
+    case Outcome::kRefused: ++to.failed_refused; break;
+    case Outcome::kTimedOut: ++to.failed_timed_out; break;
+    case Outcome::kUnreachable: ++to.failed_unreachable; break;
+    case Outcome::kAbandoned: ++to.failed_abandoned; break;
+    case Outcome::kOther: ++to.failed_other; break;
+  }
+}
+
+// Adds what happened since `entry` to `to` and brings `entry` up to date.
+template <typename Entry>
+void Advance(const weir_record& record, Entry& entry, model::SideCounters& to) {
+  const uint64_t sent = PayloadSent(record);
+  const uint64_t received = PayloadReceived(record);
+  const uint32_t retransmits = Step(record.total_retrans, record.syn_retrans);
+  to.bytes_sent += Minus(sent, entry.sent);
+  to.bytes_received += Minus(received, entry.received);
+  to.segments_sent += Step(record.segs_out, entry.segs_out);
+  to.segments_received += Step(record.segs_in, entry.segs_in);
+  to.retransmits += Step(retransmits, entry.retransmits);
+  to.retransmits_syn += Step(record.syn_retrans, entry.syn_retransmits);
+  if (record.timeouts != kNoTimeouts) {
+    to.timeouts += static_cast<uint16_t>(record.timeouts - entry.timeouts);  // total_rto is 16 bits wide
+    entry.timeouts = record.timeouts;
+  }
+  if (record.delivered != entry.delivered) AddRtt(record, to);
+  // The larger value stays: a FIN counted before its flag was set makes the next payload one byte smaller.
+  entry.sent = std::max(entry.sent, sent);
+  entry.received = std::max(entry.received, received);
+  entry.segs_out = record.segs_out;
+  entry.segs_in = record.segs_in;
+  entry.retransmits = retransmits;
+  entry.syn_retransmits = record.syn_retrans;
+  entry.delivered = record.delivered;
+}
+
+}  // namespace
+
+size_t SocketTable::Hash::operator()(const Key& key) const {
+  // Pointers of one slab differ in few, low bits and births in others: one multiplication spreads both (Fibonacci
+  // hashing, Knuth 6.4), the shift brings the good bits down.
+  const uint64_t mixed = (key.socket ^ (key.birth << 7)) * 0x9e37'79b9'7f4a'7c15;
+  return mixed ^ (mixed >> 32);
+}
+
+SocketTable::Key SocketTable::KeyOf(const weir_record& record) {
+  if (record.start_ns != 0) return {record.socket, record.start_ns};
+  // established_ns of an older socket may come later, that of an accepted one is there from the first.
+  return {record.socket, (record.flags & WEIR_SOCKET_EXISTING) != 0 ? 0 : record.established_ns};
+}
+
+bool SocketTable::IsOpen(const weir_record& record) {
+  return record.state != TCP_SYN_SENT && record.state != TCP_SYN_RECV;
+}
+
+FlowKey SocketTable::FlowOf(const weir_record& record, bool* borrowed) {
+  FlowKey key;
+  const model::Address local = LocalAddress(record);
+  bool incoming = (record.flags & WEIR_SOCKET_INCOMING) != 0;
+  uint32_t pid = record.pid;
+  std::copy(std::begin(record.comm), std::end(record.comm), key.comm.begin());
+  const bool doubtful = !incoming && (record.flags & WEIR_SOCKET_EXISTING) != 0;  // listen(fd, 0) leaves no trace
+  *borrowed = false;
+  if (doubtful || (incoming && pid == 0)) {
+    const Listener* listener = listeners_.Find(record.netns, local, record.local_port);
+    if (listener != nullptr) {
+      incoming = true;
+      *borrowed = pid == 0;
+      if (pid == 0) {
+        pid = listener->pid;
+        socket_activated_ |= pid == 1;
+        key.comm = listener->comm;
+      }
+    }
+  }
+  key.side = incoming ? model::Side::kServer : model::Side::kClient;
+  key.client = incoming ? RemoteAddress(record) : local;
+  key.server = incoming ? local : RemoteAddress(record);
+  key.server_port = incoming ? record.local_port : record.remote_port;
+  key.netns = record.netns;
+  key.owner = identities_.OwnerOf(record.cgroup_id, pid);
+  return key;
+}
+
+void SocketTable::OnRecord(const weir_record& record) {
+  switch (record.kind) {
+    case WEIR_RECORD_LISTEN: listeners_.Put(record); break;
+    case WEIR_RECORD_LIVE: OnLive(record); break;
+    case WEIR_RECORD_FINAL: OnFinal(record); break;
+    default: break;
+  }
+}
+
+void SocketTable::OnLive(const weir_record& record) {
+  const auto known = sockets_.find(KeyOf(record));
+  if (known == sockets_.end()) {
+    const bool existing = (record.flags & WEIR_SOCKET_EXISTING) != 0;
+    if (existing && in_snapshot_) {
+      existing_.push_back(record);
+    } else {
+      Enter(record, sockets_[KeyOf(record)], existing);
+    }
+    return;
+  }
+  Entry& entry = known.value();
+  entry.snapshot = snapshot_;
+  if (entry.borrowed && record.pid != 0) Attribute(record, entry);
+  model::SideCounters& counters = flows_.Touch(entry.flow);
+  Advance(record, entry, counters);
+  if (!entry.open && IsOpen(record)) {
+    entry.open = true;
+    ++counters.opened;
+    AddConnectTime(record, counters);
+    flows_.Opened(entry.flow);
+  }
+}
+
+void SocketTable::Enter(const weir_record& record, Entry& entry, bool existing) {
+  entry.flow = flows_.Acquire(FlowOf(record, &entry.borrowed));
+  entry.snapshot = snapshot_;
+  entry.open = IsOpen(record);
+  if (entry.borrowed) ++borrowed_;
+  model::SideCounters base_line;
+  model::SideCounters& counters = existing ? base_line : flows_.Touch(entry.flow);
+  Advance(record, entry, counters);
+  if (entry.open) {
+    ++counters.opened;
+    AddConnectTime(record, counters);
+    flows_.Opened(entry.flow);
+  }
+}
+
+// The descriptor tables told whose socket it is.
+void SocketTable::Attribute(const weir_record& record, Entry& entry) {
+  bool borrowed = false;
+  const FlowTable::Index flow = flows_.Acquire(FlowOf(record, &borrowed));
+  if (entry.open) {
+    flows_.Closed(entry.flow);
+    flows_.Opened(flow);
+  }
+  flows_.Release(entry.flow);
+  entry.flow = flow;
+  entry.borrowed = false;
+  --borrowed_;
+}
+
+bool SocketTable::MayBeKnown(const weir_record& record) const {
+  constexpr uint32_t kSeen = WEIR_SOCKET_REPORTED | WEIR_SOCKET_EXISTING;
+  return (record.flags & kSeen) != 0 || finals_ == Finals::kUnmarked ||
+         (record.time_ns >= race_from_ns_ && record.time_ns <= race_until_ns_);
+}
+
+void SocketTable::OnFinal(const weir_record& record) {
+  if ((record.flags & WEIR_SOCKET_LISTENING) != 0) return;  // ListenerTable::Age
+  auto known = sockets_.end();
+  if (MayBeKnown(record)) {
+    if (!existing_.empty()) EnterExisting();
+    known = sockets_.find(KeyOf(record));
+    // Swept: its final record was thought lost, and it was counted as closed then.
+    if (known == sockets_.end() && (record.flags & WEIR_SOCKET_REPORTED) != 0) return;
+  }
+  Entry first;
+  const bool tracked = known != sockets_.end();
+  Entry& entry = tracked ? known.value() : first;
+  if (!tracked) {
+    first.flow = flows_.Find(FlowOf(record, &first.borrowed));
+    if ((record.flags & WEIR_SOCKET_EXISTING) != 0) {
+      model::SideCounters base_line;
+      Advance(record, first, base_line);
+      first.open = true;
+    }
+  }
+  model::SideCounters& counters = flows_.Touch(entry.flow);
+  Advance(record, entry, counters);
+  if (!NeverOpened(record) && !entry.open) {
+    ++counters.opened;
+    AddConnectTime(record, counters);
+  }
+  AddOutcome(record, counters);
+  if (tracked) {
+    Leave(entry);
+    sockets_.erase(known);
+  }
+}
+
+void SocketTable::Leave(Entry& entry) {
+  if (entry.open) flows_.Closed(entry.flow);
+  if (entry.borrowed) --borrowed_;
+  flows_.Release(entry.flow);
+}
+
+void SocketTable::SnapshotBegins(Nanos now) {
+  in_snapshot_ = true;
+  ++snapshot_;
+  race_from_ns_ = Minus(static_cast<uint64_t>(now), kRaceMarginNs);
+  race_until_ns_ = ~uint64_t{0};
+}
+
+void SocketTable::SnapshotEnds(Nanos now, Snapshot result) {
+  in_snapshot_ = false;
+  race_until_ns_ = static_cast<uint64_t>(now);
+  EnterExisting();
+  if (result == Snapshot::kComplete) SweepUnreported();
+  if (result != Snapshot::kFailed) listeners_.Age();
+}
+
+void SocketTable::EnterExisting() {
+  std::vector<weir_record> records;
+  records.swap(existing_);
+  for (const weir_record& record : records) {
+    Entry& entry = sockets_[KeyOf(record)];
+    Enter(record, entry, true);
+  }
+}
+
+void SocketTable::SweepUnreported() {
+  for (auto item = sockets_.begin(); item != sockets_.end();) {
+    Entry& entry = item.value();
+    if (entry.snapshot == snapshot_) {
+      ++item;
+      continue;
+    }
+    model::SideCounters& counters = flows_.Touch(entry.flow);
+    if (entry.open) {
+      ++counters.closed;
+    } else {
+      ++counters.failed_other;
+    }
+    Leave(entry);
+    item = sockets_.erase(item);
+  }
+}
+
+}  // namespace weir::agent::flow

@@ -1,0 +1,107 @@
+// SocketTable: turns the kernel's absolute counters into what each socket did since its last record, and adds that to
+// the socket's flow. A close that races with a snapshot can therefore not be counted twice, and a lost snapshot costs
+// nothing.
+//
+// A socket is known by its pointer and its birth, because the kernel reuses pointers at once. Sockets that live shorter
+// than a snapshot interval, nearly all of them on a busy node, never enter the table: their final record says that it
+// is the first one, and counts from zero.
+//
+// A socket older than the agent starts from a base line: its first record counts nothing but shows it as open.
+// Thread: the agent's loop, all calls.
+#pragma once
+
+#include <tsl/robin_map.h>
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "agent/flow/flow_table.h"
+#include "agent/flow/listener_table.h"
+#include "agent/identity/identity_index.h"
+#include "agent/kernel/record_sink.h"
+
+namespace weir::agent::flow {
+
+class SocketTable final : public kernel::RecordSink {
+ public:
+  // What a final record says about earlier ones.
+  enum class Finals {
+    kMarked,    // WEIR_SOCKET_REPORTED tells that there was one
+    kUnmarked,  // nothing is told: always look (sock_diag)
+  };
+
+  // `flows` and `identities` outlive the table.
+  SocketTable(Finals finals, FlowTable& flows, identity::IdentityIndex& identities)
+      : finals_(finals), flows_(flows), identities_(identities) {}
+
+  void OnRecord(const weir_record& record) override;
+
+  enum class Snapshot {
+    kFailed,    // it broke off
+    kChanged,   // it reported what changed
+    kComplete,  // unchanged sockets too: those it did not report are gone, although their final record was lost
+  };
+  // Bracket a snapshot. Times are CLOCK_MONOTONIC, to be compared with those in the records. All records of the
+  // snapshot, and all final records made before it ended, come before SnapshotEnds().
+  void SnapshotBegins(Nanos now);
+  void SnapshotEnds(Nanos now, Snapshot result);
+
+  size_t size() const { return sockets_.size(); }
+  // Whether connections were attributed to their listener's process and the descriptor tables may know better.
+  // The caller asks them, and those that are closed by then do not count again.
+  bool TakeBorrowed() { return std::exchange(socket_activated_, false) || borrowed_ > 0; }
+
+ private:
+  struct Key {
+    uint64_t socket;
+    uint64_t birth;
+    bool operator==(const Key&) const = default;
+  };
+  struct Hash {
+    size_t operator()(const Key& key) const;
+  };
+  struct Entry {  // counters as of the last record
+    uint64_t sent = 0;
+    uint64_t received = 0;
+    uint32_t segs_in = 0;
+    uint32_t segs_out = 0;
+    uint32_t retransmits = 0;
+    uint32_t syn_retransmits = 0;
+    uint32_t timeouts = 0;
+    uint32_t delivered = 0;
+    uint32_t snapshot = 0;  // number of the last one that reported it
+    FlowTable::Index flow = 0;
+    bool open = false;
+    bool borrowed = false;  // counted in borrowed_
+  };
+  using Sockets = tsl::robin_map<Key, Entry, Hash>;
+
+  static Key KeyOf(const weir_record& record);
+  static bool IsOpen(const weir_record& record);
+  FlowKey FlowOf(const weir_record& record, bool* borrowed);
+
+  void OnLive(const weir_record& record);
+  void OnFinal(const weir_record& record);
+  void Enter(const weir_record& record, Entry& entry, bool existing);
+  void Attribute(const weir_record& record, Entry& entry);
+  void Leave(Entry& entry);
+  void SweepUnreported();
+  void EnterExisting();
+  bool MayBeKnown(const weir_record& final_record) const;
+
+  const Finals finals_;
+  FlowTable& flows_;
+  identity::IdentityIndex& identities_;
+  ListenerTable listeners_;
+  Sockets sockets_;
+  std::vector<weir_record> existing_;  // waiting until all listeners of the snapshot are known
+  size_t borrowed_ = 0;
+  uint32_t snapshot_ = 0;
+  bool in_snapshot_ = false;
+  bool socket_activated_ = false;  // a connection was attributed to process 1
+  uint64_t race_from_ns_ = 0;  // final records made in this time may lack WEIR_SOCKET_REPORTED
+  uint64_t race_until_ns_ = 0;
+};
+
+}  // namespace weir::agent::flow

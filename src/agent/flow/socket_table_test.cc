@@ -1,0 +1,434 @@
+#include "agent/flow/socket_table.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "agent/flow/record_builder.h"
+
+namespace weir::agent::flow {
+namespace {
+
+using model::Side;
+using model::SideCounters;
+using model::SideReport;
+
+constexpr Nanos kSecond = 1'000'000'000;
+constexpr auto kChanged = SocketTable::Snapshot::kChanged;
+constexpr auto kComplete = SocketTable::Snapshot::kComplete;
+
+class SocketTableTest : public testing::Test {
+ protected:
+  void Apply(const weir_record& record) { table_.OnRecord(record); }
+  void Snapshot(const std::vector<weir_record>& records, SocketTable::Snapshot result = kChanged) {
+    now_ += kSecond;
+    table_.SnapshotBegins(now_);
+    for (const weir_record& record : records) table_.OnRecord(record);
+    table_.SnapshotEnds(now_ + 1'000'000, result);
+  }
+  std::vector<SideReport> Emit() {
+    std::vector<SideReport> reports;
+    flows_.Emit(now_, reports);
+    return reports;
+  }
+  // The counters of the only flow that reports; an empty report when none does.
+  SideReport Only() {
+    const std::vector<SideReport> reports = Emit();
+    EXPECT_LE(reports.size(), 1U);
+    return reports.empty() ? SideReport{} : reports[0];
+  }
+
+  Nanos now_ = 100 * kSecond;
+  FakeClock clock_;
+  identity::IdentityIndex identities_{{"/nonexistent", "/nonexistent"}, clock_};
+  FlowTable flows_{1'000, identities_};
+  SocketTable table_{SocketTable::Finals::kMarked, flows_, identities_};
+};
+
+RecordBuilder Connection() { return RecordBuilder().Outgoing(1'000'000, 1'250'000).Process("curl", 42); }
+
+TEST_F(SocketTableTest, AShortConnectionIsItsFinalRecord) {
+  Apply(Connection().Final(TCP_FIN_WAIT2).Bytes(100, 2'001).Flags(WEIR_SOCKET_FIN_RECEIVED).Segments(6, 5).Rtt(80, 40, 3));
+  EXPECT_EQ(table_.size(), 0U);
+  const SideReport report = Only();
+  EXPECT_EQ(report.ends.side, Side::kClient);
+  EXPECT_EQ(report.ends.client_address.ToString(), "10.0.0.1");
+  EXPECT_EQ(report.ends.server_address.ToString(), "10.0.0.2");
+  EXPECT_EQ(report.ends.server_port, 80);
+  EXPECT_EQ(report.ends.netns, 7U);
+  EXPECT_EQ(report.identity.process, "curl");
+  const SideCounters& counters = report.counters;
+  EXPECT_EQ(counters.bytes_sent, 100U);
+  EXPECT_EQ(counters.bytes_received, 2'000U) << "the FIN is no payload";
+  EXPECT_EQ(counters.segments_sent, 6U);
+  EXPECT_EQ(counters.segments_received, 5U);
+  EXPECT_EQ(counters.opened, 1U);
+  EXPECT_EQ(counters.closed, 1U);
+  EXPECT_EQ(counters.open, 0U);
+  EXPECT_EQ(counters.connect_count, 1U);
+  EXPECT_EQ(counters.connect_sum_us, 250U);
+  EXPECT_EQ(counters.connect_max_us, 250U);
+  EXPECT_EQ(counters.rtt_count, 1U);
+  EXPECT_EQ(counters.rtt_sum_us, 80U);
+  EXPECT_EQ(counters.rtt_min_us, 40U);
+}
+
+TEST_F(SocketTableTest, RecordsOfALongConnectionAddUpToItsTotals) {
+  Snapshot({Connection().Bytes(10, 20).Segments(3, 3).Rtt(50, 50, 2)});
+  SideReport report = Only();
+  EXPECT_EQ(report.counters.bytes_sent, 10U);
+  EXPECT_EQ(report.counters.opened, 1U);
+  EXPECT_EQ(report.counters.open, 1U);
+  EXPECT_EQ(report.counters.connect_count, 1U);
+  Snapshot({Connection().Bytes(15, 120).Segments(5, 6).Rtt(60, 50, 4).Flags(WEIR_SOCKET_REPORTED)});
+  report = Only();
+  EXPECT_EQ(report.counters.bytes_sent, 5U);
+  EXPECT_EQ(report.counters.bytes_received, 100U);
+  EXPECT_EQ(report.counters.segments_sent, 2U);
+  EXPECT_EQ(report.counters.segments_received, 3U);
+  EXPECT_EQ(report.counters.opened, 0U);
+  EXPECT_EQ(report.counters.connect_count, 0U);
+  Apply(Connection().Final().Bytes(15, 121).Segments(7, 8).Rtt(60, 50, 4).Flags(WEIR_SOCKET_REPORTED | WEIR_SOCKET_FIN_RECEIVED));
+  report = Only();
+  EXPECT_EQ(report.counters.bytes_sent, 0U);
+  EXPECT_EQ(report.counters.bytes_received, 0U);
+  EXPECT_EQ(report.counters.segments_sent, 2U);
+  EXPECT_EQ(report.counters.closed, 1U);
+  EXPECT_EQ(report.counters.opened, 0U);
+  EXPECT_EQ(report.counters.open, 0U);
+  EXPECT_EQ(report.counters.rtt_count, 0U) << "nothing was acknowledged since the last sample";
+  EXPECT_EQ(table_.size(), 0U);
+}
+
+TEST_F(SocketTableTest, RetransmittedBytesAndSynsAreNotPayloadAndNotData) {
+  Apply(Connection().Final().Bytes(1'500, 0).Retransmits(5, 2, 500).Timeouts(3));
+  const SideReport report = Only();
+  EXPECT_EQ(report.counters.bytes_sent, 1'000U);
+  EXPECT_EQ(report.counters.retransmits, 3U);
+  EXPECT_EQ(report.counters.retransmits_syn, 2U);
+  EXPECT_EQ(report.counters.timeouts, 3U);
+}
+
+TEST_F(SocketTableTest, SynRetransmissionsShowWhileConnecting) {
+  Snapshot({RecordBuilder().Outgoing(5, 0).State(TCP_SYN_SENT).Segments(2, 0).Retransmits(1, 1).Timeouts(1)});
+  SideReport report = Only();
+  EXPECT_EQ(report.counters.retransmits_syn, 1U);
+  EXPECT_EQ(report.counters.retransmits, 0U);
+  EXPECT_EQ(report.counters.opened, 0U);
+  EXPECT_EQ(report.counters.open, 0U);
+  Apply(RecordBuilder().Outgoing(5, 3'000'005).Final().Segments(9, 5).Retransmits(4, 2).Timeouts(2).Flags(WEIR_SOCKET_REPORTED));
+  report = Only();
+  EXPECT_EQ(report.counters.retransmits_syn, 1U);
+  EXPECT_EQ(report.counters.retransmits, 2U);
+  EXPECT_EQ(report.counters.timeouts, 1U);
+  EXPECT_EQ(report.counters.opened, 1U);
+  EXPECT_EQ(report.counters.closed, 1U);
+  EXPECT_EQ(report.counters.connect_sum_us, 3'000U);
+}
+
+TEST_F(SocketTableTest, FailedAttemptsAreNeverOpened) {
+  Apply(RecordBuilder().Outgoing(5, 0).Final(TCP_SYN_SENT).Errors(ECONNREFUSED).Segments(1, 1));
+  Apply(RecordBuilder().Outgoing(6, 0).Final(TCP_SYN_SENT).Errors(ETIMEDOUT).Segments(6, 0));
+  Apply(RecordBuilder().Outgoing(7, 0).Final(TCP_SYN_SENT).Errors(EHOSTUNREACH).Segments(2, 0));
+  Apply(RecordBuilder().Outgoing(8, 0).Final(TCP_SYN_SENT).Segments(1, 0));
+  Apply(RecordBuilder().Outgoing(9, 0).Final(TCP_SYN_SENT));
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.failed_refused, 1U);
+  EXPECT_EQ(counters.failed_timed_out, 1U);
+  EXPECT_EQ(counters.failed_unreachable, 1U);
+  EXPECT_EQ(counters.failed_abandoned, 1U);
+  EXPECT_EQ(counters.failed_other, 1U);
+  EXPECT_EQ(counters.opened + counters.closed + counters.open + counters.connect_count, 0U);
+}
+
+TEST_F(SocketTableTest, AnAttemptSeenBySnapshotsFailsOnce) {
+  Snapshot({RecordBuilder().Outgoing(5, 0).State(TCP_SYN_SENT).Segments(2, 0)});
+  (void)Emit();
+  Apply(RecordBuilder().Outgoing(5, 0).Final(TCP_SYN_SENT).Errors(ETIMEDOUT).Segments(6, 0).Flags(WEIR_SOCKET_REPORTED));
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.failed_timed_out, 1U);
+  EXPECT_EQ(counters.segments_sent, 4U);
+  EXPECT_EQ(table_.size(), 0U);
+  EXPECT_EQ(flows_.size(), 0U);
+}
+
+TEST_F(SocketTableTest, ResetsAndTimeoutsOfOpenedConnections) {
+  Apply(Connection().Final(TCP_ESTABLISHED).Errors(ECONNRESET));
+  Apply(Connection().Final(TCP_ESTABLISHED).Errors(ETIMEDOUT));
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.opened, 2U);
+  EXPECT_EQ(counters.closed, 2U);
+  EXPECT_EQ(counters.closed_reset, 1U);
+  EXPECT_EQ(counters.closed_timed_out, 1U);
+}
+
+TEST_F(SocketTableTest, AnExistingSocketStartsFromABaseLine) {
+  const auto old = [] { return RecordBuilder().Flags(WEIR_SOCKET_EXISTING).Process("psql", 5); };
+  Snapshot({old().Bytes(1'000'000, 2'000'000).Segments(900, 800).Retransmits(50, 0).Timeouts(9).Rtt(70, 60, 600)});
+  SideReport report = Only();
+  EXPECT_EQ(report.identity.process, "psql");
+  EXPECT_EQ(report.counters.open, 1U) << "visible";
+  EXPECT_EQ(report.counters.bytes_sent + report.counters.bytes_received + report.counters.segments_sent, 0U);
+  EXPECT_EQ(report.counters.opened + report.counters.retransmits + report.counters.timeouts + report.counters.rtt_count, 0U);
+  Snapshot({old().Bytes(1'000'010, 2'000'000).Segments(901, 801).Retransmits(51, 0).Timeouts(10).Rtt(71, 60, 601)});
+  report = Only();
+  EXPECT_EQ(report.counters.bytes_sent, 10U);
+  EXPECT_EQ(report.counters.retransmits, 1U);
+  EXPECT_EQ(report.counters.timeouts, 1U);
+  EXPECT_EQ(report.counters.rtt_count, 1U);
+  Apply(old().Final().Bytes(1'000'010, 2'000'001).Segments(903, 803).Retransmits(51, 0).Timeouts(10)
+            .Flags(WEIR_SOCKET_REPORTED | WEIR_SOCKET_FIN_RECEIVED));
+  report = Only();
+  EXPECT_EQ(report.counters.bytes_received, 0U);
+  EXPECT_EQ(report.counters.closed, 1U);
+  EXPECT_EQ(report.counters.opened, 0U);
+}
+
+TEST_F(SocketTableTest, AnExistingSocketThatClosesBeforeItsFirstSnapshotOnlyCloses) {
+  Apply(RecordBuilder().Flags(WEIR_SOCKET_EXISTING).Final().Bytes(1'000, 1'000).Segments(10, 10));
+  const SideReport report = Only();
+  EXPECT_EQ(report.counters.closed, 1U);
+  EXPECT_EQ(report.counters.opened, 0U);
+  EXPECT_EQ(report.counters.bytes_sent + report.counters.bytes_received + report.counters.segments_sent, 0U);
+}
+
+TEST_F(SocketTableTest, AnExistingAttemptThatSucceedsWasOpenedHere) {
+  Snapshot({RecordBuilder().Flags(WEIR_SOCKET_EXISTING).State(TCP_SYN_SENT).Segments(1, 0)});
+  (void)Emit();
+  RecordBuilder later;
+  later.Flags(WEIR_SOCKET_EXISTING | WEIR_SOCKET_REPORTED).Outgoing(0, 777).Segments(3, 2).Bytes(5, 0);
+  Snapshot({later});
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.opened, 1U);
+  EXPECT_EQ(counters.open, 1U);
+  EXPECT_EQ(counters.bytes_sent, 5U);
+  EXPECT_EQ(counters.connect_count, 0U) << "nobody saw when it began";
+  EXPECT_EQ(table_.size(), 1U);
+}
+
+TEST_F(SocketTableTest, AcceptedSocketsTakeTheirListenersProcess) {
+  Apply(RecordBuilder().Listen("0.0.0.0", 80, "nginx", 9));
+  Apply(RecordBuilder().Incoming(5).Final().Ends("10.0.0.2", 80, "10.0.0.1", 40'000).Bytes(7, 3));
+  const SideReport report = Only();
+  EXPECT_EQ(report.ends.side, Side::kServer);
+  EXPECT_EQ(report.ends.client_address.ToString(), "10.0.0.1");
+  EXPECT_EQ(report.ends.server_address.ToString(), "10.0.0.2");
+  EXPECT_EQ(report.ends.server_port, 80);
+  EXPECT_EQ(report.identity.process, "nginx");
+  EXPECT_EQ(report.counters.connect_count, 0U) << "only the client measures the handshake";
+}
+
+TEST_F(SocketTableTest, ListenersAreFoundByAddressThenWildcardInTheirNamespace) {
+  Apply(RecordBuilder().Listen("10.0.0.2", 80, "exact", 1));
+  Apply(RecordBuilder().Listen("0.0.0.0", 80, "any4", 2));
+  Apply(RecordBuilder().Listen("::", 81, "any6", 3));
+  Apply(RecordBuilder().Listen("::", 80, "elsewhere", 4).Netns(8));
+  const auto process = [this](RecordBuilder record) {
+    Apply(record.Incoming(5).Final());
+    return Only().identity.process;
+  };
+  EXPECT_EQ(process(RecordBuilder().Ends("10.0.0.2", 80, "10.0.0.1", 1)), "exact");
+  EXPECT_EQ(process(RecordBuilder().Ends("10.0.0.3", 80, "10.0.0.1", 1)), "any4");
+  EXPECT_EQ(process(RecordBuilder().Ends("10.0.0.3", 81, "10.0.0.1", 1)), "any6") << "dual stack";
+  EXPECT_EQ(process(RecordBuilder().Ends("fd00::2", 81, "fd00::1", 1)), "any6");
+  EXPECT_EQ(process(RecordBuilder().Ends("fd00::2", 80, "fd00::1", 1)), "") << "0.0.0.0 takes no IPv6";
+  EXPECT_EQ(process(RecordBuilder().Ends("fd00::2", 80, "fd00::1", 1).Netns(8)), "elsewhere");
+}
+
+TEST_F(SocketTableTest, AListenerAnswersForConnectionsThatOutliveIt) {
+  Apply(RecordBuilder().Listen("0.0.0.0", 80, "nginx", 9));
+  Apply(RecordBuilder().Listen("0.0.0.0", 80, "nginx", 9).Kind(WEIR_RECORD_FINAL));
+  Snapshot({});
+  Apply(RecordBuilder().Incoming(5).Final().Ends("10.0.0.2", 80, "10.0.0.1", 1));
+  EXPECT_EQ(Only().identity.process, "nginx");
+  for (int i = 0; i < 3; ++i) Snapshot({});
+  Apply(RecordBuilder().Incoming(5).Final().Ends("10.0.0.2", 80, "10.0.0.1", 1));
+  EXPECT_EQ(Only().identity.process, "") << "somebody else may listen there by now";
+}
+
+TEST_F(SocketTableTest, TheDescriptorTableKnowsBetterThanTheListener) {
+  Apply(RecordBuilder().Listen("0.0.0.0", 80, "systemd", 1));
+  const auto accepted = [] { return RecordBuilder().Incoming(5).Ends("10.0.0.2", 80, "10.0.0.1", 1); };
+  Snapshot({accepted().Bytes(10, 0).Segments(2, 2)});
+  EXPECT_EQ(Only().identity.process, "systemd");
+  EXPECT_TRUE(table_.TakeBorrowed());
+  Snapshot({accepted().Bytes(30, 0).Segments(3, 3).Process("sshd", 77)});
+  EXPECT_FALSE(table_.TakeBorrowed());
+  const auto reports = Emit();
+  ASSERT_EQ(reports.size(), 2U);
+  EXPECT_EQ(reports[0].identity.process, "sshd");
+  EXPECT_EQ(reports[0].counters.bytes_sent, 20U);
+  EXPECT_EQ(reports[0].counters.open, 1U);
+  EXPECT_EQ(reports[1].identity.process, "systemd");
+  EXPECT_EQ(reports[1].counters.open, 0U);
+  EXPECT_EQ(flows_.size(), 1U);
+}
+
+TEST_F(SocketTableTest, ShortConnectionsOfSocketActivatedServicesAskForTheDescriptorTablesToo) {
+  Apply(RecordBuilder().Listen("0.0.0.0", 80, "systemd", 1));
+  Apply(RecordBuilder().Socket(2).Listen("0.0.0.0", 81, "nginx", 9));
+  Apply(RecordBuilder().Incoming(5).Final().Ends("10.0.0.2", 81, "10.0.0.1", 1));
+  EXPECT_FALSE(table_.TakeBorrowed()) << "a listener that opened its own socket is as good as it gets";
+  Apply(RecordBuilder().Incoming(5).Final().Ends("10.0.0.2", 80, "10.0.0.1", 1));
+  EXPECT_TRUE(table_.TakeBorrowed());
+  EXPECT_FALSE(table_.TakeBorrowed());
+}
+
+TEST_F(SocketTableTest, AFailedSnapshotSweepsAndAgesNothing) {
+  Apply(RecordBuilder().Listen("0.0.0.0", 80, "nginx", 9));
+  Snapshot({Connection()});
+  for (int i = 0; i < 5; ++i) Snapshot({}, SocketTable::Snapshot::kFailed);
+  EXPECT_EQ(table_.size(), 1U);
+  (void)Emit();
+  Apply(RecordBuilder().Incoming(5).Final().Ends("10.0.0.2", 80, "10.0.0.1", 1));
+  EXPECT_EQ(Only().identity.process, "nginx");
+}
+
+TEST_F(SocketTableTest, AnExistingSocketOfAListenerWithoutBacklogIsIncoming) {
+  // listen(fd, 0): the accepted socket has no backlog limit either. The listener's record comes later in the pass.
+  Snapshot({RecordBuilder().Flags(WEIR_SOCKET_EXISTING).Ends("10.0.0.2", 80, "10.0.0.1", 40'000).Process("srv", 3),
+            RecordBuilder().Socket(2).Listen("0.0.0.0", 80, "srv", 3)});
+  const SideReport report = Only();
+  EXPECT_EQ(report.ends.side, Side::kServer);
+  EXPECT_EQ(report.ends.server_port, 80);
+}
+
+TEST_F(SocketTableTest, MappedAddressesAreIpv4) {
+  Apply(RecordBuilder().Incoming(5).Final().Ends("::ffff:10.0.0.2", 80, "::ffff:10.0.0.1", 1));
+  Apply(RecordBuilder().Incoming(6).Final().Ends("10.0.0.2", 80, "10.0.0.1", 1));
+  const SideReport report = Only();
+  EXPECT_EQ(report.ends.client_address.ToString(), "10.0.0.1");
+  EXPECT_EQ(report.counters.closed, 2U);
+}
+
+TEST_F(SocketTableTest, PointersAreReusedAtOnce) {
+  Snapshot({Connection().Bytes(100, 0)});
+  // Closed and replaced while a snapshot ran: the live record of the new one comes before the final one of the old.
+  now_ += kSecond;
+  table_.SnapshotBegins(now_);
+  Apply(RecordBuilder().Outgoing(9'000'000, 9'000'500).Process("curl", 42).Bytes(7, 0));
+  table_.SnapshotEnds(now_, kChanged);
+  Apply(Connection().Final().Bytes(110, 0).Flags(WEIR_SOCKET_REPORTED));
+  SideReport report = Only();
+  EXPECT_EQ(report.counters.bytes_sent, 117U);
+  EXPECT_EQ(report.counters.opened, 2U);
+  EXPECT_EQ(report.counters.closed, 1U);
+  EXPECT_EQ(report.counters.open, 1U);
+  EXPECT_EQ(table_.size(), 1U);
+}
+
+TEST_F(SocketTableTest, AFinalRecordMadeDuringASnapshotMayLackTheMark) {
+  now_ += kSecond;
+  table_.SnapshotBegins(now_);
+  Apply(Connection().Bytes(100, 0).Time(static_cast<uint64_t>(now_) + 10));
+  // Its program had copied the flags before the snapshot set the mark.
+  Apply(Connection().Final().Bytes(100, 0).Time(static_cast<uint64_t>(now_) + 5));
+  table_.SnapshotEnds(now_ + 100, kChanged);
+  const SideReport report = Only();
+  EXPECT_EQ(report.counters.bytes_sent, 100U) << "not twice";
+  EXPECT_EQ(report.counters.opened, 1U);
+  EXPECT_EQ(report.counters.closed, 1U);
+  EXPECT_EQ(table_.size(), 0U);
+}
+
+TEST_F(SocketTableTest, TheSameRaceReadAfterTheSnapshot) {
+  now_ += kSecond;
+  table_.SnapshotBegins(now_);
+  Apply(Connection().Bytes(100, 0));
+  table_.SnapshotEnds(now_ + 100, kChanged);
+  Apply(Connection().Final().Bytes(130, 0).Time(static_cast<uint64_t>(now_) + 50));
+  EXPECT_EQ(Only().counters.bytes_sent, 130U);
+  EXPECT_EQ(table_.size(), 0U);
+}
+
+TEST_F(SocketTableTest, CountersWrapAndTornReadsDoNotExplode) {
+  Snapshot({Connection().Segments(0xffffffff, 10).Timeouts(0xffff).Bytes(100, 100)});
+  (void)Emit();
+  Snapshot({Connection().Segments(4, 9).Timeouts(2).Bytes(90, 100)});
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.segments_sent, 5U);
+  EXPECT_EQ(counters.segments_received, 0U);
+  EXPECT_EQ(counters.timeouts, 3U) << "the kernel's counter is 16 bits wide";
+  EXPECT_EQ(counters.bytes_sent, 0U);
+  Snapshot({Connection().Segments(4, 10).Timeouts(2).Bytes(101, 100)});
+  EXPECT_EQ(Only().counters.bytes_sent, 1U) << "only what exceeds the largest value seen";
+}
+
+TEST_F(SocketTableTest, UnknownTimeoutsStayUnknown) {
+  Snapshot({Connection().Timeouts(0xffffffff)});
+  EXPECT_EQ(Only().counters.timeouts, 0U);
+}
+
+TEST_F(SocketTableTest, RttIsSampledOnlyWhenSomethingWasAcknowledged) {
+  Snapshot({Connection().Rtt(100, 0xffffffff, 1)});
+  SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.rtt_count, 1U);
+  EXPECT_EQ(counters.rtt_min_us, 100U) << "the kernel has no minimum yet";
+  Snapshot({Connection().Rtt(100, 90, 1).Segments(5, 5)});
+  EXPECT_EQ(Only().counters.rtt_count, 0U);
+  Snapshot({Connection().Rtt(300, 90, 2)});
+  counters = Only().counters;
+  EXPECT_EQ(counters.rtt_count, 1U);
+  EXPECT_EQ(counters.rtt_sum_us, 300U);
+  EXPECT_EQ(counters.rtt_min_us, 90U);
+  EXPECT_EQ(counters.rtt_max_us, 300U);
+  EXPECT_EQ(counters.rtt_histogram.total(), 1U);
+}
+
+TEST_F(SocketTableTest, AFinFlaggedLateCostsOneByteAtMost) {
+  Snapshot({Connection().Bytes(0, 51)});  // 50 bytes and a FIN whose flag was not set yet
+  EXPECT_EQ(Only().counters.bytes_received, 51U);
+  Apply(Connection().Final().Bytes(0, 51).Flags(WEIR_SOCKET_REPORTED | WEIR_SOCKET_FIN_RECEIVED));
+  EXPECT_EQ(Only().counters.bytes_received, 0U);
+}
+
+TEST_F(SocketTableTest, ACompleteSnapshotEndsSocketsWhoseFinalRecordWasLost) {
+  Snapshot({Connection(), RecordBuilder().Socket(2).Outgoing(5, 0).State(TCP_SYN_SENT)});
+  (void)Emit();
+  Snapshot({}, kChanged);
+  EXPECT_EQ(table_.size(), 2U) << "idle sockets are not reported";
+  Snapshot({}, kComplete);
+  EXPECT_EQ(table_.size(), 0U);
+  uint64_t closed = 0;
+  uint64_t failed = 0;
+  for (const SideReport& report : Emit()) {
+    closed += report.counters.closed;
+    failed += report.counters.failed_other;
+    EXPECT_EQ(report.counters.open, 0U);
+  }
+  EXPECT_EQ(closed, 1U);
+  EXPECT_EQ(failed, 1U);
+  EXPECT_EQ(flows_.size(), 0U);
+  // It was not lost after all: counted already.
+  Apply(Connection().Final().Bytes(9, 9).Flags(WEIR_SOCKET_REPORTED));
+  EXPECT_TRUE(Emit().empty());
+}
+
+TEST_F(SocketTableTest, WithoutMarksEveryFinalRecordIsLookedUp) {
+  SocketTable table(SocketTable::Finals::kUnmarked, flows_, identities_);
+  table.SnapshotBegins(now_);
+  table.OnRecord(RecordBuilder().Bytes(10, 0));
+  table.SnapshotEnds(now_, kChanged);
+  (void)Emit();
+  now_ += 1'000 * kSecond;
+  table.OnRecord(RecordBuilder().Final().Bytes(15, 0));
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.bytes_sent, 5U);
+  EXPECT_EQ(counters.opened, 0U);
+  EXPECT_EQ(counters.closed, 1U);
+}
+
+TEST_F(SocketTableTest, ManySocketsOfOneFlowFoldTogether) {
+  std::vector<weir_record> records;
+  for (uint16_t i = 0; i < 1'000; ++i) {
+    records.push_back(Connection().Socket(0x1000 + 0x8c0ULL * i).Ends("10.0.0.1", static_cast<uint16_t>(1'024 + i), "10.0.0.2", 80).Bytes(3, 0));
+  }
+  Snapshot(records);
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.open, 1'000U);
+  EXPECT_EQ(counters.opened, 1'000U);
+  EXPECT_EQ(counters.bytes_sent, 3'000U);
+}
+
+}  // namespace
+}  // namespace weir::agent::flow

@@ -1,0 +1,76 @@
+#include "agent/identity/cgroup_name.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::agent::identity {
+namespace {
+
+const std::string kId(64, 'a');
+const std::string kInner(64, 'b');
+
+struct PathCase {
+  std::string description;
+  std::string path;
+  CgroupName expected;
+};
+
+TEST(CgroupName, EveryRuntimeAndDriver) {
+  const std::vector<PathCase> cases = {
+      {"docker, systemd", "/system.slice/docker-" + kId + ".scope", {kId, ""}},
+      {"docker, cgroupfs", "/docker/" + kId, {kId, ""}},
+      {"containerd, systemd",
+       "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1a_2b.slice/cri-containerd-" + kId + ".scope",
+       {kId, ""}},
+      {"containerd, cgroupfs", "/kubepods/burstable/pod1a2b/" + kId, {kId, ""}},
+      {"containerd, systemd with a cgroupfs path",
+       "/system.slice/containerd.service/kubepods-besteffort-pod1.slice:cri-containerd:" + kId, {kId, ""}},
+      {"CRI-O, systemd", "/kubepods.slice/kubepods-pod1.slice/crio-" + kId + ".scope", {kId, ""}},
+      {"CRI-O's conmon is the host's", "/kubepods.slice/crio-conmon-" + kId + ".scope", {"", "crio-conmon-" + kId + ".scope"}},
+      {"podman, systemd", "/machine.slice/libpod-" + kId + ".scope/container", {kId, ""}},
+      {"podman, cgroupfs", "/libpod_parent/libpod-" + kId, {kId, ""}},
+      {"podman, rootless",
+       "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + kId + ".scope", {kId, ""}},
+      {"nerdctl", "/system.slice/nerdctl-" + kId + ".scope", {kId, ""}},
+      {"docker in docker", "/docker/" + kId + "/docker/" + kInner, {kInner, ""}},
+      {"a unit inside a container belongs to it", "/docker/" + kId + "/system.slice/nginx.service", {kId, ""}},
+      {"unit", "/system.slice/nginx.service", {"", "nginx.service"}},
+      {"unit with a delegated folder", "/system.slice/nginx.service/workers", {"", "nginx.service"}},
+      {"login session", "/user.slice/user-1000.slice/session-3.scope", {"", "session-3.scope"}},
+      {"innermost unit", "/user.slice/user-1000.slice/user@1000.service/app.slice/shell.service", {"", "shell.service"}},
+      {"no systemd", "/batch/job7", {"", "job7"}},
+      {"63 digits are no container id", "/docker/" + kId.substr(1), {"", kId.substr(1)}},
+      {"upper case is no container id", "/docker/" + std::string(64, 'A'), {"", std::string(64, 'A')}},
+      {"root", "/", {"", ""}},
+      {"nothing", "", {"", ""}},
+      {"unprintable", "/a\x1b[31mb\xff", {"", "a?[31mb?"}},
+  };
+  for (const PathCase& test : cases) {
+    SCOPED_TRACE(test.description);
+    const CgroupName name = NameFromPath(test.path);
+    EXPECT_EQ(name.container, test.expected.container);
+    EXPECT_EQ(name.unit, test.expected.unit);
+  }
+}
+
+TEST(CgroupName, ProcFileOfAVersionOneNode) {
+  EXPECT_EQ(NameFromProcFile("12:memory:/docker/" + kId + "\n1:name=systemd:/docker/" + kId + "\n0::/\n"),
+            (CgroupName{kId, ""}));
+  EXPECT_EQ(NameFromProcFile("4:memory:/user.slice\n1:name=systemd:/system.slice/cron.service\n0::/\n"),
+            (CgroupName{"", "cron.service"}));
+  EXPECT_EQ(NameFromProcFile("0::/\n"), CgroupName{});
+  EXPECT_EQ(NameFromProcFile("garbage\n:\n"), CgroupName{});
+  EXPECT_EQ(NameFromProcFile("5:cpu:/a:b/c.service"), (CgroupName{"", "c.service"}));  // no newline, colon in path
+}
+
+TEST(PrintableName, KeepsUtf8ReplacesTheRestAndNeverCutsACharacter) {
+  EXPECT_EQ(PrintableName("größe", 16), "größe");
+  EXPECT_EQ(PrintableName("größe", 3), "gr");
+  EXPECT_EQ(PrintableName("a\nb\x7f", 16), "a?b?");
+  EXPECT_EQ(PrintableName("\xed\xa0\x80", 16), "???");  // a surrogate
+  EXPECT_EQ(PrintableName("\xc0\xaf", 16), "??");       // overlong
+  EXPECT_EQ(PrintableName("\xc2\x9b", 16), "??");       // C1: starts a terminal sequence
+  EXPECT_EQ(PrintableName("\xe2\x82", 16), "??");       // cut short
+}
+
+}  // namespace
+}  // namespace weir::agent::identity

@@ -1,0 +1,77 @@
+// IdentityIndex: from a socket's control group id to the container or unit that owns it.
+//
+// The kernel gives the inode of the v2 folder. The index walks the v2 tree (one readdir per folder, no stat: a
+// directory entry carries the inode) and remembers id -> name. An id it does not know triggers another walk, at most
+// one per second; ids that stay unknown (folder gone already) are remembered, so that they cost no further walks.
+//
+// On a node with v1 hierarchies containers may have no v2 folder of their own, and their sockets are in the v2 root or
+// in the runtime's folder. There the socket's process is asked first, by /proc/PID/cgroup, while it lives.
+//
+// Thread: the agent's loop, all calls.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "agent/identity/cgroup_name.h"
+#include "base/clock.h"
+
+namespace weir::agent::identity {
+
+class IdentityIndex {
+ public:
+  struct Paths {
+    std::filesystem::path cgroup = "/sys/fs/cgroup";
+    std::filesystem::path proc = "/proc";
+  };
+
+  // `clock` outlives the index. Finds the v2 tree in Paths::cgroup or its folder "unified"; does not walk it yet.
+  IdentityIndex(Paths paths, const Clock& clock);
+
+  // A number that is equal for equal owners: the id itself, or on v1 nodes one made from the process's name.
+  uint64_t OwnerOf(uint64_t cgroup_id, uint32_t pid) {
+    return !by_process_ || pid == 0 ? cgroup_id : OwnerByProcess(cgroup_id, pid);
+  }
+  // Never null; empty strings when unknown.
+  std::shared_ptr<const CgroupName> NameOf(uint64_t owner);
+
+  // The state for a ProbeReport.
+  bool has_v2_tree() const { return !root_.empty(); }
+  bool uses_processes() const { return by_process_; }
+  size_t size() const { return names_.size(); }
+
+ private:
+  struct Entry {
+    std::shared_ptr<const CgroupName> name;
+    Nanos seen = 0;  // last walk that met it, or last use of a process's name
+  };
+
+  struct ProcessEntry {
+    uint64_t owner = 0;
+    bool in_container = false;
+    Nanos expires = 0;  // pids are reused
+  };
+
+  uint64_t OwnerByProcess(uint64_t cgroup_id, uint32_t pid);
+  ProcessEntry ReadProcess(uint32_t pid, Nanos now);
+  void Walk(Nanos now);
+  void WalkFolder(const std::filesystem::path& folder, std::string& relative, int depth, Nanos now);
+  void ForgetOld(Nanos now);
+
+  const Paths paths_;
+  const Clock& clock_;
+  std::filesystem::path root_;
+  uint64_t root_id_ = 1;
+  bool by_process_ = false;
+  Nanos next_walk_ = 0;
+  std::unordered_map<uint64_t, Entry> names_;
+  std::unordered_set<uint64_t> unknown_;
+  std::unordered_map<uint32_t, ProcessEntry> processes_;
+  std::shared_ptr<const CgroupName> nobody_ = std::make_shared<const CgroupName>();
+};
+
+}  // namespace weir::agent::identity

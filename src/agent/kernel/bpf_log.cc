@@ -1,0 +1,80 @@
+#include "agent/kernel/bpf_log.h"
+
+#include <bpf/libbpf.h>
+
+#include <array>
+#include <cstdarg>
+#include <cstdio>
+#include <string_view>
+
+#include "base/log.h"
+
+namespace weir::agent::kernel {
+namespace {
+
+constexpr size_t kMaxLogBytes = size_t{64} << 10;
+constexpr size_t kMaxSummaryBytes = 400;
+
+thread_local BpfLogCapture* t_capture = nullptr;
+
+int Print(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level != LIBBPF_WARN) return 0;
+  std::array<char, 8192> text{};
+  const int length = std::vsnprintf(text.data(), text.size(), format, arguments);
+  if (length <= 0) return 0;
+  const std::string_view view(text.data(), std::min(static_cast<size_t>(length), text.size() - 1));
+  if (t_capture != nullptr) {
+    t_capture->Append(view);
+  } else {
+    LogDebug("{}", view.substr(0, view.find_last_not_of('\n') + 1));
+  }
+  return 0;
+}
+
+// The next line of `text`, which it is taken off.
+std::string_view NextLine(std::string_view& text) {
+  const size_t end = std::min(text.find('\n'), text.size());
+  const std::string_view line = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return line;
+}
+
+}  // namespace
+
+BpfLogCapture::BpfLogCapture() {
+  libbpf_set_print(Print);
+  t_capture = this;
+}
+
+BpfLogCapture::~BpfLogCapture() { t_capture = nullptr; }
+
+void BpfLogCapture::Append(std::string_view text) {
+  // The beginning names the program, the end the reason: drop from the middle.
+  text_.append(text);
+  if (text_.size() > kMaxLogBytes) text_.erase(kMaxLogBytes / 4, text_.size() - kMaxLogBytes);
+}
+
+std::string BpfLogCapture::Summary() const { return SummarizeBpfLog(text_); }
+
+std::string SummarizeBpfLog(std::string_view log) {
+  std::string_view first;
+  std::string_view before;
+  std::string_view verdict;
+  while (!log.empty()) {
+    std::string_view line = NextLine(log);
+    if (line.starts_with("libbpf: ")) line.remove_prefix(std::string_view("libbpf: ").size());
+    if (line.empty()) continue;
+    if (first.empty()) first = line;
+    // The verifier's statistics follow its verdict, when it had one.
+    if (line.starts_with("processed ") && before.find("-- BEGIN PROG LOAD LOG --") == std::string_view::npos) {
+      verdict = before;
+    }
+    before = line;
+  }
+  std::string summary(first);
+  if (!verdict.empty()) summary.append("; verifier: ").append(verdict);
+  summary.resize(std::min(summary.size(), kMaxSummaryBytes));
+  return summary;
+}
+
+}  // namespace weir::agent::kernel

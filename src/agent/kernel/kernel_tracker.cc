@@ -1,0 +1,295 @@
+#include "agent/kernel/kernel_tracker.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "bpf/abi.h"
+
+#include <weir.skel.h>  // needs the types of bpf/abi.h
+
+#include "agent/kernel/bpf_log.h"
+#include "agent/kernel/net_namespaces.h"
+#include "agent/kernel/program_choice.h"
+#include "agent/kernel/snapshot_reader.h"
+#include "agent/kernel/unique_fd.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+namespace weir::agent::kernel {
+namespace {
+
+constexpr uint32_t kPage = 4096;
+constexpr uint32_t kMinRing = 1U << 20;
+constexpr uint32_t kMaxRing = 8U << 20;
+constexpr uint32_t kMaxMapEntries = 1U << 24;
+constexpr int kMaxPasses = 256;  // of one snapshot; each but the last hands over half a ring of records
+constexpr size_t kMaxNamespaces = 4'096;
+
+uint32_t RingBytes(const KernelOptions& options) {
+  const uint64_t wanted = options.ring_bytes != 0
+                              ? options.ring_bytes
+                              : std::clamp<uint64_t>(uint64_t{options.max_sockets} * 64, kMinRing, kMaxRing);
+  return std::bit_ceil(static_cast<uint32_t>(std::clamp<uint64_t>(wanted, kPage, 1U << 30)));
+}
+
+struct DestroyLink {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+struct DestroySkeleton {
+  void operator()(weir_bpf* skeleton) const { weir_bpf__destroy(skeleton); }
+};
+struct FreeRing {
+  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+};
+using Link = std::unique_ptr<bpf_link, DestroyLink>;
+using Skeleton = std::unique_ptr<weir_bpf, DestroySkeleton>;
+
+// Counts what passes, then hands it on.
+class CountingSink final : public RecordSink {
+ public:
+  explicit CountingSink(RecordSink& next) : next_(next) {}
+  ~CountingSink() override {
+    Count(Metric::agent_final_records, finals_);
+    Count(Metric::agent_snapshot_records, live_);
+  }
+  void OnRecord(const weir_record& record) override {
+    ++(record.kind == WEIR_RECORD_FINAL ? finals_ : live_);
+    next_.OnRecord(record);
+  }
+
+ private:
+  RecordSink& next_;
+  uint64_t finals_ = 0;
+  uint64_t live_ = 0;
+};
+
+class Tracker final : public KernelTracker {
+ public:
+  Tracker(Skeleton skeleton, std::string snapshot, std::string existing)
+      : skeleton_(std::move(skeleton)), snapshot_(std::move(snapshot)), existing_(std::move(existing)) {}
+
+  Status Attach();
+  void DrainRing(RecordSink& sink) override;
+  Status Snapshot(bool complete, RecordSink& sink) override;
+  Status ReadExisting() override;
+  KernelLosses Losses() override;
+  std::string_view snapshot_program() const override { return snapshot_; }
+  std::string_view existing_program() const override { return existing_; }
+
+ private:
+  static int OnRingRecord(void* self, void* data, size_t size);
+  Status RunPasses(RecordSink& sink);
+  Status ReadIterator(RecordSink& sink);
+  Status RunExisting();
+
+  Skeleton skeleton_;
+  const std::string snapshot_;
+  const std::string existing_;
+  std::unique_ptr<ring_buffer, FreeRing> ring_;
+  Link tcp_state_;
+  Link snapshot_link_;
+  Link existing_link_;
+  RecordSink* sink_ = nullptr;  // during DrainRing
+};
+
+Status FromLibbpf(int error_number, std::string_view what, const BpfLogCapture& log) {
+  std::string message(what);
+  message.append(": ").append(std::strerror(error_number));
+  if (const std::string summary = log.Summary(); !summary.empty()) message.append(" (").append(summary).append(")");
+  if (const std::string hint = HintFor(error_number); !hint.empty()) message.append("; ").append(hint);
+  const bool denied = error_number == EPERM || error_number == EACCES;
+  const bool full = error_number == ENOMEM || error_number == E2BIG;
+  return {denied ? Code::kDenied : full ? Code::kExhausted : Code::kUnsupported, message};
+}
+
+Status Tracker::Attach() {
+  const BpfLogCapture log;
+  ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.weir_ring), OnRingRecord, this, nullptr));
+  if (ring_ == nullptr) return FromLibbpf(errno, "map the ring buffer", log);
+  tcp_state_.reset(bpf_program__attach(skeleton_->progs.weir_tcp_state));
+  if (tcp_state_ == nullptr) return FromLibbpf(errno, "attach weir_tcp_state", log);
+  if (snapshot_ == kSnapshotIter) {
+    bpf_iter_link_info info{};
+    info.map.map_fd = static_cast<__u32>(bpf_map__fd(skeleton_->maps.weir_sockets));
+    LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
+    snapshot_link_.reset(bpf_program__attach_iter(skeleton_->progs.weir_snapshot_iter, &options));
+    if (snapshot_link_ == nullptr) return FromLibbpf(errno, "attach weir_snapshot_iter", log);
+  }
+  if (!existing_.empty()) {
+    bpf_program* program = bpf_object__find_program_by_name(skeleton_->obj, existing_.c_str());
+    existing_link_.reset(bpf_program__attach(program));
+    if (existing_link_ == nullptr) return FromLibbpf(errno, "attach " + existing_, log);
+  }
+  return Status::Ok();
+}
+
+int Tracker::OnRingRecord(void* self, void* data, size_t size) {
+  if (size >= sizeof(weir_record)) static_cast<Tracker*>(self)->sink_->OnRecord(*static_cast<weir_record*>(data));
+  return 0;
+}
+
+void Tracker::DrainRing(RecordSink& sink) {
+  CountingSink counting(sink);
+  sink_ = &counting;
+  ring_buffer__consume(ring_.get());
+  sink_ = nullptr;
+}
+
+Status Tracker::Snapshot(bool complete, RecordSink& sink) {
+  // The ring first: a socket closed before the snapshot must be history before its pointer is met again.
+  DrainRing(sink);
+  uint32_t& number = skeleton_->bss->weir_snapshot_number;
+  number = std::max(number + 1, 1U);
+  skeleton_->bss->weir_snapshot_complete = complete ? 1 : 0;
+  Status status = snapshot_ == kSnapshotIter ? ReadIterator(sink) : RunPasses(sink);
+  DrainRing(sink);
+  return status;
+}
+
+Status Tracker::RunPasses(RecordSink& sink) {
+  const int fd = snapshot_ == kSnapshotCast ? bpf_program__fd(skeleton_->progs.weir_snapshot_cast)
+                                            : bpf_program__fd(skeleton_->progs.weir_snapshot_probed);
+  for (int pass = 0; pass < kMaxPasses; ++pass) {
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    if (const int error = bpf_prog_test_run_opts(fd, &options); error != 0) {
+      return Status::FromErrno(-error, "run " + snapshot_);
+    }
+    DrainRing(sink);
+    if (skeleton_->bss->weir_snapshot_more == 0) return Status::Ok();
+  }
+  return Status::Unavailable("the snapshot did not end: sockets change faster than their records are read");
+}
+
+Status Tracker::ReadIterator(RecordSink& sink) {
+  const UniqueFd iterator(bpf_iter_create(bpf_link__fd(snapshot_link_.get())));
+  if (!iterator.valid()) return Status::FromErrno(errno, "open " + snapshot_);
+  CountingSink counting(sink);
+  return ReadRecords([fd = iterator.get()](void* to, size_t size) { return ::read(fd, to, size); }, counting);
+}
+
+Status Tracker::RunExisting() {
+  const UniqueFd iterator(bpf_iter_create(bpf_link__fd(existing_link_.get())));
+  if (!iterator.valid()) return Status::FromErrno(errno, "open " + existing_);
+  std::array<char, 256> nothing{};  // the program writes no text
+  for (;;) {
+    const ssize_t size = ::read(iterator.get(), nothing.data(), nothing.size());
+    if (size == 0) return Status::Ok();
+    if (size < 0 && errno != EAGAIN && errno != EINTR) return Status::FromErrno(errno, "read " + existing_);
+  }
+}
+
+Status Tracker::ReadExisting() {
+  if (existing_.empty()) return Status::Unsupported("no program that finds existing sockets works on this kernel");
+  if (existing_ == kExistingFiles) return RunExisting();
+  Status status;
+  for (const NetNamespace& netns : ListNetNamespaces(kMaxNamespaces)) {
+    // One namespace that cannot be entered hides its sockets only.
+    if (Status one = RunInNetNamespace(netns.fd.get(), [this] { return RunExisting(); }); !one.ok()) status = one;
+  }
+  return status;
+}
+
+KernelLosses Tracker::Losses() {
+  const auto sum = [this](uint32_t index) {
+    std::vector<uint64_t> values(static_cast<size_t>(std::max(libbpf_num_possible_cpus(), 1)));
+    uint64_t total = 0;
+    if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.weir_counters), &index, values.data()) != 0) return total;
+    for (const uint64_t value : values) total += value;
+    return total;
+  };
+  return {.map_full = sum(WEIR_COUNTER_MAP_FULL),
+          .ring_full = sum(WEIR_COUNTER_RING_FULL),
+          .ring_full_bytes = sum(WEIR_COUNTER_RING_FULL_BYTES),
+          .stale = sum(WEIR_COUNTER_STALE)};
+}
+
+// Whether the running kernel's tcp_sock has a field.
+bool KernelHasTcpField(const char* name) {
+  btf* kernel = btf__load_vmlinux_btf();
+  if (kernel == nullptr) return false;
+  bool found = false;
+  const int id = btf__find_by_name_kind(kernel, "tcp_sock", BTF_KIND_STRUCT);
+  if (const btf_type* type = id > 0 ? btf__type_by_id(kernel, static_cast<__u32>(id)) : nullptr; type != nullptr) {
+    const btf_member* member = btf_members(type);
+    for (int i = 0; i < btf_vlen(type); ++i) {
+      found |= std::strcmp(btf__name_by_offset(kernel, member[i].name_off), name) == 0;
+    }
+  }
+  btf__free(kernel);
+  return found;
+}
+
+Result<Skeleton> Load(const KernelOptions& options, const std::vector<std::string_view>& programs) {
+  const BpfLogCapture log;
+  Skeleton skeleton(weir_bpf__open());
+  if (skeleton == nullptr) return FromLibbpf(errno, "open the BPF object", log);
+  const uint32_t ring = RingBytes(options);
+  bpf_map__set_max_entries(skeleton->maps.weir_sockets,
+                           std::bit_ceil(std::clamp(options.max_sockets, 1U, kMaxMapEntries)));
+  bpf_map__set_max_entries(skeleton->maps.weir_ring, ring);
+  skeleton->rodata->weir_live_ring_bytes = ring / 2;
+  if (!SelectPrograms(skeleton->obj, programs)) return Status::Internal("the BPF object lacks a program");
+  if (const int error = weir_bpf__load(skeleton.get()); error != 0) return FromLibbpf(-error, "load the BPF object", log);
+  return skeleton;
+}
+
+struct Loaded {
+  Skeleton skeleton;
+  std::string snapshot;
+  std::string existing;
+};
+
+std::vector<std::string_view> Order(const std::vector<std::string>& wanted, std::vector<std::string_view> preferred) {
+  return wanted.empty() ? std::move(preferred) : std::vector<std::string_view>(wanted.begin(), wanted.end());
+}
+
+// Loads the programs this kernel takes. The preferred ones usually work: all of them at once before each alone.
+Result<Loaded> LoadBest(const KernelOptions& options, std::vector<model::ProbeReport>& probes) {
+  const auto snapshots = Order(options.snapshot_programs, {kSnapshotCast, kSnapshotProbed, kSnapshotIter});
+  const auto existing = Order(options.existing_programs, {kExistingFiles, kExistingTcp});
+  if (auto all = Load(options, {kTcpState, snapshots.front(), existing.front()}); all.ok()) {
+    for (const char* name : {"tcp_state", "snapshot", "existing_sockets"}) probes.push_back({name, "on", "", ""});
+    return Loaded{*std::move(all), std::string(snapshots.front()), std::string(existing.front())};
+  }
+  const Trial state = TryProgram(kTcpState);
+  const std::string hint = state.works ? "" : HintFor(state.error);
+  probes.push_back({"tcp_state", state.works ? "on" : "failed", state.reason, hint});
+  if (!state.works) {
+    const bool denied = state.error == EPERM || state.error == EACCES;
+    return Status(denied ? Code::kDenied : Code::kUnsupported, "weir_tcp_state: " + state.reason + "; " + hint);
+  }
+  Choice snapshot = ChooseProgram("snapshot", snapshots, "slower by a third; Linux 6.2 or newer reads sockets directly");
+  Choice bootstrap = ChooseProgram("existing_sockets", existing,
+                                   "names no processes; Linux 5.11 or newer reads descriptor tables");
+  probes.push_back(snapshot.report);
+  probes.push_back(bootstrap.report);
+  if (snapshot.program.empty()) {
+    return Status::Unsupported("no snapshot program works: " + snapshot.report.reason + "; " + snapshot.report.hint);
+  }
+  WEIR_ASSIGN_OR_RETURN(Skeleton skeleton, Load(options, {kTcpState, snapshot.program, bootstrap.program}));
+  return Loaded{std::move(skeleton), std::move(snapshot.program), std::move(bootstrap.program)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KernelTracker>> KernelTracker::Open(const KernelOptions& options,
+                                                           std::vector<model::ProbeReport>& probes) {
+  WEIR_ASSIGN_OR_RETURN(Loaded loaded, LoadBest(options, probes));
+  const bool counts_timeouts = KernelHasTcpField("total_rto");
+  probes.push_back({"rto_counter", counts_timeouts ? "on" : "off",
+                    counts_timeouts ? "" : "this kernel does not count retransmission timeouts per socket",
+                    counts_timeouts ? "" : "Linux 6.7 or newer does; retransmissions are counted in any case"});
+  auto tracker = std::make_unique<Tracker>(std::move(loaded.skeleton), loaded.snapshot, loaded.existing);
+  WEIR_RETURN_IF_ERROR(tracker->Attach());
+  return std::unique_ptr<KernelTracker>(std::move(tracker));
+}
+
+}  // namespace weir::agent::kernel

@@ -1,0 +1,102 @@
+#include "agent/kernel/program_choice.h"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "bpf/abi.h"
+
+#include <weir.skel.h>  // needs the types of bpf/abi.h
+
+#include "agent/kernel/bpf_log.h"
+
+namespace weir::agent::kernel {
+namespace {
+
+struct DestroyLink {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+
+// Loaded programs of type `syscall` are run by the agent: there is nothing to attach.
+int TryAttach(weir_bpf& skeleton, bpf_program* program) {
+  const std::string_view name = bpf_program__name(program);
+  std::unique_ptr<bpf_link, DestroyLink> link;
+  if (name == kSnapshotCast || name == kSnapshotProbed) return 0;
+  if (name == kSnapshotIter) {
+    bpf_iter_link_info info{};
+    info.map.map_fd = static_cast<__u32>(bpf_map__fd(skeleton.maps.weir_sockets));
+    LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
+    link.reset(bpf_program__attach_iter(program, &options));
+  } else {
+    link.reset(bpf_program__attach(program));
+  }
+  return link == nullptr ? errno : 0;
+}
+
+Trial Failure(int error_number, const BpfLogCapture& log) {
+  const std::string summary = log.Summary();
+  return {false, error_number, summary.empty() ? std::strerror(error_number) : summary};
+}
+
+}  // namespace
+
+bool SelectPrograms(bpf_object* object, const std::vector<std::string_view>& programs) {
+  size_t found = 0;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) {
+    const auto matches = std::count(programs.begin(), programs.end(), bpf_program__name(program));
+    bpf_program__set_autoload(program, matches > 0);
+    found += static_cast<size_t>(matches);
+  }
+  return found + static_cast<size_t>(std::count(programs.begin(), programs.end(), "")) == programs.size();
+}
+
+Trial TryProgram(std::string_view name) {
+  const BpfLogCapture log;
+  const std::unique_ptr<weir_bpf, void (*)(weir_bpf*)> skeleton(weir_bpf__open(), weir_bpf__destroy);
+  if (skeleton == nullptr) return Failure(errno, log);
+  if (!SelectPrograms(skeleton->obj, {name})) return {false, ENOENT, "no such program in the object"};
+  if (const int error = weir_bpf__load(skeleton.get()); error != 0) return Failure(-error, log);
+  bpf_program* program = bpf_object__find_program_by_name(skeleton->obj, std::string(name).c_str());
+  if (const int error = TryAttach(*skeleton, program); error != 0) return Failure(error, log);
+  return {true, 0, ""};
+}
+
+Choice ChooseProgram(std::string_view probe, const std::vector<std::string_view>& candidates, std::string_view hint) {
+  Choice choice;
+  choice.report.name = probe;
+  for (const std::string_view candidate : candidates) {
+    Trial trial = TryProgram(candidate);
+    if (trial.works) {
+      choice.program = candidate;
+      choice.report.state = candidate == candidates.front() ? "on" : "fallback";
+      if (candidate != candidates.front()) choice.report.hint = hint;
+      return choice;
+    }
+    if (!choice.report.reason.empty()) choice.report.reason += "; ";
+    choice.report.reason.append(candidate).append(": ").append(trial.reason);
+    choice.report.hint = HintFor(trial.error);
+  }
+  choice.report.state = "failed";
+  return choice;
+}
+
+std::string HintFor(int error_number) {
+  switch (error_number) {
+    case EPERM:
+    case EACCES:
+      return "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8); if that is so "
+             "already, this kernel's configuration refuses the program";
+    case ESRCH:
+    case EOPNOTSUPP:
+    case ENOENT: return "this kernel lacks the hook; Linux 5.10 or newer with CONFIG_DEBUG_INFO_BTF has it";
+    case ENOMEM:
+    case E2BIG: return "lower --max-sockets";
+    default: return "";
+  }
+}
+
+}  // namespace weir::agent::kernel

@@ -1,0 +1,46 @@
+// Which of several programs for one purpose this kernel takes.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/side_report.h"
+
+struct weir_bpf;  // the skeleton
+
+namespace weir::agent::kernel {
+
+inline constexpr std::string_view kTcpState = "weir_tcp_state";
+inline constexpr std::string_view kSnapshotCast = "weir_snapshot_cast";
+inline constexpr std::string_view kSnapshotProbed = "weir_snapshot_probed";
+inline constexpr std::string_view kSnapshotIter = "weir_snapshot_iter";
+inline constexpr std::string_view kExistingFiles = "weir_existing_files";
+inline constexpr std::string_view kExistingTcp = "weir_existing_tcp";
+
+struct Trial {
+  bool works = false;
+  int error = 0;       // errno value
+  std::string reason;  // "" when it works
+};
+
+// Loads and attaches one program in an object of its own, with tiny maps, and removes it again.
+Trial TryProgram(std::string_view program);
+
+struct Choice {
+  std::string program;  // "" = none works
+  model::ProbeReport report;
+};
+
+// The first of `candidates` that works. The report is "on" for the first, "fallback" for another, "failed" for none.
+Choice ChooseProgram(std::string_view probe, const std::vector<std::string_view>& candidates, std::string_view hint);
+
+// What to do about an errno value of bpf(2).
+std::string HintFor(int error_number);
+
+// Marks exactly `programs` for loading; an empty name is none. False when the object lacks one of them.
+bool SelectPrograms(bpf_object* object, const std::vector<std::string_view>& programs);
+
+}  // namespace weir::agent::kernel

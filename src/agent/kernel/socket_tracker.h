@@ -1,0 +1,33 @@
+// SocketTracker: where records come from. KernelTracker is the real one; tests of what follows use their own.
+#pragma once
+
+#include <cstdint>
+
+#include "agent/kernel/record_sink.h"
+#include "base/status.h"
+
+namespace weir::agent::kernel {
+
+// What the kernel side lost or dropped since it was loaded (bpf/abi.h, weir_counter).
+struct KernelLosses {
+  uint64_t map_full = 0;
+  uint64_t ring_full = 0;
+  uint64_t ring_full_bytes = 0;
+  uint64_t stale = 0;
+};
+
+// Thread: one, all calls.
+class SocketTracker {
+ public:
+  virtual ~SocketTracker() = default;
+  // Hands over what is in the ring.
+  virtual void DrainRing(RecordSink& sink) = 0;
+  // Hands over every socket that changed since its last record, or every socket when `complete`, and what is in the
+  // ring. kUnavailable: it broke off; the next one will make up for it.
+  virtual Status Snapshot(bool complete, RecordSink& sink) = 0;
+  // Learns sockets older than the tracker, and whose the accepted ones are.
+  virtual Status ReadExisting() = 0;
+  virtual KernelLosses Losses() = 0;
+};
+
+}  // namespace weir::agent::kernel
