@@ -118,7 +118,7 @@ class EmbeddedStore final : public Store {
   Result<StoreStatus> GetStatus() override;
 
  private:
-  Status TryInsert(const std::vector<StoredRow>& rows, uint64_t received);
+  Status TryInsert(const MemoryFile& file, size_t rows, uint64_t received);
   Status EnforceRetention(UnixMillis now);
   Status Drop(const Partition& partition);
   Result<FlowResult> Run(const QueryPlan& plan);
@@ -171,8 +171,7 @@ Status EmbeddedStore::Open(const Library& library) {
   return Status::Ok();
 }
 
-Status EmbeddedStore::TryInsert(const std::vector<StoredRow>& rows, uint64_t received) {
-  WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteNativeBlock(rows));
+Status EmbeddedStore::TryInsert(const MemoryFile& file, size_t rows, uint64_t received) {
   const std::string columns = InsertColumns(0);
   // One block, hence one part: see RollupSql().
   const std::string sql = fmt::format(
@@ -186,7 +185,7 @@ Status EmbeddedStore::TryInsert(const std::vector<StoredRow>& rows, uint64_t rec
   // The error may have come after the part was committed. What is stored must not be sent again.
   const auto stored = writer_->Execute(
       fmt::format("SELECT count() FROM {} WHERE received = {}", kLevelTable[0].table, received));
-  return stored.ok() && *stored == fmt::format("{}\n", rows.size()) ? Status::Ok() : status;
+  return stored.ok() && *stored == fmt::format("{}\n", rows) ? Status::Ok() : status;
 }
 
 Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
@@ -195,12 +194,12 @@ Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
     return Status::Invalid(
         fmt::format("{} rows in one insert, more than {}", rows.size(), kMaxRowsPerInsert));
   }
-  WEIR_RETURN_IF_ERROR(CheckRows(rows));
+  WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteNativeBlocks(rows));
   const auto now_us = static_cast<uint64_t>(SystemClock().WallNanos() / 1000);
   const std::lock_guard lock(write_mutex_);
   // Grows even when the clock is set back, and when an insert fails.
   last_received_ = std::max(now_us, last_received_ + 1);
-  Status status = TryInsert(rows, last_received_);
+  Status status = TryInsert(file, rows.size(), last_received_);
   if (status.code() == Code::kExhausted) {
     status = Status::Exhausted(fmt::format("{}; make room on the file system of {} or lower the disk budget",
                                            status.message().substr(0, kMaxEngineMessageBytes / 2),

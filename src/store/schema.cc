@@ -60,7 +60,7 @@ std::string CreateTableSql(size_t level) {
   return fmt::format(
       "CREATE TABLE IF NOT EXISTS {} ({}, INDEX start_range start TYPE minmax GRANULARITY 1) "
       "ENGINE = MergeTree PARTITION BY intDiv(received, {}) "
-      "ORDER BY (received, server_port, server_address, client_address) "
+      "ORDER BY received "
       "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, "
       "max_suspicious_broken_parts = 1000000, max_suspicious_broken_parts_bytes = 0",
       description.table, columns, description.partition_us);
@@ -88,12 +88,6 @@ std::string InsertStructure() {
     structure += fmt::format("{}{} {}", structure.empty() ? "" : ", ", name, type);
   });
   return structure;
-}
-
-size_t InsertColumnCount() {
-  size_t count = 0;
-  VisitTable(true, Purpose::kFile, [&](std::string_view, std::string_view) { ++count; });
-  return count;
 }
 
 }  // namespace weir::store

@@ -50,9 +50,8 @@ std::string CreateSequenceTableSql();
 
 // Names of the columns an insert into `level` fills, comma-separated, in order, without `received`.
 std::string InsertColumns(size_t level);
-// Names and types of what native_block.h writes, for the file() table function, and how many they are.
+// Names and types of what native_block.h writes, for the file() table function.
 std::string InsertStructure();
-size_t InsertColumnCount();
 
 // Every stored measure is this wide, whatever its width in a FlowRow: roll-ups add them up.
 inline constexpr std::string_view kMeasureType = "UInt64";
