@@ -35,7 +35,9 @@ struct Plan {
 
 model::Address AddressOf(uint32_t host) { return model::Address::FromV4(__builtin_bswap32(host)); }
 
-void FillCounters(model::SideCounters& counters, std::mt19937& random) {
+// What the client counts; the server of the same connection counts the mirror image.
+model::SideCounters CountersOf(std::mt19937& random) {
+  model::SideCounters counters;
   counters.bytes_sent = random() % 100'000;
   counters.bytes_received = random() % 1'000'000;
   counters.segments_sent = counters.bytes_sent / 1'448 + 2;
@@ -49,10 +51,17 @@ void FillCounters(model::SideCounters& counters, std::mt19937& random) {
   counters.rtt_min_us = 90;
   counters.rtt_max_us = counters.rtt_sum_us;
   counters.rtt_histogram.Add(counters.rtt_sum_us);
+  return counters;
+}
+
+model::SideCounters Mirrored(model::SideCounters counters) {
+  std::swap(counters.bytes_sent, counters.bytes_received);
+  std::swap(counters.segments_sent, counters.segments_received);
+  return counters;
 }
 
 // Flow f of agent a: the same ends in every interval, as a steady cluster has them.
-model::SideReport ReportOf(unsigned agent, unsigned flow, model::Side side, std::mt19937& random) {
+model::SideReport ReportOf(unsigned agent, unsigned flow, model::Side side, model::SideCounters counters) {
   model::SideReport report;
   report.ends.side = side;
   report.ends.client_address = AddressOf(0x0a000000U | agent << 16 | (flow % 200 + 1));
@@ -62,11 +71,11 @@ model::SideReport ReportOf(unsigned agent, unsigned flow, model::Side side, std:
   const unsigned who = side == model::Side::kClient ? flow % 200 : flow / 200 % 100;
   report.identity.process = fmt::format("{}-{}", side == model::Side::kClient ? "worker" : "service", who % 20);
   report.identity.container = fmt::format("{:064x}", agent * 1'000ULL + who);
-  FillCounters(report.counters, random);
+  report.counters = std::move(counters);
   return report;
 }
 
-// Two reports in three are halves of a pair, so that a quarter of all reports disappear by merging.
+// Two reports in three are halves of a pair, so that a third of all reports disappear by merging.
 std::vector<std::string> EncodeAgent(const Plan& plan, unsigned agent) {
   std::mt19937 random(agent);
   const uint64_t mine = plan.rows / plan.agents;
@@ -83,8 +92,9 @@ std::vector<std::string> EncodeAgent(const Plan& plan, unsigned agent) {
     batch.mode = "ebpf";
     batch.version = "load";
     for (unsigned flow = 0; batch.reports.size() < plan.flows_per_batch; ++flow) {
-      batch.reports.push_back(ReportOf(agent, flow, model::Side::kClient, random));
-      if (flow % 2 == 0) batch.reports.push_back(ReportOf(agent, flow, model::Side::kServer, random));
+      const model::SideCounters counters = CountersOf(random);
+      batch.reports.push_back(ReportOf(agent, flow, model::Side::kClient, counters));
+      if (flow % 2 == 0) batch.reports.push_back(ReportOf(agent, flow, model::Side::kServer, Mirrored(counters)));
     }
     auto bytes = wire::EncodeBatch(batch);
     if (!bytes.ok()) std::fprintf(stderr, "%s\n", bytes.status().message().c_str());

@@ -106,8 +106,11 @@ std::atomic<bool> ProcessClaim::taken{false};
 
 class EmbeddedStore final : public Store {
  public:
-  EmbeddedStore(ProcessClaim claim, DataDir directory, Retention retention)
-      : claim_(std::move(claim)), directory_(std::move(directory)), retention_(retention) {}
+  EmbeddedStore(ProcessClaim claim, DataDir directory, const EmbeddedOptions& options)
+      : claim_(std::move(claim)),
+        directory_(std::move(directory)),
+        retention_(options.retention),
+        split_from_rows_(options.split_from_rows) {}
 
   Status Open(const Library& library);
 
@@ -127,6 +130,7 @@ class EmbeddedStore final : public Store {
   const ProcessClaim claim_;  // this and the lock outlive the connections
   const DataDir directory_;
   const Retention retention_;
+  const uint64_t split_from_rows_;
   std::string version_;
   Tables tables_;
   Health health_;
@@ -183,16 +187,15 @@ Status EmbeddedStore::TryInsert(const MemoryFile& file, size_t rows, uint64_t re
   if (status.ok()) return status;
 
   // The error may have come after the part was committed. What is stored must not be sent again.
-  const auto stored = writer_->Execute(
-      fmt::format("SELECT count() FROM {} WHERE received = {}", kLevelTable[0].table, received));
+  const auto stored =
+      writer_->Execute(fmt::format("SELECT count() FROM {} WHERE received = {}", kLevelTable[0].table, received));
   return stored.ok() && *stored == fmt::format("{}\n", rows) ? Status::Ok() : status;
 }
 
 Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
   if (rows.empty()) return Status::Ok();
   if (rows.size() > kMaxRowsPerInsert) {
-    return Status::Invalid(
-        fmt::format("{} rows in one insert, more than {}", rows.size(), kMaxRowsPerInsert));
+    return Status::Invalid(fmt::format("{} rows in one insert, more than {}", rows.size(), kMaxRowsPerInsert));
   }
   WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteNativeBlocks(rows));
   const auto now_us = static_cast<uint64_t>(SystemClock().WallNanos() / 1000);
@@ -216,19 +219,18 @@ Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
     oldest = std::min(oldest, stored.row.start);
     newest = std::max(newest, stored.row.end);
   }
-  tables_.PublishInsert(last_received_, oldest, newest);
+  tables_.PublishInsert(last_received_, oldest, newest, rows.size());
   return status;
 }
 
 Result<std::map<std::string, uint64_t>> EmbeddedStore::Watermarks() {
-  WEIR_ASSIGN_OR_RETURN(
-      const std::string answer,
-      readers_.Execute(fmt::format(
-          "SELECT hex(agent), max(sequence) FROM ("
-          "SELECT toString(client_agent) AS agent, client_sequence AS sequence FROM {0} "
-          "UNION ALL SELECT toString(server_agent) AS agent, server_sequence AS sequence FROM {0} "
-          "UNION ALL SELECT agent, sequence FROM {1}) WHERE agent != '' GROUP BY agent",
-          kLevelTable[0].table, kSequenceTable)));
+  WEIR_ASSIGN_OR_RETURN(const std::string answer,
+                        readers_.Execute(fmt::format(
+                            "SELECT hex(agent), max(sequence) FROM ("
+                            "SELECT toString(client_agent) AS agent, client_sequence AS sequence FROM {0} "
+                            "UNION ALL SELECT toString(server_agent) AS agent, server_sequence AS sequence FROM {0} "
+                            "UNION ALL SELECT agent, sequence FROM {1}) WHERE agent != '' GROUP BY agent",
+                            kLevelTable[0].table, kSequenceTable)));
   std::map<std::string, uint64_t> watermarks;
   std::string_view rest = answer;
   while (!rest.empty()) {
@@ -243,8 +245,7 @@ Result<std::map<std::string, uint64_t>> EmbeddedStore::Watermarks() {
 }
 
 Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result) {
-  WEIR_ASSIGN_OR_RETURN(const std::string answer,
-                        readers_.Execute(BucketsSql(plan, all_groups), "JSONCompact"));
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(BucketsSql(plan, all_groups), "JSONCompact"));
   WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, ParseJsonCompact(answer, plan.columns));
   if (parsed.rows.size() > kMaxResultRows) {
     return Status::Exhausted(
@@ -284,7 +285,7 @@ Result<FlowResult> EmbeddedStore::Run(const QueryPlan& plan) {
 
 Result<FlowResult> EmbeddedStore::Query(const FlowQuery& query) {
   const auto begin = std::chrono::steady_clock::now();
-  WEIR_ASSIGN_OR_RETURN(const QueryPlan plan, PlanQuery(query, tables_.Snapshot()));
+  WEIR_ASSIGN_OR_RETURN(const QueryPlan plan, PlanQuery(query, tables_.Snapshot(), split_from_rows_));
   Result<FlowResult> result = Run(plan);
   if (!result.ok()) {
     const Status status = result.status();
@@ -295,8 +296,7 @@ Result<FlowResult> EmbeddedStore::Query(const FlowQuery& query) {
   }
   result->resolution = kLevelTable[plan.level].resolution;
   result->oldest = OldestAt(plan.states, plan.level);
-  result->elapsed_ms =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  result->elapsed_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }
 
@@ -375,12 +375,11 @@ Result<std::unique_ptr<Store>> OpenEmbedded(EmbeddedOptions options) {
   WEIR_ASSIGN_OR_RETURN(const std::filesystem::path path, FindLibrary(options.library));
   ProcessClaim claim;
   if (!claim.held()) {
-    return Status::Conflict(
-        "this process has a store open already; ClickHouse serves one directory per process");
+    return Status::Conflict("this process has a store open already; ClickHouse serves one directory per process");
   }
   WEIR_ASSIGN_OR_RETURN(DataDir directory, DataDir::Open(options.data_dir));
   WEIR_ASSIGN_OR_RETURN(const Library* library, LoadLibrary(path));
-  auto store = std::make_unique<EmbeddedStore>(std::move(claim), std::move(directory), options.retention);
+  auto store = std::make_unique<EmbeddedStore>(std::move(claim), std::move(directory), options);
   WEIR_RETURN_IF_ERROR(store->Open(*library).Annotate("open the store"));
   return std::unique_ptr<Store>(std::move(store));
 }

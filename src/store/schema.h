@@ -25,7 +25,7 @@ inline constexpr std::string_view kDatabase = "weir";
 struct Level {
   std::string_view resolution;  // as in FlowResult
   std::string_view table;       // with the database's name
-  int64_t step_ms;              // rows start at multiples of it; 1 = as reported
+  int64_t step_ms;              // rows cover no more than one multiple of it; 1 = as reported
   int64_t partition_us;         // span of `received` in one partition
   int64_t rollup_period_ms;     // how often the rows of the level before are rolled up into it
   int64_t rollup_chunk_us;      // span of `received` rolled up in one go, which bounds memory after an outage
