@@ -1,5 +1,5 @@
-// The addresses that belong to this node: those of the agent's own network namespace, and the local ends of every flow
-// of the last minutes, whatever their namespace. Loopback belongs to every node and is left out.
+// The addresses that belong to this node: those of the agent's own network namespace, and the local ends of
+// every flow of the last minutes, whatever their namespace. Loopback belongs to every node and is left out.
 // Thread: the agent's loop, all calls.
 #pragma once
 

@@ -16,7 +16,8 @@ constexpr Nanos kDescriptorScanPeriod = 10'000'000'000;  // 0.8 us per descripto
 class EbpfSource final : public Source {
  public:
   EbpfSource(EbpfOptions options, const Clock& clock, OpenTracker open)
-      : clock_(clock), open_(std::move(open)),
+      : clock_(clock),
+        open_(std::move(open)),
         pipeline_(flow::SocketTable::Finals::kMarked, options.max_flows, clock) {}
 
   std::string_view mode() const override { return "ebpf"; }
@@ -51,11 +52,13 @@ Status EbpfSource::Start() {
   probes_.push_back(pipeline_.IdentityProbe());
   if (!opened.ok()) return opened.status();
   tracker_ = *std::move(opened);
-  // From here on births are tracked; what is older is learnt now, and never replaces what the tracepoint knows.
+  // From here on births are tracked; what is older is learnt now, and never replaces what the tracepoint
+  // knows.
   if (const Status status = tracker_->ReadExisting(); !status.ok()) {
     LogWarn("connections older than the agent stay invisible: {}", status.message());
-    const auto probe = std::find_if(probes_.begin(), probes_.end(),
-                                    [](const model::ProbeReport& one) { return one.name == "existing_sockets"; });
+    const auto probe = std::find_if(probes_.begin(), probes_.end(), [](const model::ProbeReport& one) {
+      return one.name == "existing_sockets";
+    });
     if (probe != probes_.end() && probe->state != "failed") {
       probe->state = "failed";
       probe->reason = status.message();
@@ -80,7 +83,9 @@ Status EbpfSource::Snapshot() {
   pipeline_.sockets().SnapshotBegins(begin);
   Status status = tracker_->Snapshot(complete, pipeline_.sockets());
   const Nanos end = clock_.MonotonicNanos();
-  pipeline_.sockets().SnapshotEnds(end, !status.ok() ? Result::kFailed : complete ? Result::kComplete : Result::kChanged);
+  pipeline_.sockets().SnapshotEnds(end, !status.ok() ? Result::kFailed
+                                        : complete   ? Result::kComplete
+                                                     : Result::kChanged);
   if (status.ok()) final_records_lost_ = false;
   Count(Metric::agent_snapshot_microseconds, static_cast<uint64_t>(end - begin) / 1'000);
   return std::move(status).Annotate("snapshot of live sockets");
@@ -97,8 +102,11 @@ bool EbpfSource::CountLosses() {
   Count(Metric::agent_kernel_ring_full, lost);
   uint64_t suppressed = 0;
   if (not_tracked + lost > 0 && loss_log_.Allow(&suppressed)) {
-    LogWarn("kernel side lost data: {} sockets not tracked (raise --max-sockets), {} final records with at most {} bytes "
-            "(the agent was starved of CPU)", not_tracked, lost, lost_bytes);
+    LogWarn(
+        "kernel side lost data: {} sockets not tracked (raise --max-sockets), {} final records with at most "
+        "{} bytes "
+        "(the agent was starved of CPU)",
+        not_tracked, lost, lost_bytes);
   }
   return lost > 0;
 }
@@ -107,7 +115,8 @@ void EbpfSource::ScanDescriptors(Nanos now) {
   if (now < next_scan_ || !pipeline_.sockets().TakeBorrowed()) return;
   next_scan_ = now + kDescriptorScanPeriod;
   // A probe tells already when this kernel cannot; listeners' processes are a good answer then.
-  if (const Status status = tracker_->ReadExisting(); !status.ok()) LogDebug("descriptor scan: {}", status.message());
+  if (const Status status = tracker_->ReadExisting(); !status.ok())
+    LogDebug("descriptor scan: {}", status.message());
 }
 
 }  // namespace
@@ -122,7 +131,8 @@ std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock) 
     wanted.max_sockets = options.max_sockets;
     auto opened = kernel::KernelTracker::Open(wanted, probes);
     if (!opened.ok()) return Result<std::unique_ptr<kernel::SocketTracker>>(opened.status());
-    return Result<std::unique_ptr<kernel::SocketTracker>>(std::unique_ptr<kernel::SocketTracker>(*std::move(opened)));
+    return Result<std::unique_ptr<kernel::SocketTracker>>(
+        std::unique_ptr<kernel::SocketTracker>(*std::move(opened)));
   });
 }
 

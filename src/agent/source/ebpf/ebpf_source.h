@@ -18,7 +18,8 @@ struct EbpfOptions {
 std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock);
 
 // The same over any tracker; `open` is called once, by Start(), and appends its probes.
-using OpenTracker = std::function<Result<std::unique_ptr<kernel::SocketTracker>>(std::vector<model::ProbeReport>& probes)>;
+using OpenTracker =
+    std::function<Result<std::unique_ptr<kernel::SocketTracker>>(std::vector<model::ProbeReport>& probes)>;
 std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock, OpenTracker open);
 
 }  // namespace weir::agent
