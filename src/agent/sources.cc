@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "agent/source/ebpf/ebpf_source.h"
+#include "agent/source/sock_diag/sock_diag_source.h"
 #include "agent/start.h"
 
 namespace weir::agent {
@@ -14,6 +15,7 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentOptions options, wire::BatchSin
     ebpf.max_flows = options.max_flows;
     candidates.push_back(MakeEbpfSource(ebpf, clock));
   }
+  if (!options.require_ebpf) candidates.push_back(MakeSockDiagSource(options.max_flows, clock));
   return StartAgent(std::move(options), std::move(candidates), sink, clock);
 }
 
