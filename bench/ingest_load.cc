@@ -1,9 +1,9 @@
 // weir-ingest-load: what a fleet of agents would send, as fast as a server acknowledges it. Batches are encoded
 // before the clock starts; each thread is one agent and keeps one batch in flight, as real agents do.
 //
-//   weir-ingest-load URL ROWS AGENTS FLOWS_PER_BATCH SPREAD_SECONDS
+//   weir-ingest-load URL ROWS AGENTS FLOWS_PER_BATCH SPREAD_SECONDS END_SECONDS_AGO
 //
-// ROWS reports in all, intervals spread over the last SPREAD_SECONDS. Half of the flows have both ends reported
+// ROWS reports in all, intervals spread over SPREAD_SECONDS that ended END_SECONDS_AGO. Half of the flows have both ends reported
 // by the same agent. Prints one JSON line: rows stored per second of wall time, and the slowest acknowledgement.
 #include <fmt/format.h>
 
@@ -31,6 +31,7 @@ struct Plan {
   unsigned agents = 4;
   unsigned flows_per_batch = 5'000;
   int64_t spread_ms = 0;
+  int64_t end_ago_ms = 0;
 };
 
 model::Address AddressOf(uint32_t host) { return model::Address::FromV4(__builtin_bswap32(host)); }
@@ -87,7 +88,7 @@ std::vector<std::string> EncodeAgent(const Plan& plan, unsigned agent) {
     batch.agent_id = fmt::format("{:032x}", agent + 1);
     batch.node = fmt::format("load-{}", agent);
     batch.sequence = static_cast<uint64_t>(now) * 1'000 + b;
-    batch.start = now - plan.spread_ms + static_cast<int64_t>(b) * plan.spread_ms / static_cast<int64_t>(batches);
+    batch.start = now - plan.end_ago_ms - plan.spread_ms + static_cast<int64_t>(b) * plan.spread_ms / static_cast<int64_t>(batches);
     batch.end = batch.start + 1'000;
     batch.mode = "ebpf";
     batch.version = "load";
@@ -146,6 +147,7 @@ int Main(char** arguments) {
   plan.agents = static_cast<unsigned>(std::atoi(arguments[3]));
   plan.flows_per_batch = static_cast<unsigned>(std::atoi(arguments[4]));
   plan.spread_ms = std::atoll(arguments[5]) * 1'000;
+  plan.end_ago_ms = std::atoll(arguments[6]) * 1'000;
 
   std::vector<std::vector<std::string>> batches(plan.agents);
   uint64_t bytes = 0;
@@ -174,7 +176,7 @@ int Main(char** arguments) {
 }  // namespace weir
 
 int main(int argc, char** argv) {
-  if (argc == 6) return weir::Main(argv);
-  std::fprintf(stderr, "usage: weir-ingest-load URL ROWS AGENTS FLOWS_PER_BATCH SPREAD_SECONDS\n");
+  if (argc == 7) return weir::Main(argv);
+  std::fprintf(stderr, "usage: weir-ingest-load URL ROWS AGENTS FLOWS_PER_BATCH SPREAD_SECONDS END_SECONDS_AGO\n");
   return 2;
 }

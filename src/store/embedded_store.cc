@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/log.h"
 #include "base/metrics.h"
 #include "store/data_dir.h"
 #include "store/engine/engine.h"
@@ -31,7 +32,7 @@ constexpr size_t kMaxEngineMessageBytes = 500;
 // What went wrong last in each kind of work, until it works again. Thread-safe.
 class Health {
  public:
-  enum Work : size_t { kInsert, kRollup, kRetention, kWorks };
+  enum Work : size_t { kInsert, kRollup, kRetention, kDamage, kWorks };
 
   // Remembers the outcome and passes it on, without the parts of ClickHouse's message that run on for pages.
   Status Note(Work work, Status status) {
@@ -121,6 +122,7 @@ class EmbeddedStore final : public Store {
   Result<StoreStatus> GetStatus() override;
 
  private:
+  Status ReportDamage();
   Status TryInsert(const MemoryFile& file, size_t rows, uint64_t received);
   Status EnforceRetention(UnixMillis now);
   Status Drop(const Partition& partition);
@@ -172,6 +174,24 @@ Status EmbeddedStore::Open(const Library& library) {
   raw.max_received = last_received_;
   tables_.Publish(0, raw);
   rollup_ = std::make_unique<Rollup>(*maintainer_, tables_);
+  return ReportDamage();
+}
+
+// ClickHouse sets parts it cannot read aside and goes on; what was in them is missing from then on.
+Status EmbeddedStore::ReportDamage() {
+  WEIR_ASSIGN_OR_RETURN(
+      const std::string answer,
+      writer_->Execute(fmt::format("SELECT count() FROM system.detached_parts WHERE database = {}",
+                                   QuoteText(kDatabase))));
+  WEIR_ASSIGN_OR_RETURN(const auto rows, ParseNumbers(answer));
+  if (rows.empty() || rows[0][0] == 0) return Status::Ok();
+  const Status damage =
+      health_.Note(Health::kDamage,
+                   Status::Corrupt(fmt::format(
+                       "{} damaged parts of the store were set aside and their flows are missing; check the "
+                       "disk, then delete the folders named detached under {}",
+                       rows[0][0], directory_.clickhouse().string())));
+  LogWarn("{}", damage.message());
   return Status::Ok();
 }
 
