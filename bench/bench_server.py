@@ -41,11 +41,17 @@ def stored_rows(process):
 
 
 def fill(process, rows, stored):
-    """Adds reports, in portions that fit in the load tool's memory, until `rows` rows are stored."""
-    rates, portion = [], 1_000_000
-    while stored < rows * 0.99:
-        reports = int(min(portion, (rows - stored) * 1.5)) + 40_000
-        text = subprocess.run([INGEST_LOAD, process.url, str(reports), "4", "10000", "900"], capture_output=True, text=True, check=True).stdout
+    """Adds reports, in portions that fit in the load tool's memory and follow each other in time, so that `rows` rows of the
+    last 15 minutes are stored."""
+    rates = []
+    wanted = rows - stored
+    portions = max(1, wanted // 1_000_000)
+    slice_seconds = 840 // portions
+    for number in range(portions):
+        ago = (portions - 1 - number) * slice_seconds
+        reports = int(wanted / portions * 1.5)  # a third of them are the other end of a pair
+        text = subprocess.run([INGEST_LOAD, process.url, str(reports), "4", "10000", str(slice_seconds), str(ago)], capture_output=True,
+                              text=True, check=True).stdout
         result = json.loads(text)
         before, stored = stored, stored_rows(process)[0]
         rates.append((result["reports_per_second"], (stored - before) / result["seconds"], result["slowest_ack_ms"], result["wire_bytes_per_report"]))

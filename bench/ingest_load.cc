@@ -1,9 +1,9 @@
 // weir-ingest-load: what a fleet of agents would send, as fast as a server acknowledges it. Batches are encoded
 // before the clock starts; each thread is one agent and keeps one batch in flight, as real agents do.
 //
-//   weir-ingest-load URL ROWS AGENTS FLOWS_PER_BATCH SPREAD_SECONDS
+//   weir-ingest-load URL ROWS AGENTS FLOWS_PER_BATCH SPREAD_SECONDS END_SECONDS_AGO
 //
-// ROWS reports in all, intervals spread over the last SPREAD_SECONDS. Half of the flows have both ends reported
+// ROWS reports in all, intervals spread over SPREAD_SECONDS that ended END_SECONDS_AGO. Half of the flows have both ends reported
 // by the same agent. Prints one JSON line: rows stored per second of wall time, and the slowest acknowledgement.
 #include <fmt/format.h>
 
@@ -31,11 +31,14 @@ struct Plan {
   unsigned agents = 4;
   unsigned flows_per_batch = 5'000;
   int64_t spread_ms = 0;
+  int64_t end_ago_ms = 0;
 };
 
 model::Address AddressOf(uint32_t host) { return model::Address::FromV4(__builtin_bswap32(host)); }
 
-void FillCounters(model::SideCounters& counters, std::mt19937& random) {
+// What the client counts; the server of the same connection counts the mirror image.
+model::SideCounters CountersOf(std::mt19937& random) {
+  model::SideCounters counters;
   counters.bytes_sent = random() % 100'000;
   counters.bytes_received = random() % 1'000'000;
   counters.segments_sent = counters.bytes_sent / 1'448 + 2;
@@ -49,10 +52,17 @@ void FillCounters(model::SideCounters& counters, std::mt19937& random) {
   counters.rtt_min_us = 90;
   counters.rtt_max_us = counters.rtt_sum_us;
   counters.rtt_histogram.Add(counters.rtt_sum_us);
+  return counters;
+}
+
+model::SideCounters Mirrored(model::SideCounters counters) {
+  std::swap(counters.bytes_sent, counters.bytes_received);
+  std::swap(counters.segments_sent, counters.segments_received);
+  return counters;
 }
 
 // Flow f of agent a: the same ends in every interval, as a steady cluster has them.
-model::SideReport ReportOf(unsigned agent, unsigned flow, model::Side side, std::mt19937& random) {
+model::SideReport ReportOf(unsigned agent, unsigned flow, model::Side side, model::SideCounters counters) {
   model::SideReport report;
   report.ends.side = side;
   report.ends.client_address = AddressOf(0x0a000000U | agent << 16 | (flow % 200 + 1));
@@ -62,11 +72,11 @@ model::SideReport ReportOf(unsigned agent, unsigned flow, model::Side side, std:
   const unsigned who = side == model::Side::kClient ? flow % 200 : flow / 200 % 100;
   report.identity.process = fmt::format("{}-{}", side == model::Side::kClient ? "worker" : "service", who % 20);
   report.identity.container = fmt::format("{:064x}", agent * 1'000ULL + who);
-  FillCounters(report.counters, random);
+  report.counters = std::move(counters);
   return report;
 }
 
-// Two reports in three are halves of a pair, so that a quarter of all reports disappear by merging.
+// Two reports in three are halves of a pair, so that a third of all reports disappear by merging.
 std::vector<std::string> EncodeAgent(const Plan& plan, unsigned agent) {
   std::mt19937 random(agent);
   const uint64_t mine = plan.rows / plan.agents;
@@ -78,13 +88,14 @@ std::vector<std::string> EncodeAgent(const Plan& plan, unsigned agent) {
     batch.agent_id = fmt::format("{:032x}", agent + 1);
     batch.node = fmt::format("load-{}", agent);
     batch.sequence = static_cast<uint64_t>(now) * 1'000 + b;
-    batch.start = now - plan.spread_ms + static_cast<int64_t>(b) * plan.spread_ms / static_cast<int64_t>(batches);
+    batch.start = now - plan.end_ago_ms - plan.spread_ms + static_cast<int64_t>(b) * plan.spread_ms / static_cast<int64_t>(batches);
     batch.end = batch.start + 1'000;
     batch.mode = "ebpf";
     batch.version = "load";
     for (unsigned flow = 0; batch.reports.size() < plan.flows_per_batch; ++flow) {
-      batch.reports.push_back(ReportOf(agent, flow, model::Side::kClient, random));
-      if (flow % 2 == 0) batch.reports.push_back(ReportOf(agent, flow, model::Side::kServer, random));
+      const model::SideCounters counters = CountersOf(random);
+      batch.reports.push_back(ReportOf(agent, flow, model::Side::kClient, counters));
+      if (flow % 2 == 0) batch.reports.push_back(ReportOf(agent, flow, model::Side::kServer, Mirrored(counters)));
     }
     auto bytes = wire::EncodeBatch(batch);
     if (!bytes.ok()) std::fprintf(stderr, "%s\n", bytes.status().message().c_str());
@@ -136,6 +147,7 @@ int Main(char** arguments) {
   plan.agents = static_cast<unsigned>(std::atoi(arguments[3]));
   plan.flows_per_batch = static_cast<unsigned>(std::atoi(arguments[4]));
   plan.spread_ms = std::atoll(arguments[5]) * 1'000;
+  plan.end_ago_ms = std::atoll(arguments[6]) * 1'000;
 
   std::vector<std::vector<std::string>> batches(plan.agents);
   uint64_t bytes = 0;
@@ -164,7 +176,7 @@ int Main(char** arguments) {
 }  // namespace weir
 
 int main(int argc, char** argv) {
-  if (argc == 6) return weir::Main(argv);
-  std::fprintf(stderr, "usage: weir-ingest-load URL ROWS AGENTS FLOWS_PER_BATCH SPREAD_SECONDS\n");
+  if (argc == 7) return weir::Main(argv);
+  std::fprintf(stderr, "usage: weir-ingest-load URL ROWS AGENTS FLOWS_PER_BATCH SPREAD_SECONDS END_SECONDS_AGO\n");
   return 2;
 }

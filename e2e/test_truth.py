@@ -35,6 +35,13 @@ def closed(count):
     return check
 
 
+def failed(count):
+    def check(rows):
+        assert total(rows, "connections_failed") == count, rows
+
+    return check
+
+
 def ss(lab, host, expression):
     """Parsed `ss -tin` lines of established sockets: a dict of the counters it prints."""
     text = lab.run(host, "ss", "-tinH", "state", "established", *expression.split())
@@ -176,8 +183,7 @@ def test_connection_older_than_the_agent_counts_from_now_on(lab):
 def test_refused_connection(lab, weir):
     for _ in range(3):
         assert lab.client("client", "connect", lab.address("server"), "7080").strip() == "ECONNREFUSED"
-    rows = settled(weir, between(lab, port=7080), lambda r: None)
-    assert total(rows, "connections_failed") == 3
+    rows = settled(weir, between(lab, port=7080), failed(3))
     assert total(rows, "failed_refused") == 3
     assert total(rows, "connections_opened") == 0
 
@@ -189,9 +195,8 @@ def test_timed_out_connection(lab, weir):
         assert lab.client("client", "connect", lab.address("server"), "7090").strip() == "ETIMEDOUT"
     finally:
         lab.run("router", "nft", "delete", "table", "inet", "hole")
-    rows = settled(weir, between(lab, port=7090), lambda r: None)
+    rows = settled(weir, between(lab, port=7090), failed(1))
     assert total(rows, "failed_timed_out") == 1
-    assert total(rows, "connections_failed") == 1
     assert total(rows, "retransmits_syn") >= 1
 
 
@@ -204,9 +209,9 @@ def test_abandoned_and_unreachable_connections(lab, weir):
         assert lab.client("client", "connect", lab.address("server"), "7092").strip() in ("EHOSTUNREACH", "ETIMEDOUT")
     finally:
         lab.run("router", "nft", "delete", "table", "inet", "hole")
-    rows = settled(weir, between(lab, port=7091), lambda r: None)
+    rows = settled(weir, between(lab, port=7091), failed(1))
     assert total(rows, "failed_abandoned") == 1
-    rows = settled(weir, between(lab, port=7092), lambda r: None)
+    rows = settled(weir, between(lab, port=7092), failed(1))
     assert total(rows, "failed_unreachable") == 1
 
 

@@ -165,8 +165,10 @@ int RunAgent(const Settings& settings) {
   const SystemClock clock;
   Result<std::string> token = ReadToken(settings);
   if (!token.ok()) return Fail(token.status());
-  agent::HttpSink sink({.server = settings.Text("server"), .ca_file = settings.Text("ca-file"), .token = *token});
-  auto agent = agent::Agent::Start(AgentOptionsOf(settings), sink, clock);
+  auto http = net::HttpClient::Create({.ca_file = settings.Text("ca-file"), .bearer_token = *token});
+  auto sink = agent::HttpSink::Create(settings.Text("server"), std::move(http), clock);
+  if (!sink.ok()) return Fail(sink.status());
+  auto agent = agent::Agent::Start(AgentOptionsOf(settings), **sink, clock);
   if (!agent.ok()) return Fail(agent.status());
   LogInfo("weir agent {} observes this node by {}; reports to {}", kVersion, (*agent)->mode(), settings.Text("server"));
   signals.Wait();

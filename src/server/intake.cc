@@ -85,6 +85,7 @@ std::optional<Result<wire::Ack>> Intake::Admit(model::AgentBatch& batch, UnixMil
   const bool empty = batch.reports.empty();
   std::string agent_id = batch.agent_id;
   pending_reports_ += cost;
+  queued_reports_ += cost;
   queue_.push_back(std::make_unique<PendingBatch>(PendingBatch{*number, std::move(batch)}));
   if (empty) {  // nothing to store; it travels on to say how far its agent is
     Count(Metric::server_batches_accepted);
@@ -170,12 +171,13 @@ std::vector<std::unique_ptr<PendingBatch>> Intake::Take() {
   for (const auto& batch : queue_) {
     if (batch->batch.reports.empty()) --pending_reports_;
   }
+  queued_reports_ = 0;
   return std::exchange(queue_, {});
 }
 
 void Intake::WaitForBatches(std::chrono::milliseconds timeout, size_t enough_reports) {
   std::unique_lock lock(mutex_);
-  arrived_.wait_for(lock, timeout, [&] { return closed_ || pending_reports_ >= enough_reports; });
+  arrived_.wait_for(lock, timeout, [&] { return closed_ || queued_reports_ >= enough_reports; });
 }
 
 void Intake::Stored(const std::vector<BatchId>& batches) {

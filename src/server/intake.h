@@ -43,7 +43,7 @@ class Intake {
 
   // The writer's side.
   std::vector<std::unique_ptr<PendingBatch>> Take();
-  // Blocks until enough_reports are pending, Close() or the timeout.
+  // Blocks until enough_reports wait for Take(), Close() or the timeout.
   void WaitForBatches(std::chrono::milliseconds timeout, size_t enough_reports);
   void Stored(const std::vector<BatchId>& batches);
   void Refuse(const std::vector<BatchId>& batches, const Status& status);
@@ -98,7 +98,8 @@ class Intake {
   };
   std::unordered_map<std::string, Holder> nodes_;  // by node name
   std::vector<std::unique_ptr<PendingBatch>> queue_;
-  size_t pending_reports_ = 0;
+  size_t queued_reports_ = 0;   // in queue_
+  size_t pending_reports_ = 0;  // not yet stored, in queue_ or beyond
 };
 
 }  // namespace weir::server

@@ -11,6 +11,8 @@ namespace weir::server {
 namespace {
 
 constexpr size_t kMaxReportsPerInsert = 200'000;
+// Agents send one batch at a time: waiting out the interval with this much at hand would only slow them down.
+constexpr size_t kReportsWorthAnInsert = 20'000;
 constexpr size_t kMaxExcessRowsPerInsert = 50'000;
 // A report makes at most one row, and one more when remembering it makes the matcher forget another flow.
 static_assert(2 * kMaxReportsPerInsert + kMaxExcessRowsPerInsert + 10'000 <= store::kMaxRowsPerInsert);
@@ -37,7 +39,7 @@ void Writer::Start() {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "weir-writer");
     while (!stopping_) {
-      intake_.WaitForBatches(options_.flush_interval, kMaxReportsPerInsert);
+      intake_.WaitForBatches(options_.flush_interval, kReportsWorthAnInsert);
       if (!stopping_) Step();
     }
   });

@@ -2,7 +2,8 @@
 //
 // All rows of a batch are in exactly one insert, and so are all batches of a joined row. A failed insert is
 // repeated with the same rows until it succeeds: nothing else is matched meanwhile, so memory stays bounded by
-// the intake. Thread `weir-writer` runs Step() every flush_interval; tests call Step() themselves.
+// the intake. Thread `weir-writer` runs Step() every flush_interval, sooner when much has come; tests call Step()
+// themselves.
 #pragma once
 
 #include <atomic>

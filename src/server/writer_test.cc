@@ -208,7 +208,7 @@ class Storm {
 };
 
 TEST(WriterProperty, StormsLoseNothingAndDoubleNothing) {
-  for (uint32_t seed = 1; seed <= 60; ++seed) {
+  for (uint32_t seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     FakeClock clock;
     MemoryStore store;

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/log.h"
 #include "base/metrics.h"
 #include "store/data_dir.h"
 #include "store/engine/engine.h"
@@ -31,7 +32,7 @@ constexpr size_t kMaxEngineMessageBytes = 500;
 // What went wrong last in each kind of work, until it works again. Thread-safe.
 class Health {
  public:
-  enum Work : size_t { kInsert, kRollup, kRetention, kWorks };
+  enum Work : size_t { kInsert, kRollup, kRetention, kDamage, kWorks };
 
   // Remembers the outcome and passes it on, without the parts of ClickHouse's message that run on for pages.
   Status Note(Work work, Status status) {
@@ -106,8 +107,11 @@ std::atomic<bool> ProcessClaim::taken{false};
 
 class EmbeddedStore final : public Store {
  public:
-  EmbeddedStore(ProcessClaim claim, DataDir directory, Retention retention)
-      : claim_(std::move(claim)), directory_(std::move(directory)), retention_(retention) {}
+  EmbeddedStore(ProcessClaim claim, DataDir directory, const EmbeddedOptions& options)
+      : claim_(std::move(claim)),
+        directory_(std::move(directory)),
+        retention_(options.retention),
+        split_from_rows_(options.split_from_rows) {}
 
   Status Open(const Library& library);
 
@@ -118,7 +122,8 @@ class EmbeddedStore final : public Store {
   Result<StoreStatus> GetStatus() override;
 
  private:
-  Status TryInsert(const std::vector<StoredRow>& rows, uint64_t received);
+  Status ReportDamage();
+  Status TryInsert(const MemoryFile& file, size_t rows, uint64_t received);
   Status EnforceRetention(UnixMillis now);
   Status Drop(const Partition& partition);
   Result<FlowResult> Run(const QueryPlan& plan);
@@ -127,6 +132,7 @@ class EmbeddedStore final : public Store {
   const ProcessClaim claim_;  // this and the lock outlive the connections
   const DataDir directory_;
   const Retention retention_;
+  const uint64_t split_from_rows_;
   std::string version_;
   Tables tables_;
   Health health_;
@@ -168,11 +174,28 @@ Status EmbeddedStore::Open(const Library& library) {
   raw.max_received = last_received_;
   tables_.Publish(0, raw);
   rollup_ = std::make_unique<Rollup>(*maintainer_, tables_);
+  return ReportDamage();
+}
+
+// ClickHouse sets parts it cannot read aside and goes on; what was in them is missing from then on.
+Status EmbeddedStore::ReportDamage() {
+  WEIR_ASSIGN_OR_RETURN(
+      const std::string answer,
+      writer_->Execute(fmt::format("SELECT count() FROM system.detached_parts WHERE database = {}",
+                                   QuoteText(kDatabase))));
+  WEIR_ASSIGN_OR_RETURN(const auto rows, ParseNumbers(answer));
+  if (rows.empty() || rows[0][0] == 0) return Status::Ok();
+  const Status damage =
+      health_.Note(Health::kDamage,
+                   Status::Corrupt(fmt::format(
+                       "{} damaged parts of the store were set aside and their flows are missing; check the "
+                       "disk, then delete the folders named detached under {}",
+                       rows[0][0], directory_.clickhouse().string())));
+  LogWarn("{}", damage.message());
   return Status::Ok();
 }
 
-Status EmbeddedStore::TryInsert(const std::vector<StoredRow>& rows, uint64_t received) {
-  WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteNativeBlock(rows));
+Status EmbeddedStore::TryInsert(const MemoryFile& file, size_t rows, uint64_t received) {
   const std::string columns = InsertColumns(0);
   // One block, hence one part: see RollupSql().
   const std::string sql = fmt::format(
@@ -184,23 +207,22 @@ Status EmbeddedStore::TryInsert(const std::vector<StoredRow>& rows, uint64_t rec
   if (status.ok()) return status;
 
   // The error may have come after the part was committed. What is stored must not be sent again.
-  const auto stored = writer_->Execute(
-      fmt::format("SELECT count() FROM {} WHERE received = {}", kLevelTable[0].table, received));
-  return stored.ok() && *stored == fmt::format("{}\n", rows.size()) ? Status::Ok() : status;
+  const auto stored =
+      writer_->Execute(fmt::format("SELECT count() FROM {} WHERE received = {}", kLevelTable[0].table, received));
+  return stored.ok() && *stored == fmt::format("{}\n", rows) ? Status::Ok() : status;
 }
 
 Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
   if (rows.empty()) return Status::Ok();
   if (rows.size() > kMaxRowsPerInsert) {
-    return Status::Invalid(
-        fmt::format("{} rows in one insert, more than {}", rows.size(), kMaxRowsPerInsert));
+    return Status::Invalid(fmt::format("{} rows in one insert, more than {}", rows.size(), kMaxRowsPerInsert));
   }
-  WEIR_RETURN_IF_ERROR(CheckRows(rows));
+  WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteNativeBlocks(rows));
   const auto now_us = static_cast<uint64_t>(SystemClock().WallNanos() / 1000);
   const std::lock_guard lock(write_mutex_);
   // Grows even when the clock is set back, and when an insert fails.
   last_received_ = std::max(now_us, last_received_ + 1);
-  Status status = TryInsert(rows, last_received_);
+  Status status = TryInsert(file, rows.size(), last_received_);
   if (status.code() == Code::kExhausted) {
     status = Status::Exhausted(fmt::format("{}; make room on the file system of {} or lower the disk budget",
                                            status.message().substr(0, kMaxEngineMessageBytes / 2),
@@ -217,19 +239,18 @@ Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
     oldest = std::min(oldest, stored.row.start);
     newest = std::max(newest, stored.row.end);
   }
-  tables_.PublishInsert(last_received_, oldest, newest);
+  tables_.PublishInsert(last_received_, oldest, newest, rows.size());
   return status;
 }
 
 Result<std::map<std::string, uint64_t>> EmbeddedStore::Watermarks() {
-  WEIR_ASSIGN_OR_RETURN(
-      const std::string answer,
-      readers_.Execute(fmt::format(
-          "SELECT hex(agent), max(sequence) FROM ("
-          "SELECT toString(client_agent) AS agent, client_sequence AS sequence FROM {0} "
-          "UNION ALL SELECT toString(server_agent) AS agent, server_sequence AS sequence FROM {0} "
-          "UNION ALL SELECT agent, sequence FROM {1}) WHERE agent != '' GROUP BY agent",
-          kLevelTable[0].table, kSequenceTable)));
+  WEIR_ASSIGN_OR_RETURN(const std::string answer,
+                        readers_.Execute(fmt::format(
+                            "SELECT hex(agent), max(sequence) FROM ("
+                            "SELECT toString(client_agent) AS agent, client_sequence AS sequence FROM {0} "
+                            "UNION ALL SELECT toString(server_agent) AS agent, server_sequence AS sequence FROM {0} "
+                            "UNION ALL SELECT agent, sequence FROM {1}) WHERE agent != '' GROUP BY agent",
+                            kLevelTable[0].table, kSequenceTable)));
   std::map<std::string, uint64_t> watermarks;
   std::string_view rest = answer;
   while (!rest.empty()) {
@@ -244,8 +265,7 @@ Result<std::map<std::string, uint64_t>> EmbeddedStore::Watermarks() {
 }
 
 Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result) {
-  WEIR_ASSIGN_OR_RETURN(const std::string answer,
-                        readers_.Execute(BucketsSql(plan, all_groups), "JSONCompact"));
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(BucketsSql(plan, all_groups), "JSONCompact"));
   WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, ParseJsonCompact(answer, plan.columns));
   if (parsed.rows.size() > kMaxResultRows) {
     return Status::Exhausted(
@@ -285,7 +305,7 @@ Result<FlowResult> EmbeddedStore::Run(const QueryPlan& plan) {
 
 Result<FlowResult> EmbeddedStore::Query(const FlowQuery& query) {
   const auto begin = std::chrono::steady_clock::now();
-  WEIR_ASSIGN_OR_RETURN(const QueryPlan plan, PlanQuery(query, tables_.Snapshot()));
+  WEIR_ASSIGN_OR_RETURN(const QueryPlan plan, PlanQuery(query, tables_.Snapshot(), split_from_rows_));
   Result<FlowResult> result = Run(plan);
   if (!result.ok()) {
     const Status status = result.status();
@@ -296,8 +316,7 @@ Result<FlowResult> EmbeddedStore::Query(const FlowQuery& query) {
   }
   result->resolution = kLevelTable[plan.level].resolution;
   result->oldest = OldestAt(plan.states, plan.level);
-  result->elapsed_ms =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  result->elapsed_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }
 
@@ -376,12 +395,11 @@ Result<std::unique_ptr<Store>> OpenEmbedded(EmbeddedOptions options) {
   WEIR_ASSIGN_OR_RETURN(const std::filesystem::path path, FindLibrary(options.library));
   ProcessClaim claim;
   if (!claim.held()) {
-    return Status::Conflict(
-        "this process has a store open already; ClickHouse serves one directory per process");
+    return Status::Conflict("this process has a store open already; ClickHouse serves one directory per process");
   }
   WEIR_ASSIGN_OR_RETURN(DataDir directory, DataDir::Open(options.data_dir));
   WEIR_ASSIGN_OR_RETURN(const Library* library, LoadLibrary(path));
-  auto store = std::make_unique<EmbeddedStore>(std::move(claim), std::move(directory), options.retention);
+  auto store = std::make_unique<EmbeddedStore>(std::move(claim), std::move(directory), options);
   WEIR_RETURN_IF_ERROR(store->Open(*library).Annotate("open the store"));
   return std::unique_ptr<Store>(std::move(store));
 }

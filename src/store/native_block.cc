@@ -21,7 +21,7 @@ using model::ColumnKind;
 static_assert(std::endian::native == std::endian::little, "the Native format is little-endian");
 
 template <typename Integer>
-void AppendInteger(std::string& out, Integer value) {
+void AppendNumber(std::string& out, Integer value) {
   char bytes[sizeof(value)];
   std::memcpy(bytes, &value, sizeof(value));
   out.append(bytes, sizeof(value));
@@ -29,10 +29,7 @@ void AppendInteger(std::string& out, Integer value) {
 
 // LEB128, as ClickHouse writes lengths.
 void AppendLength(std::string& out, size_t length) {
-  while (length >= 0x80) {
-    out += static_cast<char>((length & 0x7f) | 0x80);
-    length >>= 7;
-  }
+  for (; length >= 0x80; length >>= 7) out += static_cast<char>((length & 0x7f) | 0x80);
   out += static_cast<char>(length);
 }
 
@@ -41,73 +38,100 @@ void AppendText(std::string& out, std::string_view text) {
   out += text;
 }
 
-// Writes one column after the other, keeping no more than one in memory.
+// One column of a block in the making.
+struct ColumnBuffer {
+  std::string header;    // name and type
+  std::string values;    // of an array, where each one ends
+  std::string elements;  // of arrays only
+  uint64_t end = 0;      // elements so far
+};
+
+// Rows are taken one by one, for each of them fills many cache lines, and dealt out to their columns.
 class BlockWriter {
  public:
-  BlockWriter(const std::vector<StoredRow>& rows, MemoryFile& file) : rows_(rows), file_(file) {}
-
-  Status Begin(size_t columns) {
-    AppendLength(buffer_, columns);
-    AppendLength(buffer_, rows_.size());
-    return Flush();
+  BlockWriter() {
+    AddColumn("client_agent", FileType<std::string>());
+    AddColumn("client_sequence", kMeasureType);
+    AddColumn("server_agent", FileType<std::string>());
+    AddColumn("server_sequence", kMeasureType);
+    const model::FlowRow row;
+    model::VisitStored(row, [&](const Column& column, const auto& value) {
+      using Value = std::remove_cvref_t<decltype(value)>;
+      if constexpr (std::is_same_v<Value, model::Histogram>) {
+        AddColumn(fmt::format("{}_bucket", column.name), "Array(UInt8)");
+        AddColumn(fmt::format("{}_count", column.name), "Array(UInt64)");
+      } else {
+        AddColumn(column.name, IsMeasure(column) ? kMeasureType : FileType<Value>());
+      }
+    });
   }
 
-  // `field(row)` is the row's value; `kind` says how wide it is stored.
-  template <typename Field>
-  Status Add(std::string_view name, ColumnKind kind, const Field& field) {
-    using Value = std::remove_cvref_t<decltype(field(rows_.front()))>;
-    if constexpr (std::is_same_v<Value, model::Histogram>) {
-      WEIR_RETURN_IF_ERROR(
-          AddArray(fmt::format("{}_bucket", name), "Array(UInt8)", field,
-                   [](std::string& out, const auto& entry) { out += static_cast<char>(entry.first); }));
-      return AddArray(
-          fmt::format("{}_count", name), "Array(UInt64)", field,
-          [](std::string& out, const auto& entry) { AppendInteger(out, uint64_t{entry.second}); });
-    } else {
-      const bool wide = kind != ColumnKind::kTime && kind != ColumnKind::kDimension;
-      AppendText(buffer_, name);
-      AppendText(buffer_, wide ? kMeasureType : FileType<Value>());
-      for (const StoredRow& row : rows_) AppendValue(field(row), wide);
-      return Flush();
+  void Add(const StoredRow& row) {
+    at_ = columns_.begin();
+    AppendText((at_++)->values, row.client_agent);
+    AppendNumber((at_++)->values, row.client_sequence);
+    AppendText((at_++)->values, row.server_agent);
+    AppendNumber((at_++)->values, row.server_sequence);
+    model::VisitStored(row.row, [&](const Column& column, const auto& value) { AddValue(column, value); });
+    ++rows_;
+  }
+
+  size_t rows() const { return rows_; }
+
+  // Writes the block and begins the next.
+  Status Finish(MemoryFile& file) {
+    std::string counts;
+    AppendLength(counts, columns_.size());
+    AppendLength(counts, std::exchange(rows_, 0));
+    WEIR_RETURN_IF_ERROR(file.Write(counts));
+    for (ColumnBuffer& column : columns_) {
+      WEIR_RETURN_IF_ERROR(file.Write(column.header));
+      WEIR_RETURN_IF_ERROR(file.Write(column.values));
+      WEIR_RETURN_IF_ERROR(file.Write(column.elements));
+      column.values.clear();
+      column.elements.clear();
+      column.end = 0;
     }
+    return Status::Ok();
   }
 
  private:
-  template <typename Value>
-  void AppendValue(const Value& value, bool wide) {
-    if constexpr (std::is_same_v<Value, std::string>) {
-      AppendText(buffer_, value);
-    } else if constexpr (std::is_same_v<Value, model::Address>) {
-      buffer_.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
-    } else if (wide) {
-      AppendInteger(buffer_, static_cast<uint64_t>(value));
+  static bool IsMeasure(const Column& column) {
+    return column.kind != ColumnKind::kTime && column.kind != ColumnKind::kDimension;
+  }
+
+  void AddColumn(std::string_view name, std::string_view type) {
+    ColumnBuffer& column = columns_.emplace_back();
+    AppendText(column.header, name);
+    AppendText(column.header, type);
+  }
+
+  void AddValue(const Column&, const std::string& text) { AppendText((at_++)->values, text); }
+  void AddValue(const Column&, const model::Address& address) {
+    (at_++)->values.append(reinterpret_cast<const char*>(address.bytes.data()), address.bytes.size());
+  }
+  void AddValue(const Column&, const model::Histogram& histogram) {
+    ColumnBuffer& buckets = *at_++;
+    ColumnBuffer& counts = *at_++;
+    for (const auto& [bucket, count] : histogram.buckets()) {
+      AppendNumber(buckets.elements, bucket);
+      AppendNumber(counts.elements, uint64_t{count});
+    }
+    AppendNumber(buckets.values, buckets.end += histogram.buckets().size());
+    AppendNumber(counts.values, counts.end += histogram.buckets().size());
+  }
+  template <typename Integer>
+  void AddValue(const Column& column, Integer value) {
+    if (IsMeasure(column)) {
+      AppendNumber((at_++)->values, static_cast<uint64_t>(value));
     } else {
-      AppendInteger(buffer_, value);
+      AppendNumber((at_++)->values, value);
     }
   }
 
-  // All end offsets, then all elements.
-  template <typename Field, typename Append>
-  Status AddArray(std::string_view name, std::string_view type, const Field& field, const Append& append) {
-    AppendText(buffer_, name);
-    AppendText(buffer_, type);
-    uint64_t end = 0;
-    for (const StoredRow& row : rows_) AppendInteger(buffer_, end += field(row).buckets().size());
-    for (const StoredRow& row : rows_) {
-      for (const auto& entry : field(row).buckets()) append(buffer_, entry);
-    }
-    return Flush();
-  }
-
-  Status Flush() {
-    Status status = file_.Write(buffer_);
-    buffer_.clear();
-    return status;
-  }
-
-  const std::vector<StoredRow>& rows_;
-  MemoryFile& file_;
-  std::string buffer_;
+  std::vector<ColumnBuffer> columns_;
+  std::vector<ColumnBuffer>::iterator at_;
+  size_t rows_ = 0;
 };
 
 Status CheckText(std::string_view name, std::string_view text) {
@@ -158,31 +182,16 @@ Status MemoryFile::Write(std::string_view bytes) {
 
 std::string MemoryFile::path() const { return fmt::format("/proc/self/fd/{}", fd_); }
 
-Status CheckRows(const std::vector<StoredRow>& rows) {
+Result<MemoryFile> WriteNativeBlocks(const std::vector<StoredRow>& rows) {
+  constexpr size_t kRowsPerBlock = 65'536;
+  WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-insert"));
+  BlockWriter block;
   for (size_t i = 0; i < rows.size(); ++i) {
     WEIR_RETURN_IF_ERROR(CheckRow(rows[i]).Annotate(fmt::format("row {}", i)));
+    block.Add(rows[i]);
+    if (block.rows() == kRowsPerBlock) WEIR_RETURN_IF_ERROR(block.Finish(file));
   }
-  return Status::Ok();
-}
-
-Result<MemoryFile> WriteNativeBlock(const std::vector<StoredRow>& rows) {
-  WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-insert"));
-  BlockWriter block(rows, file);
-  WEIR_RETURN_IF_ERROR(block.Begin(InsertColumnCount()));
-  const auto add = [&](std::string_view name, ColumnKind kind, auto field) {
-    return block.Add(name, kind, field);
-  };
-#define WEIR_ADD(name, value, kind) \
-  WEIR_RETURN_IF_ERROR(add(         \
-      name, ColumnKind::kind, [](const StoredRow& row) -> const auto& { return row.value; }))
-  WEIR_ADD("client_agent", client_agent, kDimension);
-  WEIR_ADD("client_sequence", client_sequence, kSum);
-  WEIR_ADD("server_agent", server_agent, kDimension);
-  WEIR_ADD("server_sequence", server_sequence, kSum);
-#define WEIR_ADD_STORED(column, cpp, type, kind, unit, help) WEIR_ADD(#column, row.column, kind);
-  WEIR_STORED_COLUMNS(WEIR_ADD_STORED)
-#undef WEIR_ADD_STORED
-#undef WEIR_ADD
+  if (block.rows() > 0) WEIR_RETURN_IF_ERROR(block.Finish(file));
   return file;
 }
 

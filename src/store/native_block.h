@@ -1,5 +1,5 @@
 // Rows in ClickHouse's Native format, column by column, in an anonymous file ClickHouse reads through /proc.
-// Columns cost ClickHouse a third of what it takes to read rows.
+// ClickHouse reads columns several times faster than rows.
 #pragma once
 
 #include <string>
@@ -28,10 +28,8 @@ class MemoryFile {
   int fd_;
 };
 
-// kInvalid, naming row and column: a text longer than kMaxStringBytes, or a time before 1970.
-Status CheckRows(const std::vector<StoredRow>& rows);
-
-// One block with the columns of InsertStructure(), in its order. kExhausted as MemoryFile.
-Result<MemoryFile> WriteNativeBlock(const std::vector<StoredRow>& rows);
+// Blocks with the columns of InsertStructure(), in its order. kExhausted as MemoryFile; kInvalid, naming row and
+// column: a text longer than kMaxStringBytes, or a time before 1970.
+Result<MemoryFile> WriteNativeBlocks(const std::vector<StoredRow>& rows);
 
 }  // namespace weir::store

@@ -24,8 +24,7 @@ constexpr std::string_view kSettings =
     "output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0";
 
 bool Contains(const Columns& columns, const Column& column) {
-  return std::any_of(columns.begin(), columns.end(),
-                     [&](const Column* other) { return other->name == column.name; });
+  return std::any_of(columns.begin(), columns.end(), [&](const Column* other) { return other->name == column.name; });
 }
 
 bool IsMeasure(const Column& column) {
@@ -82,23 +81,41 @@ Result<std::vector<SortKey>> SortKeys(const FlowQuery& query, const Columns& gro
   return query.sort;
 }
 
-// The rows of one table the answer needs: `after` < received <= `upto`.
-std::string TableSql(const QueryPlan& plan, size_t level, uint64_t after, uint64_t upto) {
-  std::string sql = fmt::format(
-      "SELECT {} FROM {} WHERE received > {} AND received <= {} AND start >= {} AND start < {}",
-      InsertColumns(kLevels - 1), kLevelTable[level].table, after, upto, plan.range.from, plan.range.to);
+// The rows of one table with start in `range` and `after` < received <= `upto`.
+std::string TableSql(const QueryPlan& plan, size_t level, const TimeRange& range, uint64_t after, uint64_t upto) {
+  std::string sql =
+      fmt::format("SELECT {} FROM {} WHERE received > {} AND received <= {} AND start >= {} AND start < {}",
+                  InsertColumns(kLevels - 1), kLevelTable[level].table, after, upto, range.from, range.to);
   if (!plan.filter.rows.empty()) sql += fmt::format(" AND ({})", plan.filter.rows);
   return sql;
 }
 
-// The level's table, and of each finer table what has not been rolled up yet.
+// Every row of the answer exactly once. A level's own span is read from its table, but for what a coarser level
+// covers and has rolled up already (received up to that level's watermark); finer levels than plan.level add
+// only what has not been rolled up yet.
 std::string RowsSql(const QueryPlan& plan) {
-  std::vector<std::string> parts{TableSql(plan, plan.level, 0, plan.states[plan.level].max_received)};
-  for (size_t level = plan.level; level-- > 0;) {
-    const uint64_t rolled_up = plan.states[level + 1].max_received;
+  std::vector<std::string> parts;
+  const auto add = [&](size_t level, UnixMillis from, UnixMillis to, uint64_t after, uint64_t upto) {
+    if (from < to && after < upto) parts.push_back(TableSql(plan, level, {from, to}, after, upto));
+  };
+  for (size_t level = kLevels; level-- > 0;) {
+    const TimeRange& span = level < plan.level ? plan.range : plan.spans[level];
     const uint64_t stored = plan.states[level].max_received;
-    if (stored > rolled_up) parts.push_back(TableSql(plan, level, rolled_up, stored));
+    const bool coarsest =
+        level >= plan.level && (level + 1 == kLevels || plan.spans[level + 1].from == plan.spans[level + 1].to);
+    if (span.from == span.to) continue;
+    if (coarsest) {
+      add(level, span.from, span.to, 0, stored);
+      continue;
+    }
+    const uint64_t rolled_up = plan.states[level + 1].max_received;
+    add(level, span.from, span.to, rolled_up, stored);
+    if (level < plan.level) continue;
+    const TimeRange& inner = plan.spans[level + 1];
+    add(level, span.from, inner.from, 0, std::min(rolled_up, stored));
+    add(level, inner.to, span.to, 0, std::min(rolled_up, stored));
   }
+  if (parts.empty()) parts.push_back(TableSql(plan, plan.level, plan.range, 0, 0));  // nothing stored: no rows
   return fmt::format("({})", Join(parts, " UNION ALL "));
 }
 
@@ -106,11 +123,8 @@ std::string FloorSql(std::string_view time, int64_t step_ms) {
   return step_ms == 1 ? std::string(time) : fmt::format("intDiv({0}, {1}) * {1}", time, step_ms);
 }
 
-// Times of rows not rolled up yet are cut to the step as well, so that an answer stays the same when they
-// are.
-std::string StartSql(const QueryPlan& plan) {
-  return FloorSql("min(start)", kLevelTable[plan.level].step_ms);
-}
+// Cut to the step of the level the range is aligned to, so that an answer stays the same when rows are rolled up.
+std::string StartSql(const QueryPlan& plan) { return FloorSql("min(start)", kLevelTable[plan.level].step_ms); }
 
 std::string SelectList(const QueryPlan& plan, const std::string& start) {
   std::vector<std::string> items;
@@ -160,15 +174,14 @@ std::string GroupClause(const QueryPlan& plan, bool totals) {
 
 }  // namespace
 
-Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states) {
+Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, uint64_t split_from_rows) {
   QueryPlan plan;
   if (query.range.from >= query.range.to)
     return Status::Invalid("the range of time is empty; since must be before until");
   if (query.limit < 1 || query.limit > 100'000) return Status::Invalid("limit must be between 1 and 100000");
   if (query.bucket_ms < 0) return Status::Invalid("a step must be positive");
   if (query.bucket_ms > 0 && (query.range.to - query.range.from) / query.bucket_ms > kMaxBuckets) {
-    return Status::Invalid(
-        fmt::format("the range holds more than {} steps; choose a longer step", kMaxBuckets));
+    return Status::Invalid(fmt::format("the range holds more than {} steps; choose a longer step", kMaxBuckets));
   }
   plan.group_by = query.group_by.empty() && query.bucket_ms == 0 ? DefaultGroup() : query.group_by;
   WEIR_RETURN_IF_ERROR(CheckGroupBy(plan.group_by));
@@ -179,6 +192,8 @@ Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states) {
   plan.bucket_ms = query.bucket_ms;
   plan.level = ChooseLevel(query.range, query.bucket_ms, HeldSinceOf(states));
   plan.range = AlignRange(query.range, plan.level);
+  const bool split = states[plan.level].rows >= split_from_rows;
+  plan.spans = SpansOf(plan.range, plan.level, query.bucket_ms, split, HeldSinceOf(states));
   plan.states = states;
   return plan;
 }
@@ -198,11 +213,11 @@ std::string BucketsSql(const QueryPlan& plan, bool all_groups) {
   std::string chosen;
   if (!all_groups && !plan.group_by.empty()) {
     const std::string names = Join(GroupNames(plan));
-    chosen = fmt::format(" WHERE ({0}) IN (SELECT {0} FROM {1}{2}{3} LIMIT {4})", names, rows,
-                         GroupClause(plan, false), OrderBy(plan, StartSql(plan), false), plan.limit);
+    chosen = fmt::format(" WHERE ({0}) IN (SELECT {0} FROM {1}{2}{3} LIMIT {4})", names, rows, GroupClause(plan, false),
+                         OrderBy(plan, StartSql(plan), false), plan.limit);
   }
-  return fmt::format("SELECT {} FROM {}{} GROUP BY {}{} LIMIT {}{}", SelectList(plan, bucket), rows, chosen,
-                     Join(keys), OrderBy(plan, bucket, true), kMaxResultRows + 1, kSettings);
+  return fmt::format("SELECT {} FROM {}{} GROUP BY {}{} LIMIT {}{}", SelectList(plan, bucket), rows, chosen, Join(keys),
+                     OrderBy(plan, bucket, true), kMaxResultRows + 1, kSettings);
 }
 
 }  // namespace weir::store

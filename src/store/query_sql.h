@@ -20,6 +20,7 @@ struct QueryPlan {
   int64_t bucket_ms = 0;
   size_t level = 0;
   TimeRange range;  // aligned to the level
+  Spans spans;      // of `range`, from `level` on
   FilterSql filter;
   TableStates states;
 };
@@ -30,7 +31,8 @@ inline constexpr size_t kMaxResultRows = 1'000'000;
 inline constexpr int64_t kMaxBuckets = 11'000;
 
 // kInvalid, with the possible, for anything that cannot be asked.
-Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states);
+// From `split_from_rows` rows on, the middle of the range is read from roll-ups.
+Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, uint64_t split_from_rows);
 
 // One row per group over the whole range, the first `limit` in order; with totals over all groups when there
 // is anything to group by.

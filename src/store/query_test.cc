@@ -73,15 +73,14 @@ class QueryTest : public StoreTest {
 
   // Asks, and compares with the naive answer at the resolution that was chosen.
   void Check(FlowQuery query, const SplitFilter& filter, std::string_view resolution) {
-    SCOPED_TRACE(fmt::format("filter '{}', {} group columns, bucket {}, limit {}", filter.text(),
-                             query.group_by.size(), query.bucket_ms, query.limit));
+    SCOPED_TRACE(fmt::format("filter '{}', {} group columns, bucket {}, limit {}", filter.text(), query.group_by.size(),
+                             query.bucket_ms, query.limit));
     query.filter = *model::Filter::Parse(filter.text());
     const Result<FlowResult> result = store().Query(query);
     ASSERT_TRUE(result.ok()) << result.status().message();
     EXPECT_EQ(result->resolution, resolution);
-    const auto level = std::find_if(kLevelTable.begin(), kLevelTable.end(), [&](const Level& candidate) {
-      return candidate.resolution == result->resolution;
-    });
+    const auto level = std::find_if(kLevelTable.begin(), kLevelTable.end(),
+                                    [&](const Level& candidate) { return candidate.resolution == result->resolution; });
     ExpectAnswer(*result,
                  NaiveQuery(held_, query, level->step_ms, *model::Filter::Parse(filter.rows),
                             *model::Filter::Parse(filter.groups)),
@@ -96,12 +95,10 @@ class QueryTest : public StoreTest {
     for (int i = 0; i < 3; ++i) {
       FlowQuery query;
       query.range = range;
-      for (const std::string_view name : Groupings()[random_.Below(5)])
-        query.group_by.push_back(FindColumn(name));
+      for (const std::string_view name : Groupings()[random_.Below(5)]) query.group_by.push_back(FindColumn(name));
       if (random_.Below(2) == 0) {
         const Column* column = FindColumn(sorts[random_.Below(5)]);
-        const bool grouped =
-            std::find(query.group_by.begin(), query.group_by.end(), column) != query.group_by.end();
+        const bool grouped = std::find(query.group_by.begin(), query.group_by.end(), column) != query.group_by.end();
         if (!column->groupable() || grouped) query.sort.push_back({column, random_.Below(2) == 0});
       }
       query.limit = random_.Below(2) == 0 ? 1000 : 1 + random_.Below(5);
@@ -141,7 +138,8 @@ TEST_F(QueryTest, EveryAnswerIsTheNaiveOneInEveryStateOfRollUp) {
     Maintain(now);
     CheckAllResolutions();
     if (HasFailure()) return;
-    if (round == 3) Reopen();
+    // From here on ranges are read whole, or with their middle from roll-ups: the answers must not tell.
+    Reopen({}, round % 2 == 0 ? ~0ULL : 0);
   }
 }
 
@@ -221,18 +219,15 @@ TEST_F(QueryTest, RefusesWhatCannotBeAsked) {
   EXPECT_NE(problem([](FlowQuery& q) { q.limit = 100'001; }).find("limit"), std::string::npos);
   EXPECT_NE(problem([](FlowQuery& q) { q.bucket_ms = -1; }).find("step"), std::string::npos);
   EXPECT_NE(problem([](FlowQuery& q) { q.bucket_ms = 1; }).find("longer step"), std::string::npos);
-  EXPECT_NE(problem([](FlowQuery& q) { q.group_by = {FindColumn("bytes")}; }).find("bytes"),
-            std::string::npos);
+  EXPECT_NE(problem([](FlowQuery& q) { q.group_by = {FindColumn("bytes")}; }).find("bytes"), std::string::npos);
   EXPECT_NE(problem([](FlowQuery& q) { q.group_by = {nullptr}; }).find("unknown"), std::string::npos);
-  EXPECT_NE(problem([](FlowQuery& q) { q.group_by.push_back(q.group_by[0]); }).find("twice"),
-            std::string::npos);
+  EXPECT_NE(problem([](FlowQuery& q) { q.group_by.push_back(q.group_by[0]); }).find("twice"), std::string::npos);
   EXPECT_NE(problem([](FlowQuery& q) {
               q.sort = {{FindColumn("locality"), true}};
             }).find("locality"),
             std::string::npos);
   EXPECT_NE(problem([](FlowQuery& q) { q.sort = {{nullptr, true}}; }).find("unknown"), std::string::npos);
-  EXPECT_NE(problem([](FlowQuery& q) { q.columns = {FindColumn("protocol")}; }).find("protocol"),
-            std::string::npos);
+  EXPECT_NE(problem([](FlowQuery& q) { q.columns = {FindColumn("protocol")}; }).find("protocol"), std::string::npos);
   const std::string mixed =
       problem([](FlowQuery& q) { q.filter = *model::Filter::Parse("bytes > 5 or client_process = a"); });
   EXPECT_NE(mixed.find("add client_process to group_by"), std::string::npos) << mixed;

@@ -6,10 +6,12 @@ namespace weir::store {
 namespace {
 
 // Longest range read from each level while it holds the range.
-constexpr std::array<int64_t, kLevels> kLongestRangeMs{3600 * kSecond, 6 * 3600 * kSecond,
-                                                       7 * 24 * 3600 * kSecond, INT64_MAX};
+constexpr std::array<int64_t, kLevels> kLongestRangeMs{3600 * kSecond, 6 * 3600 * kSecond, 7 * 24 * 3600 * kSecond,
+                                                       INT64_MAX};
 // Far beyond any clock, and far from the ends of an int64_t in whatever unit.
 constexpr UnixMillis kEndOfTime = int64_t{1} << 50;
+
+constexpr int64_t kStepsWorthSplitting = 5;
 
 }  // namespace
 
@@ -31,6 +33,21 @@ TimeRange AlignRange(const TimeRange& range, size_t level) {
   const UnixMillis from = std::clamp<UnixMillis>(range.from, 0, kEndOfTime);
   const UnixMillis to = std::clamp<UnixMillis>(range.to, 0, kEndOfTime);
   return {from / step * step, (to + step - 1) / step * step};
+}
+
+Spans SpansOf(const TimeRange& range, size_t base, int64_t bucket_ms, bool split, const HeldSince& held_since) {
+  Spans spans{};
+  spans[base] = range;
+  if (!split) return spans;
+  for (size_t level = base + 1; level < kLevels; ++level) {
+    const int64_t step = kLevelTable[level].step_ms;
+    const TimeRange& outer = spans[level - 1];
+    const TimeRange inner{(outer.from + step - 1) / step * step, outer.to / step * step};
+    const bool worth = inner.to - inner.from >= kStepsWorthSplitting * step;
+    if (!worth || bucket_ms % step != 0 || held_since[level] > inner.from) break;
+    spans[level] = inner;
+  }
+  return spans;
 }
 
 }  // namespace weir::store

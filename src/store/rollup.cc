@@ -26,9 +26,9 @@ std::string RollupSql(size_t level, uint64_t after, uint64_t upto) {
   std::vector<std::string> keys{bucket};
   for (const Column& column : model::kColumns) {
     if (!column.stored()) continue;
-    if (column.name == "start") {
-      values.push_back(bucket);
-    } else if (column.groupable()) {
+    // start stays the earliest start itself, not the bucket's: an answer that reads the middle of its range
+    // from roll-ups is then the same to the millisecond.
+    if (column.groupable()) {
       values.emplace_back(column.name);
       keys.emplace_back(column.name);
     } else if (column.kind == ColumnKind::kHistogram) {
@@ -46,8 +46,8 @@ std::string RollupSql(size_t level, uint64_t after, uint64_t upto) {
       "SETTINGS max_threads = 2, compile_aggregate_expressions = 0, compile_expressions = 0, "
       "max_insert_threads = 1, min_insert_block_size_rows = 1000000000, "
       "min_insert_block_size_bytes = 0",
-      kLevelTable[level].table, InsertColumns(level), upto, Join(values), kLevelTable[level - 1].table, after,
-      upto, Join(keys));
+      kLevelTable[level].table, InsertColumns(level), upto, Join(values), kLevelTable[level - 1].table, after, upto,
+      Join(keys));
 }
 
 Status Rollup::Step(size_t level, bool* more) {
@@ -57,17 +57,14 @@ Status Rollup::Step(size_t level, bool* more) {
   const uint64_t stored = states[level - 1].max_received;
   if (stored <= after) return Status::Ok();
 
-  WEIR_ASSIGN_OR_RETURN(
-      const std::string answer,
-      connection_.Execute(fmt::format("SELECT count(), min(received) FROM {} WHERE received > {} AND "
-                                      "received <= {}",
-                                      kLevelTable[level - 1].table, after, stored)));
+  WEIR_ASSIGN_OR_RETURN(const std::string answer,
+                        connection_.Execute(fmt::format("SELECT count(), min(received) FROM {} WHERE received > {} AND "
+                                                        "received <= {}",
+                                                        kLevelTable[level - 1].table, after, stored)));
   WEIR_ASSIGN_OR_RETURN(const auto rows, ParseNumbers(answer));
-  if (rows.size() != 1 || rows[0].size() != 2)
-    return Status::Internal("the store cannot read its own tables");
+  if (rows.size() != 1 || rows[0].size() != 2) return Status::Internal("the store cannot read its own tables");
   if (rows[0][0] == 0) return Status::Ok();
-  const uint64_t upto =
-      std::min(stored, rows[0][1] + static_cast<uint64_t>(kLevelTable[level].rollup_chunk_us));
+  const uint64_t upto = std::min(stored, rows[0][1] + static_cast<uint64_t>(kLevelTable[level].rollup_chunk_us));
 
   WEIR_RETURN_IF_ERROR(connection_.Execute(RollupSql(level, after, upto)).status());
   WEIR_ASSIGN_OR_RETURN(const TableState state, ReadTableState(connection_, level));

@@ -25,7 +25,7 @@ inline constexpr std::string_view kDatabase = "weir";
 struct Level {
   std::string_view resolution;  // as in FlowResult
   std::string_view table;       // with the database's name
-  int64_t step_ms;              // rows start at multiples of it; 1 = as reported
+  int64_t step_ms;              // rows cover no more than one multiple of it; 1 = as reported
   int64_t partition_us;         // span of `received` in one partition
   int64_t rollup_period_ms;     // how often the rows of the level before are rolled up into it
   int64_t rollup_chunk_us;      // span of `received` rolled up in one go, which bounds memory after an outage
@@ -50,9 +50,8 @@ std::string CreateSequenceTableSql();
 
 // Names of the columns an insert into `level` fills, comma-separated, in order, without `received`.
 std::string InsertColumns(size_t level);
-// Names and types of what native_block.h writes, for the file() table function, and how many they are.
+// Names and types of what native_block.h writes, for the file() table function.
 std::string InsertStructure();
-size_t InsertColumnCount();
 
 // Every stored measure is this wide, whatever its width in a FlowRow: roll-ups add them up.
 inline constexpr std::string_view kMeasureType = "UInt64";

@@ -17,9 +17,7 @@ using model::Column;
 using model::ColumnType;
 using model::FlowRow;
 
-bool IsText(const Column& column) {
-  return column.type == ColumnType::kString || column.type == ColumnType::kAddress;
-}
+bool IsText(const Column& column) { return column.type == ColumnType::kString || column.type == ColumnType::kAddress; }
 
 // Order of a column's values as the store has it: addresses by their bytes.
 int Compare(const FlowRow& a, const FlowRow& b, const Column& column) {
@@ -46,12 +44,10 @@ FlowRow GroupOf(const FlowRow& row, const std::vector<const Column*>& group_by) 
 
 using Groups = std::map<std::vector<std::string>, FlowRow>;
 
-void AddTo(Groups& groups, const FlowRow& row, const std::vector<const Column*>& group_by,
-           std::string bucket) {
+void AddTo(Groups& groups, const FlowRow& row, const std::vector<const Column*>& group_by, std::string bucket) {
   std::vector<std::string> key{std::move(bucket)};
   for (const Column* column : group_by) {
-    key.push_back(IsText(*column) ? model::TextOf(row, *column)
-                                  : fmt::format("{}", model::NumberOf(row, *column)));
+    key.push_back(IsText(*column) ? model::TextOf(row, *column) : fmt::format("{}", model::NumberOf(row, *column)));
   }
   auto [at, fresh] = groups.try_emplace(std::move(key));
   if (fresh) at->second = GroupOf(row, group_by);
@@ -67,8 +63,7 @@ void Sort(std::vector<FlowRow>& rows, const FlowQuery& query, const std::vector<
   for (const Column* column : group_by) keys.push_back({column, false});
   std::sort(rows.begin(), rows.end(), [&](const FlowRow& a, const FlowRow& b) {
     for (const SortKey& key : keys) {
-      if (const int order = Compare(a, b, *key.column); order != 0)
-        return key.descending ? order > 0 : order < 0;
+      if (const int order = Compare(a, b, *key.column); order != 0) return key.descending ? order > 0 : order < 0;
     }
     return false;
   });
@@ -112,9 +107,9 @@ void StoreTest::SetUp() {
   Reopen();
 }
 
-void StoreTest::Reopen(Retention retention) {
+void StoreTest::Reopen(Retention retention, uint64_t split_from_rows) {
   Close();
-  Result<std::unique_ptr<Store>> opened = OpenEmbedded({directory(), "", retention});
+  Result<std::unique_ptr<Store>> opened = OpenEmbedded({directory(), "", retention, split_from_rows});
   ASSERT_TRUE(opened.ok()) << opened.status().message();
   store_ = *std::move(opened);
 }

@@ -20,7 +20,7 @@ void Tables::Publish(size_t level, const TableState& state) {
   states_[level].max_received = std::max(reached, state.max_received);
 }
 
-void Tables::PublishInsert(uint64_t received, UnixMillis oldest, UnixMillis newest) {
+void Tables::PublishInsert(uint64_t received, UnixMillis oldest, UnixMillis newest, uint64_t rows) {
   const std::lock_guard lock(mutex_);
   TableState& raw = states_[0];
   if (raw.min_received == 0) {
@@ -28,6 +28,7 @@ void Tables::PublishInsert(uint64_t received, UnixMillis oldest, UnixMillis newe
     raw.oldest = oldest;
   }
   raw.max_received = received;
+  raw.rows += rows;
   raw.oldest = std::min(raw.oldest, oldest);
   raw.newest = std::max(raw.newest, newest);
 }
@@ -55,27 +56,25 @@ Result<std::vector<std::vector<uint64_t>>> ParseNumbers(std::string_view text) {
 
 Result<TableState> ReadTableState(Connection& connection, size_t level) {
   const Level& description = kLevelTable[level];
-  WEIR_ASSIGN_OR_RETURN(const std::string bounds,
-                        connection.Execute(fmt::format("SELECT count(), min(received), max(received) FROM {}",
-                                                       description.table)));
+  WEIR_ASSIGN_OR_RETURN(
+      const std::string bounds,
+      connection.Execute(fmt::format("SELECT count(), min(received), max(received) FROM {}", description.table)));
   WEIR_ASSIGN_OR_RETURN(const auto rows, ParseNumbers(bounds));
-  if (rows.size() != 1 || rows[0].size() != 3)
-    return Status::Internal("the store cannot read its own tables");
+  if (rows.size() != 1 || rows[0].size() != 3) return Status::Internal("the store cannot read its own tables");
   if (rows[0][0] == 0) return TableState{};
   TableState state;
   state.min_received = rows[0][1];
   state.max_received = rows[0][2];
+  state.rows = rows[0][0];
 
   const auto span = static_cast<uint64_t>(description.partition_us);
-  WEIR_ASSIGN_OR_RETURN(
-      const std::string times,
-      connection.Execute(fmt::format("SELECT (SELECT min(start) FROM {0} WHERE received < {1}), "
-                                     "(SELECT max(end) FROM {0} WHERE received >= {2})",
-                                     description.table, (state.min_received / span + 1) * span,
-                                     state.max_received / span * span)));
+  WEIR_ASSIGN_OR_RETURN(const std::string times,
+                        connection.Execute(fmt::format("SELECT (SELECT min(start) FROM {0} WHERE received < {1}), "
+                                                       "(SELECT max(end) FROM {0} WHERE received >= {2})",
+                                                       description.table, (state.min_received / span + 1) * span,
+                                                       state.max_received / span * span)));
   WEIR_ASSIGN_OR_RETURN(const auto ends, ParseNumbers(times));
-  if (ends.size() != 1 || ends[0].size() != 2)
-    return Status::Internal("the store cannot read its own tables");
+  if (ends.size() != 1 || ends[0].size() != 2) return Status::Internal("the store cannot read its own tables");
   state.oldest = static_cast<UnixMillis>(ends[0][0]);
   state.newest = static_cast<UnixMillis>(ends[0][1]);
   return state;

@@ -20,6 +20,7 @@ struct TableState {
   uint64_t max_received = 0;  // the watermark of the level's roll-up
   UnixMillis oldest = 0;      // start of the earliest row of the oldest partition; 0 = empty
   UnixMillis newest = 0;      // end of the latest row of the newest partition
+  uint64_t rows = 0;
 };
 
 using TableStates = std::array<TableState, kLevels>;
@@ -32,7 +33,7 @@ class Tables {
   TableStates Snapshot() const;
   void Publish(size_t level, const TableState& state);
   // After an insert of rows that all carry `received`.
-  void PublishInsert(uint64_t received, UnixMillis oldest, UnixMillis newest);
+  void PublishInsert(uint64_t received, UnixMillis oldest, UnixMillis newest, uint64_t rows);
 
  private:
   mutable std::mutex mutex_;

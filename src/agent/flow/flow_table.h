@@ -1,13 +1,14 @@
-// FlowTable: what the sockets of one flow did together since the last Emit(). A flow is one client address, one server
-// address and port, one network namespace, one side and one owner; client ports are folded together.
+// FlowTable: what the sockets of one flow did together since the last Emit(). A flow is one client address,
+// one server address and port, one network namespace, one side and one owner; client ports are folded
+// together.
 //
-// Made for 40,000 closed sockets per second: finding a flow is one hash of 64 bytes, nothing is allocated per record,
-// and names are resolved once per flow. Bounded by max_flows; what does not fit is added to one overflow flow per side,
-// which has no addresses and the process name "(overflow)", and counted (agent_flow_table_full).
+// Made for 40,000 closed sockets per second: finding a flow is one hash of 64 bytes, nothing is allocated per
+// record, and names are resolved once per flow. Bounded by max_flows; what does not fit is added to one
+// overflow flow per side, which has no addresses and the process name "(overflow)", and counted
+// (agent_flow_table_full).
 //
-// A flow lives while it has sockets, or until the Emit() that reports what it did. Flows without news but with open
-// connections are reported every 30 s.
-// Thread: the agent's loop, all calls.
+// A flow lives while it has sockets, or until the Emit() that reports what it did. Flows without news but
+// with open connections are reported every 30 s. Thread: the agent's loop, all calls.
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -25,7 +26,7 @@ namespace weir::agent::flow {
 struct FlowKey {
   model::Address client;
   model::Address server;
-  Comm comm{};  // of the local process
+  Comm comm{};         // of the local process
   uint64_t owner = 0;  // IdentityIndex::OwnerOf
   uint32_t netns = 0;
   uint16_t server_port = 0;
@@ -65,7 +66,7 @@ class FlowTable {
     std::shared_ptr<const identity::CgroupName> name;
     uint32_t sockets = 0;  // held by Acquire
     uint32_t open = 0;
-    bool active = false;   // in active_
+    bool active = false;  // in active_
     bool in_use = false;
   };
   struct Hash {

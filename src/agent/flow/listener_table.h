@@ -1,9 +1,9 @@
-// Listening sockets by where they listen. An accepted socket is born in softirq, where no process can be asked; its
-// process is the listener's until its own is known. Also tells the direction of connections older than the agent.
+// Listening sockets by where they listen. An accepted socket is born in softirq, where no process can be
+// asked; its process is the listener's until its own is known. Also tells the direction of connections older
+// than the agent.
 //
-// Every snapshot reports every listener, so a listener that two snapshots did not report is gone; until then it still
-// answers for connections that outlived it.
-// Thread: the agent's loop, all calls.
+// Every snapshot reports every listener, so a listener that two snapshots did not report is gone; until then
+// it still answers for connections that outlived it. Thread: the agent's loop, all calls.
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -27,8 +27,8 @@ struct Listener {
 class ListenerTable {
  public:
   void Put(const weir_record& listen_record);
-  // The listener that accepts at `local`:`port`: bound to the address, or else to a wildcard; "::" takes IPv4 as well.
-  // nullptr when unknown. Valid until the next Put or Age.
+  // The listener that accepts at `local`:`port`: bound to the address, or else to a wildcard; "::" takes IPv4
+  // as well. nullptr when unknown. Valid until the next Put or Age.
   const Listener* Find(uint32_t netns, const model::Address& local, uint16_t port) const;
   // After each snapshot.
   void Age();

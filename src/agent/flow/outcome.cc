@@ -18,14 +18,16 @@ bool IsUnreachable(uint32_t error) {
     case EOPNOTSUPP:
     case EACCES:
     case EPROTO:
-    case EMSGSIZE: return true;
-    default: return false;
+    case EMSGSIZE:
+      return true;
+    default:
+      return false;
   }
 }
 
 Outcome FailureOf(const weir_record& record) {
-  // When the retransmissions run out, the kernel makes the last ICMP error the socket's: sk_err = sk_err_soft ?: ETIMEDOUT.
-  // Without an error the soft one still tells why the application had to give up.
+  // When the retransmissions run out, the kernel makes the last ICMP error the socket's: sk_err = sk_err_soft
+  // ?: ETIMEDOUT. Without an error the soft one still tells why the application had to give up.
   const uint32_t cause = record.error != 0 ? record.error : record.soft_error;
   if (cause == ECONNREFUSED || cause == ECONNRESET) {
     // A reset is a segment; without one it was ICMP port unreachable.
@@ -47,7 +49,8 @@ bool NeverOpened(const weir_record& record) {
 Outcome OutcomeOf(const weir_record& record) {
   if (NeverOpened(record)) return FailureOf(record);
   // EPIPE is a reset met in CLOSE_WAIT. A local abort leaves no error and is a close like any other.
-  if (record.error == ECONNRESET || record.error == EPIPE || record.error == ECONNREFUSED) return Outcome::kClosedReset;
+  if (record.error == ECONNRESET || record.error == EPIPE || record.error == ECONNREFUSED)
+    return Outcome::kClosedReset;
   if (record.error == ETIMEDOUT || IsUnreachable(record.error)) return Outcome::kClosedTimedOut;
   return Outcome::kClosed;
 }

@@ -1,5 +1,5 @@
-// How a connection ended, from the record made at its transition to TCP_CLOSE: sk_err is set by then and gone when the
-// socket is destroyed.
+// How a connection ended, from the record made at its transition to TCP_CLOSE: sk_err is set by then and gone
+// when the socket is destroyed.
 #pragma once
 
 #include "bpf/abi.h"

@@ -26,17 +26,41 @@ class RecordBuilder {
   }
 
   RecordBuilder& Live() { return Kind(WEIR_RECORD_LIVE); }
-  RecordBuilder& Final(uint8_t left_state = TCP_LAST_ACK) { return Kind(WEIR_RECORD_FINAL).State(left_state); }
+  RecordBuilder& Final(uint8_t left_state = TCP_LAST_ACK) {
+    return Kind(WEIR_RECORD_FINAL).State(left_state);
+  }
   RecordBuilder& Listen(const char* address, uint16_t port, std::string_view comm, uint32_t pid) {
     const char* any = std::strchr(address, ':') != nullptr ? "::" : "0.0.0.0";
-    return Kind(WEIR_RECORD_LISTEN).State(TCP_LISTEN).Flags(WEIR_SOCKET_LISTENING).Ends(address, port, any, 0).Process(comm, pid);
+    return Kind(WEIR_RECORD_LISTEN)
+        .State(TCP_LISTEN)
+        .Flags(WEIR_SOCKET_LISTENING)
+        .Ends(address, port, any, 0)
+        .Process(comm, pid);
   }
-  RecordBuilder& Kind(weir_record_kind kind) { record_.kind = static_cast<weir_u8>(kind); return *this; }
-  RecordBuilder& State(uint8_t state) { record_.state = state; return *this; }
-  RecordBuilder& Socket(uint64_t socket) { record_.socket = socket; return *this; }
-  RecordBuilder& Time(uint64_t ns) { record_.time_ns = ns; return *this; }
-  RecordBuilder& Netns(uint32_t netns) { record_.netns = netns; return *this; }
-  RecordBuilder& Cgroup(uint64_t id) { record_.cgroup_id = id; return *this; }
+  RecordBuilder& Kind(weir_record_kind kind) {
+    record_.kind = static_cast<weir_u8>(kind);
+    return *this;
+  }
+  RecordBuilder& State(uint8_t state) {
+    record_.state = state;
+    return *this;
+  }
+  RecordBuilder& Socket(uint64_t socket) {
+    record_.socket = socket;
+    return *this;
+  }
+  RecordBuilder& Time(uint64_t ns) {
+    record_.time_ns = ns;
+    return *this;
+  }
+  RecordBuilder& Netns(uint32_t netns) {
+    record_.netns = netns;
+    return *this;
+  }
+  RecordBuilder& Cgroup(uint64_t id) {
+    record_.cgroup_id = id;
+    return *this;
+  }
   // Connected by this node at `start`, answered at `established` (0: not yet).
   RecordBuilder& Outgoing(uint64_t start, uint64_t established) {
     record_.start_ns = start;
@@ -48,7 +72,10 @@ class RecordBuilder {
     record_.established_ns = established;
     return *this;
   }
-  RecordBuilder& Flags(uint32_t flags) { record_.flags |= flags; return *this; }
+  RecordBuilder& Flags(uint32_t flags) {
+    record_.flags |= flags;
+    return *this;
+  }
   RecordBuilder& Ends(const char* local, uint16_t local_port, const char* remote, uint16_t remote_port) {
     record_.family = std::strchr(local, ':') != nullptr ? AF_INET6 : AF_INET;
     record_.local_port = local_port;
@@ -79,7 +106,10 @@ class RecordBuilder {
     record_.bytes_retransmitted = bytes;
     return *this;
   }
-  RecordBuilder& Timeouts(uint32_t timeouts) { record_.timeouts = timeouts; return *this; }
+  RecordBuilder& Timeouts(uint32_t timeouts) {
+    record_.timeouts = timeouts;
+    return *this;
+  }
   RecordBuilder& Rtt(uint32_t srtt_us, uint32_t min_us, uint32_t delivered) {
     record_.srtt_us = srtt_us;
     record_.min_rtt_us = min_us;

@@ -12,6 +12,9 @@ namespace {
 
 // A program that was interrupted between reading the socket's flags and its clock.
 constexpr uint64_t kRaceMarginNs = 50'000'000;
+// Of snapshots that a socket may miss before it is given up: its final record may be on the way (kUnmarked).
+constexpr uint32_t kGraceSnapshots = 2;
+constexpr size_t kMaxSwept = 65'536;
 constexpr uint32_t kNoTimeouts = 0xffffffff;
 constexpr uint32_t kNoRtt = 0xffffffff;
 
@@ -23,7 +26,9 @@ uint32_t Step(uint32_t now, uint32_t before) {
   return step < 0x8000'0000 ? step : 0;
 }
 
-uint64_t PayloadSent(const weir_record& record) { return Minus(record.bytes_sent, record.bytes_retransmitted); }
+uint64_t PayloadSent(const weir_record& record) {
+  return Minus(record.bytes_sent, record.bytes_retransmitted);
+}
 
 uint64_t PayloadReceived(const weir_record& record) {
   return Minus(record.bytes_received, (record.flags & WEIR_SOCKET_FIN_RECEIVED) != 0 ? 1 : 0);
@@ -50,14 +55,30 @@ void AddConnectTime(const weir_record& record, model::SideCounters& to) {
 
 void AddOutcome(const weir_record& record, model::SideCounters& to) {
   switch (OutcomeOf(record)) {
-    case Outcome::kClosed: ++to.closed; break;
-    case Outcome::kClosedReset: ++to.closed, ++to.closed_reset; break;
-    case Outcome::kClosedTimedOut: ++to.closed, ++to.closed_timed_out; break;
-    case Outcome::kRefused: ++to.failed_refused; break;
-    case Outcome::kTimedOut: ++to.failed_timed_out; break;
-    case Outcome::kUnreachable: ++to.failed_unreachable; break;
-    case Outcome::kAbandoned: ++to.failed_abandoned; break;
-    case Outcome::kOther: ++to.failed_other; break;
+    case Outcome::kClosed:
+      ++to.closed;
+      break;
+    case Outcome::kClosedReset:
+      ++to.closed, ++to.closed_reset;
+      break;
+    case Outcome::kClosedTimedOut:
+      ++to.closed, ++to.closed_timed_out;
+      break;
+    case Outcome::kRefused:
+      ++to.failed_refused;
+      break;
+    case Outcome::kTimedOut:
+      ++to.failed_timed_out;
+      break;
+    case Outcome::kUnreachable:
+      ++to.failed_unreachable;
+      break;
+    case Outcome::kAbandoned:
+      ++to.failed_abandoned;
+      break;
+    case Outcome::kOther:
+      ++to.failed_other;
+      break;
   }
 }
 
@@ -91,8 +112,8 @@ void Advance(const weir_record& record, Entry& entry, model::SideCounters& to) {
 }  // namespace
 
 size_t SocketTable::Hash::operator()(const Key& key) const {
-  // Pointers of one slab differ in few, low bits and births in others: one multiplication spreads both (Fibonacci
-  // hashing, Knuth 6.4), the shift brings the good bits down.
+  // Pointers of one slab differ in few, low bits and births in others: one multiplication spreads both
+  // (Fibonacci hashing, Knuth 6.4), the shift brings the good bits down.
   const uint64_t mixed = (key.socket ^ (key.birth << 7)) * 0x9e37'79b9'7f4a'7c15;
   return mixed ^ (mixed >> 32);
 }
@@ -113,7 +134,9 @@ FlowKey SocketTable::FlowOf(const weir_record& record, bool* borrowed) {
   bool incoming = (record.flags & WEIR_SOCKET_INCOMING) != 0;
   uint32_t pid = record.pid;
   std::copy(std::begin(record.comm), std::end(record.comm), key.comm.begin());
-  const bool doubtful = !incoming && (record.flags & WEIR_SOCKET_EXISTING) != 0;  // listen(fd, 0) leaves no trace
+  // listen(fd, 0) leaves no trace in its children.
+  const bool doubtful =
+      !incoming && ((record.flags & WEIR_SOCKET_EXISTING) != 0 || finals_ == Finals::kUnmarked);
   *borrowed = false;
   if (doubtful || (incoming && pid == 0)) {
     const Listener* listener = listeners_.Find(record.netns, local, record.local_port);
@@ -138,10 +161,17 @@ FlowKey SocketTable::FlowOf(const weir_record& record, bool* borrowed) {
 
 void SocketTable::OnRecord(const weir_record& record) {
   switch (record.kind) {
-    case WEIR_RECORD_LISTEN: listeners_.Put(record); break;
-    case WEIR_RECORD_LIVE: OnLive(record); break;
-    case WEIR_RECORD_FINAL: OnFinal(record); break;
-    default: break;
+    case WEIR_RECORD_LISTEN:
+      listeners_.Put(record);
+      break;
+    case WEIR_RECORD_LIVE:
+      OnLive(record);
+      break;
+    case WEIR_RECORD_FINAL:
+      OnFinal(record);
+      break;
+    default:
+      break;
   }
 }
 
@@ -210,8 +240,7 @@ void SocketTable::OnFinal(const weir_record& record) {
   if (MayBeKnown(record)) {
     if (!existing_.empty()) EnterExisting();
     known = sockets_.find(KeyOf(record));
-    // Swept: its final record was thought lost, and it was counted as closed then.
-    if (known == sockets_.end() && (record.flags & WEIR_SOCKET_REPORTED) != 0) return;
+    if (known == sockets_.end() && CountedAlready(record)) return;
   }
   Entry first;
   const bool tracked = known != sockets_.end();
@@ -221,7 +250,7 @@ void SocketTable::OnFinal(const weir_record& record) {
     if ((record.flags & WEIR_SOCKET_EXISTING) != 0) {
       model::SideCounters base_line;
       Advance(record, first, base_line);
-      first.open = true;
+      first.open = IsOpen(record);
     }
   }
   model::SideCounters& counters = flows_.Touch(entry.flow);
@@ -230,11 +259,21 @@ void SocketTable::OnFinal(const weir_record& record) {
     ++counters.opened;
     AddConnectTime(record, counters);
   }
-  AddOutcome(record, counters);
+  if (NeverOpened(record) && entry.open) {
+    ++counters.closed;  // tcp_disconnect() made the record forget that it was open (kUnmarked)
+  } else {
+    AddOutcome(record, counters);
+  }
   if (tracked) {
     Leave(entry);
     sockets_.erase(known);
   }
+}
+
+// Whether the socket was swept: its final record was thought lost, and it was counted as closed then.
+bool SocketTable::CountedAlready(const weir_record& record) {
+  if (finals_ == Finals::kMarked) return (record.flags & WEIR_SOCKET_REPORTED) != 0;
+  return swept_.erase(KeyOf(record)) > 0;
 }
 
 void SocketTable::Leave(Entry& entry) {
@@ -268,9 +307,10 @@ void SocketTable::EnterExisting() {
 }
 
 void SocketTable::SweepUnreported() {
+  const uint32_t grace = finals_ == Finals::kMarked ? 0 : kGraceSnapshots;
   for (auto item = sockets_.begin(); item != sockets_.end();) {
     Entry& entry = item.value();
-    if (entry.snapshot == snapshot_) {
+    if (snapshot_ - entry.snapshot <= grace) {
       ++item;
       continue;
     }
@@ -281,6 +321,10 @@ void SocketTable::SweepUnreported() {
       ++counters.failed_other;
     }
     Leave(entry);
+    if (finals_ == Finals::kUnmarked) {
+      if (swept_.size() >= kMaxSwept) swept_.clear();
+      swept_.insert(item->first);
+    }
     item = sockets_.erase(item);
   }
 }

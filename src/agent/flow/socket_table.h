@@ -1,16 +1,17 @@
-// SocketTable: turns the kernel's absolute counters into what each socket did since its last record, and adds that to
-// the socket's flow. A close that races with a snapshot can therefore not be counted twice, and a lost snapshot costs
-// nothing.
+// SocketTable: turns the kernel's absolute counters into what each socket did since its last record, and adds
+// that to the socket's flow. A close that races with a snapshot can therefore not be counted twice, and a
+// lost snapshot costs nothing.
 //
-// A socket is known by its pointer and its birth, because the kernel reuses pointers at once. Sockets that live shorter
-// than a snapshot interval, nearly all of them on a busy node, never enter the table: their final record says that it
-// is the first one, and counts from zero.
+// A socket is known by its pointer and its birth, because the kernel reuses pointers at once. Sockets that
+// live shorter than a snapshot interval, nearly all of them on a busy node, never enter the table: their
+// final record says that it is the first one, and counts from zero.
 //
-// A socket older than the agent starts from a base line: its first record counts nothing but shows it as open.
-// Thread: the agent's loop, all calls.
+// A socket older than the agent starts from a base line: its first record counts nothing but shows it as
+// open. Thread: the agent's loop, all calls.
 #pragma once
 
 #include <tsl/robin_map.h>
+#include <tsl/robin_set.h>
 
 #include <cstdint>
 #include <utility>
@@ -27,8 +28,11 @@ class SocketTable final : public kernel::RecordSink {
  public:
   // What a final record says about earlier ones.
   enum class Finals {
-    kMarked,    // WEIR_SOCKET_REPORTED tells that there was one
-    kUnmarked,  // nothing is told: always look (sock_diag)
+    kMarked,  // WEIR_SOCKET_REPORTED tells that there was one
+    // Nothing is told, not even who connected (sock_diag): always look, and ask the listeners for the
+    // direction. Final records may come long after the socket left the snapshots, when its last descriptor is
+    // closed.
+    kUnmarked,
   };
 
   // `flows` and `identities` outlive the table.
@@ -40,16 +44,17 @@ class SocketTable final : public kernel::RecordSink {
   enum class Snapshot {
     kFailed,    // it broke off
     kChanged,   // it reported what changed
-    kComplete,  // unchanged sockets too: those it did not report are gone, although their final record was lost
+    kComplete,  // unchanged sockets too: those it did not report are gone, although their final record was
+                // lost
   };
-  // Bracket a snapshot. Times are CLOCK_MONOTONIC, to be compared with those in the records. All records of the
-  // snapshot, and all final records made before it ended, come before SnapshotEnds().
+  // Bracket a snapshot. Times are CLOCK_MONOTONIC, to be compared with those in the records. All records of
+  // the snapshot, and all final records made before it ended, come before SnapshotEnds().
   void SnapshotBegins(Nanos now);
   void SnapshotEnds(Nanos now, Snapshot result);
 
   size_t size() const { return sockets_.size(); }
-  // Whether connections were attributed to their listener's process and the descriptor tables may know better.
-  // The caller asks them, and those that are closed by then do not count again.
+  // Whether connections were attributed to their listener's process and the descriptor tables may know
+  // better. The caller asks them, and those that are closed by then do not count again.
   bool TakeBorrowed() { return std::exchange(socket_activated_, false) || borrowed_ > 0; }
 
  private:
@@ -89,18 +94,20 @@ class SocketTable final : public kernel::RecordSink {
   void SweepUnreported();
   void EnterExisting();
   bool MayBeKnown(const weir_record& final_record) const;
+  bool CountedAlready(const weir_record& final_record);
 
   const Finals finals_;
   FlowTable& flows_;
   identity::IdentityIndex& identities_;
   ListenerTable listeners_;
   Sockets sockets_;
+  tsl::robin_set<Key, Hash> swept_;    // counted as closed; their final records are still to come (kUnmarked)
   std::vector<weir_record> existing_;  // waiting until all listeners of the snapshot are known
   size_t borrowed_ = 0;
   uint32_t snapshot_ = 0;
   bool in_snapshot_ = false;
   bool socket_activated_ = false;  // a connection was attributed to process 1
-  uint64_t race_from_ns_ = 0;  // final records made in this time may lack WEIR_SOCKET_REPORTED
+  uint64_t race_from_ns_ = 0;      // final records made in this time may lack WEIR_SOCKET_REPORTED
   uint64_t race_until_ns_ = 0;
 };
 

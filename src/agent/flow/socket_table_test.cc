@@ -48,7 +48,12 @@ class SocketTableTest : public testing::Test {
 RecordBuilder Connection() { return RecordBuilder().Outgoing(1'000'000, 1'250'000).Process("curl", 42); }
 
 TEST_F(SocketTableTest, AShortConnectionIsItsFinalRecord) {
-  Apply(Connection().Final(TCP_FIN_WAIT2).Bytes(100, 2'001).Flags(WEIR_SOCKET_FIN_RECEIVED).Segments(6, 5).Rtt(80, 40, 3));
+  Apply(Connection()
+            .Final(TCP_FIN_WAIT2)
+            .Bytes(100, 2'001)
+            .Flags(WEIR_SOCKET_FIN_RECEIVED)
+            .Segments(6, 5)
+            .Rtt(80, 40, 3));
   EXPECT_EQ(table_.size(), 0U);
   const SideReport report = Only();
   EXPECT_EQ(report.ends.side, Side::kClient);
@@ -88,7 +93,8 @@ TEST_F(SocketTableTest, RecordsOfALongConnectionAddUpToItsTotals) {
   EXPECT_EQ(report.counters.segments_received, 3U);
   EXPECT_EQ(report.counters.opened, 0U);
   EXPECT_EQ(report.counters.connect_count, 0U);
-  Apply(Connection().Final().Bytes(15, 121).Segments(7, 8).Rtt(60, 50, 4).Flags(WEIR_SOCKET_REPORTED | WEIR_SOCKET_FIN_RECEIVED));
+  Apply(Connection().Final().Bytes(15, 121).Segments(7, 8).Rtt(60, 50, 4).Flags(WEIR_SOCKET_REPORTED |
+                                                                                WEIR_SOCKET_FIN_RECEIVED));
   report = Only();
   EXPECT_EQ(report.counters.bytes_sent, 0U);
   EXPECT_EQ(report.counters.bytes_received, 0U);
@@ -116,7 +122,13 @@ TEST_F(SocketTableTest, SynRetransmissionsShowWhileConnecting) {
   EXPECT_EQ(report.counters.retransmits, 0U);
   EXPECT_EQ(report.counters.opened, 0U);
   EXPECT_EQ(report.counters.open, 0U);
-  Apply(RecordBuilder().Outgoing(5, 3'000'005).Final().Segments(9, 5).Retransmits(4, 2).Timeouts(2).Flags(WEIR_SOCKET_REPORTED));
+  Apply(RecordBuilder()
+            .Outgoing(5, 3'000'005)
+            .Final()
+            .Segments(9, 5)
+            .Retransmits(4, 2)
+            .Timeouts(2)
+            .Flags(WEIR_SOCKET_REPORTED));
   report = Only();
   EXPECT_EQ(report.counters.retransmits_syn, 1U);
   EXPECT_EQ(report.counters.retransmits, 2U);
@@ -144,7 +156,12 @@ TEST_F(SocketTableTest, FailedAttemptsAreNeverOpened) {
 TEST_F(SocketTableTest, AnAttemptSeenBySnapshotsFailsOnce) {
   Snapshot({RecordBuilder().Outgoing(5, 0).State(TCP_SYN_SENT).Segments(2, 0)});
   (void)Emit();
-  Apply(RecordBuilder().Outgoing(5, 0).Final(TCP_SYN_SENT).Errors(ETIMEDOUT).Segments(6, 0).Flags(WEIR_SOCKET_REPORTED));
+  Apply(RecordBuilder()
+            .Outgoing(5, 0)
+            .Final(TCP_SYN_SENT)
+            .Errors(ETIMEDOUT)
+            .Segments(6, 0)
+            .Flags(WEIR_SOCKET_REPORTED));
   const SideCounters counters = Only().counters;
   EXPECT_EQ(counters.failed_timed_out, 1U);
   EXPECT_EQ(counters.segments_sent, 4U);
@@ -164,19 +181,32 @@ TEST_F(SocketTableTest, ResetsAndTimeoutsOfOpenedConnections) {
 
 TEST_F(SocketTableTest, AnExistingSocketStartsFromABaseLine) {
   const auto old = [] { return RecordBuilder().Flags(WEIR_SOCKET_EXISTING).Process("psql", 5); };
-  Snapshot({old().Bytes(1'000'000, 2'000'000).Segments(900, 800).Retransmits(50, 0).Timeouts(9).Rtt(70, 60, 600)});
+  Snapshot(
+      {old().Bytes(1'000'000, 2'000'000).Segments(900, 800).Retransmits(50, 0).Timeouts(9).Rtt(70, 60, 600)});
   SideReport report = Only();
   EXPECT_EQ(report.identity.process, "psql");
   EXPECT_EQ(report.counters.open, 1U) << "visible";
   EXPECT_EQ(report.counters.bytes_sent + report.counters.bytes_received + report.counters.segments_sent, 0U);
-  EXPECT_EQ(report.counters.opened + report.counters.retransmits + report.counters.timeouts + report.counters.rtt_count, 0U);
-  Snapshot({old().Bytes(1'000'010, 2'000'000).Segments(901, 801).Retransmits(51, 0).Timeouts(10).Rtt(71, 60, 601)});
+  EXPECT_EQ(report.counters.opened + report.counters.retransmits + report.counters.timeouts +
+                report.counters.rtt_count,
+            0U);
+  Snapshot({old()
+                .Bytes(1'000'010, 2'000'000)
+                .Segments(901, 801)
+                .Retransmits(51, 0)
+                .Timeouts(10)
+                .Rtt(71, 60, 601)});
   report = Only();
   EXPECT_EQ(report.counters.bytes_sent, 10U);
   EXPECT_EQ(report.counters.retransmits, 1U);
   EXPECT_EQ(report.counters.timeouts, 1U);
   EXPECT_EQ(report.counters.rtt_count, 1U);
-  Apply(old().Final().Bytes(1'000'010, 2'000'001).Segments(903, 803).Retransmits(51, 0).Timeouts(10)
+  Apply(old()
+            .Final()
+            .Bytes(1'000'010, 2'000'001)
+            .Segments(903, 803)
+            .Retransmits(51, 0)
+            .Timeouts(10)
             .Flags(WEIR_SOCKET_REPORTED | WEIR_SOCKET_FIN_RECEIVED));
   report = Only();
   EXPECT_EQ(report.counters.bytes_received, 0U);
@@ -285,9 +315,11 @@ TEST_F(SocketTableTest, AFailedSnapshotSweepsAndAgesNothing) {
 }
 
 TEST_F(SocketTableTest, AnExistingSocketOfAListenerWithoutBacklogIsIncoming) {
-  // listen(fd, 0): the accepted socket has no backlog limit either. The listener's record comes later in the pass.
-  Snapshot({RecordBuilder().Flags(WEIR_SOCKET_EXISTING).Ends("10.0.0.2", 80, "10.0.0.1", 40'000).Process("srv", 3),
-            RecordBuilder().Socket(2).Listen("0.0.0.0", 80, "srv", 3)});
+  // listen(fd, 0): the accepted socket has no backlog limit either. The listener's record comes later in the
+  // pass.
+  Snapshot(
+      {RecordBuilder().Flags(WEIR_SOCKET_EXISTING).Ends("10.0.0.2", 80, "10.0.0.1", 40'000).Process("srv", 3),
+       RecordBuilder().Socket(2).Listen("0.0.0.0", 80, "srv", 3)});
   const SideReport report = Only();
   EXPECT_EQ(report.ends.side, Side::kServer);
   EXPECT_EQ(report.ends.server_port, 80);
@@ -303,7 +335,8 @@ TEST_F(SocketTableTest, MappedAddressesAreIpv4) {
 
 TEST_F(SocketTableTest, PointersAreReusedAtOnce) {
   Snapshot({Connection().Bytes(100, 0)});
-  // Closed and replaced while a snapshot ran: the live record of the new one comes before the final one of the old.
+  // Closed and replaced while a snapshot ran: the live record of the new one comes before the final one of
+  // the old.
   now_ += kSecond;
   table_.SnapshotBegins(now_);
   Apply(RecordBuilder().Outgoing(9'000'000, 9'000'500).Process("curl", 42).Bytes(7, 0));
@@ -418,10 +451,57 @@ TEST_F(SocketTableTest, WithoutMarksEveryFinalRecordIsLookedUp) {
   EXPECT_EQ(counters.closed, 1U);
 }
 
+TEST_F(SocketTableTest, WithoutMarksSocketsMayMissSnapshotsAndBeFinalLongAfter) {
+  SocketTable table(SocketTable::Finals::kUnmarked, flows_, identities_);
+  const auto snapshot = [&table, this](const std::vector<weir_record>& records) {
+    table.SnapshotBegins(now_);
+    for (const weir_record& record : records) table.OnRecord(record);
+    table.SnapshotEnds(now_, kComplete);
+  };
+  const auto socket = [] { return RecordBuilder().Bytes(10, 0).Segments(2, 2); };
+  snapshot({socket()});
+  (void)Emit();
+  snapshot({});
+  snapshot({});
+  EXPECT_EQ(table.size(), 1U) << "its final record may be on the way";
+  snapshot({});
+  EXPECT_EQ(table.size(), 0U);
+  EXPECT_EQ(Only().counters.closed, 1U);
+  table.OnRecord(socket().Final());  // its last descriptor was closed
+  EXPECT_TRUE(Emit().empty()) << "counted already";
+  table.OnRecord(socket().Final());
+  EXPECT_EQ(Only().counters.closed, 1U) << "another socket: only one was counted already";
+}
+
+TEST_F(SocketTableTest, WithoutMarksTheListenerTellsTheDirection) {
+  SocketTable table(SocketTable::Finals::kUnmarked, flows_, identities_);
+  table.OnRecord(RecordBuilder().Listen("0.0.0.0", 80, "nginx", 9));
+  table.OnRecord(RecordBuilder().Final().Ends("10.0.0.2", 80, "10.0.0.1", 40'000));
+  EXPECT_EQ(Only().ends.side, Side::kServer);
+  table.OnRecord(RecordBuilder().Final().Ends("10.0.0.1", 40'000, "10.0.0.2", 80));
+  EXPECT_EQ(Only().ends.side, Side::kClient);
+}
+
+TEST_F(SocketTableTest, AFinalRecordWithoutCountersEndsAnOpenConnection) {
+  SocketTable table(SocketTable::Finals::kUnmarked, flows_, identities_);
+  table.SnapshotBegins(now_);
+  table.OnRecord(RecordBuilder().Bytes(10, 5).Segments(3, 3).Rtt(5, 5, 2));
+  table.SnapshotEnds(now_, kComplete);
+  (void)Emit();
+  table.OnRecord(RecordBuilder().Final(TCP_SYN_SENT).Errors(EIO));  // zeroed by tcp_disconnect()
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.closed, 1U);
+  EXPECT_EQ(counters.failed(), 0U);
+  EXPECT_EQ(counters.segments_sent + counters.bytes_sent + counters.rtt_count, 0U);
+}
+
 TEST_F(SocketTableTest, ManySocketsOfOneFlowFoldTogether) {
   std::vector<weir_record> records;
   for (uint16_t i = 0; i < 1'000; ++i) {
-    records.push_back(Connection().Socket(0x1000 + 0x8c0ULL * i).Ends("10.0.0.1", static_cast<uint16_t>(1'024 + i), "10.0.0.2", 80).Bytes(3, 0));
+    records.push_back(Connection()
+                          .Socket(0x1000 + 0x8c0ULL * i)
+                          .Ends("10.0.0.1", static_cast<uint16_t>(1'024 + i), "10.0.0.2", 80)
+                          .Bytes(3, 0));
   }
   Snapshot(records);
   const SideCounters counters = Only().counters;

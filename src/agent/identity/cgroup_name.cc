@@ -22,8 +22,8 @@ bool IsUnit(std::string_view folder) {
                      [folder](std::string_view suffix) { return folder.ends_with(suffix); });
 }
 
-// The container id in one folder's name, "" when there is none. Forms: ID, RUNTIME-ID.scope, libpod-ID and, with the
-// systemd driver given a cgroupfs path, SLICE:RUNTIME:ID.
+// The container id in one folder's name, "" when there is none. Forms: ID, RUNTIME-ID.scope, libpod-ID and,
+// with the systemd driver given a cgroupfs path, SLICE:RUNTIME:ID.
 std::string_view ContainerIn(std::string_view folder) {
   // conmon watches the container from outside: it is part of the host.
   if (folder.find("conmon-") != std::string_view::npos) return {};
@@ -38,7 +38,10 @@ std::string_view ContainerIn(std::string_view folder) {
 size_t SequenceLength(std::string_view text) {
   const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);
-  const size_t length = lead >= 0xc2 && lead <= 0xdf ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+  const size_t length = lead >= 0xc2 && lead <= 0xdf   ? 2
+                        : (lead & 0xf0) == 0xe0        ? 3
+                        : lead >= 0xf0 && lead <= 0xf4 ? 4
+                                                       : 0;
   if (length == 0 || text.size() < length) return 0;
   for (size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xc0) != 0x80) return 0;

@@ -7,18 +7,19 @@
 namespace weir::agent::identity {
 
 struct CgroupName {
-  std::string container;  // 64 hex digits as docker, containerd, CRI-O and podman make them; "" outside containers
-  std::string unit;       // systemd unit, or else the last folder; "" inside containers and for the root
+  std::string
+      container;     // 64 hex digits as docker, containerd, CRI-O and podman make them; "" outside containers
+  std::string unit;  // systemd unit, or else the last folder; "" inside containers and for the root
 
   bool operator==(const CgroupName&) const = default;
 };
 
-// `path` as in /proc/PID/cgroup or below the mount point: "/system.slice/nginx.service". Never fails: a path that
-// follows no known pattern gives its last folder as the unit. Unprintable bytes become '?'.
+// `path` as in /proc/PID/cgroup or below the mount point: "/system.slice/nginx.service". Never fails: a path
+// that follows no known pattern gives its last folder as the unit. Unprintable bytes become '?'.
 CgroupName NameFromPath(std::string_view path);
 
-// The same from the text of /proc/PID/cgroup: the container of any hierarchy wins (docker on a v1 node makes its
-// folders there only), else the unit of systemd's own or of the unified hierarchy.
+// The same from the text of /proc/PID/cgroup: the container of any hierarchy wins (docker on a v1 node makes
+// its folders there only), else the unit of systemd's own or of the unified hierarchy.
 CgroupName NameFromProcFile(std::string_view text);
 
 // `text` with everything but printable ASCII and valid UTF-8 replaced by '?', cut at `limit` bytes. Names of

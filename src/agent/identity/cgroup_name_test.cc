@@ -19,24 +19,33 @@ TEST(CgroupName, EveryRuntimeAndDriver) {
       {"docker, systemd", "/system.slice/docker-" + kId + ".scope", {kId, ""}},
       {"docker, cgroupfs", "/docker/" + kId, {kId, ""}},
       {"containerd, systemd",
-       "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1a_2b.slice/cri-containerd-" + kId + ".scope",
+       "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1a_2b.slice/cri-containerd-" + kId +
+           ".scope",
        {kId, ""}},
       {"containerd, cgroupfs", "/kubepods/burstable/pod1a2b/" + kId, {kId, ""}},
       {"containerd, systemd with a cgroupfs path",
-       "/system.slice/containerd.service/kubepods-besteffort-pod1.slice:cri-containerd:" + kId, {kId, ""}},
+       "/system.slice/containerd.service/kubepods-besteffort-pod1.slice:cri-containerd:" + kId,
+       {kId, ""}},
       {"CRI-O, systemd", "/kubepods.slice/kubepods-pod1.slice/crio-" + kId + ".scope", {kId, ""}},
-      {"CRI-O's conmon is the host's", "/kubepods.slice/crio-conmon-" + kId + ".scope", {"", "crio-conmon-" + kId + ".scope"}},
+      {"CRI-O's conmon is the host's",
+       "/kubepods.slice/crio-conmon-" + kId + ".scope",
+       {"", "crio-conmon-" + kId + ".scope"}},
       {"podman, systemd", "/machine.slice/libpod-" + kId + ".scope/container", {kId, ""}},
       {"podman, cgroupfs", "/libpod_parent/libpod-" + kId, {kId, ""}},
       {"podman, rootless",
-       "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + kId + ".scope", {kId, ""}},
+       "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + kId + ".scope",
+       {kId, ""}},
       {"nerdctl", "/system.slice/nerdctl-" + kId + ".scope", {kId, ""}},
       {"docker in docker", "/docker/" + kId + "/docker/" + kInner, {kInner, ""}},
-      {"a unit inside a container belongs to it", "/docker/" + kId + "/system.slice/nginx.service", {kId, ""}},
+      {"a unit inside a container belongs to it",
+       "/docker/" + kId + "/system.slice/nginx.service",
+       {kId, ""}},
       {"unit", "/system.slice/nginx.service", {"", "nginx.service"}},
       {"unit with a delegated folder", "/system.slice/nginx.service/workers", {"", "nginx.service"}},
       {"login session", "/user.slice/user-1000.slice/session-3.scope", {"", "session-3.scope"}},
-      {"innermost unit", "/user.slice/user-1000.slice/user@1000.service/app.slice/shell.service", {"", "shell.service"}},
+      {"innermost unit",
+       "/user.slice/user-1000.slice/user@1000.service/app.slice/shell.service",
+       {"", "shell.service"}},
       {"no systemd", "/batch/job7", {"", "job7"}},
       {"63 digits are no container id", "/docker/" + kId.substr(1), {"", kId.substr(1)}},
       {"upper case is no container id", "/docker/" + std::string(64, 'A'), {"", std::string(64, 'A')}},
@@ -59,7 +68,8 @@ TEST(CgroupName, ProcFileOfAVersionOneNode) {
             (CgroupName{"", "cron.service"}));
   EXPECT_EQ(NameFromProcFile("0::/\n"), CgroupName{});
   EXPECT_EQ(NameFromProcFile("garbage\n:\n"), CgroupName{});
-  EXPECT_EQ(NameFromProcFile("5:cpu:/a:b/c.service"), (CgroupName{"", "c.service"}));  // no newline, colon in path
+  EXPECT_EQ(NameFromProcFile("5:cpu:/a:b/c.service"),
+            (CgroupName{"", "c.service"}));  // no newline, colon in path
 }
 
 TEST(PrintableName, KeepsUtf8ReplacesTheRestAndNeverCutsACharacter) {

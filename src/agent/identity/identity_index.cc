@@ -14,7 +14,7 @@ namespace {
 
 constexpr Nanos kSecond = 1'000'000'000;
 constexpr Nanos kWalkPeriod = kSecond;
-constexpr Nanos kKeepGone = 300 * kSecond;       // final records may come after the folder went
+constexpr Nanos kKeepGone = 300 * kSecond;  // final records may come after the folder went
 constexpr Nanos kProcessLifetime = 10 * kSecond;
 constexpr size_t kMaxFolders = 65'536;
 constexpr size_t kMaxUnknown = 16'384;
@@ -77,16 +77,22 @@ std::shared_ptr<const CgroupName> IdentityIndex::NameOf(uint64_t owner) {
 }
 
 uint64_t IdentityIndex::OwnerByProcess(uint64_t cgroup_id, uint32_t pid) {
-  const Nanos now = clock_.MonotonicNanos();
   auto known = processes_.find(pid);
-  if (known == processes_.end() || known->second.expires <= now) {
+  if (known == processes_.end()) {
     if (processes_.size() >= kMaxProcesses) processes_.clear();
-    known = processes_.insert_or_assign(pid, ReadProcess(pid, now)).first;
+    known = processes_.insert({pid, ReadProcess(pid, clock_.MonotonicNanos())}).first;
   }
   const ProcessEntry& process = known->second;
   // Outside containers the socket's own folder is the better answer: its creator may have moved since.
   const bool at_root = cgroup_id == 0 || cgroup_id == root_id_;
   return process.owner != 0 && (process.in_container || at_root) ? process.owner : cgroup_id;
+}
+
+void IdentityIndex::Expire() {
+  const Nanos now = clock_.MonotonicNanos();
+  for (auto item = processes_.begin(); item != processes_.end();) {
+    item = item->second.expires <= now ? processes_.erase(item) : std::next(item);
+  }
 }
 
 IdentityIndex::ProcessEntry IdentityIndex::ReadProcess(uint32_t pid, Nanos now) {
@@ -109,7 +115,8 @@ void IdentityIndex::Walk(Nanos now) {
   ForgetOld(now);
 }
 
-void IdentityIndex::WalkFolder(const std::filesystem::path& folder, std::string& relative, int depth, Nanos now) {
+void IdentityIndex::WalkFolder(const std::filesystem::path& folder, std::string& relative, int depth,
+                               Nanos now) {
   if (depth >= kMaxDepth) return;
   DIR* directory = ::opendir(folder.c_str());
   if (directory == nullptr) return;  // removed meanwhile

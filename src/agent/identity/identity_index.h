@@ -1,14 +1,18 @@
 // IdentityIndex: from a socket's control group id to the container or unit that owns it.
 //
-// The kernel gives the inode of the v2 folder. The index walks the v2 tree (one readdir per folder, no stat: a
-// directory entry carries the inode) and remembers id -> name. An id it does not know triggers another walk, at most
-// one per second; ids that stay unknown (folder gone already) are remembered, so that they cost no further walks.
+// The kernel gives the inode of the v2 folder. The index walks the v2 tree (one readdir per folder, no stat:
+// a directory entry carries the inode) and remembers id -> name. An id it does not know triggers another
+// walk, at most one per second; ids that stay unknown (folder gone already) are remembered, so that they cost
+// no further walks.
 //
-// On a node with v1 hierarchies containers may have no v2 folder of their own, and their sockets are in the v2 root or
-// in the runtime's folder. There the socket's process is asked first, by /proc/PID/cgroup, while it lives.
+// On a node with v1 hierarchies containers may have no v2 folder of their own, and their sockets are in the
+// v2 root or in the runtime's folder. There the socket's process is asked first, by /proc/PID/cgroup, while
+// it lives.
 //
 // Thread: the agent's loop, all calls.
 #pragma once
+
+#include <tsl/robin_map.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -29,13 +33,16 @@ class IdentityIndex {
     std::filesystem::path proc = "/proc";
   };
 
-  // `clock` outlives the index. Finds the v2 tree in Paths::cgroup or its folder "unified"; does not walk it yet.
+  // `clock` outlives the index. Finds the v2 tree in Paths::cgroup or its folder "unified"; does not walk it
+  // yet.
   IdentityIndex(Paths paths, const Clock& clock);
 
   // A number that is equal for equal owners: the id itself, or on v1 nodes one made from the process's name.
   uint64_t OwnerOf(uint64_t cgroup_id, uint32_t pid) {
     return !by_process_ || pid == 0 ? cgroup_id : OwnerByProcess(cgroup_id, pid);
   }
+  // Once per interval: forgets what processes said ten seconds ago, because pids are reused.
+  void Expire();
   // Never null; empty strings when unknown.
   std::shared_ptr<const CgroupName> NameOf(uint64_t owner);
 
@@ -53,7 +60,7 @@ class IdentityIndex {
   struct ProcessEntry {
     uint64_t owner = 0;
     bool in_container = false;
-    Nanos expires = 0;  // pids are reused
+    Nanos expires = 0;
   };
 
   uint64_t OwnerByProcess(uint64_t cgroup_id, uint32_t pid);
@@ -70,7 +77,7 @@ class IdentityIndex {
   Nanos next_walk_ = 0;
   std::unordered_map<uint64_t, Entry> names_;
   std::unordered_set<uint64_t> unknown_;
-  std::unordered_map<uint32_t, ProcessEntry> processes_;
+  tsl::robin_map<uint32_t, ProcessEntry> processes_;  // asked for every record, so no clock is read there
   std::shared_ptr<const CgroupName> nobody_ = std::make_shared<const CgroupName>();
 };
 

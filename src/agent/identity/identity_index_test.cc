@@ -111,7 +111,10 @@ TEST_F(IdentityIndexTest, PidsAreLookedUpAgainBecauseTheyAreReused) {
   EXPECT_EQ(index.NameOf(index.OwnerOf(1, 42))->unit, "a.service");
   Write(paths_.proc / "42" / "cgroup", "1:name=systemd:/b.service\n");
   EXPECT_EQ(index.NameOf(index.OwnerOf(1, 42))->unit, "a.service");
+  index.Expire();
+  EXPECT_EQ(index.NameOf(index.OwnerOf(1, 42))->unit, "a.service") << "too soon";
   clock_.Advance(11 * kSecond);
+  index.Expire();
   EXPECT_EQ(index.NameOf(index.OwnerOf(1, 42))->unit, "b.service");
 }
 

@@ -1,12 +1,13 @@
-// What libbpf has to say, kept instead of printed: the cause of a failed load belongs into the probe's report.
+// What libbpf has to say, kept instead of printed: the cause of a failed load belongs into the probe's
+// report.
 #pragma once
 
 #include <string>
 
 namespace weir::agent::kernel {
 
-// While alive, collects libbpf's warnings of the calling thread (at most 64 KiB). One per thread at a time. Without
-// one, warnings go to the debug log.
+// While alive, collects libbpf's warnings of the calling thread (at most 64 KiB). One per thread at a time.
+// Without one, warnings go to the debug log.
 class BpfLogCapture {
  public:
   BpfLogCapture();

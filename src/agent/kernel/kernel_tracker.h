@@ -1,8 +1,9 @@
 // KernelTracker: loads the BPF object, attaches it and reads its records.
 //
-// Which programs this kernel takes is found by loading and attaching them, each alone when the preferred set does not
-// load at once: feature lists know program types, not what a given kernel was built or configured to refuse. Only
-// weir_tcp_state is required. Everything is held by descriptors and nothing is pinned: if the agent dies, all is gone.
+// Which programs this kernel takes is found by loading and attaching them, each alone when the preferred set
+// does not load at once: feature lists know program types, not what a given kernel was built or configured to
+// refuse. Only weir_tcp_state is required. Everything is held by descriptors and nothing is pinned: if the
+// agent dies, all is gone.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,7 @@ namespace weir::agent::kernel {
 
 struct KernelOptions {
   uint32_t max_sockets = 131'072;  // rounded up to a power of two; 128 B of kernel memory each
-  uint32_t ring_bytes = 0;         // rounded up to a power of two, at least a page; 0 = 64 B per socket, 1..8 MiB
+  uint32_t ring_bytes = 0;  // rounded up to a power of two, at least a page; 0 = 64 B per socket, 1..8 MiB
 
   // For tests: use only the first of these that loads. Empty = the order of preference.
   std::vector<std::string> snapshot_programs{};

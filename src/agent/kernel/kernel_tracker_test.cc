@@ -150,7 +150,8 @@ TEST_F(KernelTrackerTest, TheProcessIsNamedNotTheThread) {
     ::pthread_setname_np(::pthread_self(), "worker-7");
     Socket::Connect("127.0.0.1", listener.port()).Abort();
   }).join();
-  ASSERT_TRUE(Eventually([this] { tracker_->DrainRing(log_); }, [this] { return !log_.Of(WEIR_RECORD_FINAL).empty(); }));
+  ASSERT_TRUE(Eventually([this] { tracker_->DrainRing(log_); },
+                         [this] { return !log_.Of(WEIR_RECORD_FINAL).empty(); }));
   EXPECT_EQ(log_.Only(WEIR_RECORD_FINAL, IsOutgoing).comm, OwnComm());
 }
 
@@ -348,7 +349,8 @@ TEST_F(KernelTrackerTest, ConnectionsBetweenNamespacesAreSeenAtBothEnds) {
   const Lab other;
   lab_.LinkTo(other);
   log_ = RecordLog({lab_.inode(), other.inode()});
-  for (const auto& [server_address, family] : {std::pair("10.9.0.2", AF_INET), std::pair("fd09::2", AF_INET6)}) {
+  for (const auto& [server_address, family] :
+       {std::pair("10.9.0.2", AF_INET), std::pair("fd09::2", AF_INET6)}) {
     log_.Clear();
     other.Enter();
     Pair pair;
@@ -374,18 +376,23 @@ TEST_F(KernelTrackerTest, ConnectionsBetweenNamespacesAreSeenAtBothEnds) {
 }
 
 TEST_F(KernelTrackerTest, TheControlGroupIsTheCreatorsNotThePeers) {
-  const std::string root = ::access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) == 0 ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup";
+  const std::string root = ::access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) == 0
+                               ? "/sys/fs/cgroup/unified"
+                               : "/sys/fs/cgroup";
   const std::string folder = root + "/weir-test-" + std::to_string(::getpid());
-  if (::mkdir(folder.c_str(), 0755) != 0) GTEST_SKIP() << "SKIPPED: no writable v2 control groups in " << root;
+  if (::mkdir(folder.c_str(), 0755) != 0)
+    GTEST_SKIP() << "SKIPPED: no writable v2 control groups in " << root;
   struct stat info {};
   ASSERT_EQ(::stat(folder.c_str(), &info), 0);
   const Socket listener = Socket::Listen("127.0.0.1");
-  const std::string move = "echo $$ > " + folder + "/cgroup.procs; exec 3<>/dev/tcp/127.0.0.1/" + std::to_string(listener.port());
+  const std::string move =
+      "echo $$ > " + folder + "/cgroup.procs; exec 3<>/dev/tcp/127.0.0.1/" + std::to_string(listener.port());
   lab_.Run("bash -c '" + move + "'");
   EXPECT_EQ(::rmdir(folder.c_str()), 0);
   Snapshot();
   tracker_->DrainRing(log_);
-  ASSERT_TRUE(Eventually([this] { tracker_->DrainRing(log_); }, [this] { return !log_.Of(WEIR_RECORD_FINAL).empty(); }));
+  ASSERT_TRUE(Eventually([this] { tracker_->DrainRing(log_); },
+                         [this] { return !log_.Of(WEIR_RECORD_FINAL).empty(); }));
   const weir_record client = log_.Only(WEIR_RECORD_FINAL, IsOutgoing);
   EXPECT_EQ(client.cgroup_id, info.st_ino);
   EXPECT_STREQ(client.comm, "bash");
@@ -446,7 +453,9 @@ class KernelTrackerSnapshots : public KernelTrackerTest, public testing::WithPar
     int minor = 0;
     EXPECT_EQ(std::sscanf(kernel.release, "%d.%d", &major, &minor), 2);
     const int version = major * 100 + minor;
-    return version < (GetParam() == "weir_snapshot_cast" ? 602 : GetParam() == "weir_snapshot_probed" ? 514 : 509);
+    return version < (GetParam() == "weir_snapshot_cast"     ? 602
+                      : GetParam() == "weir_snapshot_probed" ? 514
+                                                             : 509);
   }
   void OpenWithProgram(KernelOptions options) {
     options.snapshot_programs = {GetParam()};
@@ -454,7 +463,8 @@ class KernelTrackerSnapshots : public KernelTrackerTest, public testing::WithPar
     std::vector<model::ProbeReport> probes;
     auto opened = KernelTracker::Open(options, probes);
     // A kernel may be too old for the program or refuse its kind; anything else is our mistake.
-    if (!opened.ok() && (opened.status().message().find("Operation not permitted") != std::string::npos || TooOld())) {
+    if (!opened.ok() &&
+        (opened.status().message().find("Operation not permitted") != std::string::npos || TooOld())) {
       GTEST_SKIP() << "SKIPPED: " << opened.status().message();
     }
     ASSERT_TRUE(opened.ok()) << opened.status().message();
@@ -501,13 +511,15 @@ TEST_P(KernelTrackerSnapshots, ReportChangedSocketsWithTheirCounters) {
 }
 
 TEST_P(KernelTrackerSnapshots, PassesThatStopAndGoOnLoseAndRepeatNothing) {
-  // 12,000 sockets through a ring that takes 2,700 records before live ones must wait; iterators refill 60 times.
+  // 12,000 sockets through a ring that takes 2,700 records before live ones must wait; iterators refill 60
+  // times.
   OpenWithProgram({.max_sockets = 16'384, .ring_bytes = 1U << 20});
   if (IsSkipped()) return;
   rlimit files{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
   constexpr size_t kPairs = 6'000;
-  if (files.rlim_max < 2 * kPairs + 100) GTEST_SKIP() << "SKIPPED: needs " << 2 * kPairs + 100 << " descriptors";
+  if (files.rlim_max < 2 * kPairs + 100)
+    GTEST_SKIP() << "SKIPPED: needs " << 2 * kPairs + 100 << " descriptors";
   files.rlim_cur = files.rlim_max;
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
   const Lab other;  // half of them elsewhere
@@ -546,7 +558,8 @@ class KernelTrackerExisting : public KernelTrackerTest, public testing::WithPara
   bool names_processes() const { return GetParam() == "weir_existing_files"; }
 };
 
-INSTANTIATE_TEST_SUITE_P(All, KernelTrackerExisting, testing::Values("weir_existing_files", "weir_existing_tcp"),
+INSTANTIATE_TEST_SUITE_P(All, KernelTrackerExisting,
+                         testing::Values("weir_existing_files", "weir_existing_tcp"),
                          [](const auto& test) { return test.param.substr(std::strlen("weir_existing_")); });
 
 TEST_P(KernelTrackerExisting, SocketsOfEveryNamespaceAreFoundWithTheirDirection) {
@@ -565,7 +578,9 @@ TEST_P(KernelTrackerExisting, SocketsOfEveryNamespaceAreFoundWithTheirDirection)
   EXPECT_EQ(log_.Of(WEIR_RECORD_LIVE).size(), 4U);
   EXPECT_EQ(log_.Of(WEIR_RECORD_LISTEN).size(), 2U);
   const auto here_only = [this](bool incoming) {
-    return [this, incoming](const weir_record& record) { return record.netns == lab_.inode() && IsIncoming(record) == incoming; };
+    return [this, incoming](const weir_record& record) {
+      return record.netns == lab_.inode() && IsIncoming(record) == incoming;
+    };
   };
   const weir_record client = log_.Only(WEIR_RECORD_LIVE, here_only(false));
   EXPECT_NE(client.flags & WEIR_SOCKET_EXISTING, 0U);
@@ -582,7 +597,8 @@ TEST_P(KernelTrackerExisting, SocketsOfEveryNamespaceAreFoundWithTheirDirection)
   CloseInOrder(there);
   log_.Clear();
   AwaitFinals(4);
-  for (const weir_record& record : log_.Of(WEIR_RECORD_FINAL)) EXPECT_NE(record.flags & WEIR_SOCKET_EXISTING, 0U);
+  for (const weir_record& record : log_.Of(WEIR_RECORD_FINAL))
+    EXPECT_NE(record.flags & WEIR_SOCKET_EXISTING, 0U);
 }
 
 TEST_P(KernelTrackerExisting, WhatTheTracepointKnowsIsKept) {
@@ -595,7 +611,8 @@ TEST_P(KernelTrackerExisting, WhatTheTracepointKnowsIsKept) {
   EXPECT_GT(client.start_ns, 0U);
   const weir_record server = log_.Only(WEIR_RECORD_LIVE, IsIncoming);
   EXPECT_EQ(server.flags & WEIR_SOCKET_EXISTING, 0U);
-  EXPECT_EQ(server.pid, names_processes() ? static_cast<uint32_t>(::getpid()) : 0U) << "learnt from the descriptor table";
+  EXPECT_EQ(server.pid, names_processes() ? static_cast<uint32_t>(::getpid()) : 0U)
+      << "learnt from the descriptor table";
 }
 
 TEST_F(KernelTrackerTest, ProbesSayWhatIsUsed) {

@@ -1,5 +1,5 @@
-// Test support: network namespaces of the test's own and real sockets in them. Namespaces have no names; they vanish
-// with the test.
+// Test support: network namespaces of the test's own and real sockets in them. Namespaces have no names; they
+// vanish with the test.
 #pragma once
 
 #include <sys/types.h>
@@ -19,7 +19,8 @@ namespace weir::agent::kernel {
 // Why kernel tests cannot run here, "" when they can: they need root, bpf(2) and BTF.
 std::string WhyNoKernelTests();
 
-// A fresh network namespace with loopback up. The thread that makes one is in it from then on; Enter() to switch.
+// A fresh network namespace with loopback up. The thread that makes one is in it from then on; Enter() to
+// switch.
 class Lab {
  public:
   Lab();
@@ -29,7 +30,8 @@ class Lab {
 
   void Enter() const;
   uint32_t inode() const { return inode_; }
-  // Connects this namespace with `other` by a veth pair, 10.9.0.1 here and 10.9.0.2 there, fd09::1 and fd09::2.
+  // Connects this namespace with `other` by a veth pair, 10.9.0.1 here and 10.9.0.2 there, fd09::1 and
+  // fd09::2.
   void LinkTo(const Lab& other) const;
   // Runs a shell command inside; fails the test when it fails.
   void Run(const std::string& command) const;
@@ -59,9 +61,9 @@ class Socket {
 
   void Bind(const std::string& address, uint16_t port);
   void Send(size_t bytes);
-  void Receive(size_t bytes);      // exactly
-  void ReceiveEnd();               // until the peer's FIN
-  int Error();                     // waits until there is one, and takes it
+  void Receive(size_t bytes);  // exactly
+  void ReceiveEnd();           // until the peer's FIN
+  int Error();                 // waits until there is one, and takes it
   void Set(int level, int option, int value);
   void NonBlocking();
   void ShutdownWrite();
@@ -102,7 +104,8 @@ class RecordLog final : public RecordSink {
   std::vector<weir_record> records_;
 };
 
-// Calls `step` until `done`; the kernel finishes closing connections on its own time. False after ten seconds.
+// Calls `step` until `done`; the kernel finishes closing connections on its own time. False after ten
+// seconds.
 bool Eventually(const std::function<void()>& step, const std::function<bool()>& done);
 
 }  // namespace weir::agent::kernel

@@ -1,5 +1,5 @@
-// The network namespaces of this node, and how to act in one of them. Needed where the kernel answers only for the
-// caller's namespace: iter/tcp and inet_diag.
+// The network namespaces of this node, and how to act in one of them. Needed where the kernel answers only
+// for the caller's namespace: iter/tcp and inet_diag.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,9 @@ struct NetNamespace {
 std::vector<NetNamespace> ListNetNamespaces(size_t limit, const std::filesystem::path& proc = "/proc",
                                             const std::filesystem::path& bound = "/run/netns");
 
-// Runs `action` with the calling thread inside the namespace `fd`, then brings the thread home. Ends the process when
-// the way home is blocked: a thread in the wrong namespace would report lies. kDenied without CAP_SYS_ADMIN.
+// Runs `action` with the calling thread inside the namespace `fd`, then brings the thread home. Ends the
+// process when the way home is blocked: a thread in the wrong namespace would report lies. kDenied without
+// CAP_SYS_ADMIN.
 Status RunInNetNamespace(int fd, const std::function<Status()>& action);
 
 }  // namespace weir::agent::kernel

@@ -65,7 +65,8 @@ Trial TryProgram(std::string_view name) {
   return {true, 0, ""};
 }
 
-Choice ChooseProgram(std::string_view probe, const std::vector<std::string_view>& candidates, std::string_view hint) {
+Choice ChooseProgram(std::string_view probe, const std::vector<std::string_view>& candidates,
+                     std::string_view hint) {
   Choice choice;
   choice.report.name = probe;
   for (const std::string_view candidate : candidates) {
@@ -88,14 +89,18 @@ std::string HintFor(int error_number) {
   switch (error_number) {
     case EPERM:
     case EACCES:
-      return "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8); if that is so "
+      return "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8); "
+             "if that is so "
              "already, this kernel's configuration refuses the program";
     case ESRCH:
     case EOPNOTSUPP:
-    case ENOENT: return "this kernel lacks the hook; Linux 5.10 or newer with CONFIG_DEBUG_INFO_BTF has it";
+    case ENOENT:
+      return "this kernel lacks the hook; Linux 5.10 or newer with CONFIG_DEBUG_INFO_BTF has it";
     case ENOMEM:
-    case E2BIG: return "lower --max-sockets";
-    default: return "";
+    case E2BIG:
+      return "lower --max-sockets";
+    default:
+      return "";
   }
 }
 

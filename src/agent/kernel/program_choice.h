@@ -34,8 +34,10 @@ struct Choice {
   model::ProbeReport report;
 };
 
-// The first of `candidates` that works. The report is "on" for the first, "fallback" for another, "failed" for none.
-Choice ChooseProgram(std::string_view probe, const std::vector<std::string_view>& candidates, std::string_view hint);
+// The first of `candidates` that works. The report is "on" for the first, "fallback" for another, "failed"
+// for none.
+Choice ChooseProgram(std::string_view probe, const std::vector<std::string_view>& candidates,
+                     std::string_view hint);
 
 // What to do about an errno value of bpf(2).
 std::string HintFor(int error_number);

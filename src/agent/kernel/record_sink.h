@@ -1,5 +1,5 @@
-// The seam between the kernel and everything that makes sense of it: records come in by one call, from the ring, from
-// an iterator, from netlink or from a test that writes them as literals.
+// The seam between the kernel and everything that makes sense of it: records come in by one call, from the
+// ring, from an iterator, from netlink or from a test that writes them as literals.
 #pragma once
 
 #include "bpf/abi.h"

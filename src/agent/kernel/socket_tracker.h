@@ -22,8 +22,8 @@ class SocketTracker {
   virtual ~SocketTracker() = default;
   // Hands over what is in the ring.
   virtual void DrainRing(RecordSink& sink) = 0;
-  // Hands over every socket that changed since its last record, or every socket when `complete`, and what is in the
-  // ring. kUnavailable: it broke off; the next one will make up for it.
+  // Hands over every socket that changed since its last record, or every socket when `complete`, and what is
+  // in the ring. kUnavailable: it broke off; the next one will make up for it.
   virtual Status Snapshot(bool complete, RecordSink& sink) = 0;
   // Learns sockets older than the tracker, and whose the accepted ones are.
   virtual Status ReadExisting() = 0;

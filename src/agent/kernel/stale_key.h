@@ -1,4 +1,5 @@
-// Test support: puts a key into the newest `weir_sockets` map of this kernel, as a scan that lost a race would.
+// Test support: puts a key into the newest `weir_sockets` map of this kernel, as a scan that lost a race
+// would.
 #pragma once
 
 #include <bpf/bpf.h>

@@ -1,0 +1,139 @@
+#include "agent/source/ebpf/ebpf_source.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/kernel/kernel_tracker.h"
+#include "agent/source/pipeline.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+namespace weir::agent {
+namespace {
+
+constexpr Nanos kDescriptorScanPeriod = 10'000'000'000;  // 0.8 us per descriptor of the node
+
+class EbpfSource final : public Source {
+ public:
+  EbpfSource(EbpfOptions options, const Clock& clock, OpenTracker open)
+      : clock_(clock),
+        open_(std::move(open)),
+        pipeline_(flow::SocketTable::Finals::kMarked, options.max_flows, clock) {}
+
+  std::string_view mode() const override { return "ebpf"; }
+  std::chrono::milliseconds poll_period() const override { return std::chrono::milliseconds(100); }
+  std::vector<model::ProbeReport> Probes() const override { return probes_; }
+
+  Status Start() override;
+  void Poll() override {
+    if (tracker_ != nullptr) tracker_->DrainRing(pipeline_.sockets());
+  }
+  Status Collect(Nanos now_monotonic, Collection& out) override;
+
+ private:
+  Status Snapshot();
+  bool CountLosses();
+  void ScanDescriptors(Nanos now);
+
+  const Clock& clock_;
+  const OpenTracker open_;
+  source::Pipeline pipeline_;
+  std::unique_ptr<kernel::SocketTracker> tracker_;
+  std::vector<model::ProbeReport> probes_;
+  kernel::KernelLosses losses_;
+  bool final_records_lost_ = false;  // until a complete snapshot has told whose
+  Nanos next_scan_ = 0;
+  RateLimit loss_log_{std::chrono::minutes(1)};
+};
+
+Status EbpfSource::Start() {
+  probes_.clear();
+  auto opened = open_(probes_);
+  probes_.push_back(pipeline_.IdentityProbe());
+  if (!opened.ok()) return opened.status();
+  tracker_ = *std::move(opened);
+  // From here on births are tracked; what is older is learnt now, and never replaces what the tracepoint
+  // knows.
+  if (const Status status = tracker_->ReadExisting(); !status.ok()) {
+    LogWarn("connections older than the agent stay invisible: {}", status.message());
+    const auto probe = std::find_if(probes_.begin(), probes_.end(), [](const model::ProbeReport& one) {
+      return one.name == "existing_sockets";
+    });
+    if (probe != probes_.end() && probe->state != "failed") {
+      probe->state = "failed";
+      probe->reason = status.message();
+    }
+  }
+  return Status::Ok();
+}
+
+Status EbpfSource::Collect(Nanos now, Collection& out) {
+  if (tracker_ == nullptr) return Status::Unavailable("the eBPF source was not started");
+  ScanDescriptors(now);
+  Status status = Snapshot();
+  pipeline_.Emit(now, out);
+  return status;
+}
+
+Status EbpfSource::Snapshot() {
+  using Result = flow::SocketTable::Snapshot;
+  final_records_lost_ |= CountLosses();
+  const bool complete = final_records_lost_;
+  const Nanos begin = clock_.MonotonicNanos();
+  pipeline_.sockets().SnapshotBegins(begin);
+  Status status = tracker_->Snapshot(complete, pipeline_.sockets());
+  const Nanos end = clock_.MonotonicNanos();
+  pipeline_.sockets().SnapshotEnds(end, !status.ok() ? Result::kFailed
+                                        : complete   ? Result::kComplete
+                                                     : Result::kChanged);
+  if (status.ok()) final_records_lost_ = false;
+  Count(Metric::agent_snapshot_microseconds, static_cast<uint64_t>(end - begin) / 1'000);
+  return std::move(status).Annotate("snapshot of live sockets");
+}
+
+// True when final records were lost since the last call.
+bool EbpfSource::CountLosses() {
+  const kernel::KernelLosses now = tracker_->Losses();
+  const uint64_t not_tracked = now.map_full - losses_.map_full;
+  const uint64_t lost = now.ring_full - losses_.ring_full;
+  const uint64_t lost_bytes = now.ring_full_bytes - losses_.ring_full_bytes;
+  losses_ = now;
+  Count(Metric::agent_kernel_map_full, not_tracked);
+  Count(Metric::agent_kernel_ring_full, lost);
+  uint64_t suppressed = 0;
+  if (not_tracked + lost > 0 && loss_log_.Allow(&suppressed)) {
+    LogWarn(
+        "kernel side lost data: {} sockets not tracked (raise --max-sockets), {} final records with at most "
+        "{} bytes "
+        "(the agent was starved of CPU)",
+        not_tracked, lost, lost_bytes);
+  }
+  return lost > 0;
+}
+
+void EbpfSource::ScanDescriptors(Nanos now) {
+  if (now < next_scan_ || !pipeline_.sockets().TakeBorrowed()) return;
+  next_scan_ = now + kDescriptorScanPeriod;
+  // A probe tells already when this kernel cannot; listeners' processes are a good answer then.
+  if (const Status status = tracker_->ReadExisting(); !status.ok())
+    LogDebug("descriptor scan: {}", status.message());
+}
+
+}  // namespace
+
+std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock, OpenTracker open) {
+  return std::make_unique<EbpfSource>(options, clock, std::move(open));
+}
+
+std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock) {
+  return MakeEbpfSource(options, clock, [options](std::vector<model::ProbeReport>& probes) {
+    kernel::KernelOptions wanted;
+    wanted.max_sockets = options.max_sockets;
+    auto opened = kernel::KernelTracker::Open(wanted, probes);
+    if (!opened.ok()) return Result<std::unique_ptr<kernel::SocketTracker>>(opened.status());
+    return Result<std::unique_ptr<kernel::SocketTracker>>(
+        std::unique_ptr<kernel::SocketTracker>(*std::move(opened)));
+  });
+}
+
+}  // namespace weir::agent

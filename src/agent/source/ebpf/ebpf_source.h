@@ -1,0 +1,25 @@
+// The source that loses nothing: births and deaths of all sockets from a tracepoint, counters from snapshots.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "agent/kernel/socket_tracker.h"
+#include "agent/source.h"
+
+namespace weir::agent {
+
+struct EbpfOptions {
+  uint32_t max_sockets = 131'072;
+  uint32_t max_flows = 65'536;
+};
+
+// `clock` outlives the source.
+std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock);
+
+// The same over any tracker; `open` is called once, by Start(), and appends its probes.
+using OpenTracker =
+    std::function<Result<std::unique_ptr<kernel::SocketTracker>>(std::vector<model::ProbeReport>& probes)>;
+std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock, OpenTracker open);
+
+}  // namespace weir::agent

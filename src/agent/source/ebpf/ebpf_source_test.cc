@@ -1,0 +1,152 @@
+// The source's own decisions, over a tracker that plays the kernel.
+#include "agent/source/ebpf/ebpf_source.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "agent/flow/record_builder.h"
+#include "base/metrics.h"
+
+namespace weir::agent {
+namespace {
+
+using flow::RecordBuilder;
+
+constexpr Nanos kSecond = 1'000'000'000;
+
+struct FakeKernel {
+  std::vector<weir_record> ring;      // handed out by the next DrainRing
+  std::vector<weir_record> snapshot;  // handed out by the next Snapshot
+  kernel::KernelLosses losses;
+  Status snapshot_status;
+  Status existing_status;
+  int scans = 0;
+  std::vector<bool> snapshots;  // complete or not
+};
+
+class FakeTracker final : public kernel::SocketTracker {
+ public:
+  explicit FakeTracker(FakeKernel& kernel) : kernel_(kernel) {}
+  void DrainRing(kernel::RecordSink& sink) override {
+    for (const weir_record& record : std::exchange(kernel_.ring, {})) sink.OnRecord(record);
+  }
+  Status Snapshot(bool complete, kernel::RecordSink& sink) override {
+    kernel_.snapshots.push_back(complete);
+    DrainRing(sink);
+    for (const weir_record& record : std::exchange(kernel_.snapshot, {})) sink.OnRecord(record);
+    return kernel_.snapshot_status;
+  }
+  Status ReadExisting() override {
+    ++kernel_.scans;
+    return kernel_.existing_status;
+  }
+  kernel::KernelLosses Losses() override { return kernel_.losses; }
+
+ private:
+  FakeKernel& kernel_;
+};
+
+class EbpfSourceTest : public testing::Test {
+ protected:
+  Collection Collect() {
+    clock_.Advance(kSecond);
+    Collection collection;
+    status_ = source_->Collect(clock_.MonotonicNanos(), collection);
+    return collection;
+  }
+
+  FakeClock clock_;
+  FakeKernel kernel_;
+  Status status_;
+  std::unique_ptr<Source> source_ =
+      MakeEbpfSource({}, clock_, [this](std::vector<model::ProbeReport>& probes) {
+        probes.push_back({"existing_sockets", "on", "", ""});
+        return Result<std::unique_ptr<kernel::SocketTracker>>(std::make_unique<FakeTracker>(kernel_));
+      });
+};
+
+TEST_F(EbpfSourceTest, PollsAndSnapshotsBecomeOneCollection) {
+  ASSERT_TRUE(source_->Start().ok());
+  EXPECT_EQ(kernel_.scans, 1) << "older sockets are looked for after attaching";
+  kernel_.ring = {RecordBuilder().Outgoing(1, 2).Final().Bytes(5, 0)};
+  source_->Poll();
+  kernel_.ring = {RecordBuilder().Outgoing(3, 4).Final().Bytes(6, 0)};
+  kernel_.snapshot = {RecordBuilder().Socket(9).Outgoing(5, 6).Bytes(7, 0)};
+  const Collection collection = Collect();
+  ASSERT_TRUE(status_.ok());
+  ASSERT_EQ(collection.reports.size(), 1U);
+  EXPECT_EQ(collection.reports[0].counters.bytes_sent, 18U);
+  EXPECT_EQ(collection.reports[0].counters.opened, 3U);
+  EXPECT_EQ(collection.reports[0].counters.open, 1U);
+  EXPECT_FALSE(collection.local_addresses.empty());
+  EXPECT_EQ(Read(Metric::agent_sockets), 1U);
+  EXPECT_TRUE(Collect().reports.empty());
+}
+
+TEST_F(EbpfSourceTest, LostFinalRecordsAreCountedAndTheirSocketsLookedFor) {
+  ASSERT_TRUE(source_->Start().ok());
+  kernel_.snapshot = {RecordBuilder().Outgoing(1, 2)};
+  (void)Collect();
+  const uint64_t before = Read(Metric::agent_kernel_ring_full);
+  kernel_.losses.ring_full = 3;
+  kernel_.snapshot_status = Status::Unavailable("busy");
+  (void)Collect();
+  EXPECT_EQ(status_.code(), Code::kUnavailable);
+  EXPECT_EQ(Read(Metric::agent_sockets), 1U) << "a broken snapshot sweeps nothing";
+  kernel_.snapshot_status = Status::Ok();
+  const Collection collection = Collect();
+  EXPECT_EQ(Read(Metric::agent_kernel_ring_full) - before, 3U);
+  ASSERT_EQ(collection.reports.size(), 1U);
+  EXPECT_EQ(collection.reports[0].counters.closed, 1U);
+  EXPECT_EQ(Read(Metric::agent_sockets), 0U);
+  (void)Collect();
+  EXPECT_EQ(kernel_.snapshots, (std::vector<bool>{false, true, true, false}));
+}
+
+TEST_F(EbpfSourceTest, UntrackedSocketsAreCounted) {
+  ASSERT_TRUE(source_->Start().ok());
+  const uint64_t before = Read(Metric::agent_kernel_map_full);
+  kernel_.losses.map_full = 5;
+  (void)Collect();
+  (void)Collect();
+  EXPECT_EQ(Read(Metric::agent_kernel_map_full) - before, 5U);
+}
+
+TEST_F(EbpfSourceTest, DescriptorsAreScannedAtALimitedRateWhileProcessesAreBorrowed) {
+  ASSERT_TRUE(source_->Start().ok());
+  (void)Collect();
+  EXPECT_EQ(kernel_.scans, 1) << "nothing to ask";
+  kernel_.ring = {RecordBuilder().Listen("0.0.0.0", 80, "nginx", 9)};
+  kernel_.snapshot = {RecordBuilder().Incoming(5).Ends("10.0.0.2", 80, "10.0.0.1", 40'000)};
+  (void)Collect();
+  (void)Collect();
+  EXPECT_EQ(kernel_.scans, 2);
+  (void)Collect();
+  EXPECT_EQ(kernel_.scans, 2) << "too soon";
+  clock_.Advance(10 * kSecond);
+  (void)Collect();
+  EXPECT_EQ(kernel_.scans, 3);
+}
+
+TEST_F(EbpfSourceTest, WithoutOlderSocketsItStartsAndSaysSo) {
+  kernel_.existing_status = Status::Unsupported("no such program");
+  ASSERT_TRUE(source_->Start().ok());
+  EXPECT_EQ(source_->Probes().at(0).state, "failed");
+  EXPECT_EQ(source_->Probes().at(0).reason, "no such program");
+}
+
+TEST_F(EbpfSourceTest, AKernelThatCannotIsTold) {
+  const auto source = MakeEbpfSource({}, clock_, [](std::vector<model::ProbeReport>& probes) {
+    probes.push_back({"tcp_state", "failed", "refused", "run as root"});
+    return Result<std::unique_ptr<kernel::SocketTracker>>(Status::Denied("refused; run as root"));
+  });
+  EXPECT_EQ(source->Start().code(), Code::kDenied);
+  EXPECT_EQ(source->Probes().at(0).hint, "run as root");
+  source->Poll();  // harmless
+  Collection collection;
+  EXPECT_EQ(source->Collect(kSecond, collection).code(), Code::kUnavailable);
+}
+
+}  // namespace
+}  // namespace weir::agent

@@ -1,0 +1,33 @@
+#include "agent/source/pipeline.h"
+
+#include "base/metrics.h"
+
+namespace weir::agent::source {
+
+void Pipeline::Emit(Nanos now, Collection& out) {
+  identities_.Expire();
+  const size_t before = out.reports.size();
+  flows_.Emit(now, out.reports);
+  if (before == 0) {
+    addresses_.Learn(now, out.reports);
+  } else {
+    addresses_.Learn(now, {out.reports.begin() + static_cast<ptrdiff_t>(before), out.reports.end()});
+  }
+  out.local_addresses = addresses_.List();
+  SetGauge(Metric::agent_sockets, sockets_.size());
+}
+
+model::ProbeReport Pipeline::IdentityProbe() const {
+  if (identities_.uses_processes()) {
+    return {
+        "control_groups", "fallback", "containers may live in version 1 hierarchies",
+        "processes that end within seconds have no container; boot with systemd.unified_cgroup_hierarchy=1"};
+  }
+  if (!identities_.has_v2_tree()) {
+    return {"control_groups", "off", "no version 2 control groups in /sys/fs/cgroup",
+            "mount the host's /sys/fs/cgroup into the agent's container to see containers and units"};
+  }
+  return {"control_groups", "on", "", ""};
+}
+
+}  // namespace weir::agent::source
