@@ -10,6 +10,9 @@ if(WEIR_SANITIZE)
   target_compile_options(weir_flags INTERFACE -fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(weir_flags INTERFACE -fsanitize=${WEIR_SANITIZE})
 endif()
+if(WEIR_FUZZ)
+  target_compile_options(weir_flags INTERFACE -fsanitize=fuzzer-no-link)  # coverage, without which libFuzzer is blind
+endif()
 target_include_directories(weir_flags INTERFACE ${PROJECT_SOURCE_DIR}/src)
 
 # weir_library(<room> SOURCES ... DEPS ...): a room links only rooms on lower floors (tools/check_layers.py agrees).

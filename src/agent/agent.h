@@ -21,13 +21,15 @@ struct AgentOptions {
   uint32_t max_sockets = 131'072;                // size of the kernel map, rounded up to a power of two
   uint32_t max_flows = 65'536;                   // flow table entries; beyond: one overflow flow, counted
   bool allow_ebpf = true;                        // false: start in the degraded mode
+  bool require_ebpf = false;                     // true: fail rather than start in the degraded mode
   bool drop_privileges = true;                   // keep only what collecting needs, after start
 };
 
 class Agent {
  public:
   // `sink` and `clock` outlive the agent. Fails only when no source at all can start or the data directory is
-  // unusable; a missing probe is reported, not fatal.
+  // unusable; a missing probe is reported, not fatal. With drop_privileges the calling thread, and so the threads
+  // it makes later, keep none: start what needs them (a port below 1024) before.
   static Result<std::unique_ptr<Agent>> Start(AgentOptions options, wire::BatchSink& sink, const Clock& clock);
   virtual ~Agent() = default;
   // Collects once more, sends or spools what is left (at most 2 s), stops. Idempotent.

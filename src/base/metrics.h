@@ -43,6 +43,8 @@ enum class MetricSeverity { kInfo, kLoss, kError };
   X(agent_spool_bytes, "weir_agent_spool_bytes", kGauge, kInfo, "Bytes waiting on disk for the server.")      \
   X(agent_spool_dropped, "weir_agent_spool_dropped_batches_total", kCounter, kLoss,                           \
     "Batches dropped, oldest first, because the disk spool was full or unwritable. Raise --spool-limit.")     \
+  X(agent_spool_damaged, "weir_agent_spool_damaged_batches_total", kCounter, kLoss,                           \
+    "Batches found damaged on disk and set aside in spool/damaged. Check the disk of the node.")              \
   X(server_batches_accepted, "weir_server_batches_accepted_total", kCounter, kInfo,                           \
     "Batches stored durably and acknowledged.")                                                               \
   X(server_batches_duplicate, "weir_server_batches_duplicate_total", kCounter, kInfo,                         \
@@ -56,6 +58,8 @@ enum class MetricSeverity { kInfo, kLoss, kError };
   X(server_rows_stored, "weir_server_rows_stored_total", kCounter, kInfo, "Flow rows written to the store.")  \
   X(server_rows_merged, "weir_server_rows_merged_total", kCounter, kInfo,                                     \
     "Reports joined with the other end's report of the same connection.")                                     \
+  X(server_flows_forgotten, "weir_server_flows_forgotten_total", kCounter, kError,                            \
+    "Flows forgotten early because too many were active. Their ends are joined anew and may be doubled once.")  \
   X(server_live_dropped, "weir_server_live_dropped_rows_total", kCounter, kLoss,                              \
     "Rows not sent to a live viewer that reads too slowly; they are still in the store.")                     \
   X(server_queries, "weir_server_queries_total", kCounter, kInfo, "Queries answered.")                        \

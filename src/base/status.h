@@ -63,8 +63,8 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}            // NOLINT(google-explicit-constructor)
-  Result(Status status) : state_(std::move(status)) {}     // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
+  Result(Status status) : state_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return std::holds_alternative<T>(state_); }
   Status status() const { return ok() ? Status::Ok() : std::get<Status>(state_); }
@@ -85,13 +85,13 @@ class [[nodiscard]] Result {
 #define WEIR_CONCAT_INNER(a, b) a##b
 #define WEIR_CONCAT(a, b) WEIR_CONCAT_INNER(a, b)
 
-#define WEIR_RETURN_IF_ERROR(expr)                          \
-  do {                                                      \
+#define WEIR_RETURN_IF_ERROR(expr)                                                     \
+  do {                                                                                 \
     if (::weir::Status weir_status_ = (expr); !weir_status_.ok()) return weir_status_; \
   } while (false)
 
 // WEIR_ASSIGN_OR_RETURN(auto x, F()): declares x from F()'s value, or returns F()'s status.
-#define WEIR_ASSIGN_OR_RETURN(declaration, expr)                                \
-  auto WEIR_CONCAT(weir_result_, __LINE__) = (expr);                            \
+#define WEIR_ASSIGN_OR_RETURN(declaration, expr)                                                      \
+  auto WEIR_CONCAT(weir_result_, __LINE__) = (expr);                                                  \
   if (!WEIR_CONCAT(weir_result_, __LINE__).ok()) return WEIR_CONCAT(weir_result_, __LINE__).status(); \
   declaration = *std::move(WEIR_CONCAT(weir_result_, __LINE__))

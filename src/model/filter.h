@@ -9,6 +9,8 @@
 // "~" is RE2 search in strings. Besides the columns of columns.h there are either-end fields: address, process,
 // container, unit, node match client or server ("=" any, "!=" none); port is server_port. An empty expression
 // matches everything. Bounds: 4 KiB of text, 32 levels, 256 comparisons.
+//
+// A comparison with an unknown value (an RTT without samples, see SampleColumns) is false, whatever the operator.
 #pragma once
 
 #include <memory>
@@ -20,6 +22,10 @@
 #include "base/status.h"
 #include "model/flow_row.h"
 
+namespace re2 {
+class RE2;
+}
+
 namespace weir::model {
 
 enum class CompareOp { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kMatch, kNotMatch, kIn, kNotIn };
@@ -30,6 +36,7 @@ struct Comparison {
   std::vector<const Column*> columns;  // more than one for the either-end fields
   CompareOp op = CompareOp::kEqual;
   std::vector<FilterValue> values;     // one, or several for kIn / kNotIn
+  std::shared_ptr<const re2::RE2> pattern;  // values[0] compiled, for kMatch / kNotMatch
 };
 
 struct FilterNode {

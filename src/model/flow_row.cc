@@ -93,6 +93,29 @@ double DerivedNumber(const FlowRow& row, std::string_view name) {
 
 }  // namespace
 
+std::span<const std::string_view> SampleColumns(const Column& column) {
+  static constexpr std::string_view kClient[] = {"client_rtt_count"};
+  static constexpr std::string_view kServer[] = {"server_rtt_count"};
+  static constexpr std::string_view kEither[] = {"client_rtt_count", "server_rtt_count"};
+  // The kernel's own minimum can be known in an interval without a fresh smoothed sample.
+  static constexpr std::string_view kClientMinimum[] = {"client_rtt_min_us"};
+  static constexpr std::string_view kServerMinimum[] = {"server_rtt_min_us"};
+  static constexpr std::string_view kMinimum[] = {"client_rtt_min_us", "server_rtt_min_us"};
+  static constexpr std::string_view kConnect[] = {"connect_count"};
+  static constexpr std::string_view kSegments[] = {"segments_to_server", "segments_to_client"};
+
+  const std::string_view name = column.name;
+  if (name == "client_rtt_min_us") return kClientMinimum;
+  if (name == "server_rtt_min_us") return kServerMinimum;
+  if (name == "client_rtt_max_us") return kClient;
+  if (name == "server_rtt_max_us") return kServer;
+  if (name == "connect_max_us" || name == "connect_avg_us") return kConnect;
+  if (name == "retransmit_percent") return kSegments;
+  if (name == "rtt_min_us") return kMinimum;
+  if (name.starts_with("rtt_")) return kEither;
+  return {};
+}
+
 double NumberOf(const FlowRow& row, const Column& column) {
   if (!column.stored()) return DerivedNumber(row, column.name);
   double number = 0;

@@ -1,6 +1,7 @@
 // FlowRow: one row of the column table in memory, and its derived values.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "model/address.h"
@@ -35,6 +36,10 @@ double RttAverage(const FlowRow& row);         // microseconds; 0 when no sample
 uint64_t RttMinimum(const FlowRow& row);
 uint64_t RttMaximum(const FlowRow& row);
 const Histogram& RttHistogram(const FlowRow& row);  // of the side RttAverage() is taken from
+
+// The counters behind a column's value: where all of them are 0 there is no sample and the value is unknown,
+// which is not the same as 0. Empty = the column is always known.
+std::span<const std::string_view> SampleColumns(const Column& column);
 
 // Any column of a row as a number or as text, by name; used by the filter on live rows and by exports.
 // REQUIRES: the column exists; number for kTime/kUint/kFloat columns, text for kString and kAddress columns.

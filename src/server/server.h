@@ -2,8 +2,8 @@
 //
 //   ingest (decode, validate, de-duplicate) -> match (join both ends) -> writer (insert, then ack) -> live ring
 //
-// Threads: HTTP workers call Ingest(); one writer thread owns the matcher and the inserts; one maintenance
-// thread rolls up and enforces retention. Stop() flushes what was accepted.
+// Threads: HTTP workers call Ingest(); `weir-writer` owns the matcher and the inserts; `weir-live` calls the live
+// listeners; `weir-maintain` rolls up and enforces retention. Stop() flushes what was accepted.
 #pragma once
 
 #include <chrono>
@@ -23,10 +23,10 @@
 namespace weir::server {
 
 struct ServerOptions {
-  std::chrono::milliseconds flush_interval{200};    // longest wait of a row before it is inserted
-  std::chrono::milliseconds match_hold{700};        // longest wait for another node's report of the same flow
-  size_t max_pending_reports = 1'000'000;           // beyond: kExhausted, the agent retries
-  std::chrono::seconds live_window{180};            // age of rows kept in memory
+  std::chrono::milliseconds flush_interval{200};  // longest wait of a row before it is inserted
+  std::chrono::milliseconds match_hold{700};      // longest wait for another node's report of the same flow
+  size_t max_pending_reports = 1'000'000;         // beyond: kExhausted, the agent retries
+  std::chrono::seconds live_window{180};          // age of rows kept in memory
   size_t live_max_rows = 200'000;
 };
 
@@ -35,16 +35,17 @@ struct AgentStatus {
   std::string node;
   std::string mode;
   std::string version;
-  UnixMillis last_seen = 0;       // by the server's clock
-  int64_t clock_offset_ms = 0;    // agent's clock minus server's
-  uint64_t sequence = 0;          // highest stored
+  UnixMillis last_seen = 0;     // by the server's clock
+  int64_t clock_offset_ms = 0;  // agent's clock minus server's
+  uint64_t sequence = 0;        // highest stored
   uint64_t batches = 0;
   uint64_t reports = 0;
   std::vector<model::ProbeReport> probes;
   std::vector<model::AgentCounter> counters;
 };
 
-// Rows as they are stored, for live viewers. Called on the writer's thread: must not block.
+// Rows as they are stored, for live viewers. Called on the thread `weir-live`, one listener at a time; one that
+// is slow loses rows (counted) and delays other listeners, never the writer.
 using LiveListener = std::function<void(const std::vector<model::FlowRow>&)>;
 
 class Server {

@@ -12,6 +12,7 @@
 
 namespace weir::store {
 
+// Matched against a row's start. Widened to whole steps of the resolution an answer is read from.
 struct TimeRange {
   UnixMillis from = 0;  // inclusive
   UnixMillis to = 0;    // exclusive
@@ -25,11 +26,13 @@ struct SortKey {
 struct FlowQuery {
   TimeRange range;
   model::Filter filter;  // dimensions filter rows; measures and derived columns filter the groups
-  // Dimension columns, in order. Empty = kDefaultGroup below.
+  // Dimension columns, in order. Empty = DefaultGroup(), or with bucket_ms one series over everything.
   std::vector<const model::Column*> group_by;
   // 0 = one row per group over the whole range; else one row per group and bucket of this many milliseconds,
   // `start` being the bucket's start.
   int64_t bucket_ms = 0;
+  // The measures and derived columns to answer with. Empty = all of them but histograms; fewer are faster.
+  std::vector<const model::Column*> columns;
   std::vector<SortKey> sort;  // empty = bytes, descending; with bucket_ms: start ascending first
   uint32_t limit = 1'000;     // 1 .. 100'000 groups (series: groups, not points)
 };

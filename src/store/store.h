@@ -46,7 +46,7 @@ struct TableStatus {
 };
 
 struct StoreStatus {
-  std::string engine;   // "embedded ClickHouse 26.5.1.1"
+  std::string engine;  // "embedded ClickHouse 26.5.1.1"
   std::string path;
   std::vector<TableStatus> tables;
   uint64_t disk_bytes = 0;
@@ -73,9 +73,11 @@ class Store {
 inline constexpr size_t kMaxRowsPerInsert = 500'000;
 
 struct EmbeddedOptions {
-  std::filesystem::path data_dir;     // created when absent
-  std::string library;                // path of libchdb.so; "" = search (see FindLibrary)
+  std::filesystem::path data_dir;  // created when absent
+  std::string library;             // path of libchdb.so; "" = search (see FindLibrary)
   Retention retention;
+  uint64_t split_from_rows =
+      500'000;  // rows from which the middle of a range is read from roll-ups (faster, same answer)
 };
 
 // Opens ClickHouse as a library (libchdb, loaded at run time). One per process.

@@ -18,8 +18,12 @@ class BatchSink {
  public:
   virtual ~BatchSink() = default;
   // Blocks until the batch is durable or refused. kUnavailable / kExhausted: send the same bytes again later.
-  // kInvalid / kConflict: never acceptable, drop and count. Thread: the exporter's.
+  // kInvalid / kConflict: never acceptable, drop and count. kDenied: send again later, and tell the operator
+  // now. Thread: the exporter's.
   virtual Result<Ack> Send(const std::string& encoded_batch, UnixMillis sent_at) = 0;
+  // Makes a Send() in progress, and every later one, return kUnavailable within a second, so that an agent can
+  // stop although its server hangs. For good. Any thread. A sink that never blocks longer needs none.
+  virtual void Abort() {}
 };
 
 }  // namespace weir::wire

@@ -1,0 +1,141 @@
+"""A small network on one machine: hosts in network namespaces behind a router namespace, made and removed by the
+tests. Nothing of the host's own network is changed.
+
+    with Lab(["client", "server"]) as lab:
+        lab.run("client", "ping", "-c1", lab.address("server"))
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+
+
+def have_root() -> bool:
+    return os.geteuid() == 0
+
+
+class Lab:
+    _serial = 0
+
+    def __init__(self, hosts, prefix=77):
+        Lab._serial += 1
+        self.hosts = list(hosts)
+        self.prefix = prefix
+        self.tag = f"weir{os.getpid() % 100000}x{Lab._serial}"
+        self.router = f"{self.tag}-router"
+        self._children = []
+
+    # --- names and addresses ------------------------------------------------------------------------------------
+
+    def namespace(self, host):
+        return self.router if host == "router" else f"{self.tag}-{host}"
+
+    def _index(self, host):
+        return self.hosts.index(host) + 1
+
+    def address(self, host, v6=False):
+        number = self._index(host)
+        return f"fd{self.prefix}:{number}::2" if v6 else f"10.{self.prefix}.{number}.2"
+
+    def subnet(self):
+        return f"10.{self.prefix}.0.0/16"
+
+    def netns_inode(self, host):
+        return os.stat(f"/run/netns/{self.namespace(host)}").st_ino
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    def __enter__(self):
+        try:
+            self._build()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _build(self):
+        _run("ip", "netns", "add", self.router)
+        self.run("router", "ip", "link", "set", "lo", "up")
+        self.run("router", "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+        for host in self.hosts:
+            number = self._index(host)
+            namespace, port = self.namespace(host), f"r{number}"
+            _run("ip", "netns", "add", namespace)
+            _run("ip", "-n", self.router, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+            for where, device, last in ((self.router, port, 1), (namespace, "eth0", 2)):
+                _run("ip", "-n", where, "addr", "add", f"10.{self.prefix}.{number}.{last}/24", "dev", device)
+                _run("ip", "-n", where, "-6", "addr", "add", f"fd{self.prefix}:{number}::{last}/64", "dev", device, "nodad")
+                _run("ip", "-n", where, "link", "set", device, "up")
+            _run("ip", "-n", namespace, "link", "set", "lo", "up")
+            _run("ip", "-n", namespace, "route", "add", "default", "via", f"10.{self.prefix}.{number}.1")
+            _run("ip", "-n", namespace, "-6", "route", "add", "default", "via", f"fd{self.prefix}:{number}::1")
+
+    def __exit__(self, *_):
+        for child in self._children:
+            if child.poll() is None:
+                child.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(5)
+        for host in ["router", *self.hosts]:
+            subprocess.run(["ip", "netns", "del", self.namespace(host)], stderr=subprocess.DEVNULL, check=False)
+
+    # --- commands -----------------------------------------------------------------------------------------------
+
+    def run(self, host, *command, check=True, timeout=60, text_input=None):
+        result = subprocess.run(["ip", "netns", "exec", self.namespace(host), *command], capture_output=True, text=True,
+                                timeout=timeout, input=text_input, check=False)
+        if check and result.returncode != 0:
+            raise RuntimeError(f"{host}: {' '.join(command)}: {result.stderr.strip() or result.stdout.strip()}")
+        return result.stdout
+
+    def start(self, host, *command, **options):
+        """A background process; killed when the lab ends."""
+        child = subprocess.Popen(["ip", "netns", "exec", self.namespace(host), *command], stdout=subprocess.PIPE,
+                                 stdin=subprocess.PIPE, stderr=sys.stderr, text=True, **options)
+        self._children.append(child)
+        return child
+
+    def traffic(self, host, *arguments, **options):
+        return self.start(host, "/usr/bin/python3", os.path.join(os.path.dirname(__file__), "traffic.py"), *arguments, **options)
+
+    def serve(self, host, port, *arguments):
+        """A traffic server that is ready to accept when this returns."""
+        child = self.traffic(host, "serve", str(port), *arguments)
+        line = child.stdout.readline()
+        if line.strip() != "ready":
+            raise RuntimeError(f"traffic server on {host}:{port} did not start: {line!r}")
+        return child
+
+    def client(self, host, *arguments, timeout=60):
+        """Runs a traffic client to its end and returns what it printed."""
+        child = self.traffic(host, *arguments)
+        out, _ = child.communicate(timeout=timeout)
+        if child.returncode != 0:
+            raise RuntimeError(f"traffic client failed: {arguments}: {out}")
+        return out
+
+    def nft(self, host, ruleset):
+        self.run(host, "nft", "-f", "-", text_input=ruleset)
+
+
+def _run(*command):
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: {result.stderr.strip()}")
+
+
+def eventually(check, timeout=15.0, step=0.1):
+    """Calls check() until it returns something true; the last AssertionError or value is what fails."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            value = check()
+            if value or time.monotonic() > deadline:
+                assert value, f"still {value!r} after {timeout} s"
+                return value
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(step)

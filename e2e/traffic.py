@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Traffic of known size. The server answers requests of the form (bytes up, bytes down, delay µs); clients say exactly
+what they sent and received, so tests compare byte for byte.
+
+    traffic.py serve PORT [--bind ADDR] [--backlog N] [--slow MS] [--silent]
+    traffic.py get ADDR PORT --count N --up BYTES --down BYTES [--keep-alive] [--delay US] [--parallel N] [--hold S]
+    traffic.py connect ADDR PORT [--timeout S]     one attempt; prints the errno name or "open"
+"""
+
+import argparse
+import errno
+import socket
+import struct
+import sys
+import threading
+import time
+
+HEADER = struct.Struct("!QQI")
+CHUNK = b"\0" * 65536
+
+
+def family_of(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def receive_exactly(connection, amount):
+    while amount > 0:
+        got = len(connection.recv(min(amount, 1 << 16)))
+        if got == 0:
+            return False
+        amount -= got
+    return True
+
+
+def send_exactly(connection, amount):
+    while amount > 0:
+        part = CHUNK[: min(amount, len(CHUNK))]
+        connection.sendall(part)
+        amount -= len(part)
+
+
+def answer(connection, options):
+    with connection:
+        while True:
+            header = b""
+            while len(header) < HEADER.size:
+                part = connection.recv(HEADER.size - len(header))
+                if not part:
+                    return
+                header += part
+            up, down, delay_us = HEADER.unpack(header)
+            if options.slow:
+                time.sleep(options.slow / 1000)
+            if not receive_exactly(connection, up):
+                return
+            if delay_us:
+                time.sleep(delay_us / 1e6)
+            send_exactly(connection, down)
+
+
+def answer_quietly(connection, options):
+    try:
+        answer(connection, options)
+    except OSError:
+        pass
+
+
+def serve(options):
+    listener = socket.socket(family_of(options.bind), socket.SOCK_STREAM)
+    if listener.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((options.bind, options.port))
+    listener.listen(options.backlog)
+    print("ready", flush=True)
+    if options.silent:
+        threading.Event().wait()
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=answer_quietly, args=(connection, options), daemon=True).start()
+
+
+def request(connection, options):
+    connection.sendall(HEADER.pack(options.up, options.down, options.delay))
+    send_exactly(connection, options.up)
+    if not receive_exactly(connection, options.down):
+        raise OSError("server closed early")
+
+
+def open_connection(options):
+    connection = socket.socket(family_of(options.address), socket.SOCK_STREAM)
+    connection.settimeout(120)
+    if options.congestion:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, options.congestion.encode())
+    connection.connect((options.address, options.port))
+    return connection
+
+
+def worker(options, count):
+    if options.keep_alive:
+        with open_connection(options) as connection:
+            for _ in range(count):
+                request(connection, options)
+            if options.hold:
+                print("holding", flush=True)
+                time.sleep(options.hold)
+        return
+    for _ in range(count):
+        with open_connection(options) as connection:
+            request(connection, options)
+
+
+def get(options):
+    share = options.count // options.parallel
+    threads = [threading.Thread(target=worker, args=(options, share)) for _ in range(options.parallel)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done = share * options.parallel
+    print(f"sent={done * (HEADER.size + options.up)} received={done * options.down}", flush=True)
+
+
+def attempt(options):
+    with socket.socket(family_of(options.address), socket.SOCK_STREAM) as connection:
+        connection.settimeout(options.timeout)
+        try:
+            connection.connect((options.address, options.port))
+            print("open", flush=True)
+        except TimeoutError as error:
+            print(errno.errorcode.get(error.errno or 0, "gave-up"), flush=True)
+        except OSError as error:
+            print(errno.errorcode.get(error.errno or 0, str(error)), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    server = commands.add_parser("serve")
+    server.add_argument("port", type=int)
+    server.add_argument("--bind", default="::")
+    server.add_argument("--backlog", type=int, default=4096)
+    server.add_argument("--slow", type=float, default=0, help="milliseconds before reading a request's body")
+    server.add_argument("--silent", action="store_true", help="listen but never accept")
+    server.set_defaults(run=serve)
+    client = commands.add_parser("get")
+    client.add_argument("address")
+    client.add_argument("port", type=int)
+    client.add_argument("--count", type=int, default=1)
+    client.add_argument("--up", type=int, default=0)
+    client.add_argument("--down", type=int, default=0)
+    client.add_argument("--delay", type=int, default=0)
+    client.add_argument("--parallel", type=int, default=1)
+    client.add_argument("--keep-alive", action="store_true")
+    client.add_argument("--hold", type=float, default=0, help="seconds to keep the connection open at the end")
+    client.add_argument("--congestion", default="")
+    client.set_defaults(run=get)
+    single = commands.add_parser("connect")
+    single.add_argument("address")
+    single.add_argument("port", type=int)
+    single.add_argument("--timeout", type=float, default=None)
+    single.set_defaults(run=attempt)
+    options = parser.parse_args()
+    options.run(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+#include <fmt/format.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <condition_variable>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "agent/collector.h"
+#include "agent/export/data_directory.h"
+#include "agent/export/exporter.h"
+#include "agent/privileges.h"
+#include "agent/start.h"
+#include "base/log.h"
+
+namespace weir::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kShortestInterval{100};
+constexpr milliseconds kLongestInterval{60'000};
+constexpr milliseconds kStopBudget{2'000};
+constexpr milliseconds kLongestSleep{1'000};  // a stepped or slewed clock is noticed this soon
+
+std::string HostName() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "unknown";
+  return name.data();
+}
+
+Status CheckOptions(AgentOptions& options) {
+  if (options.interval < kShortestInterval || options.interval > kLongestInterval) {
+    return Status::Invalid(fmt::format("an interval of {} ms is not within {} ms and {} s",
+                                       options.interval.count(), kShortestInterval.count(),
+                                       kLongestInterval.count() / 1'000));
+  }
+  if (options.node.empty()) options.node = HostName();
+  return Status::Ok();
+}
+
+std::string HintFor(const Source& source, const Status& status) {
+  if (source.mode() != "ebpf") return "";
+  switch (status.code()) {
+    case Code::kDenied:
+      return "run the agent as root, or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_PTRACE and "
+             "CAP_DAC_READ_SEARCH";
+    case Code::kUnsupported:
+      return "use Linux 5.10 or newer with BTF (/sys/kernel/btf/vmlinux)";
+    default:
+      return "see the agent's log";
+  }
+}
+
+void LogIfFailed(std::string_view thread, const Status& status) {
+  // Not fatal: an agent with more privileges than it needs still observes. But it must not go unnoticed.
+  if (!status.ok()) LogWarn("{} keeps its privileges: {}", thread, status.message());
+}
+
+// Threads: the caller's for Start and Stop; "weir-agent", the loop, which owns the source from its start to
+// its end; "weir-export", see exporter.h.
+class RunningAgent final : public Agent {
+ public:
+  RunningAgent(AgentOptions options, DataDirectory directory, std::unique_ptr<Exporter> exporter,
+               const Clock& clock)
+      : options_(std::move(options)),
+        directory_(std::move(directory)),
+        exporter_(std::move(exporter)),
+        clock_(clock) {}
+  ~RunningAgent() override { Stop(); }
+
+  Status Start(std::vector<std::unique_ptr<Source>> candidates);
+  void Stop() override;
+  std::string_view mode() const override { return mode_; }
+
+ private:
+  void Loop(std::vector<std::unique_ptr<Source>> candidates, std::promise<Status> started);
+  Result<std::unique_ptr<Source>> FirstThatStarts(std::vector<std::unique_ptr<Source>> candidates,
+                                                  std::vector<model::ProbeReport>& probes) const;
+  void Collect(Source& source, std::vector<model::ProbeReport> start_probes);
+
+  const AgentOptions options_;
+  const DataDirectory directory_;
+  const std::unique_ptr<Exporter> exporter_;
+  const Clock& clock_;
+  std::string mode_;  // set before Start() returns, constant then
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;  // guarded by mutex_
+  std::thread loop_;
+};
+
+Status RunningAgent::Start(std::vector<std::unique_ptr<Source>> candidates) {
+  std::promise<Status> started;
+  std::future<Status> result = started.get_future();
+  loop_ = std::thread([this, sources = std::move(candidates), promise = std::move(started)]() mutable {
+    pthread_setname_np(pthread_self(), "weir-agent");
+    Loop(std::move(sources), std::move(promise));
+  });
+  if (Status status = result.get(); !status.ok()) {
+    loop_.join();
+    return status;
+  }
+  const bool drop = options_.drop_privileges;
+  exporter_->Start([drop] {
+    if (drop) LogIfFailed("thread weir-export", KeepNoPrivileges());
+  });
+  // The calling thread too, and with it every thread it makes later: in one process the weakest thread
+  // counts.
+  if (drop) LogIfFailed("the starting thread", KeepNoPrivileges());
+  return Status::Ok();
+}
+
+void RunningAgent::Loop(std::vector<std::unique_ptr<Source>> candidates, std::promise<Status> started) {
+  std::vector<model::ProbeReport> probes;
+  Result<std::unique_ptr<Source>> source = FirstThatStarts(std::move(candidates), probes);
+  if (!source.ok()) {
+    started.set_value(source.status());
+    return;
+  }
+  mode_ = (*source)->mode();
+  // Only now: loading and attaching eBPF programs needs more than reading their maps.
+  if (options_.drop_privileges) LogIfFailed("thread weir-agent", KeepPrivilegesForCollecting(mode_));
+  started.set_value(Status::Ok());
+  Collect(**source, std::move(probes));
+}
+
+Result<std::unique_ptr<Source>> RunningAgent::FirstThatStarts(std::vector<std::unique_ptr<Source>> candidates,
+                                                              std::vector<model::ProbeReport>& probes) const {
+  if (!options_.allow_ebpf)
+    probes.push_back({"ebpf", "off", "switched off by an option", "start without it"});
+  Status last = Status::Unsupported("there is nothing to collect with");
+  std::string reasons;
+  for (std::unique_ptr<Source>& candidate : candidates) {
+    const Status status = candidate->Start();
+    const std::string mode(candidate->mode());
+    if (status.ok()) {
+      LogInfo("agent {} observes node {} with {}, every {} ms", directory_.agent_id(), options_.node, mode,
+              options_.interval.count());
+      return std::move(candidate);
+    }
+    LogWarn("cannot collect with {}: {}", mode, status.message());
+    probes.push_back({mode, "failed", status.message(), HintFor(*candidate, status)});
+    reasons += (reasons.empty() ? "" : "; ") + mode + ": " + status.message();
+    last = Status(status.code(), "no way to observe this node: " + reasons);
+    candidate.reset();  // gives back what it had half made
+  }
+  return last;
+}
+
+void RunningAgent::Collect(Source& source, std::vector<model::ProbeReport> start_probes) {
+  CollectorOptions options;
+  options.agent_id = directory_.agent_id();
+  options.node = options_.node;
+  options.version = WEIR_VERSION;
+  options.interval = options_.interval;
+  options.start_probes = std::move(start_probes);
+  Collector collector(
+      std::move(options), source, [this](model::AgentBatch batch) { exporter_->Submit(std::move(batch)); },
+      clock_);
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    lock.unlock();
+    const std::chrono::nanoseconds next(collector.RunDue());
+    lock.lock();
+    wake_.wait_for(lock, std::min<std::chrono::nanoseconds>(next, kLongestSleep),
+                   [this] { return stopping_; });
+  }
+  lock.unlock();
+  collector.Finish();
+}
+
+void RunningAgent::Stop() {
+  if (!loop_.joinable()) return;
+  const auto deadline = std::chrono::steady_clock::now() + kStopBudget;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  loop_.join();
+  const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+  exporter_->Stop(std::max(left, milliseconds(0)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Agent>> StartAgent(AgentOptions options,
+                                          std::vector<std::unique_ptr<Source>> candidates,
+                                          wire::BatchSink& sink, const Clock& clock) {
+  WEIR_RETURN_IF_ERROR(CheckOptions(options));
+  WEIR_ASSIGN_OR_RETURN(DataDirectory directory, DataDirectory::Open(options.data_dir));
+  ExporterOptions exporting;
+  exporting.spool_directory = directory.spool();
+  exporting.spool_limit_bytes = options.spool_limit_bytes;
+  exporting.jitter_seed = std::hash<std::string>()(directory.agent_id());
+  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Exporter> exporter,
+                        Exporter::Open(std::move(exporting), sink, clock));
+  auto agent =
+      std::make_unique<RunningAgent>(std::move(options), std::move(directory), std::move(exporter), clock);
+  WEIR_RETURN_IF_ERROR(agent->Start(std::move(candidates)));
+  return std::unique_ptr<Agent>(std::move(agent));
+}
+
+}  // namespace weir::agent

@@ -1,0 +1,38 @@
+#include "agent/export/batch_split.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "wire/batch_codec.h"
+
+namespace weir::agent {
+
+std::vector<model::AgentBatch> SplitInterval(model::AgentBatch interval, size_t max_reports) {
+  // Nobody has that many; beyond it, locality is guessed from the address ranges as for unknown nodes.
+  if (interval.local_addresses.size() > wire::kMaxLocalAddresses) {
+    interval.local_addresses.resize(wire::kMaxLocalAddresses);
+  }
+  std::vector<model::AgentBatch> parts;
+  if (interval.reports.size() > max_reports) {
+    std::vector<model::SideReport> all = std::move(interval.reports);
+    std::vector<model::ProbeReport> probes = std::move(interval.probes);
+    std::vector<model::AgentCounter> counters = std::move(interval.counters);
+    interval.reports.clear();
+    interval.probes.clear();
+    interval.counters.clear();
+    size_t done = 0;
+    for (; all.size() - done > max_reports; done += max_reports) {
+      model::AgentBatch& part = parts.emplace_back(interval);
+      const auto from = std::make_move_iterator(all.begin() + static_cast<std::ptrdiff_t>(done));
+      part.reports.assign(from, from + static_cast<std::ptrdiff_t>(max_reports));
+    }
+    interval.reports.assign(std::make_move_iterator(all.begin() + static_cast<std::ptrdiff_t>(done)),
+                            std::make_move_iterator(all.end()));
+    interval.probes = std::move(probes);
+    interval.counters = std::move(counters);
+  }
+  parts.push_back(std::move(interval));
+  return parts;
+}
+
+}  // namespace weir::agent

@@ -1,0 +1,35 @@
+// The agent's data directory: who the agent is, across restarts, and the lock that keeps a second agent out.
+//
+//   <data_dir>/lock       held with flock(2) while the agent runs
+//   <data_dir>/agent_id   32 lower-case hex digits, mode 0600, made once
+//   <data_dir>/spool/     see spool.h
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "agent/export/durable_file.h"
+#include "base/status.h"
+
+namespace weir::agent {
+
+class DataDirectory {
+ public:
+  // Creates what is missing, mode 0700. kConflict: another agent runs on it. kDenied / kExhausted / kInvalid:
+  // it cannot be used, with the remedy.
+  static Result<DataDirectory> Open(const std::filesystem::path& path);
+
+  const std::string& agent_id() const { return agent_id_; }
+  std::filesystem::path spool() const { return path_ / "spool"; }
+
+ private:
+  DataDirectory(std::filesystem::path path, FileDescriptor lock, std::string agent_id)
+      : path_(std::move(path)), lock_(std::move(lock)), agent_id_(std::move(agent_id)) {}
+
+  std::filesystem::path path_;
+  FileDescriptor lock_;  // the kernel lets go of the lock when the process ends, however it ends
+  std::string agent_id_;
+};
+
+}  // namespace weir::agent

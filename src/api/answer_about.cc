@@ -1,0 +1,117 @@
+// What Weir says of itself: columns, status, description, health, metrics.
+#include <string>
+
+#include "api/json.h"
+#include "api/openapi.h"
+#include "api/routes.h"
+#include "api/row_writer.h"
+#include "api/status_page.h"
+#include "base/metrics.h"
+#include "model/filter.h"
+
+namespace weir::api {
+namespace {
+
+net::HttpResponse PlainResponse(int status, std::string text) {
+  net::HttpResponse response;
+  response.status = status;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(text);
+  response.headers["Cache-Control"] = "no-store";
+  response.headers["X-Content-Type-Options"] = "nosniff";
+  return response;
+}
+
+}  // namespace
+
+net::HttpResponse JsonResponse(std::string body) {
+  net::HttpResponse response;
+  response.body = std::move(body);
+  response.headers["Cache-Control"] = "no-store";
+  response.headers["X-Content-Type-Options"] = "nosniff";
+  return response;
+}
+
+net::HttpResponse StatusResponse(const Status& status) {
+  net::HttpError error{.message = status.message()};
+  switch (status.code()) {
+    case Code::kInvalid:
+    case Code::kUnsupported:
+      error.status = 400;
+      error.code = "invalid";
+      break;
+    case Code::kNotFound:
+      error.status = 404;
+      error.code = "not_found";
+      break;
+    case Code::kConflict:
+      error.status = 409;
+      error.code = "conflict";
+      break;
+    case Code::kExhausted:
+      error.status = 429;
+      error.code = "busy";
+      break;
+    case Code::kUnavailable:
+      error.status = 503;
+      error.code = "busy";
+      break;
+    default: break;  // ours: 500
+  }
+  if (const size_t border = error.message.rfind("; "); border != std::string::npos) {
+    error.remedy = error.message.substr(border + 2);
+    error.message.resize(border);
+  }
+  return net::ErrorResponse(error);
+}
+
+net::HttpResponse AnswerColumns(Service&, Arguments& arguments) {
+  if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
+  Json json;
+  json["columns"] = Json::array();
+  for (const model::Column& column : model::kColumns) {
+    Json described = DescribeColumn(column);
+    described["groupable"] = column.groupable();
+    described["filterable"] = column.type != model::ColumnType::kHistogram;
+    json["columns"].push_back(std::move(described));
+  }
+  json["either_fields"] = Json::array();
+  for (const model::EitherField& field : model::EitherFields()) json["either_fields"].push_back({{"name", field.name}, {"columns", field.columns}});
+  json["default_group_by"] = Json::array();
+  for (const model::Column* column : store::DefaultGroup()) json["default_group_by"].push_back(column->name);
+  return JsonResponse(Dump(json) + "\n");
+}
+
+net::HttpResponse AnswerStatus(Service& service, Arguments& arguments) {
+  if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
+  StatusFacts facts;
+  facts.started = service.started;
+  facts.now = service.clock.WallMillis();
+  facts.store = service.store.GetStatus();
+  facts.agents = service.server.Agents();
+  facts.own_counters = ReadOwnCounters();
+  return JsonResponse(Dump(StatusJson(facts)) + "\n");
+}
+
+net::HttpResponse AnswerOpenApi(Service&, Arguments& arguments) {
+  if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
+  return JsonResponse(Dump(OpenApi(Routes())) + "\n");
+}
+
+net::HttpResponse AnswerHealthy(Service&, Arguments&) { return PlainResponse(200, "ok"); }
+
+net::HttpResponse AnswerReady(Service& service, Arguments&) {
+  const Result<store::StoreStatus> status = service.store.GetStatus();
+  if (!status.ok()) return PlainResponse(503, "the store does not answer: " + status.status().message());
+  if (!status->last_error.empty()) return PlainResponse(503, "the store reports: " + status->last_error);
+  return PlainResponse(200, "ready");
+}
+
+net::HttpResponse AnswerMetrics(Service&, Arguments& arguments) {
+  if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
+  net::HttpResponse response = PlainResponse(200, RenderOpenMetrics());
+  response.content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+  return response;
+}
+
+}  // namespace weir::api

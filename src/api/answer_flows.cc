@@ -1,0 +1,145 @@
+// GET /flows, /map and /series: a question to the store each.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "api/json.h"
+#include "api/map.h"
+#include "api/routes.h"
+#include "api/row_writer.h"
+#include "api/series.h"
+#include "api/time_text.h"
+#include "base/metrics.h"
+
+namespace weir::api {
+namespace {
+
+std::string RangeJson(const store::TimeRange& range) {
+  return fmt::format(R"({{"since": "{}", "until": "{}"}})", FormatTime(range.from), FormatTime(range.to));
+}
+
+std::string OldestJson(const store::FlowResult& result) {
+  return result.oldest == 0 ? "null" : "\"" + FormatTime(result.oldest) + "\"";
+}
+
+Result<store::FlowResult> Ask(Service& service, const store::FlowQuery& query) {
+  Result<store::FlowResult> result = service.store.Query(query);
+  Count(result.ok() ? Metric::server_queries : Metric::server_query_errors);
+  return result;
+}
+
+// A row has one value of a dimension only when the rows are grouped by it.
+void CheckSort(Arguments& arguments, const store::FlowQuery& query) {
+  const auto& groups = query.group_by.empty() ? store::DefaultGroup() : query.group_by;
+  for (const store::SortKey& key : query.sort) {
+    if (key.column->kind != model::ColumnKind::kDimension || std::find(groups.begin(), groups.end(), key.column) != groups.end()) continue;
+    arguments.Refuse("sort", fmt::format("rows cannot be sorted by {}: they are not grouped by it", key.column->name),
+                     fmt::format("add {} to group_by", key.column->name));
+    return;
+  }
+}
+
+net::HttpResponse CsvResponse(const store::FlowResult& result) {
+  const RowWriter writer(result.columns);
+  net::HttpResponse response;
+  response.content_type = "text/csv; charset=utf-8; header=present";
+  response.headers["Content-Disposition"] = "attachment; filename=\"flows.csv\"";
+  response.headers["Cache-Control"] = "no-store";
+  response.headers["X-Content-Type-Options"] = "nosniff";
+  writer.AppendCsvHeader(response.body);
+  for (const auto& row : result.rows) writer.AppendCsv(response.body, row);
+  return response;
+}
+
+std::string FlowsJson(const store::FlowResult& result, const store::TimeRange& range) {
+  const RowWriter writer(result.columns);
+  std::string out = fmt::format("{{\"range\": {},\n\"columns\": {},\n\"rows\": [", RangeJson(range), Dump(writer.Describe()));
+  for (size_t i = 0; i < result.rows.size(); ++i) {
+    out += i == 0 ? "\n" : ",\n";
+    writer.AppendJson(out, result.rows[i]);
+  }
+  out += "],\n\"totals\": ";
+  if (result.totals.size() == result.columns.size()) {
+    writer.AppendTotalsJson(out, result.totals);
+  } else {
+    out += "{}";
+  }
+  out += fmt::format(",\n\"groups\": {}, \"groups_left_out\": {}, \"resolution\": {}, \"oldest\": {}, \"elapsed_ms\": {:.3f}, \"rows_read\": {}",
+                     result.groups, result.groups_left_out, net::JsonQuote(result.resolution), OldestJson(result), result.elapsed_ms,
+                     result.rows_read);
+  out += "}\n";
+  return out;
+}
+
+}  // namespace
+
+net::HttpResponse AnswerFlows(Service& service, Arguments& arguments) {
+  store::FlowQuery query;
+  query.range = arguments.Range();
+  query.filter = arguments.Filter("filter");
+  query.group_by = arguments.Columns("group_by");
+  query.sort = arguments.Sort("sort");
+  query.limit = static_cast<uint32_t>(arguments.Integer("limit"));
+  const bool csv = arguments.Choice("format") == "csv";
+  CheckSort(arguments, query);
+  if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
+  const Result<store::FlowResult> result = Ask(service, query);
+  if (!result.ok()) return StatusResponse(result.status());
+  return csv ? CsvResponse(*result) : JsonResponse(FlowsJson(*result, query.range));
+}
+
+net::HttpResponse AnswerMap(Service& service, Arguments& arguments) {
+  MapOptions options;
+  const std::string level = arguments.Choice("level");
+  options.level = level == "host" ? MapLevel::kHost : level == "container" ? MapLevel::kContainer : MapLevel::kProcess;
+  options.fold_internet = arguments.Boolean("fold_internet");
+  options.only_problems = arguments.Choice("only") == "problems";
+  options.limit = static_cast<size_t>(arguments.Integer("limit"));
+  store::FlowQuery query = MapQuery(options);
+  query.range = arguments.Range();
+  query.filter = arguments.Filter("filter");
+  if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
+  options.seconds = static_cast<double>(query.range.to - query.range.from) / 1'000;
+  const Result<store::FlowResult> result = Ask(service, query);
+  if (!result.ok()) return StatusResponse(result.status());
+  const Map map = BuildMap(*result, options);
+  return JsonResponse(fmt::format("{{\"range\": {},\n\"nodes\": {},\n\"edges\": {},\n\"edges_left_out\": {}, \"nodes_left_out\": {}, "
+                                  "\"resolution\": {}, \"oldest\": {}, \"elapsed_ms\": {:.3f}}}\n",
+                                  RangeJson(query.range), Dump(map.nodes), Dump(map.edges), map.edges_left_out, map.nodes_left_out,
+                                  net::JsonQuote(result->resolution), OldestJson(*result), result->elapsed_ms));
+}
+
+net::HttpResponse AnswerSeries(Service& service, Arguments& arguments) {
+  SeriesOptions options;
+  options.range = arguments.Range();
+  options.measures = arguments.Columns("columns");
+  options.group_by = arguments.Columns("group_by");
+  options.limit = static_cast<size_t>(arguments.Integer("limit"));
+  options.step_ms = arguments.Duration("step");
+  store::FlowQuery query;
+  query.range = options.range;
+  query.filter = arguments.Filter("filter");
+  query.group_by = options.group_by;
+  query.columns = WithSamples(options.measures);
+  query.limit = static_cast<uint32_t>(options.limit);
+  if (options.measures.empty()) arguments.Refuse("columns", "no measure is asked for", "name at least one; GET /api/v1/columns lists all");
+  if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
+  if (options.step_ms == 0) options.step_ms = DefaultStep(options.range);
+  if (StepsOf(options.range, options.step_ms) > kMaxPoints) {
+    arguments.Refuse("step", fmt::format("the range has more than {} steps of {}", kMaxPoints, FormatDuration(options.step_ms)),
+                     fmt::format("leave step out, or make it at least {}", FormatDuration(DefaultStep(options.range))));
+    return net::ErrorResponse(*arguments.refusal());
+  }
+  query.bucket_ms = options.step_ms;
+  const Result<store::FlowResult> result = Ask(service, query);
+  if (!result.ok()) return StatusResponse(result.status());
+  const SeriesText text = BuildSeries(*result, options);
+  Json columns = Json::array();
+  for (const model::Column* column : options.measures) columns.push_back(DescribeColumn(*column));
+  return JsonResponse(fmt::format("{{\"range\": {}, \"step_ms\": {},\n\"columns\": {},\n\"times\": {},\n\"series\": {},\n"
+                                  "\"groups_left_out\": {}, \"resolution\": {}, \"elapsed_ms\": {:.3f}}}\n",
+                                  RangeJson(options.range), options.step_ms, Dump(columns), text.times, text.series, text.groups_left_out,
+                                  net::JsonQuote(result->resolution), result->elapsed_ms));
+}
+
+}  // namespace weir::api

@@ -1,0 +1,35 @@
+// The API: HTTP routes over a store and a server, the live stream and the embedded web UI.
+//
+// Threads: the HTTP server's (net/http_server.h) and the live hub's (live.h).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "server/server.h"
+#include "store/store.h"
+
+namespace weir::api {
+
+struct ApiOptions {
+  std::string listen = "127.0.0.1:7600";
+  std::string token;                 // "" = open, which only a loopback address may be
+  std::string tls_certificate_file;  // PEM; both or neither
+  std::string tls_key_file;
+};
+
+class Api {
+ public:
+  // `server`, `store` and `clock` outlive the API. kInvalid: address, certificate, or no token where one is needed;
+  // kConflict: the address is taken. Messages say what to do.
+  static Result<std::unique_ptr<Api>> Start(ApiOptions options, server::Server& server, store::Store& store, const Clock& clock);
+  virtual ~Api() = default;
+
+  virtual std::string address() const = 0;  // "127.0.0.1:7600"
+  // Ends streams, answers what waits. Idempotent; acknowledgements that come later go nowhere.
+  virtual void Stop() = 0;
+};
+
+}  // namespace weir::api

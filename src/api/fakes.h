@@ -1,0 +1,143 @@
+// A store and a server for tests, scripted by hand.
+#pragma once
+
+#include <initializer_list>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "server/server.h"
+#include "store/store.h"
+
+namespace weir::api {
+
+inline store::Cell Text(std::string text) {
+  store::Cell cell;
+  cell.is_text = true;
+  cell.text = std::move(text);
+  return cell;
+}
+inline store::Cell Number(double number) {
+  store::Cell cell;
+  cell.number = number;
+  cell.exact = number < 0 ? 0 : static_cast<uint64_t>(number);
+  return cell;
+}
+inline store::Cell Exact(uint64_t number) {
+  store::Cell cell;
+  cell.number = static_cast<double>(number);
+  cell.exact = number;
+  return cell;
+}
+
+// A result with these columns; rows are added by name, what is not named is "" or 0.
+class ResultBuilder {
+ public:
+  explicit ResultBuilder(std::initializer_list<std::string_view> columns) {
+    for (const std::string_view name : columns) result.columns.push_back(model::FindColumn(name));
+    result.resolution = "raw";
+    result.oldest = 1'700'000'000'000;
+    result.elapsed_ms = 1.5;
+  }
+  explicit ResultBuilder(const store::FlowQuery& query) : ResultBuilder({}) {
+    result.columns = query.group_by;
+    result.columns.insert(result.columns.end(), query.columns.begin(), query.columns.end());
+  }
+  ResultBuilder& Row(const std::map<std::string_view, store::Cell>& cells) {
+    result.rows.push_back(Cells(cells));
+    ++result.groups;
+    return *this;
+  }
+  ResultBuilder& Totals(const std::map<std::string_view, store::Cell>& cells) {
+    result.totals = Cells(cells);
+    return *this;
+  }
+  store::FlowResult result;
+
+ private:
+  std::vector<store::Cell> Cells(const std::map<std::string_view, store::Cell>& cells) const {
+    std::vector<store::Cell> row;
+    for (const model::Column* column : result.columns) {
+      const bool text = column->type == model::ColumnType::kString || column->type == model::ColumnType::kAddress;
+      const auto found = cells.find(column->name);
+      row.push_back(found != cells.end() ? found->second : text ? Text("") : Number(0));
+    }
+    return row;
+  }
+};
+
+class FakeStore final : public store::Store {
+ public:
+  Status Insert(const std::vector<store::StoredRow>&) override { return Status::Ok(); }
+  Result<std::map<std::string, uint64_t>> Watermarks() override { return std::map<std::string, uint64_t>{}; }
+  Result<store::FlowResult> Query(const store::FlowQuery& query) override {
+    const std::lock_guard lock(mutex);
+    last_query = query;
+    return answer;
+  }
+  Status Maintain(UnixMillis) override { return Status::Ok(); }
+  Result<store::StoreStatus> GetStatus() override {
+    const std::lock_guard lock(mutex);
+    return status;
+  }
+
+  std::mutex mutex;
+  store::FlowQuery last_query;
+  Result<store::FlowResult> answer = store::FlowResult{};
+  Result<store::StoreStatus> status = store::StoreStatus{};
+};
+
+class FakeServer final : public server::Server {
+ public:
+  void Ingest(std::string_view encoded_batch, UnixMillis sent_at, AckCallback done) override {
+    const std::lock_guard lock(mutex);
+    last_batch = encoded_batch;
+    last_sent_at = sent_at;
+    if (acknowledge_at_once) return done(ack);
+    waiting.push_back(std::move(done));
+  }
+  wire::BatchSink& LocalSink() override { std::abort(); }
+  std::vector<server::AgentStatus> Agents() const override { return agents; }
+  std::vector<model::FlowRow> LiveRows(UnixMillis since, const model::Filter& filter) const override {
+    std::vector<model::FlowRow> rows;
+    for (const model::FlowRow& row : kept) {
+      if (row.start >= since && filter.Matches(row)) rows.push_back(row);
+    }
+    return rows;
+  }
+  uint64_t AddListener(server::LiveListener listener) override {
+    const std::lock_guard lock(mutex);
+    listeners[++last_id] = std::move(listener);
+    return last_id;
+  }
+  void RemoveListener(uint64_t id) override {
+    const std::lock_guard lock(mutex);
+    listeners.erase(id);
+  }
+  void Stop() override {}
+
+  void Publish(const std::vector<model::FlowRow>& rows) {
+    const std::lock_guard lock(mutex);
+    for (auto& [id, listener] : listeners) listener(rows);
+  }
+  size_t listener_count() {
+    const std::lock_guard lock(mutex);
+    return listeners.size();
+  }
+
+  std::mutex mutex;
+  std::string last_batch;
+  UnixMillis last_sent_at = 0;
+  bool acknowledge_at_once = true;
+  Result<wire::Ack> ack = wire::Ack{};
+  std::vector<AckCallback> waiting;
+  std::vector<server::AgentStatus> agents;
+  std::vector<model::FlowRow> kept;
+  std::map<uint64_t, server::LiveListener> listeners;
+  uint64_t last_id = 0;
+};
+
+}  // namespace weir::api

@@ -1,0 +1,40 @@
+// The service map: flows folded into nodes and edges of one level.
+//
+// An end somebody reports from (its node is known) is a process, container or host, as the level says. An end nobody
+// reports from is the host with its address when that is private, and otherwise part of "Internet". Flows of the same
+// two nodes are one edge, whatever their ports and addresses.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "api/json.h"
+#include "model/columns.h"
+#include "store/query.h"
+
+namespace weir::api {
+
+enum class MapLevel { kProcess, kContainer, kHost };
+
+struct MapOptions {
+  MapLevel level = MapLevel::kProcess;
+  bool fold_internet = true;
+  bool only_problems = false;
+  size_t limit = 500;    // edges
+  double seconds = 1;    // of the range, for rates
+};
+
+// What to ask the store for, range and filter aside.
+store::FlowQuery MapQuery(const MapOptions& options);
+
+struct Map {
+  Json nodes = Json::array();
+  Json edges = Json::array();  // unwell ones first, then by bytes
+  uint64_t edges_left_out = 0;
+  uint64_t nodes_left_out = 0;
+};
+// `result` answers MapQuery(); a column it lacks counts as 0 or "".
+Map BuildMap(const store::FlowResult& result, const MapOptions& options);
+
+}  // namespace weir::api

@@ -1,0 +1,234 @@
+// The map: which ends become which nodes, what edges add up to, and when they are unwell.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "api/fakes.h"
+#include "api/health.h"
+#include "api/map.h"
+#include "api/map_end.h"
+
+namespace weir::api {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+constexpr const char* kContainer = "3f2a9c71d0be55aa3f2a9c71d0be55aa";
+
+struct EndCase {
+  EndFacts end;
+  MapLevel level;
+  const char* kind;
+  const char* name;
+  const char* group;
+  const char* group_kind;
+  bool external;
+};
+
+TEST(MapEnd, EveryKindOfEnd) {
+  const EndFacts in_container{"nginx", kContainer, "", "host1", "10.1.0.2", ""};
+  const EndFacts in_unit{"sshd", "", "ssh.service", "host1", "10.0.0.1", ""};
+  const EndFacts bare{"bash", "", "", "host1", "10.0.0.1", ""};
+  const EndFacts nameless{"", kContainer, "", "host1", "10.1.0.2", ""};
+  const EndFacts private_address{"", "", "", "", "10.9.9.9", "host1"};
+  const EndFacts public_address{"", "", "", "", "93.184.216.34", "host1"};
+  const EndFacts own_loopback{"", "", "", "", "127.0.0.1", "host1"};
+  const EndCase cases[] = {
+      {in_container, MapLevel::kProcess, "process", "nginx", "container 3f2a9c71d0be", "container", false},
+      {in_container, MapLevel::kContainer, "container", "3f2a9c71d0be", "host1", "host", false},
+      {in_container, MapLevel::kHost, "host", "host1", "", "", false},
+      {in_unit, MapLevel::kProcess, "process", "sshd", "ssh.service", "unit", false},
+      {in_unit, MapLevel::kContainer, "container", "ssh.service", "host1", "host", false},
+      {bare, MapLevel::kProcess, "process", "bash", "host1", "host", false},
+      {bare, MapLevel::kContainer, "host", "host1", "", "", false},
+      {nameless, MapLevel::kProcess, "container", "3f2a9c71d0be", "host1", "host", false},
+      {private_address, MapLevel::kProcess, "host", "10.9.9.9", "", "", true},
+      {public_address, MapLevel::kProcess, "internet", "Internet", "", "", true},
+      {own_loopback, MapLevel::kProcess, "host", "127.0.0.1", "host1", "host", true},
+      {own_loopback, MapLevel::kHost, "host", "host1", "", "", false},
+  };
+  for (const EndCase& c : cases) {
+    const MapNode node = NodeOf(c.end, {.level = c.level});
+    EXPECT_EQ(node.kind, c.kind) << c.name;
+    EXPECT_EQ(node.name, c.name);
+    EXPECT_EQ(node.group, c.group) << c.name;
+    EXPECT_EQ(node.group_kind, c.group_kind) << c.name;
+    EXPECT_EQ(node.external, c.external) << c.name;
+  }
+  EXPECT_EQ(NodeOf(public_address, {.fold_internet = false}).name, "93.184.216.34");
+}
+
+TEST(MapEnd, IdsTellThingsApartAndStay) {
+  const EndFacts base{"nginx", kContainer, "", "host1", "10.1.0.2", ""};
+  EndFacts other_process = base;
+  other_process.process = "redis";
+  EndFacts other_container = base;
+  other_container.container = "3f2a9c71d0beffff";  // the same when shortened
+  EndFacts other_node = base;
+  other_node.node = "host2";
+  EndFacts other_address = base;
+  other_address.address = "10.1.0.3";
+  std::set<std::string> ids;
+  for (const EndFacts& end : {base, other_process, other_container, other_node}) ids.insert(NodeOf(end, {}).Id());
+  EXPECT_EQ(ids.size(), 4U);
+  EXPECT_EQ(NodeOf(other_address, {}).Id(), NodeOf(base, {}).Id());
+  EXPECT_EQ(NodeOf({"", "", "", "", "10.9.9.9", ""}, {}).Id(), NodeOf({"", "", "", "", "10.9.9.9", "host1"}, {}).Id());
+  EXPECT_NE(NodeOf({"", "", "", "", "127.0.0.1", "host1"}, {}).Id(), NodeOf({"", "", "", "", "127.0.0.1", "host2"}, {}).Id());
+  // Links people keep contain ids: this one may not change from release to release without need.
+  EXPECT_EQ(NodeOf({"", "", "", "", "10.9.9.9", ""}, {}).Id(), NodeOf({"", "", "", "", "10.9.9.9", ""}, {.level = MapLevel::kHost}).Id());
+}
+
+std::map<std::string_view, store::Cell> Flow(const char* client, const char* server, uint64_t port) {
+  return {{"client_process", Text(client)}, {"client_node", Text("host1")}, {"client_address", Text("10.0.0.1")},
+          {"server_process", Text(server)}, {"server_node", Text("host2")}, {"server_address", Text("10.0.0.2")},
+          {"server_port", Exact(port)}, {"client_reports", Exact(1)}};
+}
+
+using Cells = std::map<std::string_view, store::Cell>;
+Cells With(Cells cells, const Cells& more) {
+  for (const auto& [name, cell] : more) cells.insert_or_assign(name, cell);
+  return cells;
+}
+
+TEST(Map, FoldsFlowsOfTheSameTwoNodes) {
+  const MapOptions options{.seconds = 10};
+  ResultBuilder builder(MapQuery(options));
+  builder.Row(With(Flow("curl", "nginx", 80), {{"bytes_to_server", Exact(100)}, {"bytes_to_client", Exact(200)}, {"connections_opened", Exact(2)},
+                                               {"segments_to_server", Exact(10)}, {"retransmits", Exact(1)}, {"connect_count", Exact(2)},
+                                               {"connect_sum_us", Exact(100)}}));
+  builder.Row(With(Flow("curl", "nginx", 443), {{"bytes_to_server", Exact(1)}, {"segments_to_client", Exact(10)}, {"server_reports", Exact(1)},
+                                                {"server_address", Text("10.0.0.3")}, {"connect_count", Exact(1)}, {"connect_sum_us", Exact(50)}}));
+  const Map map = BuildMap(builder.result, options);
+  ASSERT_EQ(map.edges.size(), 1U);
+  const Json& edge = map.edges[0];
+  EXPECT_EQ(edge["ports"], Json::array({80, 443}));
+  EXPECT_EQ(edge["bytes_to_server"], 101);
+  EXPECT_EQ(edge["bytes_to_client"], 200);
+  EXPECT_EQ(edge["bytes_per_second"], 30.1);
+  EXPECT_EQ(edge["segments"], 20);
+  EXPECT_EQ(edge["retransmit_percent"], 5);
+  EXPECT_EQ(edge["connect_avg_us"], 50);
+  EXPECT_EQ(edge["reported_by"], "both");
+  EXPECT_EQ(edge["health"], "ok");  // one retransmit is below what counts
+  EXPECT_TRUE(edge["rtt_avg_us"].is_null());
+  EXPECT_TRUE(edge["rtt_p99_us"].is_null());
+  ASSERT_EQ(map.nodes.size(), 2U);
+  EXPECT_EQ(map.nodes[0]["name"], "curl");
+  EXPECT_EQ(map.nodes[0]["id"], edge["client"]);
+  EXPECT_EQ(map.nodes[1]["addresses"], Json::array({"10.0.0.2", "10.0.0.3"}));
+}
+
+TEST(Map, InternetIsOneNodeWithoutAddresses) {
+  ResultBuilder builder(MapQuery({}));
+  for (const char* address : {"93.184.216.34", "2606:2800:220:1::1"}) {
+    builder.Row({{"client_process", Text("curl")}, {"client_node", Text("host1")}, {"client_address", Text("10.0.0.1")},
+                 {"server_address", Text(address)}, {"server_port", Exact(443)}});
+  }
+  const Map map = BuildMap(builder.result, {});
+  ASSERT_EQ(map.nodes.size(), 2U);
+  EXPECT_EQ(map.nodes[1]["kind"], "internet");
+  EXPECT_EQ(map.nodes[1]["addresses"], Json::array());
+  EXPECT_EQ(BuildMap(builder.result, {.fold_internet = false}).nodes.size(), 3U);
+}
+
+TEST(Map, RttOfSeveralFlowsIsWeighted) {
+  const auto rtt = [](uint64_t count, double p50, double p90, double p99, double most) -> Cells {
+    return {{"client_rtt_count", Exact(count)}, {"client_rtt_sum_us", Exact(count * static_cast<uint64_t>(p50))}, {"rtt_p50_us", Number(p50)},
+            {"rtt_p90_us", Number(p90)}, {"rtt_p99_us", Number(p99)}, {"rtt_max_us", Number(most)}, {"rtt_min_us", Number(p50 / 2)}};
+  };
+  ResultBuilder one(MapQuery({}));
+  one.Row(With(Flow("a", "b", 80), rtt(1'000, 100, 200, 300, 900)));
+  EXPECT_EQ(BuildMap(one.result, {}).edges[0]["rtt_p99_us"], 300);
+
+  ResultBuilder two(MapQuery({}));
+  two.Row(With(Flow("a", "b", 80), rtt(100'000, 100, 200, 300, 900)));
+  two.Row(With(Flow("a", "b", 81), rtt(1, 5'000, 5'000, 5'000, 5'000)));  // a handful of slow samples are not the 99th percentile
+  EXPECT_EQ(BuildMap(two.result, {}).edges[0]["rtt_p99_us"], 360);  // the first tenth of the way from 300 to 900
+  two.Row(With(Flow("a", "b", 82), rtt(100'000, 5'000, 6'000, 7'000, 8'000)));
+  EXPECT_EQ(BuildMap(two.result, {}).edges[0]["rtt_p99_us"], 7'000);
+
+  // The server's samples count only where the client has none at all.
+  ResultBuilder sides(MapQuery({}));
+  sides.Row(With(Flow("a", "b", 80), rtt(10, 100, 200, 300, 300)));
+  sides.Row(With(Flow("a", "b", 81), {{"server_rtt_count", Exact(10'000)}, {"server_rtt_sum_us", Exact(90'000'000)}, {"rtt_p50_us", Number(9'000)},
+                                      {"rtt_p90_us", Number(9'000)}, {"rtt_p99_us", Number(9'000)}, {"rtt_max_us", Number(9'000)}}));
+  const Json edge = BuildMap(sides.result, {}).edges[0];
+  EXPECT_EQ(edge["rtt_avg_us"], 100);
+  EXPECT_EQ(edge["rtt_p99_us"], 300);
+}
+
+TEST(Map, UnwellFirstThenBusiestAndLeftOutIsCounted) {
+  ResultBuilder builder(MapQuery({}));
+  builder.Row(With(Flow("a", "idle", 1), {{"bytes_to_server", Exact(1)}, {"connections_opened", Exact(1)}}));
+  builder.Row(With(Flow("a", "busy", 2), {{"bytes_to_server", Exact(1'000)}, {"connections_opened", Exact(1)}}));
+  builder.Row(With(Flow("a", "dead", 3), {{"failed_refused", Exact(4)}}));
+  builder.Row(With(Flow("a", "sick", 4), {{"connections_opened", Exact(99)}, {"failed_timed_out", Exact(1)}}));
+  const auto health = [](const Map& map) {
+    std::vector<std::string> all;
+    for (const Json& edge : map.edges) all.push_back(edge["health"].get<std::string>());
+    return all;
+  };
+  EXPECT_THAT(health(BuildMap(builder.result, {})), ElementsAre("failed", "warn", "ok", "ok"));
+  EXPECT_THAT(health(BuildMap(builder.result, {.only_problems = true})), ElementsAre("failed", "warn"));
+  builder.result.groups_left_out = 5;
+  const Map cut = BuildMap(builder.result, {.limit = 3});
+  EXPECT_THAT(health(cut), ElementsAre("failed", "warn", "ok"));
+  EXPECT_EQ(cut.edges[2]["bytes_to_server"], 1'000);
+  EXPECT_EQ(cut.edges_left_out, 6U);
+  EXPECT_EQ(cut.nodes_left_out, 1U);
+  EXPECT_EQ(cut.nodes.size(), 4U);
+}
+
+TEST(Map, AsksOnlyForWhatTheLevelNeeds) {
+  const auto names = [](MapLevel level) {
+    std::set<std::string_view> all;
+    for (const model::Column* column : MapQuery({.level = level}).group_by) all.insert(column->name);
+    return all;
+  };
+  EXPECT_TRUE(names(MapLevel::kProcess).contains("client_process"));
+  EXPECT_FALSE(names(MapLevel::kContainer).contains("client_process"));
+  EXPECT_TRUE(names(MapLevel::kContainer).contains("server_container"));
+  EXPECT_FALSE(names(MapLevel::kHost).contains("server_container"));
+  for (const model::Column* column : MapQuery({}).columns) ASSERT_NE(column, nullptr);
+  for (const model::Column* column : MapQuery({}).group_by) ASSERT_NE(column, nullptr);
+}
+
+struct HealthCase {
+  EdgeFacts facts;
+  Health expected;
+  const char* reason;
+};
+
+TEST(Health, Thresholds) {
+  const HealthCase cases[] = {
+      {{.segments = 1'000, .retransmits = 9}, Health::kOk, ""},
+      {{.segments = 1'000, .retransmits = 10}, Health::kWarn, "1.0 % of segments were sent again (10 of 1000)."},
+      {{.segments = 1'000, .retransmits = 50}, Health::kBad, "5.0 %"},
+      {{.segments = 99, .retransmits = 50}, Health::kOk, ""},   // too few segments
+      {{.segments = 100, .retransmits = 2}, Health::kOk, ""},   // too few retransmits
+      {{.segments = 100, .retransmits = 3}, Health::kWarn, "3.0 %"},
+      {{.opened = 99, .failed_refused = 1}, Health::kWarn, "1 of 100 connection attempts failed (1.0 %): 1 refused."},
+      {{.opened = 9, .failed_refused = 1}, Health::kBad, "10.0 %"},
+      {{.failed_refused = 2, .failed_timed_out = 1}, Health::kFailed, "No connection was opened; 3 failed: 2 refused, 1 timed out."},
+      {{.bytes = 5, .failed_refused = 2}, Health::kBad, "2 of 2"},  // an older connection works
+      {{.rtt_min_us = 1'000, .rtt_p99_us = 51'000}, Health::kWarn, "takes 51 ms, 51 times the shortest (1.0 ms)"},
+      {{.rtt_min_us = 1'000, .rtt_p99_us = 49'000}, Health::kOk, ""},    // not felt
+      {{.rtt_min_us = 30'000, .rtt_p99_us = 200'000}, Health::kOk, ""},  // the path itself is long
+      {{.rtt_min_us = 0, .rtt_p99_us = 200'000}, Health::kOk, ""},       // unknown
+      {{.segments = 1'000, .retransmits = 60, .opened = 99, .failed_other = 1}, Health::kBad, "failed otherwise"},
+  };
+  for (const HealthCase& c : cases) {
+    const HealthVerdict verdict = Judge(c.facts);
+    EXPECT_EQ(HealthName(verdict.health), HealthName(c.expected)) << c.reason;
+    EXPECT_EQ(verdict.reasons.empty(), c.expected == Health::kOk);
+    if (!verdict.reasons.empty()) {
+      EXPECT_THAT(verdict.reasons[0], HasSubstr(c.reason));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace weir::api

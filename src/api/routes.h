@@ -1,0 +1,58 @@
+// THE route table: what can be asked over HTTP. Routing, the refusal of unknown parameters, docs in /openapi.json and
+// the tests all read it; docs/api.md says the same in prose.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "api/live.h"
+#include "api/parameters.h"
+#include "base/clock.h"
+#include "net/http_server.h"
+#include "server/server.h"
+#include "store/store.h"
+
+namespace weir::api {
+
+// What handlers work with. All of it outlives the HTTP server.
+struct Service {
+  server::Server& server;
+  store::Store& store;
+  const Clock& clock;
+  LiveHub& live;
+  UnixMillis started;  // by the clock
+};
+
+struct Route {
+  std::string_view method;
+  std::string_view path;
+  std::string_view summary;
+  std::string_view content_types;  // of a 200 answer, separated by "|"
+  std::span<const Parameter> parameters;
+  // Exactly one of the two. Arguments have been checked for unknown names; a handler asks refusal() after reading them.
+  net::HttpResponse (*answer)(Service& service, Arguments& arguments);
+  void (*respond)(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder, Arguments& arguments);
+  size_t max_body_bytes = 0;       // 0 = the server's default
+};
+
+std::span<const Route> Routes();
+
+// --- the handlers, by file ---
+net::HttpResponse AnswerFlows(Service& service, Arguments& arguments);        // answer_flows.cc
+net::HttpResponse AnswerMap(Service& service, Arguments& arguments);
+net::HttpResponse AnswerSeries(Service& service, Arguments& arguments);
+net::HttpResponse AnswerColumns(Service& service, Arguments& arguments);      // answer_about.cc
+net::HttpResponse AnswerStatus(Service& service, Arguments& arguments);
+net::HttpResponse AnswerOpenApi(Service& service, Arguments& arguments);
+net::HttpResponse AnswerHealthy(Service& service, Arguments& arguments);
+net::HttpResponse AnswerReady(Service& service, Arguments& arguments);
+net::HttpResponse AnswerMetrics(Service& service, Arguments& arguments);
+void RespondLive(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder, Arguments& arguments);  // answer_stream.cc
+void RespondIngest(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder, Arguments& arguments);
+
+// How a Status of the store or server is told to an HTTP client: code, and message split from remedy.
+net::HttpResponse StatusResponse(const Status& status);
+net::HttpResponse JsonResponse(std::string body);
+
+}  // namespace weir::api

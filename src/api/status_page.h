@@ -1,0 +1,32 @@
+// GET /status: what Weir knows about itself, and what is wrong with it, in sentences that say what to do.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/json.h"
+#include "base/clock.h"
+#include "base/status.h"
+#include "server/server.h"
+#include "store/store.h"
+
+namespace weir::api {
+
+
+struct StatusFacts {
+  UnixMillis started = 0;
+  UnixMillis now = 0;
+  Result<store::StoreStatus> store = Status::Internal("not asked");
+  std::vector<server::AgentStatus> agents;
+  std::vector<uint64_t> own_counters;  // values, in the order of MetricCatalogue()
+};
+
+// The counters of this process.
+std::vector<uint64_t> ReadOwnCounters();
+
+Json StatusJson(const StatusFacts& facts);
+std::vector<std::string> Problems(const StatusFacts& facts);
+// Everything lost so far: this process's counters and its agents'.
+uint64_t Losses(const StatusFacts& facts);
+
+}  // namespace weir::api

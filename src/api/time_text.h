@@ -1,0 +1,26 @@
+// Times and durations as people write them, and as answers show them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/status.h"
+
+namespace weir::api {
+
+// "2026-11-24T14:00:00.000Z"; years 1 to 9999, beyond them clamped.
+std::string FormatTime(UnixMillis time);
+
+// RFC 3339 ("2026-11-24T14:00:00Z", any offset, optional fraction), Unix seconds or milliseconds, "now",
+// "now-15m", or "15m": that long before `now`. kInvalid with what is possible.
+Result<UnixMillis> ParseTime(std::string_view text, UnixMillis now);
+
+// Milliseconds: "250ms", "10s", "5m", "1h30m", "2d", "1w". kInvalid otherwise, and beyond a hundred years.
+Result<int64_t> ParseDuration(std::string_view text);
+
+// The shortest text ParseDuration() reads back: "10s", "5m", "1h30m".
+std::string FormatDuration(int64_t milliseconds);
+
+}  // namespace weir::api

@@ -1,0 +1,46 @@
+// The questions a person asks in a terminal. Each command fetches from the API, renders (pure functions, tested
+// on literal answers) and writes to stdout; errors go to stderr. Return values are process exit codes:
+// 0 answered, 1 could not ask or was refused.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "cli/api_client.h"
+
+namespace weir::cli {
+
+enum class OutputFormat { kTable, kJson, kCsv };
+
+struct Question {
+  Connection connection;
+  std::string since = "15m";
+  std::string until = "now";
+  std::string filter;
+  std::string group_by;
+  std::string columns;
+  std::string sort = "-bytes";
+  uint64_t limit = 50;
+  std::string level = "process";
+  bool problems_only = false;
+
+  OutputFormat output = OutputFormat::kTable;
+  bool headers = true;
+  bool color = false;
+  size_t width = 0;  // terminal columns, 0 = unbounded
+  bool watch = false;
+  std::chrono::milliseconds every{2'000};
+};
+
+int RunFlows(const Question& question);
+int RunMap(const Question& question);
+int RunTop(const Question& question);
+int RunStatus(const Question& question);
+
+// Pure: an API answer to text.
+std::string RenderFlows(const Json& answer, const Question& question);
+std::string RenderMap(const Json& answer, const Question& question);
+std::string RenderTop(const Json& answer, const Question& question);
+std::string RenderStatus(const Json& answer, const Question& question);
+
+}  // namespace weir::cli

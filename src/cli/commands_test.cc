@@ -1,0 +1,115 @@
+#include "cli/commands.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace weir::cli {
+namespace {
+
+using testing::HasSubstr;
+
+const Json kFlows = Json::parse(R"({
+  "columns": [{"name": "client_address"}, {"name": "server_port"}, {"name": "bytes_to_server"}],
+  "rows": [{"client_address": "10.0.0.1", "client_process": "cu\u001brl", "client_container": "",
+            "server_address": "fd00::2", "server_process": "nginx", "server_port": 8080, "bytes_to_server": 2048,
+            "bytes_to_client": 0, "connections_opened": 3, "connections_failed": 1, "retransmits": 0,
+            "rtt_avg_us": 41.5, "rtt_min_us": null, "connect_avg_us": null, "reported_by": "both"}],
+  "groups": 7, "groups_left_out": 6})");
+
+TEST(RenderFlows, TableSaysWhatWasLeftOutAndEscapes) {
+  const std::string text = RenderFlows(kFlows, Question{});
+  EXPECT_THAT(text, HasSubstr("10.0.0.1 cu\\x1brl"));
+  EXPECT_THAT(text, HasSubstr("[fd00::2]:8080 nginx"));
+  EXPECT_THAT(text, HasSubstr("2 KiB"));
+  EXPECT_THAT(text, HasSubstr("41.5 µs"));
+  EXPECT_THAT(text, HasSubstr("6 of 7 rows not shown"));
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+}
+
+TEST(RenderFlows, ColumnsAskedForKeepPortsWhole) {
+  Question question;
+  question.group_by = "server_port";
+  const std::string text = RenderFlows(kFlows, question);
+  EXPECT_THAT(text, HasSubstr("SERVER PORT"));
+  EXPECT_THAT(text, HasSubstr("8080"));
+}
+
+TEST(RenderFlows, JsonIsAnArrayOfTheServersRows) {
+  Question question;
+  question.output = OutputFormat::kJson;
+  const Json rows = Json::parse(RenderFlows(kFlows, question));
+  ASSERT_TRUE(rows.is_array());
+  EXPECT_EQ(rows, kFlows["rows"]);
+}
+
+TEST(RenderFlows, CsvFollowsTheColumnOrder) {
+  Question question;
+  question.output = OutputFormat::kCsv;
+  EXPECT_EQ(RenderFlows(kFlows, question), "client_address,server_port,bytes_to_server\r\n10.0.0.1,8080,2048\r\n");
+}
+
+TEST(RenderFlows, EmptySaysWhereToLook) {
+  Question question;
+  question.filter = "server_port = 1";
+  const std::string text = RenderFlows(Json::parse(R"({"rows": []})"), question);
+  EXPECT_THAT(text, HasSubstr("match 'server_port = 1'"));
+  EXPECT_THAT(text, HasSubstr("weir status"));
+}
+
+TEST(RenderMap, NamesReplaceIdsAndReasonsAreShown) {
+  const Json answer = Json::parse(R"({
+    "nodes": [{"id": "n1", "name": "curl", "group": "host1"}, {"id": "n2", "name": "nginx", "group": ""}],
+    "edges": [{"client": "n1", "server": "n2", "ports": [1, 2, 3, 4, 5, 6], "bytes_per_second": 1024, "health": "failed",
+               "connections_failed": 4, "reasons": ["4 connections were refused"], "retransmit_percent": null}]})");
+  const std::string text = RenderMap(answer, Question{});
+  EXPECT_THAT(text, HasSubstr("curl (host1)"));
+  EXPECT_THAT(text, HasSubstr("1,2,3,4,+2"));
+  EXPECT_THAT(text, HasSubstr("1 KiB/s"));
+  EXPECT_THAT(text, HasSubstr("4 connections were refused"));
+}
+
+TEST(RenderTop, RatesAreOverTheWindow) {
+  Json answer = kFlows;
+  answer["totals"] = Json::parse(R"({"bytes_to_server": 20480})");
+  const std::string text = RenderTop(answer, Question{});
+  EXPECT_THAT(text, HasSubstr("2 KiB/s to servers"));
+  EXPECT_THAT(text, HasSubstr("205 B/s"));
+}
+
+TEST(RenderStatus, ProblemsOrNone) {
+  const Json answer =
+      Json::parse(R"({"version": "1", "uptime_seconds": 3, "store": {"engine": "e", "path": "/p", "tables": []},
+    "agents": [{"node": "a", "mode": "ebpf", "stale": true, "probes": [{"name": "p", "state": "off", "reason": "r", "hint": "h"}]}],
+    "problems": ["agent a is silent; is it running?"]})");
+  EXPECT_THAT(RenderStatus(answer, Question{}), HasSubstr("! agent a is silent"));
+  EXPECT_THAT(RenderStatus(answer, Question{}), HasSubstr("silent"));
+  EXPECT_THAT(RenderStatus(Json::object(), Question{}), HasSubstr("no problems"));
+}
+
+TEST(EventParser, SplitsEventsHoweverTheBytesArrive) {
+  const std::string wire = ": hello\r\nevent: rows\ndata: {\"a\":\ndata: 1}\n\ndata: x\n\n";
+  for (size_t chunk = 1; chunk <= wire.size(); ++chunk) {
+    std::vector<std::string> events;
+    EventParser parser([&](std::string_view event, std::string_view data) {
+      events.push_back(std::string(event) + "|" + std::string(data));
+      return true;
+    });
+    for (size_t at = 0; at < wire.size(); at += chunk)
+      ASSERT_TRUE(parser.Feed(std::string_view(wire).substr(at, chunk)));
+    EXPECT_EQ(events, (std::vector<std::string>{"rows|{\"a\":\n1}", "message|x"})) << chunk;
+  }
+}
+
+TEST(EventParser, StopsWhenAskedAndRefusesEndlessEvents) {
+  EventParser stopping([](std::string_view, std::string_view) { return false; });
+  EXPECT_FALSE(stopping.Feed("data: 1\n\n"));
+  EventParser bounded([](std::string_view, std::string_view) { return true; });
+  bool accepted = true;
+  for (int i = 0; i < 20 && accepted; ++i) accepted = bounded.Feed(std::string(1 << 20, 'x'));
+  EXPECT_FALSE(accepted);
+}
+
+TEST(UrlEncode, LeavesOnlyUnreservedCharacters) { EXPECT_EQ(UrlEncode("a b&c=ä~"), "a%20b%26c%3D%C3%A4~"); }
+
+}  // namespace
+}  // namespace weir::cli

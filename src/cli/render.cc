@@ -1,0 +1,106 @@
+#include "cli/render.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "cli/units.h"
+
+namespace weir::cli {
+
+std::string RowsAsJson(const Json& rows) {
+  std::string out = "[";
+  const char* separator = "\n";
+  for (const Json& row : rows) {
+    out += separator + row.dump(-1, ' ', false, Json::error_handler_t::replace);
+    separator = ",\n";
+  }
+  return out + (rows.empty() ? "]\n" : "\n]\n");
+}
+
+std::string RowsAsCsv(const Json& rows, const std::vector<std::string>& names, bool header) {
+  std::string out;
+  for (size_t i = 0; header && i < names.size(); ++i) out += (i == 0 ? "" : ",") + CsvField(names[i], false);
+  if (header) out += "\r\n";
+  for (const Json& row : rows) {
+    for (size_t i = 0; i < names.size(); ++i) {
+      const auto value = row.find(names[i]);
+      const bool absent = value == row.end() || value->is_null();
+      const bool text = !absent && value->is_string();
+      if (i > 0) out += ',';
+      if (!absent) {
+        out += CsvField(text ? value->get<std::string>() : value->dump(-1, ' ', false, Json::error_handler_t::replace),
+                        !text);
+      }
+    }
+    out += "\r\n";
+  }
+  return out;
+}
+
+double NumberAt(const Json& row, const std::string& name) {
+  const auto value = row.find(name);
+  return value != row.end() && value->is_number() ? value->get<double>() : 0;
+}
+
+std::string TextAt(const Json& row, const std::string& name) {
+  const auto value = row.find(name);
+  return value != row.end() && value->is_string() ? value->get<std::string>() : "";
+}
+
+std::string CellText(const Json& row, const std::string& name, std::string_view unit) {
+  const auto value = row.find(name);
+  if (value == row.end() || value->is_null()) return "-";
+  if (value->is_string()) return value->get<std::string>();
+  if (value->is_number()) return FormatValue(value->get<double>(), unit);
+  return value->dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::vector<std::string> SplitList(std::string_view comma_separated) {
+  std::vector<std::string> names;
+  while (!comma_separated.empty()) {
+    const size_t comma = comma_separated.find(',');
+    std::string_view name = comma_separated.substr(0, comma);
+    while (name.starts_with(' ')) name.remove_prefix(1);
+    while (name.ends_with(' ')) name.remove_suffix(1);
+    if (!name.empty()) names.emplace_back(name);
+    comma_separated = comma == std::string_view::npos ? std::string_view{} : comma_separated.substr(comma + 1);
+  }
+  return names;
+}
+
+std::string EndText(const Json& row, const std::string& side, bool with_port) {
+  std::string address = TextAt(row, side + "_address");
+  if (with_port) {
+    const std::string port = fmt::format("{:.0f}", NumberAt(row, "server_port"));
+    address = address.find(':') == std::string::npos ? address + ":" + port : "[" + address + "]:" + port;
+  }
+  const std::string process = TextAt(row, side + "_process");
+  const std::string container = TextAt(row, side + "_container");
+  std::string text = address;
+  if (!process.empty()) text += " " + process;
+  if (!container.empty()) text += " in " + container.substr(0, 12);
+  return text;
+}
+
+int Redraw(const Question& question, const std::function<Result<std::string>()>& once) {
+  const bool in_place = question.watch && question.output == OutputFormat::kTable && isatty(STDOUT_FILENO) == 1;
+  while (true) {
+    const Result<std::string> text = once();
+    if (!text.ok()) {
+      std::fprintf(stderr, "weir: %s\n", Printable(text.status().message(), 2'000).c_str());
+      if (!question.watch) return 1;
+    } else {
+      if (in_place) std::fputs("\033[H\033[2J", stdout);
+      std::fwrite(text->data(), 1, text->size(), stdout);
+      if (std::fflush(stdout) != 0) return 0;  // the reader of a pipe has gone
+    }
+    if (!question.watch) return 0;
+    std::this_thread::sleep_for(question.every);
+  }
+}
+
+}  // namespace weir::cli

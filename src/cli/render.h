@@ -1,0 +1,30 @@
+// Shared by the commands: rows of JSON to JSON, CSV or cells.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/table.h"
+
+namespace weir::cli {
+
+// A JSON array, one row per line.
+std::string RowsAsJson(const Json& rows);
+// Header from `names` when asked for, then one line per row.
+std::string RowsAsCsv(const Json& rows, const std::vector<std::string>& names, bool header);
+
+// Number, string or null at `name`: null and absence are "-".
+std::string CellText(const Json& row, const std::string& name, std::string_view unit);
+double NumberAt(const Json& row, const std::string& name);  // 0 when absent or null
+std::string TextAt(const Json& row, const std::string& name);
+
+std::vector<std::string> SplitList(std::string_view comma_separated);
+
+// "curl 10.0.0.1", "10.0.0.2:80 nginx in 3f2a9c": one end of a flow row in a few words. side = client | server.
+std::string EndText(const Json& row, const std::string& side, bool with_port);
+
+// Runs `once` every `every` until interrupted, redrawing in place on a terminal; just once without watch.
+int Redraw(const Question& question, const std::function<Result<std::string>()>& once);
+
+}  // namespace weir::cli

@@ -1,0 +1,75 @@
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/render.h"
+#include "cli/units.h"
+
+namespace weir::cli {
+namespace {
+
+constexpr double kWindowSeconds = 10;
+
+std::string PerSecond(const Json& row, const std::string& name, bool bytes) {
+  const double rate = NumberAt(row, name) / kWindowSeconds;
+  return bytes ? FormatBytes(rate) + "/s" : FormatCount(rate) + "/s";
+}
+
+}  // namespace
+
+// The busiest flows of the last ten seconds, as rates.
+std::string RenderTop(const Json& answer, const Question& question) {
+  if (question.output != OutputFormat::kTable || !question.columns.empty()) return RenderFlows(answer, question);
+  const Json rows = answer.value("rows", Json::array());
+  const Json totals = answer.value("totals", Json::object());
+  std::string out;
+  if (question.headers) {
+    out = fmt::format("last {:.0f} s: {} to servers, {} to clients, {} connections, {} failed, {} retransmits\n\n",
+                      kWindowSeconds, PerSecond(totals, "bytes_to_server", true),
+                      PerSecond(totals, "bytes_to_client", true), PerSecond(totals, "connections_opened", false),
+                      PerSecond(totals, "connections_failed", false), PerSecond(totals, "retransmits", false));
+  }
+  const bool grouped = !question.group_by.empty();
+  const std::vector<std::string> groups = SplitList(question.group_by);
+  std::vector<TableColumn> columns;
+  if (grouped) {
+    for (const std::string& name : groups) columns.push_back({name});
+  } else {
+    columns = {{"CLIENT", false, 44}, {"SERVER", false, 44}};
+  }
+  for (const char* name : {"TO SERVER", "TO CLIENT", "CONN", "FAILED", "RETRANS", "RTT"})
+    columns.push_back({name, true});
+  Table table(std::move(columns));
+  for (const Json& row : rows) {
+    std::vector<TableCell> cells;
+    if (grouped) {
+      for (const std::string& name : groups) cells.push_back({CellText(row, name, "")});
+    } else {
+      cells = {{EndText(row, "client", false)}, {EndText(row, "server", true)}};
+    }
+    const bool failed = NumberAt(row, "connections_failed") > 0;
+    const bool lossy = NumberAt(row, "retransmits") >= 3;
+    cells.push_back({PerSecond(row, "bytes_to_server", true)});
+    cells.push_back({PerSecond(row, "bytes_to_client", true)});
+    cells.push_back({PerSecond(row, "connections_opened", false)});
+    cells.push_back({PerSecond(row, "connections_failed", false), failed ? Color::kRed : Color::kNone});
+    cells.push_back({PerSecond(row, "retransmits", false), lossy ? Color::kYellow : Color::kNone});
+    cells.push_back({CellText(row, "rtt_avg_us", "us")});
+    table.Add(std::move(cells));
+  }
+  return out + table.Render(question.headers, question.color, question.width);
+}
+
+int RunTop(const Question& question) {
+  ApiClient client(question.connection);
+  Parameters parameters{{"since", fmt::format("{:.0f}s", kWindowSeconds)},
+                        {"sort", question.sort},
+                        {"limit", std::to_string(question.limit)}};
+  if (!question.filter.empty()) parameters["filter"] = question.filter;
+  if (!question.group_by.empty()) parameters["group_by"] = question.group_by;
+  return Redraw(question, [&]() -> Result<std::string> {
+    WEIR_ASSIGN_OR_RETURN(const Json answer, client.Get("/api/v1/flows", parameters));
+    return RenderTop(answer, question);
+  });
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,179 @@
+#include "cmd/daemons.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+
+#include "agent/agent.h"
+#include "agent/export/http_sink.h"
+#include "api/api.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "server/server.h"
+#include "store/store.h"
+
+namespace weir::cmd {
+namespace {
+
+std::filesystem::path DataDir(const Settings& settings) {
+  if (const std::string& given = settings.Text("data-dir"); !given.empty()) return given;
+  if (geteuid() == 0) return "/var/lib/weir";
+  if (const char* state = std::getenv("XDG_STATE_HOME"); state != nullptr && *state != '\0')
+    return std::filesystem::path(state) / "weir";
+  const char* home = std::getenv("HOME");
+  return std::filesystem::path(home != nullptr ? home : "/tmp") / ".local/state/weir";
+}
+
+// The shared secret: first line of the file, without surrounding white space. "" when no file is configured.
+Result<std::string> ReadToken(const Settings& settings) {
+  const std::string& path = settings.Text("token-file");
+  if (path.empty()) return std::string{};
+  std::ifstream file(path);
+  std::string token;
+  if (!file || !std::getline(file, token))
+    return Status::NotFound(fmt::format("cannot read a token from {} (--token-file)", path));
+  const size_t first = token.find_first_not_of(" \t\r");
+  const size_t last = token.find_last_not_of(" \t\r");
+  if (first == std::string::npos)
+    return Status::Invalid(fmt::format("{} is empty; put a long random word in it (--token-file)", path));
+  return token.substr(first, last - first + 1);
+}
+
+LogLevel LevelOf(const std::string& name) {
+  if (name == "debug") return LogLevel::kDebug;
+  if (name == "warn") return LogLevel::kWarn;
+  return name == "error" ? LogLevel::kError : LogLevel::kInfo;
+}
+
+// SIGTERM and SIGINT are taken by Wait() alone: blocked here, before any thread starts, so that all inherit it.
+class Signals {
+ public:
+  Signals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGTERM);
+    sigaddset(&set_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+  }
+  void Wait() const {
+    int number = 0;
+    sigwait(&set_, &number);
+    LogInfo("stopping on {}", number == SIGINT ? "SIGINT" : "SIGTERM");
+  }
+
+ private:
+  sigset_t set_{};
+};
+
+// Store, server and API, stopped in the opposite order of their start.
+struct Serving {
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<server::Server> server;
+  std::unique_ptr<api::Api> api;
+
+  Serving() = default;
+  Serving(Serving&&) = default;
+  Serving& operator=(Serving&&) = delete;
+  ~Serving() {
+    if (api) api->Stop();
+    if (server) server->Stop();
+  }
+};
+
+Result<Serving> StartServing(const Settings& settings, const Clock& clock) {
+  Serving serving;
+  store::EmbeddedOptions store_options;
+  store_options.data_dir = DataDir(settings) / "store";
+  store_options.library = settings.Text("libchdb");
+  const auto seconds = [&](std::string_view flag) { return settings.Duration(flag).count() / 1000; };
+  store_options.retention = {.raw_seconds = seconds("retain-raw"),
+                             .ten_seconds_seconds = seconds("retain-10s"),
+                             .minute_seconds = seconds("retain-1m"),
+                             .hour_seconds = seconds("retain-1h"),
+                             .disk_budget_bytes = settings.Bytes("disk-budget")};
+  WEIR_ASSIGN_OR_RETURN(serving.store, store::OpenEmbedded(std::move(store_options)));
+  WEIR_ASSIGN_OR_RETURN(serving.server, server::Server::Start(server::ServerOptions{}, *serving.store, clock));
+
+  api::ApiOptions api_options;
+  api_options.listen = settings.Text("listen");
+  api_options.tls_certificate_file = settings.Text("tls-cert");
+  api_options.tls_key_file = settings.Text("tls-key");
+  WEIR_ASSIGN_OR_RETURN(api_options.token, ReadToken(settings));
+  WEIR_ASSIGN_OR_RETURN(serving.api, api::Api::Start(std::move(api_options), *serving.server, *serving.store, clock));
+  return serving;
+}
+
+agent::AgentOptions AgentOptionsOf(const Settings& settings) {
+  agent::AgentOptions options;
+  options.node = settings.Text("node");
+  options.interval = settings.Duration("interval");
+  options.data_dir = DataDir(settings) / "agent";
+  options.spool_limit_bytes = settings.Bytes("spool-limit");
+  options.max_sockets = static_cast<uint32_t>(std::min<uint64_t>(settings.Number("max-sockets"), 16U << 20));
+  options.max_flows = static_cast<uint32_t>(std::min<uint64_t>(settings.Number("max-flows"), 16U << 20));
+  options.allow_ebpf = settings.Text("mode") != "sock_diag";
+  options.require_ebpf = settings.Text("mode") == "ebpf";
+  return options;
+}
+
+int Fail(const Status& status) {
+  std::fprintf(stderr, "weir: %s\n", status.message().c_str());
+  return 1;
+}
+
+std::string Scheme(const Settings& settings) { return settings.Text("tls-cert").empty() ? "http" : "https"; }
+
+}  // namespace
+
+int RunUp(const Settings& settings) {
+  SetLogLevel(LevelOf(settings.Text("log-level")));
+  const Signals signals;
+  const SystemClock clock;
+  Result<Serving> serving = StartServing(settings, clock);
+  if (!serving.ok()) return Fail(serving.status());
+  auto agent = agent::Agent::Start(AgentOptionsOf(settings), serving->server->LocalSink(), clock);
+  if (!agent.ok()) return Fail(agent.status());
+  LogInfo("weir {} observes this machine by {}; data in {}", kVersion, (*agent)->mode(), DataDir(settings).string());
+  std::printf("Open %s://%s/\n", Scheme(settings).c_str(), serving->api->address().c_str());
+  std::fflush(stdout);
+  signals.Wait();
+  (*agent)->Stop();
+  return 0;
+}
+
+int RunServer(const Settings& settings) {
+  SetLogLevel(LevelOf(settings.Text("log-level")));
+  const Signals signals;
+  const SystemClock clock;
+  Result<Serving> serving = StartServing(settings, clock);
+  if (!serving.ok()) return Fail(serving.status());
+  LogInfo("weir server {} ready; data in {}", kVersion, DataDir(settings).string());
+  std::printf("Serving on %s://%s/\n", Scheme(settings).c_str(), serving->api->address().c_str());
+  std::fflush(stdout);
+  signals.Wait();
+  return 0;
+}
+
+int RunAgent(const Settings& settings) {
+  SetLogLevel(LevelOf(settings.Text("log-level")));
+  const Signals signals;
+  const SystemClock clock;
+  Result<std::string> token = ReadToken(settings);
+  if (!token.ok()) return Fail(token.status());
+  auto http = net::HttpClient::Create({.ca_file = settings.Text("ca-file"), .bearer_token = *token});
+  auto sink = agent::HttpSink::Create(settings.Text("server"), std::move(http), clock);
+  if (!sink.ok()) return Fail(sink.status());
+  auto agent = agent::Agent::Start(AgentOptionsOf(settings), **sink, clock);
+  if (!agent.ok()) return Fail(agent.status());
+  LogInfo("weir agent {} observes this node by {}; reports to {}", kVersion, (*agent)->mode(), settings.Text("server"));
+  signals.Wait();
+  (*agent)->Stop();
+  return 0;
+}
+
+}  // namespace weir::cmd

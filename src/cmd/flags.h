@@ -1,0 +1,106 @@
+// THE flag table: one definition per option gives the command-line flag, the environment variable, the
+// config-file key, the default, the help text, shell completion and docs/flags.md.
+//
+// Precedence: flag, then environment (WEIR_ + name in capitals), then config file (key = name), then default.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace weir::cmd {
+
+enum Command : uint32_t {
+  kUp = 1,
+  kAgent = 2,
+  kServer = 4,
+  kFlows = 8,
+  kMap = 16,
+  kTop = 32,
+  kStatus = 64,
+};
+inline constexpr uint32_t kDaemons = kUp | kAgent | kServer;
+inline constexpr uint32_t kStoring = kUp | kServer;
+inline constexpr uint32_t kCollecting = kUp | kAgent;
+inline constexpr uint32_t kQuestions = kFlows | kMap | kTop | kStatus;
+
+enum class FlagType { kText, kSwitch, kDuration, kBytes, kCount, kChoice };
+
+struct Flag {
+  std::string_view name;  // without dashes
+  char letter;            // one-letter form, 0 = none
+  FlagType type;
+  std::string_view value;     // placeholder in --help; choices "a|b|c" for kChoice
+  std::string_view fallback;  // default as typed; "" = none
+  uint32_t commands;          // of Command
+  std::string_view help;
+};
+
+inline constexpr auto kFlags = std::to_array<Flag>({
+    // Daemons
+    {"config", 'c', FlagType::kText, "FILE", "", kDaemons | kQuestions,
+     "Read flags from FILE: TOML, one `name = value` per flag."},
+    {"log-level", 0, FlagType::kChoice, "debug|info|warn|error", "info", kDaemons,
+     "Least severe message to log, on stderr."},
+    {"data-dir", 0, FlagType::kText, "DIR", "", kDaemons,
+     "Directory for stored flows, agent identity and spool. Default: /var/lib/weir as root, else ~/.local/state/weir."},
+
+    // Collecting
+    {"node", 0, FlagType::kText, "NAME", "", kCollecting,
+     "Name of this node in maps and tables. Default: the host name."},
+    {"interval", 'i', FlagType::kDuration, "TIME", "1s", kCollecting, "How often sockets are read; 100ms to 60s."},
+    {"mode", 0, FlagType::kChoice, "auto|ebpf|sock_diag", "auto", kCollecting,
+     "How sockets are seen. auto: eBPF, or the degraded sock_diag mode where the kernel or the privileges do not allow "
+     "it."},
+    {"max-sockets", 0, FlagType::kCount, "N", "131072", kCollecting,
+     "Sockets the kernel map holds; beyond, new ones are counted as lost."},
+    {"max-flows", 0, FlagType::kCount, "N", "65536", kCollecting,
+     "Flows per interval; beyond, they fold into one overflow flow."},
+    {"spool-limit", 0, FlagType::kBytes, "BYTES", "256Mi", kCollecting,
+     "Disk the agent may use while the server is away."},
+
+    // Sending and asking
+    {"server", 's', FlagType::kText, "URL", "http://127.0.0.1:7600", kAgent | kQuestions,
+     "Address of the Weir server."},
+    {"token-file", 0, FlagType::kText, "FILE", "", kDaemons | kQuestions,
+     "File with the shared secret. The server demands it, agents and questions send it."},
+    {"ca-file", 0, FlagType::kText, "FILE", "", kAgent | kQuestions,
+     "PEM file of the authority that signed the server's certificate."},
+
+    // Serving
+    {"listen", 'l', FlagType::kText, "HOST:PORT", "127.0.0.1:7600", kStoring,
+     "Address to serve on. Anything but a loopback address needs --token-file."},
+    {"tls-cert", 0, FlagType::kText, "FILE", "", kStoring, "PEM certificate chain; with --tls-key, serve HTTPS."},
+    {"tls-key", 0, FlagType::kText, "FILE", "", kStoring, "PEM private key of --tls-cert."},
+    {"libchdb", 0, FlagType::kText, "FILE", "", kStoring,
+     "Path of libchdb.so, the embedded store. Default: searched beside the program."},
+    {"retain-raw", 0, FlagType::kDuration, "TIME", "24h", kStoring, "How long rows are kept as reported."},
+    {"retain-10s", 0, FlagType::kDuration, "TIME", "3d", kStoring, "How long 10 s roll-ups are kept."},
+    {"retain-1m", 0, FlagType::kDuration, "TIME", "30d", kStoring, "How long 1 min roll-ups are kept."},
+    {"retain-1h", 0, FlagType::kDuration, "TIME", "400d", kStoring, "How long 1 h roll-ups are kept."},
+    {"disk-budget", 0, FlagType::kBytes, "BYTES", "10Gi", kStoring,
+     "Disk the store may use; the oldest data goes first."},
+
+    // Questions
+    {"since", 0, FlagType::kText, "TIME", "15m", kFlows | kMap, "Start: 15m, 2h, now-1d, RFC 3339 or Unix time."},
+    {"until", 0, FlagType::kText, "TIME", "now", kFlows | kMap, "End, in the same forms."},
+    {"filter", 'f', FlagType::kText, "EXPR", "", kFlows | kMap | kTop,
+     "Only matching flows, e.g. 'server_port = 443 and retransmits > 0'. See docs/filter.md."},
+    {"group-by", 'g', FlagType::kText, "COLUMNS", "", kFlows | kTop,
+     "Comma-separated columns that make a row. Default: the flow's ends."},
+    {"columns", 0, FlagType::kText, "COLUMNS", "", kFlows | kTop,
+     "Comma-separated columns to show; `all` for every one."},
+    {"sort", 0, FlagType::kText, "COLUMNS", "-bytes", kFlows | kTop,
+     "Comma-separated columns to sort by; - in front sorts downwards."},
+    {"limit", 'n', FlagType::kCount, "N", "50", kFlows | kMap | kTop, "At most N rows."},
+    {"level", 0, FlagType::kChoice, "process|container|host", "process", kMap, "What a node of the map is."},
+    {"problems", 0, FlagType::kSwitch, "", "", kMap, "Only edges that are not healthy."},
+    {"output", 'o', FlagType::kChoice, "table|json|csv", "table", kQuestions,
+     "table for people, json and csv for programs."},
+    {"no-headers", 0, FlagType::kSwitch, "", "", kQuestions, "Leave out the header line of tables and CSV."},
+    {"watch", 'w', FlagType::kSwitch, "", "", kQuestions,
+     "Go on: flows streams new rows as they happen, the others redraw."},
+    {"every", 0, FlagType::kDuration, "TIME", "2s", kMap | kTop | kStatus, "How often --watch and top redraw."},
+});
+
+}  // namespace weir::cmd

@@ -1,0 +1,118 @@
+// weir: subcommands and wiring, no logic.
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <fstream>
+
+#include "base/version.h"
+#include "cli/commands.h"
+#include "cli/table.h"
+#include "cmd/completion.h"
+#include "cmd/daemons.h"
+#include "cmd/settings.h"
+
+namespace weir::cmd {
+namespace {
+
+cli::OutputFormat FormatOf(const std::string& name) {
+  if (name == "json") return cli::OutputFormat::kJson;
+  return name == "csv" ? cli::OutputFormat::kCsv : cli::OutputFormat::kTable;
+}
+
+Result<cli::Question> QuestionOf(const Settings& settings) {
+  cli::Question question;
+  question.connection.server = settings.Text("server");
+  question.connection.ca_file = settings.Text("ca-file");
+  if (const std::string& path = settings.Text("token-file"); !path.empty()) {
+    std::ifstream file(path);
+    if (!(file >> question.connection.token))
+      return Status::NotFound(fmt::format("cannot read a token from {} (--token-file)", path));
+  }
+  if (!settings.Text("since").empty()) question.since = settings.Text("since");
+  if (!settings.Text("until").empty()) question.until = settings.Text("until");
+  question.filter = settings.Text("filter");
+  question.group_by = settings.Text("group-by");
+  question.columns = settings.Text("columns");
+  if (!settings.Text("sort").empty()) question.sort = settings.Text("sort");
+  if (settings.Number("limit") != 0) question.limit = settings.Number("limit");
+  if (!settings.Text("level").empty()) question.level = settings.Text("level");
+  question.problems_only = settings.Switch("problems");
+  question.output = FormatOf(settings.Text("output"));
+  question.headers = !settings.Switch("no-headers");
+  question.watch = settings.Switch("watch");
+  if (settings.Duration("every").count() > 0) question.every = settings.Duration("every");
+  question.color = cli::StdoutHasColor();
+  question.width = cli::TerminalWidth();
+  return question;
+}
+
+using QuestionRunner = int (*)(const cli::Question&);
+
+int Ask(const Settings& settings, QuestionRunner run) {
+  const Result<cli::Question> question = QuestionOf(settings);
+  if (question.ok()) return run(*question);
+  std::fprintf(stderr, "weir: %s\n", question.status().message().c_str());
+  return 1;
+}
+
+int Dispatch(std::string_view command, const Settings& settings) {
+  if (command == "up") return RunUp(settings);
+  if (command == "agent") return RunAgent(settings);
+  if (command == "server") return RunServer(settings);
+  if (command == "flows") return Ask(settings, cli::RunFlows);
+  if (command == "map") return Ask(settings, cli::RunMap);
+  if (command == "top") return Ask(settings, cli::RunTop);
+  return Ask(settings, cli::RunStatus);
+}
+
+int PrintCompletion(const std::string& shell) {
+  const Result<std::string> script = CompletionScript(shell);
+  if (script.ok()) {
+    std::fputs(script->c_str(), stdout);
+    return 0;
+  }
+  std::fprintf(stderr, "weir: %s\n", script.status().message().c_str());
+  return 1;
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Weir measures the network under containers without slowing it: who talks to whom, and what is slow.");
+  app.require_subcommand(1);
+  app.footer(
+      "Start with `weir up`, open the printed address, or ask `weir flows`. Every flag is also an environment\n"
+      "variable (--data-dir: WEIR_DATA_DIR) and a key of the --config file.");
+  app.set_version_flag("--version", fmt::format("weir {}", kVersion));
+
+  std::map<std::string_view, Settings> settings;
+  std::string shell = "bash";
+  for (const CommandHelp& command : Commands()) {
+    CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
+    sub->footer(fmt::format("Example: {}", command.example));
+    if (command.bit != 0) settings[command.name].Register(*sub, static_cast<Command>(command.bit));
+    if (command.name == "completion") sub->add_option("shell", shell, "bash, zsh or fish")->type_name("SHELL");
+  }
+  CLI11_PARSE(app, argc, argv);
+
+  const std::string chosen = app.get_subcommands().front()->get_name();
+  if (chosen == "version") return std::printf("weir %s\n", kVersion) > 0 ? 0 : 1;
+  if (chosen == "completion") return PrintCompletion(shell);
+  Settings& values = settings[chosen];
+  if (const Status status = values.Complete(); !status.ok()) {
+    std::fprintf(stderr, "weir %s: %s\n", chosen.c_str(), status.message().c_str());
+    return 2;
+  }
+  return Dispatch(chosen, values);
+}
+
+}  // namespace
+}  // namespace weir::cmd
+
+int main(int argc, char** argv) {
+  try {
+    return weir::cmd::Main(argc, argv);
+  } catch (const std::exception& error) {  // CLI11 throws on programmer errors in the flag table
+    std::fprintf(stderr, "weir: internal error: %s\n", error.what());
+    return 70;  // EX_SOFTWARE, sysexits.h
+  }
+}

@@ -1,0 +1,84 @@
+#include "cmd/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+
+namespace weir::cmd {
+namespace {
+
+struct Parsed {
+  CLI::App app;
+  Settings settings;
+  Status status;
+};
+
+std::unique_ptr<Parsed> Parse(Command command, std::vector<std::string> arguments) {
+  auto parsed = std::make_unique<Parsed>();
+  parsed->settings.Register(parsed->app, command);
+  std::reverse(arguments.begin(), arguments.end());
+  parsed->app.parse(arguments);
+  parsed->status = parsed->settings.Complete();
+  return parsed;
+}
+
+std::string WriteConfig(std::string_view text) {
+  std::string path = testing::TempDir() + "weir-settings-test.toml";
+  std::ofstream(path) << text;
+  return path;
+}
+
+TEST(Flags, NamesAndLettersAreUniqueAndDefaultsAreValid) {
+  std::set<std::string_view> names;
+  std::set<std::pair<uint32_t, char>> letters;
+  for (const Flag& flag : kFlags) {
+    SCOPED_TRACE(flag.name);
+    EXPECT_TRUE(names.insert(flag.name).second);
+    EXPECT_TRUE(flag.help.ends_with('.'));
+    for (uint32_t bit = 1; flag.letter != 0 && bit <= kStatus; bit <<= 1) {
+      if ((flag.commands & bit) != 0) {
+        EXPECT_TRUE(letters.insert({bit, flag.letter}).second) << flag.letter;
+      }
+    }
+  }
+  for (const Command command : {kUp, kAgent, kServer, kFlows, kMap, kTop, kStatus}) {
+    EXPECT_TRUE(Parse(command, {})->status.ok());
+  }
+}
+
+TEST(Settings, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
+  const std::string config = WriteConfig("interval = \"5s\"\nnode = \"from-file\"\nmax-flows = 7\nsince = \"1h\"\n");
+  setenv("WEIR_NODE", "from-env", 1);
+  const auto parsed = Parse(kUp, {"--config", config, "--interval", "250ms"});
+  unsetenv("WEIR_NODE");
+  ASSERT_TRUE(parsed->status.ok()) << parsed->status.message();
+  EXPECT_EQ(parsed->settings.Duration("interval").count(), 250);
+  EXPECT_EQ(parsed->settings.Text("node"), "from-env");
+  EXPECT_EQ(parsed->settings.Number("max-flows"), 7U);
+  EXPECT_EQ(parsed->settings.Text("listen"), "127.0.0.1:7600");
+}
+
+TEST(Settings, BadValuesNameTheFlagAndThePossibilities) {
+  EXPECT_THAT(Parse(kUp, {"--interval", "fast"})->status.message(),
+              testing::HasSubstr("--interval: 'fast' is not a duration"));
+  EXPECT_THAT(Parse(kUp, {"--mode", "magic"})->status.message(), testing::HasSubstr("auto|ebpf|sock_diag"));
+  EXPECT_THAT(Parse(kUp, {"--max-flows", "-1"})->status.message(), testing::HasSubstr("positive whole number"));
+  EXPECT_THAT(Parse(kUp, {"--config", "/nonexistent"})->status.message(), testing::HasSubstr("--config"));
+  EXPECT_THAT(Parse(kUp, {"--config", WriteConfig("intervall = 1\n")})->status.message(),
+              testing::HasSubstr("intervall"));
+}
+
+TEST(Settings, DurationsAndBytes) {
+  EXPECT_EQ(ParseDuration("90")->count(), 90'000);
+  EXPECT_EQ(ParseDuration("1.5h")->count(), 5'400'000);
+  EXPECT_EQ(*ParseBytes("64Ki"), 65'536U);
+  EXPECT_EQ(*ParseBytes("2GB"), 2'000'000'000U);
+  for (const char* text : {"", "x", "-1s", "1y", "1e99s", "nan"}) EXPECT_FALSE(ParseDuration(text).ok()) << text;
+  for (const char* text : {"", "1X", "-5", "1e80"}) EXPECT_FALSE(ParseBytes(text).ok()) << text;
+}
+
+}  // namespace
+}  // namespace weir::cmd

@@ -1,0 +1,116 @@
+#include "model/filter.h"
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "model/filter_lexer.h"
+#include "model/filter_parser.h"
+
+namespace weir::model {
+namespace {
+
+bool IsNegative(CompareOp op) {
+  return op == CompareOp::kNotEqual || op == CompareOp::kNotMatch || op == CompareOp::kNotIn;
+}
+
+bool IsKnown(const FlowRow& row, const Column& column) {
+  const auto samples = SampleColumns(column);
+  return samples.empty() || std::any_of(samples.begin(), samples.end(), [&](std::string_view name) {
+           return NumberOf(row, *FindColumn(name)) != 0;
+         });
+}
+
+Address AddressOf(const FlowRow& row, const Column& column) {
+  return column.name == "client_address" ? row.client_address : row.server_address;
+}
+
+bool NumberHolds(double number, CompareOp op, double value) {
+  switch (op) {
+    case CompareOp::kLess:
+      return number < value;
+    case CompareOp::kLessEqual:
+      return number <= value;
+    case CompareOp::kGreater:
+      return number > value;
+    case CompareOp::kGreaterEqual:
+      return number >= value;
+    default:
+      return number == value;
+  }
+}
+
+// Whether any of the values holds, a negative operator read as its positive counterpart.
+bool PositiveHolds(const FlowRow& row, const Column& column, const Comparison& comparison) {
+  const auto any = [&](auto&& holds) {
+    return std::any_of(comparison.values.begin(), comparison.values.end(), holds);
+  };
+  switch (column.type) {
+    case ColumnType::kAddress: {
+      const Address address = AddressOf(row, column);
+      return any([&](const FilterValue& value) { return std::get<AddressRange>(value).Contains(address); });
+    }
+    case ColumnType::kString: {
+      const std::string text = TextOf(row, column);
+      if (comparison.pattern) return RE2::PartialMatch(text, *comparison.pattern);
+      return any([&](const FilterValue& value) { return std::get<std::string>(value) == text; });
+    }
+    default: {
+      const double number = NumberOf(row, column);
+      return any([&](const FilterValue& value) {
+        return NumberHolds(number, comparison.op, std::get<double>(value));
+      });
+    }
+  }
+}
+
+bool Holds(const FlowRow& row, const Comparison& comparison) {
+  const bool negative = IsNegative(comparison.op);
+  for (const Column* column : comparison.columns) {
+    if (!IsKnown(row, *column)) return false;  // only single columns can be unknown
+    if (PositiveHolds(row, *column, comparison)) return !negative;
+  }
+  return negative;
+}
+
+bool Holds(const FlowRow& row, const FilterNode& node) {
+  const auto holds = [&](const std::unique_ptr<FilterNode>& child) { return Holds(row, *child); };
+  switch (node.kind) {
+    case FilterNode::Kind::kAnd:
+      return std::all_of(node.children.begin(), node.children.end(), holds);
+    case FilterNode::Kind::kOr:
+      return std::any_of(node.children.begin(), node.children.end(), holds);
+    case FilterNode::Kind::kNot:
+      return !Holds(row, *node.children.front());
+    case FilterNode::Kind::kComparison:
+      return Holds(row, node.comparison);
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<Filter> Filter::Parse(std::string_view text) {
+  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<FilterNode> root, ParseFilter(text));
+  Filter filter;
+  filter.root_ = std::move(root);
+  return filter;
+}
+
+bool Filter::Matches(const FlowRow& row) const { return root_ == nullptr || Holds(row, *root_); }
+
+const std::vector<EitherField>& EitherFields() {
+  static const std::vector<EitherField> fields{
+      {"address", {"client_address", "server_address"}},
+      {"process", {"client_process", "server_process"}},
+      {"container", {"client_container", "server_container"}},
+      {"unit", {"client_unit", "server_unit"}},
+      {"node", {"client_node", "server_node"}},
+      {"port", {"server_port"}},
+  };
+  return fields;
+}
+
+}  // namespace weir::model

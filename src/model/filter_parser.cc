@@ -1,0 +1,377 @@
+#include "model/filter_parser.h"
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <optional>
+
+#include "model/filter_lexer.h"
+
+namespace weir::model {
+namespace {
+
+using Kind = FilterToken::Kind;
+using NodeResult = Result<std::unique_ptr<FilterNode>>;
+
+// Compiled patterns stay small: a filter is evaluated for every live row of every viewer.
+constexpr int64_t kMaxPatternMemory = int64_t{1} << 20;
+
+struct Unit {
+  std::string_view suffix;
+  double factor;
+};
+constexpr std::array<Unit, 7> kTimeUnits{
+    {{"", 1}, {"ns", 1e-3}, {"us", 1}, {"ms", 1e3}, {"s", 1e6}, {"m", 60e6}, {"h", 3600e6}}};
+constexpr std::array<Unit, 2> kPercentUnits{{{"", 1}, {"%", 1}}};
+constexpr std::array<Unit, 10> kPlainUnits{{{"", 1},
+                                            {"k", 1e3},
+                                            {"K", 1e3},
+                                            {"M", 1e6},
+                                            {"G", 1e9},
+                                            {"T", 1e12},
+                                            {"Ki", 1024.0},
+                                            {"Mi", 1048576.0},
+                                            {"Gi", 1073741824.0},
+                                            {"Ti", 1099511627776.0}}};
+
+std::string_view UnitHelp(const Column& column) {
+  if (column.unit == "us") return "a duration, e.g. 250us, 20ms or 1.5s";
+  if (column.unit == "%") return "a percentage, e.g. 2 or 2%";
+  if (column.unit == "bytes") return "a number, e.g. 1500, 10k, 5M or 1Gi";
+  return "a number, e.g. 80 or 10k";
+}
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return lower;
+}
+
+bool IsKeyword(const FilterToken& token, std::string_view keyword) {
+  return token.kind == Kind::kWord && token.text.size() == keyword.size() && Lower(token.text) == keyword;
+}
+bool IsAnyKeyword(const FilterToken& token) {
+  return IsKeyword(token, "and") || IsKeyword(token, "or") || IsKeyword(token, "not") ||
+         IsKeyword(token, "in");
+}
+
+// Levenshtein distance, for "did you mean".
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+std::string UnknownField(std::string_view written) {
+  std::string message = fmt::format("unknown field '{}'", FilterExcerpt(written));
+  if (written.size() > 64) return message;
+  std::string_view best;
+  size_t best_distance = std::max<size_t>(2, written.size() / 3) + 1;
+  const auto consider = [&](std::string_view name) {
+    if (const size_t distance = EditDistance(Lower(written), name); distance < best_distance) {
+      best_distance = distance;
+      best = name;
+    }
+  };
+  for (const EitherField& field : EitherFields()) consider(field.name);
+  for (const Column& column : kColumns) {
+    if (Filterable(column)) consider(column.name);
+  }
+  return best.empty() ? message + "; fields are the columns, or address, process, container, unit, node, port"
+                      : message + fmt::format("; did you mean {}?", best);
+}
+
+std::string_view OperatorHelp(ColumnType type) {
+  switch (type) {
+    case ColumnType::kAddress:
+      return "=, !=, in, not in";
+    case ColumnType::kString:
+      return "=, !=, ~, !~, in, not in";
+    default:
+      return "=, !=, <, <=, >, >=, in, not in";
+  }
+}
+
+bool OperatorFits(CompareOp op, ColumnType type) {
+  switch (op) {
+    case CompareOp::kEqual:
+    case CompareOp::kNotEqual:
+    case CompareOp::kIn:
+    case CompareOp::kNotIn:
+      return true;
+    case CompareOp::kMatch:
+    case CompareOp::kNotMatch:
+      return type == ColumnType::kString;
+    default:
+      return type == ColumnType::kUint || type == ColumnType::kFloat;
+  }
+}
+
+class Parser {
+ public:
+  explicit Parser(std::string_view text) : text_(text), lexer_(text) {}
+
+  NodeResult Parse() {
+    WEIR_RETURN_IF_ERROR(Advance());
+    if (token_.kind == Kind::kEnd) return std::unique_ptr<FilterNode>();
+    WEIR_ASSIGN_OR_RETURN(auto root, ParseList(FilterNode::Kind::kOr, 0));
+    if (token_.kind != Kind::kEnd) return AtToken(Trailing());
+    return root;
+  }
+
+ private:
+  Status Advance() {
+    WEIR_ASSIGN_OR_RETURN(token_, lexer_.Next());
+    return Status::Ok();
+  }
+
+  Status AtToken(std::string_view problem) const { return FilterError(text_, token_.offset, problem); }
+
+  std::string Found() const {
+    if (token_.kind == Kind::kEnd) return "the filter ends here";
+    return fmt::format("found '{}'", FilterExcerpt(token_.text));
+  }
+
+  std::string Trailing() const {
+    if (token_.kind == Kind::kClose) return "this ')' closes nothing";
+    if (token_.text.starts_with("&&") || token_.text.starts_with("||")) {
+      return fmt::format("{}; write and / or", Found());
+    }
+    return fmt::format("{}; expected and, or, or the end of the filter", Found());
+  }
+
+  // and-lists inside or-lists; a list of one is the thing itself.
+  NodeResult ParseList(FilterNode::Kind kind, size_t depth) {
+    const bool is_or = kind == FilterNode::Kind::kOr;
+    auto list = std::make_unique<FilterNode>();
+    list->kind = kind;
+    while (true) {
+      WEIR_ASSIGN_OR_RETURN(auto child, is_or ? ParseList(FilterNode::Kind::kAnd, depth) : ParseNot(depth));
+      list->children.push_back(std::move(child));
+      if (!IsKeyword(token_, is_or ? "or" : "and")) break;
+      WEIR_RETURN_IF_ERROR(Advance());
+    }
+    if (list->children.size() > 1) return list;
+    return std::move(list->children.front());
+  }
+
+  NodeResult ParseNot(size_t depth) {
+    if (!IsKeyword(token_, "not") && token_.kind != Kind::kOpen) return ParseComparison();
+    if (depth == kMaxFilterDepth) {
+      return AtToken(
+          fmt::format("more than {} levels of parentheses and not; write it flatter", kMaxFilterDepth));
+    }
+    if (token_.kind == Kind::kOpen) return ParseParenthesis(depth);
+    WEIR_RETURN_IF_ERROR(Advance());
+    auto node = std::make_unique<FilterNode>();
+    node->kind = FilterNode::Kind::kNot;
+    WEIR_ASSIGN_OR_RETURN(auto child, ParseNot(depth + 1));
+    node->children.push_back(std::move(child));
+    return node;
+  }
+
+  NodeResult ParseParenthesis(size_t depth) {
+    const size_t opened = token_.offset;
+    WEIR_RETURN_IF_ERROR(Advance());
+    WEIR_ASSIGN_OR_RETURN(auto inside, ParseList(FilterNode::Kind::kOr, depth + 1));
+    if (token_.kind == Kind::kEnd) return FilterError(text_, opened, "this '(' is never closed");
+    if (token_.kind != Kind::kClose) return AtToken(fmt::format("{}; expected and, or, or ')'", Found()));
+    WEIR_RETURN_IF_ERROR(Advance());
+    return inside;
+  }
+
+  NodeResult ParseComparison() {
+    auto node = std::make_unique<FilterNode>();
+    Comparison& comparison = node->comparison;
+    if (++comparisons_ > kMaxFilterComparisons) {
+      return AtToken(
+          fmt::format("more than {} comparisons; use in (...) for many values", kMaxFilterComparisons));
+    }
+    WEIR_RETURN_IF_ERROR(ParseField(comparison));
+    const std::string field = std::move(token_.text);
+    WEIR_RETURN_IF_ERROR(Advance());
+    WEIR_RETURN_IF_ERROR(ParseOperator(comparison, field));
+    if (comparison.op == CompareOp::kIn || comparison.op == CompareOp::kNotIn) {
+      WEIR_RETURN_IF_ERROR(ParseValues(comparison));
+    } else {
+      WEIR_RETURN_IF_ERROR(ParseValue(comparison));
+    }
+    return node;
+  }
+
+  Status ParseField(Comparison& comparison) const {
+    if (token_.kind != Kind::kWord || IsAnyKeyword(token_)) {
+      return AtToken(fmt::format("{}; expected a field, as in server_port = 443", Found()));
+    }
+    for (const EitherField& field : EitherFields()) {
+      if (field.name != token_.text) continue;
+      for (const std::string_view column : field.columns) comparison.columns.push_back(FindColumn(column));
+      return Status::Ok();
+    }
+    const Column* column = FindColumn(token_.text);
+    if (column == nullptr) return AtToken(UnknownField(token_.text));
+    if (column->type == ColumnType::kTime) {
+      return AtToken(fmt::format("{} cannot be filtered; choose the range of time instead", column->name));
+    }
+    if (!Filterable(*column)) {
+      return AtToken(
+          fmt::format("{} is a distribution; filter rtt_p50_us, rtt_p90_us or rtt_p99_us", column->name));
+    }
+    comparison.columns = {column};
+    return Status::Ok();
+  }
+
+  Status ParseOperator(Comparison& comparison, std::string_view field) {
+    const ColumnType type = comparison.columns.front()->type;
+    const size_t offset = token_.offset;
+    if (token_.kind == Kind::kOperator) {
+      comparison.op = token_.op;
+    } else if (IsKeyword(token_, "in")) {
+      comparison.op = CompareOp::kIn;
+    } else if (IsKeyword(token_, "not")) {
+      comparison.op = CompareOp::kNotIn;
+      WEIR_RETURN_IF_ERROR(Advance());
+      if (!IsKeyword(token_, "in")) return AtToken(fmt::format("{}; expected in after not", Found()));
+    } else {
+      return AtToken(
+          fmt::format("{}; expected an operator after {}: {}", Found(), field, OperatorHelp(type)));
+    }
+    if (!OperatorFits(comparison.op, type)) {
+      return FilterError(text_, offset,
+                         fmt::format("'{}' does not fit {}, which is {}; possible: {}", token_.text, field,
+                                     TypeName(type), OperatorHelp(type)));
+    }
+    return Advance();
+  }
+
+  // A list in parentheses, or one address or prefix without.
+  Status ParseValues(Comparison& comparison) {
+    if (token_.kind != Kind::kOpen) {
+      if (comparison.columns.front()->type == ColumnType::kAddress) return ParseValue(comparison);
+      return AtToken(fmt::format("{}; expected a list, as in (80, 443)", Found()));
+    }
+    do {
+      WEIR_RETURN_IF_ERROR(Advance());  // past '(' or ','
+      WEIR_RETURN_IF_ERROR(ParseValue(comparison));
+    } while (token_.kind == Kind::kComma);
+    if (token_.kind != Kind::kClose) return AtToken(fmt::format("{}; expected ',' or ')'", Found()));
+    return Advance();
+  }
+
+  Status ParseValue(Comparison& comparison) {
+    const Column& column = *comparison.columns.front();
+    if (token_.kind == Kind::kOperator)
+      return AtToken(fmt::format("{}; the operator is already complete", Found()));
+    if (token_.kind != Kind::kWord && token_.kind != Kind::kString) {
+      return AtToken(fmt::format("{}; expected a value", Found()));
+    }
+    if (IsAnyKeyword(token_)) {
+      return AtToken(fmt::format("expected a value; to mean the text '{0}', write \"{0}\"", token_.text));
+    }
+    WEIR_RETURN_IF_ERROR(Convert(column, comparison));
+    return Advance();
+  }
+
+  Status Convert(const Column& column, Comparison& comparison) const {
+    switch (column.type) {
+      case ColumnType::kAddress: {
+        const auto range = AddressRange::Parse(token_.text);
+        if (!range) {
+          return AtToken(fmt::format("'{}' is no address or prefix; examples: 10.0.0.1, 10.0.0.0/8, fd00::/8",
+                                     FilterExcerpt(token_.text)));
+        }
+        comparison.values.emplace_back(*range);
+        return Status::Ok();
+      }
+      case ColumnType::kString:
+        if (comparison.op == CompareOp::kMatch || comparison.op == CompareOp::kNotMatch) {
+          WEIR_RETURN_IF_ERROR(Compile(comparison));
+        }
+        comparison.values.emplace_back(token_.text);
+        return Status::Ok();
+      default: {
+        const auto number = ParseQuantity(token_.text, column);
+        if (!number) {
+          return AtToken(fmt::format("'{}' does not fit {}; expected {}", FilterExcerpt(token_.text),
+                                     column.name, UnitHelp(column)));
+        }
+        comparison.values.emplace_back(*number);
+        return Status::Ok();
+      }
+    }
+  }
+
+  Status Compile(Comparison& comparison) const {
+    if (token_.text.find('\0') != std::string::npos) {
+      return AtToken("a regular expression cannot hold a NUL byte");
+    }
+    RE2::Options options;
+    options.set_log_errors(false);
+    options.set_max_mem(kMaxPatternMemory);
+    auto pattern = std::make_shared<const RE2>(token_.text, options);
+    if (!pattern->ok()) {
+      return AtToken(
+          fmt::format("not a regular expression (RE2 syntax): {}", FilterExcerpt(pattern->error())));
+    }
+    comparison.pattern = std::move(pattern);
+    return Status::Ok();
+  }
+
+  std::string_view text_;
+  FilterLexer lexer_;
+  FilterToken token_;
+  size_t comparisons_ = 0;
+};
+
+template <size_t N>
+std::optional<double> FactorOf(const std::array<Unit, N>& units, std::string_view suffix) {
+  for (const Unit& unit : units) {
+    if (unit.suffix == suffix) return unit.factor;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<double> ParseQuantity(std::string_view text, const Column& column) {
+  // from_chars also reads "inf" and "nan", which are no quantities.
+  const size_t first = text.starts_with('-') ? 1 : 0;
+  if (first == text.size() || !(text[first] == '.' || (text[first] >= '0' && text[first] <= '9')))
+    return std::nullopt;
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{}) return std::nullopt;
+  std::string_view suffix = text.substr(static_cast<size_t>(end - text.data()));
+  if (column.unit == "bytes" && suffix.ends_with('B')) suffix.remove_suffix(1);
+
+  const auto factor = column.unit == "us"  ? FactorOf(kTimeUnits, suffix)
+                      : column.unit == "%" ? FactorOf(kPercentUnits, suffix)
+                                           : FactorOf(kPlainUnits, suffix);
+  if (!factor || !std::isfinite(number * *factor)) return std::nullopt;
+  return number * *factor;
+}
+
+NodeResult ParseFilter(std::string_view text) {
+  if (text.size() > kMaxFilterBytes) {
+    return FilterError(text, kMaxFilterBytes,
+                       fmt::format("the filter is longer than {} bytes; shorten it", kMaxFilterBytes));
+  }
+  return Parser(text).Parse();
+}
+
+}  // namespace weir::model

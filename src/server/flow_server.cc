@@ -1,0 +1,89 @@
+#include "server/flow_server.h"
+
+#include <pthread.h>
+
+#include <future>
+#include <utility>
+
+#include "base/log.h"
+
+namespace weir::server {
+namespace {
+
+constexpr std::chrono::seconds kMaintenancePeriod{1};
+
+}  // namespace
+
+Result<std::unique_ptr<FlowServer>> FlowServer::Start(ServerOptions options, store::Store& store, const Clock& clock,
+                                                      BatchDecoder decode) {
+  auto watermarks = store.Watermarks();
+  if (!watermarks.ok()) return watermarks.status().Annotate("read what has been stored");
+  std::unique_ptr<FlowServer> server(new FlowServer(options, store, clock, std::move(decode), *watermarks));
+  server->live_.Start();
+  server->writer_.Start();
+  server->maintenance_ = std::thread([raw = server.get()] { raw->MaintainStore(); });
+  return server;
+}
+
+FlowServer::FlowServer(const ServerOptions& options, store::Store& store, const Clock& clock, BatchDecoder decode,
+                       const std::map<std::string, uint64_t>& watermarks)
+    : store_(store),
+      clock_(clock),
+      decode_(std::move(decode)),
+      intake_({.max_pending_reports = options.max_pending_reports}, clock, watermarks),
+      live_({.window = options.live_window, .max_rows = options.live_max_rows}),
+      writer_({.flush_interval = options.flush_interval, .matcher = {.match_hold_ms = options.match_hold.count()}},
+              intake_, store, live_, clock) {}
+
+FlowServer::~FlowServer() { Stop(); }
+
+void FlowServer::Ingest(std::string_view encoded_batch, UnixMillis sent_at, AckCallback done) {
+  Result<model::AgentBatch> batch = decode_(encoded_batch);
+  if (!batch.ok()) {
+    CountRefusal(batch.status());
+    done(batch.status());
+    return;
+  }
+  intake_.Accept(*std::move(batch), sent_at, std::move(done));
+}
+
+Result<wire::Ack> FlowServer::Send(const std::string& encoded_batch, UnixMillis sent_at) {
+  std::promise<Result<wire::Ack>> answer;
+  Ingest(encoded_batch, sent_at, [&](Result<wire::Ack> result) { answer.set_value(std::move(result)); });
+  return answer.get_future().get();
+}
+
+std::vector<model::FlowRow> FlowServer::LiveRows(UnixMillis since, const model::Filter& filter) const {
+  return live_.Rows(since, [&](const model::FlowRow& row) { return filter.Matches(row); });
+}
+
+void FlowServer::Stop() {
+  std::call_once(stopped_, [this] {
+    intake_.Close();
+    writer_.Stop();
+    {
+      const std::lock_guard lock(maintenance_mutex_);
+      maintenance_stopping_ = true;
+    }
+    maintenance_ends_.notify_all();
+    if (maintenance_.joinable()) maintenance_.join();
+    live_.Stop();
+  });
+}
+
+void FlowServer::MaintainStore() {
+  pthread_setname_np(pthread_self(), "weir-maintain");
+  RateLimit failure_log{std::chrono::minutes(1)};
+  std::unique_lock lock(maintenance_mutex_);
+  while (!maintenance_ends_.wait_for(lock, kMaintenancePeriod, [this] { return maintenance_stopping_; })) {
+    lock.unlock();
+    const Status status = store_.Maintain(clock_.WallMillis());
+    uint64_t suppressed = 0;
+    if (!status.ok() && failure_log.Allow(&suppressed)) {
+      LogWarn("store maintenance failed, will be repeated: {} (and {} failures before)", status.message(), suppressed);
+    }
+    lock.lock();
+  }
+}
+
+}  // namespace weir::server

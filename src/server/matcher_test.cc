@@ -1,0 +1,332 @@
+#include "server/matcher.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "base/metrics.h"
+#include "server/test_support.h"
+
+namespace weir::server {
+namespace {
+
+using model::AgentBatch;
+using model::FlowRow;
+using model::ReportedBy;
+using store::StoredRow;
+
+class MatcherTest : public testing::Test {
+ protected:
+  // Old enough for every flow to be known from its beginning.
+  void SetUp() override {
+    for (int agent : {1, 2, 3}) Observe(Batch(agent, -100, {}));
+  }
+
+  void Observe(const AgentBatch& batch) {
+    neighbourhood_.Observe(static_cast<AgentNumber>(batch.agent_id[31] - '0'), batch, now_);
+  }
+
+  std::vector<StoredRow> Match(std::vector<AgentBatch> batches) {
+    std::vector<PendingBatch*> borrowed;
+    std::deque<PendingBatch> pending;
+    for (AgentBatch& batch : batches) {
+      Observe(batch);
+      now_ = std::max(now_, batch.end);
+      pending.push_back({static_cast<AgentNumber>(batch.agent_id[31] - '0'), std::move(batch)});
+      borrowed.push_back(&pending.back());
+    }
+    std::vector<StoredRow> rows;
+    matcher_.Match(borrowed, now_, rows);
+    return rows;
+  }
+
+  std::vector<StoredRow> Quiet(int64_t later_ms) {
+    now_ += later_ms;
+    std::vector<StoredRow> rows;
+    matcher_.SettleQuiet(now_, 1'000, rows);
+    return rows;
+  }
+
+  UnixMillis now_ = kNoon;
+  Neighbourhood neighbourhood_;
+  Matcher matcher_{{.max_flows = 100, .match_hold_ms = 700}, neighbourhood_};
+};
+
+TEST_F(MatcherTest, BothEndsBecomeOneRow) {
+  auto client = ClientReport({}, 100, 900);
+  client.counters.retransmits = 3;
+  client.counters.retransmits_syn = 1;
+  client.counters.connect_count = 2;
+  client.counters.open = 5;
+  client.counters.rtt_count = 1;
+  client.counters.rtt_min_us = 40;
+  client.counters.rtt_histogram.Add(50);
+  auto server = ServerReport({}, 99, 900);
+  server.counters.retransmits = 4;
+  server.counters.retransmits_syn = 2;
+  server.counters.timeouts = 1;
+  server.counters.open = 4;
+  server.counters.rtt_histogram.Add(60);
+  const auto rows = Match({Batch(1, 1, {client}), Batch(2, 1, {server})});
+  ASSERT_EQ(rows.size(), 1U);
+  const FlowRow& row = rows[0].row;
+  EXPECT_EQ(ReportedBy(row), "both");
+  EXPECT_EQ(row.client_reports + row.server_reports, 2U);
+  EXPECT_EQ(row.bytes_to_server, 100U);
+  EXPECT_EQ(row.bytes_to_client, 900U);
+  EXPECT_EQ(row.client_process, "curl");
+  EXPECT_EQ(row.server_process, "nginx");
+  EXPECT_EQ(row.client_node, "node1");
+  EXPECT_EQ(row.server_node, "node2");
+  EXPECT_EQ(row.locality, "cross_node");
+  EXPECT_EQ(row.protocol, "tcp");
+  EXPECT_EQ(row.retransmits_to_server, 3U);
+  EXPECT_EQ(row.retransmits_to_client, 4U);
+  EXPECT_EQ(row.retransmits_syn, 3U);
+  EXPECT_EQ(row.timeouts_to_client, 1U);
+  EXPECT_EQ(row.connect_count, 2U);
+  EXPECT_EQ(row.connections_open, 5U) << "the client's level";
+  EXPECT_EQ(row.client_rtt_min_us, 40U);
+  EXPECT_EQ(row.client_rtt_histogram.total(), 1U);
+  EXPECT_EQ(row.server_rtt_histogram.total(), 1U);
+  EXPECT_EQ(row.start, kNoon);
+  EXPECT_EQ(row.end, kNoon + 1'000);
+  EXPECT_EQ(rows[0].client_agent, AgentId(1));
+  EXPECT_EQ(rows[0].server_agent, AgentId(2));
+  EXPECT_EQ(rows[0].client_sequence, 1'001U);
+  EXPECT_EQ(rows[0].server_sequence, 1'001U);
+}
+
+TEST_F(MatcherTest, EverySharedMeasureIsOrientedAndStoredOnce) {
+  auto client = ClientReport({}, 1, 2);
+  client.counters.segments_sent = 3;
+  client.counters.segments_received = 4;
+  client.counters.opened = 5;
+  client.counters.closed = 6;
+  client.counters.failed_refused = 7;
+  client.counters.failed_timed_out = 8;
+  client.counters.failed_unreachable = 9;
+  client.counters.failed_abandoned = 10;
+  client.counters.failed_other = 11;
+  client.counters.closed_reset = 12;
+  client.counters.closed_timed_out = 13;
+  auto server = client;
+  server.ends.side = model::Side::kServer;
+  std::swap(server.counters.bytes_sent, server.counters.bytes_received);
+  std::swap(server.counters.segments_sent, server.counters.segments_received);
+  for (const auto& batches :
+       {std::vector{Batch(1, 1, {client}), Batch(2, 1, {server})}, std::vector{Batch(2, 20, {server})}}) {
+    SCOPED_TRACE(batches.size());
+    const auto rows = Match(batches);
+    ASSERT_EQ(rows.size(), 1U);
+    const FlowRow& row = rows[0].row;
+    EXPECT_EQ(row.bytes_to_server, 1U);
+    EXPECT_EQ(row.bytes_to_client, 2U);
+    EXPECT_EQ(row.segments_to_server, 3U);
+    EXPECT_EQ(row.segments_to_client, 4U);
+    EXPECT_EQ(row.connections_opened, 5U);
+    EXPECT_EQ(row.connections_closed, 6U);
+    EXPECT_EQ(row.connections_failed, 45U);
+    EXPECT_EQ(row.failed_refused, 7U);
+    EXPECT_EQ(row.failed_other, 11U);
+    EXPECT_EQ(row.closed_reset, 12U);
+    EXPECT_EQ(row.closed_timed_out, 13U);
+  }
+  EXPECT_TRUE(Quiet(60'000).empty());
+}
+
+TEST_F(MatcherTest, OneEndAloneIsKept) {
+  auto rows = Match({Batch(1, 1, {ClientReport({"10.0.1.1", "93.184.216.34", 443}, 10, 20)})});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(ReportedBy(rows[0].row), "client");
+  EXPECT_EQ(rows[0].row.locality, "internet");
+  EXPECT_EQ(rows[0].row.bytes_to_client, 20U);
+  EXPECT_EQ(rows[0].server_agent, "");
+  rows = Match({Batch(1, 2, {ServerReport({"192.168.7.7", "10.0.1.1", 80}, 10, 20)})});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(ReportedBy(rows[0].row), "server");
+  EXPECT_EQ(rows[0].row.locality, "private");
+  EXPECT_EQ(rows[0].row.bytes_to_client, 20U);
+  EXPECT_EQ(rows[0].row.client_process, "");
+}
+
+TEST_F(MatcherTest, LoopbackStaysWithinAgentAndNamespace) {
+  const Ends loop{"127.0.0.1", "127.0.0.1", 5432};
+  auto other_namespace = ServerReport(loop, 7, 7, "postgres");
+  other_namespace.ends.netns = 77;
+  const auto rows = Match({Batch(1, 1, {ClientReport(loop, 5), ServerReport(loop, 5), other_namespace}),
+                           Batch(2, 1, {ServerReport(loop, 9)})});
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(TotalsOf(rows).to_server, 5U + 7U + 9U);
+  for (const StoredRow& row : rows) EXPECT_EQ(row.row.locality, "loopback");
+}
+
+TEST_F(MatcherTest, EqualPrivateAddressesOnTwoNodesAreTwoFlows) {
+  const Ends docker{"172.17.0.2", "172.17.0.3", 80};
+  const auto rows = Match({Batch(1, 1, {ClientReport(docker, 5), ServerReport(docker, 5)}),
+                           Batch(2, 1, {ClientReport(docker, 8), ServerReport(docker, 8)})});
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(TotalsOf(rows).to_server, 13U);
+  for (const StoredRow& row : rows) {
+    EXPECT_EQ(ReportedBy(row.row), "both");
+    EXPECT_EQ(row.row.locality, "same_node");
+    EXPECT_EQ(row.row.client_node, row.row.server_node);
+  }
+  // One half each, an interval later: still the own node's.
+  const auto later = Match({Batch(1, 2, {ClientReport(docker, 1)}), Batch(2, 2, {ServerReport(docker, 1)})});
+  ASSERT_EQ(later.size(), 2U);
+  EXPECT_EQ(later[0].row.server_node, "node1");
+  EXPECT_EQ(later[1].row.client_node, "node2");
+}
+
+TEST_F(MatcherTest, LocalAddressesKeepSingleHalvesOnTheirNode) {
+  const Ends docker{"172.17.0.2", "172.17.0.3", 80};
+  const std::vector<std::string> local{"172.17.0.2", "172.17.0.3"};
+  const auto rows =
+      Match({Batch(1, 1, {ClientReport(docker, 5)}, local), Batch(2, 1, {ServerReport(docker, 6)}, local)});
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(TotalsOf(rows).to_server, 11U);
+  for (const StoredRow& row : rows) EXPECT_EQ(row.row.locality, "same_node");
+}
+
+TEST_F(MatcherTest, AFlowThatCameAloneFirstKeepsItsAccountWhenItTurnsOutLocal) {
+  EXPECT_EQ(TotalsOf(Match({Batch(1, 1, {ClientReport({}, 100)})})).to_server, 100U);
+  const auto rows = Match({Batch(1, 2, {ClientReport({}, 50), ServerReport({}, 150)})});
+  EXPECT_EQ(TotalsOf(rows).to_server, 50U);
+  EXPECT_TRUE(Quiet(60'000).empty()) << "the server's 150 are the client's 100 and 50";
+}
+
+TEST_F(MatcherTest, SeveralClientsOfOneServerEachGetItsIdentity) {
+  auto nginx = ServerReport({}, 30, 0);
+  nginx.counters.retransmits = 9;
+  const auto rows =
+      Match({Batch(1, 1, {ClientReport({}, 10, 0, "curl"), ClientReport({}, 20, 0, "wget")}), Batch(2, 1, {nginx})});
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[0].row.client_process, "curl");
+  EXPECT_EQ(rows[0].row.server_process, "nginx");
+  EXPECT_EQ(rows[0].row.bytes_to_server, 10U);
+  EXPECT_EQ(rows[0].row.retransmits_to_client, 0U);
+  EXPECT_EQ(rows[1].row.client_process, "wget");
+  EXPECT_EQ(rows[1].row.bytes_to_server, 20U);
+  EXPECT_EQ(rows[2].row.client_process, "") << "nobody knows whose retransmissions these were";
+  EXPECT_EQ(rows[2].row.server_process, "nginx");
+  EXPECT_EQ(rows[2].row.bytes_to_server, 0U);
+  EXPECT_EQ(rows[2].row.retransmits_to_client, 9U);
+}
+
+TEST_F(MatcherTest, SeveralServersOfOneClient) {
+  auto curl = ClientReport({}, 30, 0);
+  curl.counters.retransmits = 9;
+  curl.counters.failed_refused = 2;
+  const auto rows =
+      Match({Batch(1, 1, {curl}), Batch(2, 1, {ServerReport({}, 10, 0, "w1"), ServerReport({}, 20, 0, "w2")})});
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[0].row.server_process, "w1");
+  EXPECT_EQ(rows[0].row.client_process, "curl");
+  EXPECT_EQ(rows[0].row.bytes_to_server, 10U);
+  EXPECT_EQ(rows[1].row.bytes_to_server, 20U);
+  EXPECT_EQ(rows[2].row.server_process, "");
+  EXPECT_EQ(rows[2].row.retransmits_to_server, 9U);
+  EXPECT_EQ(rows[2].row.bytes_to_server, 0U);
+  EXPECT_EQ(rows[2].row.connections_failed, 2U) << "no server process refused; nobody to blame is invented";
+}
+
+TEST_F(MatcherTest, SeveralOnBothEndsInventNothing) {
+  const auto rows = Match({Batch(1, 1, {ClientReport({}, 10, 0, "a"), ClientReport({}, 20, 0, "b")}),
+                           Batch(2, 1, {ServerReport({}, 15, 0, "x"), ServerReport({}, 15, 0, "y")})});
+  ASSERT_EQ(rows.size(), 4U);
+  EXPECT_EQ(TotalsOf(rows).to_server, 30U);
+  for (const StoredRow& row : rows) EXPECT_TRUE(row.row.client_process.empty() || row.row.server_process.empty());
+}
+
+TEST_F(MatcherTest, NamesOfAPairedFlowAreRemembered) {
+  Match({Batch(1, 1, {ClientReport({}, 1)}), Batch(2, 1, {ServerReport({}, 1)})});
+  auto rows = Match({Batch(1, 2, {ClientReport({}, 1)})});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(ReportedBy(rows[0].row), "client");
+  EXPECT_EQ(rows[0].row.server_process, "nginx");
+  EXPECT_EQ(rows[0].row.server_node, "node2");
+  EXPECT_EQ(rows[0].row.locality, "cross_node");
+  EXPECT_EQ(rows[0].server_agent, "") << "no batch of that agent is in this row";
+  rows = Match({Batch(1, 700, {ClientReport({}, 1)})});
+  EXPECT_EQ(rows[0].row.server_process, "") << "forgotten after ten minutes";
+}
+
+TEST_F(MatcherTest, AQuietClientLeavesItsServersExcessToBeStoredOnce) {
+  Match({Batch(1, 1, {ClientReport({}, 100)}), Batch(2, 1, {ServerReport({}, 100)})});
+  auto rows = Match({Batch(2, 2, {ServerReport({}, 40)})});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].row.bytes_to_server, 0U) << "the client may still report them";
+  EXPECT_TRUE(Quiet(0).empty());
+  rows = Quiet(4'000);
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(ReportedBy(rows[0].row), "server");
+  EXPECT_EQ(rows[0].row.bytes_to_server, 40U);
+  EXPECT_EQ(rows[0].server_agent, AgentId(2));
+  EXPECT_EQ(rows[0].server_sequence, 1'002U);
+  EXPECT_EQ(rows[0].row.client_process, "curl");
+  EXPECT_TRUE(Quiet(60'000).empty());
+  EXPECT_EQ(TotalsOf(Match({Batch(1, 2, {ClientReport({}, 40)})})).to_server, 0U) << "credit";
+}
+
+TEST_F(MatcherTest, SpooledIntervalsOfEitherEndInAnyOrderAreStoredOnce) {
+  for (const bool server_first : {false, true}) {
+    SCOPED_TRACE(server_first);
+    const Ends ends{"10.0.1.1", "10.0.2.1", static_cast<uint16_t>(server_first ? 81 : 80)};
+    const int first = server_first ? 100 : 1;
+    std::vector<AgentBatch> clients;
+    std::vector<AgentBatch> servers;
+    for (int tick = first; tick < first + 20; ++tick) {
+      clients.push_back(Batch(1, tick, {ClientReport(ends, 100)}));
+      servers.push_back(Batch(2, tick, {ServerReport(ends, 100)}));
+    }
+    uint64_t stored = TotalsOf(Match(server_first ? servers : clients)).to_server;
+    EXPECT_EQ(stored, 2'000U);
+    stored += TotalsOf(Match(server_first ? clients : servers)).to_server;
+    stored += TotalsOf(Quiet(60'000)).to_server;
+    EXPECT_EQ(stored, 2'000U);
+  }
+}
+
+TEST_F(MatcherTest, AMovedAddressIsFollowedToItsNewNode) {
+  const std::vector<std::string> both{"10.0.1.1", "10.0.2.1"};
+  Match({Batch(1, 1, {ClientReport({}, 1), ServerReport({}, 1)}, both)});
+  now_ += 61'000;
+  const auto rows =
+      Match({Batch(1, 62, {ClientReport({}, 5)}, {"10.0.1.1"}), Batch(2, 62, {ServerReport({}, 5)}, {"10.0.2.1"})});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].row.locality, "cross_node");
+  EXPECT_EQ(rows[0].row.bytes_to_server, 5U);
+}
+
+TEST_F(MatcherTest, MemoryIsBoundedAndForgettingIsCounted) {
+  const uint64_t before = Read(Metric::server_flows_forgotten);
+  std::vector<model::SideReport> reports;
+  for (uint16_t port = 1; port <= 150; ++port) reports.push_back(ClientReport({"10.0.1.1", "10.0.2.1", port}, 1));
+  EXPECT_EQ(TotalsOf(Match({Batch(1, 1, reports)})).to_server, 150U);
+  EXPECT_EQ(matcher_.flows(), 100U);
+  EXPECT_EQ(Read(Metric::server_flows_forgotten) - before, 50U);
+}
+
+TEST_F(MatcherTest, ExcessOfAForgottenFlowIsNotLost) {
+  Match({Batch(1, 1, {ClientReport({}, 1)}), Batch(2, 1, {ServerReport({}, 8)})});
+  std::vector<model::SideReport> reports;
+  for (uint16_t port = 1'001; port <= 1'100; ++port) reports.push_back(ClientReport({"10.0.1.1", "10.0.2.1", port}, 0));
+  EXPECT_EQ(TotalsOf(Match({Batch(1, 2, reports)})).to_server, 7U);
+}
+
+TEST_F(MatcherTest, IdleFlowsAreDroppedUnlessAnAgentStillOwesReports) {
+  Match({Batch(1, 1, {ClientReport({}, 1)}), Batch(2, 1, {ServerReport({}, 1)})});
+  Match({Batch(2, 2, {ServerReport({}, 10)})});
+  EXPECT_EQ(TotalsOf(Quiet(5'000)).to_server, 10U);
+  now_ += 700'000;
+  Match({Batch(2, 700, {})});
+  EXPECT_EQ(matcher_.flows(), 1U) << "agent 1 has not said anything since; it may be spooling";
+  EXPECT_EQ(TotalsOf(Match({Batch(1, 2, {ClientReport({}, 10)})})).to_server, 0U);
+  now_ += 700'000;
+  Match({Batch(1, 1'400, {}), Batch(2, 1'400, {})});
+  EXPECT_EQ(matcher_.flows(), 0U);
+}
+
+}  // namespace
+}  // namespace weir::server

@@ -1,0 +1,95 @@
+#include "server/validate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "model/columns.h"
+
+namespace weir::server {
+namespace {
+
+constexpr int64_t kMaxAlignedIntervalMs = 5'000;
+
+bool IsAgentId(const std::string& id) {
+  return id.size() == 32 &&
+         std::all_of(id.begin(), id.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+bool IsSane(const model::SideCounters& c) {
+  const uint64_t values[] = {c.bytes_sent,
+                             c.bytes_received,
+                             c.segments_sent,
+                             c.segments_received,
+                             c.retransmits,
+                             c.retransmits_syn,
+                             c.timeouts,
+                             c.opened,
+                             c.closed,
+                             c.failed_refused,
+                             c.failed_timed_out,
+                             c.failed_unreachable,
+                             c.failed_abandoned,
+                             c.failed_other,
+                             c.closed_reset,
+                             c.closed_timed_out,
+                             c.open,
+                             c.connect_count,
+                             c.connect_sum_us,
+                             c.connect_max_us,
+                             c.rtt_count,
+                             c.rtt_sum_us,
+                             c.rtt_min_us,
+                             c.rtt_max_us};
+  return std::all_of(std::begin(values), std::end(values), [](uint64_t value) { return value <= kMaxCounter; });
+}
+
+}  // namespace
+
+Status CheckContent(const model::AgentBatch& batch) {
+  if (!IsAgentId(batch.agent_id)) {
+    return Status::Invalid("the agent id is not 32 lower-case hex digits; remove the agent's id file to get a new one");
+  }
+  if (batch.node.empty() || batch.node.size() > model::kMaxStringBytes) {
+    return Status::Invalid(
+        fmt::format("the node name is empty or longer than {} bytes; set --node", model::kMaxStringBytes));
+  }
+  if (batch.start <= 0 || batch.end <= batch.start || batch.end - batch.start > kMaxIntervalMs) {
+    return Status::Invalid(
+        fmt::format("the interval {}..{} is not 1 to {} ms long", batch.start, batch.end, kMaxIntervalMs));
+  }
+  for (size_t i = 0; i < batch.reports.size(); ++i) {
+    const model::SideReport& report = batch.reports[i];
+    if (report.ends.side != model::Side::kClient && report.ends.side != model::Side::kServer) {
+      return Status::Invalid(fmt::format("report {} is of neither end", i));
+    }
+    if (!IsSane(report.counters)) return Status::Invalid(fmt::format("report {} has a counter beyond 2^53", i));
+  }
+  return Status::Ok();
+}
+
+int64_t ClockCorrection(int64_t offset_ms, int64_t interval_ms, int64_t previous_ms) {
+  const int64_t slack = std::max(kClockToleranceMs, std::min(interval_ms, kMaxAlignedIntervalMs));
+  if (previous_ms != 0 && std::abs(offset_ms) > kClockToleranceMs && std::abs(offset_ms - previous_ms) <= slack) {
+    return previous_ms;
+  }
+  if (std::abs(offset_ms) <= kClockToleranceMs) return 0;
+  if (interval_ms > kMaxAlignedIntervalMs) return offset_ms;
+  const int64_t half = offset_ms > 0 ? interval_ms / 2 : -(interval_ms / 2);
+  return (offset_ms + half) / interval_ms * interval_ms;
+}
+
+Status CheckInterval(const model::AgentBatch& batch, UnixMillis now) {
+  if (batch.end > now + kMaxFutureMs) {
+    return Status::Invalid(fmt::format("the interval ends {} ms in the future; check the clock of node '{}'",
+                                       batch.end - now, batch.node));
+  }
+  if (batch.start < now - kMaxAgeMs) {
+    return Status::Invalid(fmt::format("the interval is {} hours old, more than the {} that are kept",
+                                       (now - batch.start) / 3'600'000, kMaxAgeMs / 3'600'000));
+  }
+  return Status::Ok();
+}
+
+}  // namespace weir::server

@@ -1,0 +1,133 @@
+#include "server/writer.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/metrics.h"
+
+namespace weir::server {
+namespace {
+
+constexpr size_t kMaxReportsPerInsert = 200'000;
+// Agents send one batch at a time: waiting out the interval with this much at hand would only slow them down.
+constexpr size_t kReportsWorthAnInsert = 20'000;
+constexpr size_t kMaxExcessRowsPerInsert = 50'000;
+// A report makes at most one row, and one more when remembering it makes the matcher forget another flow.
+static_assert(2 * kMaxReportsPerInsert + kMaxExcessRowsPerInsert + 10'000 <= store::kMaxRowsPerInsert);
+static_assert(wire::kMaxReports <= kMaxReportsPerInsert);
+
+constexpr size_t kRowsKept = 100'000;  // some 100 MB
+
+constexpr std::chrono::milliseconds kFirstBackOff{100};
+constexpr std::chrono::milliseconds kLongestBackOff{5'000};
+constexpr int kFinalAttempts = 3;
+
+}  // namespace
+
+Writer::Writer(WriterOptions options, Intake& intake, store::Store& store, Live& live, const Clock& clock)
+    : options_(options),
+      intake_(intake),
+      store_(store),
+      live_(live),
+      clock_(clock),
+      hold_(options.matcher.match_hold_ms, neighbourhood_),
+      matcher_(options.matcher, neighbourhood_) {}
+
+void Writer::Start() {
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "weir-writer");
+    while (!stopping_) {
+      intake_.WaitForBatches(options_.flush_interval, kReportsWorthAnInsert);
+      if (!stopping_) Step();
+    }
+  });
+}
+
+void Writer::Stop() {
+  if (stopping_.exchange(true)) return;
+  if (thread_.joinable()) thread_.join();
+  Step(true);
+}
+
+void Writer::Step(bool final_round) {
+  TakeBatches();
+  if (!final_round && clock_.MonotonicNanos() < retry_at_) {
+    intake_.ReleaseImpatient(last_failure_);
+    return;
+  }
+  while (true) {
+    if (outbox_.rows.empty()) FillOutbox(clock_.WallMillis(), final_round);
+    if (outbox_.rows.empty()) return;
+    Status status = EmptyOutbox();
+    for (int attempt = 1; final_round && !status.ok() && attempt < kFinalAttempts; ++attempt) status = EmptyOutbox();
+    if (status.ok()) continue;
+    Failed(status);
+    if (final_round) GiveUp();
+    return;
+  }
+}
+
+void Writer::TakeBatches() {
+  const UnixMillis now = clock_.WallMillis();
+  std::vector<std::unique_ptr<PendingBatch>> batches = intake_.Take();
+  // All are observed before any is held: batches that arrived together need not wait for each other.
+  for (const auto& batch : batches) neighbourhood_.Observe(batch->agent, batch->batch, now);
+  for (auto& batch : batches) {
+    if (!batch->batch.reports.empty()) hold_.Add(std::move(batch), now);
+  }
+}
+
+void Writer::FillOutbox(UnixMillis now, bool everything) {
+  const std::vector<std::unique_ptr<PendingBatch>> due = hold_.TakeDue(now, everything, kMaxReportsPerInsert);
+  std::vector<PendingBatch*> borrowed;
+  size_t reports = 0;
+  for (const auto& batch : due) {
+    borrowed.push_back(batch.get());
+    outbox_.batches.push_back({batch->agent, batch->batch.sequence});
+    reports += batch->batch.reports.size();
+  }
+  outbox_.rows.reserve(reports);
+  matcher_.Match(borrowed, now, outbox_.rows);
+  matcher_.SettleQuiet(now, kMaxExcessRowsPerInsert, outbox_.rows);
+}
+
+Status Writer::EmptyOutbox() {
+  WEIR_RETURN_IF_ERROR(store_.Insert(outbox_.rows));
+  Count(Metric::server_rows_stored, outbox_.rows.size());
+  retry_at_ = 0;
+  back_off_ = std::chrono::milliseconds(0);
+  intake_.Stored(std::exchange(outbox_.batches, {}));
+  std::vector<model::FlowRow> rows;
+  rows.reserve(outbox_.rows.size());
+  for (store::StoredRow& row : outbox_.rows) rows.push_back(std::move(row.row));
+  live_.Publish(std::move(rows), clock_.WallMillis());
+  // Fresh memory for every flush would cost more than matching; a flood's memory is given back.
+  if (outbox_.rows.capacity() > kRowsKept) outbox_.rows = {};
+  outbox_.rows.clear();
+  return Status::Ok();
+}
+
+void Writer::Failed(const Status& status) {
+  Count(Metric::store_insert_errors);
+  back_off_ = std::clamp(back_off_ * 2, kFirstBackOff, kLongestBackOff);
+  retry_at_ = clock_.MonotonicNanos() + std::chrono::nanoseconds(back_off_).count();
+  last_failure_ = Status::Unavailable("the store refuses writes: " + status.message());
+  uint64_t suppressed = 0;
+  if (failure_log_.Allow(&suppressed)) {
+    LogError("insert of {} rows failed, will be repeated: {} (and {} failures before)", outbox_.rows.size(),
+             status.message(), suppressed);
+  }
+  intake_.ReleaseImpatient(last_failure_);
+}
+
+void Writer::GiveUp() {
+  std::vector<BatchId> unstored = std::exchange(outbox_, {}).batches;
+  for (const auto& batch : hold_.TakeDue(0, true, ~size_t{0})) {
+    unstored.push_back({batch->agent, batch->batch.sequence});
+  }
+  intake_.Refuse(unstored, last_failure_);
+}
+
+}  // namespace weir::server

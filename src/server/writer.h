@@ -1,0 +1,70 @@
+// Writer: takes batches from the intake, holds and matches them, inserts the rows, then lets the intake answer.
+//
+// All rows of a batch are in exactly one insert, and so are all batches of a joined row. A failed insert is
+// repeated with the same rows until it succeeds: nothing else is matched meanwhile, so memory stays bounded by
+// the intake. Thread `weir-writer` runs Step() every flush_interval, sooner when much has come; tests call Step()
+// themselves.
+#pragma once
+
+#include <atomic>
+#include <thread>
+
+#include "base/log.h"
+#include "server/hold.h"
+#include "server/intake.h"
+#include "server/live.h"
+#include "server/matcher.h"
+
+namespace weir::server {
+
+struct WriterOptions {
+  std::chrono::milliseconds flush_interval{200};
+  MatcherOptions matcher;
+};
+
+class Writer {
+ public:
+  // `intake`, `store`, `live` and `clock` outlive the writer.
+  Writer(WriterOptions options, Intake& intake, store::Store& store, Live& live, const Clock& clock);
+  ~Writer() { Stop(); }
+
+  void Start();
+  // REQUIRES: the intake is closed. Stores what was accepted; what the store refuses is answered kUnavailable.
+  void Stop();
+
+  // One round: match what is due, insert it, answer. `final_round`: everything is due and failures end the wait.
+  void Step(bool final_round = false);
+
+ private:
+  // Rows on their way into the store and the batches that will be stored with them.
+  struct Outbox {
+    std::vector<store::StoredRow> rows;
+    std::vector<BatchId> batches;
+  };
+
+  void TakeBatches();
+  void FillOutbox(UnixMillis now, bool everything);
+  Status EmptyOutbox();
+  void GiveUp();
+  void Failed(const Status& status);
+
+  WriterOptions options_;
+  Intake& intake_;
+  store::Store& store_;
+  Live& live_;
+  const Clock& clock_;
+
+  Neighbourhood neighbourhood_;
+  Hold hold_;
+  Matcher matcher_;
+  Outbox outbox_;
+  Nanos retry_at_ = 0;  // monotonic
+  std::chrono::milliseconds back_off_{0};
+  Status last_failure_;
+  RateLimit failure_log_{std::chrono::seconds(10)};
+
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace weir::server

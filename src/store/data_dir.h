@@ -1,0 +1,38 @@
+// The store's directory: made, locked and checked before ClickHouse touches it.
+//
+//   <data_dir>/lock         held while open; the holder's pid
+//   <data_dir>/version      schema version, decimal
+//   <data_dir>/clickhouse/  ClickHouse's own
+#pragma once
+
+#include <filesystem>
+
+#include "base/status.h"
+
+namespace weir::store {
+
+// Grows when a binary that does not know the change would misread the tables.
+inline constexpr int kSchemaVersion = 1;
+
+// Holds the lock while it lives; movable.
+class DataDir {
+ public:
+  // Creates the directory and writes a version when it is new.
+  // kConflict: another process (named by pid), or this one, has it open. kDenied, kExhausted: cannot be
+  // written. kUnsupported: made by a newer Weir. kCorrupt: no readable version although there is data.
+  static Result<DataDir> Open(const std::filesystem::path& path);
+  ~DataDir();
+  DataDir(DataDir&& other) noexcept;
+  DataDir& operator=(DataDir&& other) noexcept;
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path clickhouse() const { return path_ / "clickhouse"; }
+
+ private:
+  DataDir(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}
+
+  std::filesystem::path path_;
+  int lock_ = -1;
+};
+
+}  // namespace weir::store

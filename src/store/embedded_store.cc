@@ -1,0 +1,407 @@
+// The Store over an embedded ClickHouse: holds the parts together, counts and explains what goes wrong.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "store/data_dir.h"
+#include "store/engine/engine.h"
+#include "store/native_block.h"
+#include "store/query_sql.h"
+#include "store/result_json.h"
+#include "store/retention.h"
+#include "store/rollup.h"
+#include "store/schema.h"
+#include "store/sql.h"
+#include "store/store.h"
+#include "store/tables.h"
+
+namespace weir::store {
+namespace {
+
+constexpr size_t kReaders = 2;
+constexpr auto kReaderWait = std::chrono::seconds(30);
+constexpr int64_t kRetentionPeriodMs = 10 * kSecond;
+constexpr size_t kMaxEngineMessageBytes = 500;
+
+// What went wrong last in each kind of work, until it works again. Thread-safe.
+class Health {
+ public:
+  enum Work : size_t { kInsert, kRollup, kRetention, kDamage, kWorks };
+
+  // Remembers the outcome and passes it on, without the parts of ClickHouse's message that run on for pages.
+  Status Note(Work work, Status status) {
+    if (status.message().size() > kMaxEngineMessageBytes) {
+      status = Status(status.code(), status.message().substr(0, kMaxEngineMessageBytes) + "...");
+    }
+    const std::lock_guard lock(mutex_);
+    errors_[work] = status.message();
+    return status;
+  }
+  std::string last_error() const {
+    const std::lock_guard lock(mutex_);
+    for (const std::string& error : errors_) {
+      if (!error.empty()) return error;
+    }
+    return "";
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::array<std::string, kWorks> errors_;
+};
+
+// Lends connections to the threads that ask questions. Thread-safe.
+class ReaderPool {
+ public:
+  void Add(std::unique_ptr<Connection> connection) { free_.push_back(std::move(connection)); }
+
+  // Runs a statement on the next free connection. kUnavailable: none became free in time.
+  Result<std::string> Execute(std::string_view sql, std::string_view format = "TabSeparated") {
+    std::unique_ptr<Connection> connection;
+    {
+      std::unique_lock lock(mutex_);
+      if (!returned_.wait_for(lock, kReaderWait, [&] { return !free_.empty(); })) {
+        return Status::Unavailable("the store is busy with other questions; try again");
+      }
+      connection = std::move(free_.back());
+      free_.pop_back();
+    }
+    Result<std::string> answer = connection->Execute(sql, format);
+    {
+      const std::lock_guard lock(mutex_);
+      free_.push_back(std::move(connection));
+    }
+    returned_.notify_one();
+    return answer;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable returned_;
+  std::vector<std::unique_ptr<Connection>> free_;
+};
+
+// Held while a store is open: libchdb serves one directory per process.
+class ProcessClaim {
+ public:
+  ProcessClaim() : held_(!taken.exchange(true)) {}
+  ~ProcessClaim() {
+    if (held_) taken = false;
+  }
+  ProcessClaim(ProcessClaim&& other) noexcept : held_(std::exchange(other.held_, false)) {}
+  ProcessClaim& operator=(ProcessClaim&&) = delete;
+
+  bool held() const { return held_; }
+
+ private:
+  static std::atomic<bool> taken;
+  bool held_;
+};
+std::atomic<bool> ProcessClaim::taken{false};
+
+class EmbeddedStore final : public Store {
+ public:
+  EmbeddedStore(ProcessClaim claim, DataDir directory, const EmbeddedOptions& options)
+      : claim_(std::move(claim)),
+        directory_(std::move(directory)),
+        retention_(options.retention),
+        split_from_rows_(options.split_from_rows) {}
+
+  Status Open(const Library& library);
+
+  Status Insert(const std::vector<StoredRow>& rows) override;
+  Result<std::map<std::string, uint64_t>> Watermarks() override;
+  Result<FlowResult> Query(const FlowQuery& query) override;
+  Status Maintain(UnixMillis now) override;
+  Result<StoreStatus> GetStatus() override;
+
+ private:
+  Status ReportDamage();
+  Status TryInsert(const MemoryFile& file, size_t rows, uint64_t received);
+  Status EnforceRetention(UnixMillis now);
+  Status Drop(const Partition& partition);
+  Result<FlowResult> Run(const QueryPlan& plan);
+  Status AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result);
+
+  const ProcessClaim claim_;  // this and the lock outlive the connections
+  const DataDir directory_;
+  const Retention retention_;
+  const uint64_t split_from_rows_;
+  std::string version_;
+  Tables tables_;
+  Health health_;
+
+  std::mutex write_mutex_;  // a raw partition is not dropped while rows are put into it
+  std::unique_ptr<Connection> writer_;
+  uint64_t last_received_ = 0;
+
+  std::unique_ptr<Connection> maintainer_;
+  std::unique_ptr<Rollup> rollup_;
+  UnixMillis next_retention_ = 0;
+
+  ReaderPool readers_;
+};
+
+Status EmbeddedStore::Open(const Library& library) {
+  WEIR_ASSIGN_OR_RETURN(writer_, Connection::Open(library, directory_.clickhouse()));
+  WEIR_ASSIGN_OR_RETURN(maintainer_, Connection::Open(library, directory_.clickhouse()));
+  for (size_t i = 0; i < kReaders; ++i) {
+    WEIR_ASSIGN_OR_RETURN(auto reader, Connection::Open(library, directory_.clickhouse()));
+    readers_.Add(std::move(reader));
+  }
+  WEIR_ASSIGN_OR_RETURN(version_, writer_->Execute("SELECT version()"));
+  version_ = version_.substr(0, version_.find('\n'));
+
+  std::vector<std::string> statements{fmt::format("CREATE DATABASE IF NOT EXISTS {}", kDatabase),
+                                      CreateSequenceTableSql()};
+  for (size_t level = 0; level < kLevels; ++level) statements.push_back(CreateTableSql(level));
+  for (const std::string& statement : statements) {
+    WEIR_RETURN_IF_ERROR(writer_->Execute(statement).status());
+  }
+  for (size_t level = 0; level < kLevels; ++level) {
+    WEIR_ASSIGN_OR_RETURN(const TableState state, ReadTableState(*writer_, level));
+    tables_.Publish(level, state);
+    last_received_ = std::max(last_received_, state.max_received);
+  }
+  // Where retention has emptied the raw table, the roll-ups still know how far it had come.
+  TableState raw = tables_.Snapshot()[0];
+  raw.max_received = last_received_;
+  tables_.Publish(0, raw);
+  rollup_ = std::make_unique<Rollup>(*maintainer_, tables_);
+  return ReportDamage();
+}
+
+// ClickHouse sets parts it cannot read aside and goes on; what was in them is missing from then on.
+Status EmbeddedStore::ReportDamage() {
+  WEIR_ASSIGN_OR_RETURN(
+      const std::string answer,
+      writer_->Execute(fmt::format("SELECT count() FROM system.detached_parts WHERE database = {}",
+                                   QuoteText(kDatabase))));
+  WEIR_ASSIGN_OR_RETURN(const auto rows, ParseNumbers(answer));
+  if (rows.empty() || rows[0][0] == 0) return Status::Ok();
+  const Status damage =
+      health_.Note(Health::kDamage,
+                   Status::Corrupt(fmt::format(
+                       "{} damaged parts of the store were set aside and their flows are missing; check the "
+                       "disk, then delete the folders named detached under {}",
+                       rows[0][0], directory_.clickhouse().string())));
+  LogWarn("{}", damage.message());
+  return Status::Ok();
+}
+
+Status EmbeddedStore::TryInsert(const MemoryFile& file, size_t rows, uint64_t received) {
+  const std::string columns = InsertColumns(0);
+  // One block, hence one part: see RollupSql().
+  const std::string sql = fmt::format(
+      "INSERT INTO {} (received, {}) SELECT toUInt64({}), {} FROM file('{}', 'Native', '{}') "
+      "SETTINGS max_threads = 1, max_insert_threads = 1, min_insert_block_size_rows = 1000000000, "
+      "min_insert_block_size_bytes = 0",
+      kLevelTable[0].table, columns, received, columns, file.path(), InsertStructure());
+  Status status = writer_->Execute(sql).status();
+  if (status.ok()) return status;
+
+  // The error may have come after the part was committed. What is stored must not be sent again.
+  const auto stored =
+      writer_->Execute(fmt::format("SELECT count() FROM {} WHERE received = {}", kLevelTable[0].table, received));
+  return stored.ok() && *stored == fmt::format("{}\n", rows) ? Status::Ok() : status;
+}
+
+Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
+  if (rows.empty()) return Status::Ok();
+  if (rows.size() > kMaxRowsPerInsert) {
+    return Status::Invalid(fmt::format("{} rows in one insert, more than {}", rows.size(), kMaxRowsPerInsert));
+  }
+  WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteNativeBlocks(rows));
+  const auto now_us = static_cast<uint64_t>(SystemClock().WallNanos() / 1000);
+  const std::lock_guard lock(write_mutex_);
+  // Grows even when the clock is set back, and when an insert fails.
+  last_received_ = std::max(now_us, last_received_ + 1);
+  Status status = TryInsert(file, rows.size(), last_received_);
+  if (status.code() == Code::kExhausted) {
+    status = Status::Exhausted(fmt::format("{}; make room on the file system of {} or lower the disk budget",
+                                           status.message().substr(0, kMaxEngineMessageBytes / 2),
+                                           directory_.path().string()));
+  }
+  status = health_.Note(Health::kInsert, std::move(status));
+  if (!status.ok()) {
+    Count(Metric::store_insert_errors);
+    return status;
+  }
+  UnixMillis oldest = rows.front().row.start;
+  UnixMillis newest = rows.front().row.end;
+  for (const StoredRow& stored : rows) {
+    oldest = std::min(oldest, stored.row.start);
+    newest = std::max(newest, stored.row.end);
+  }
+  tables_.PublishInsert(last_received_, oldest, newest, rows.size());
+  return status;
+}
+
+Result<std::map<std::string, uint64_t>> EmbeddedStore::Watermarks() {
+  WEIR_ASSIGN_OR_RETURN(const std::string answer,
+                        readers_.Execute(fmt::format(
+                            "SELECT hex(agent), max(sequence) FROM ("
+                            "SELECT toString(client_agent) AS agent, client_sequence AS sequence FROM {0} "
+                            "UNION ALL SELECT toString(server_agent) AS agent, server_sequence AS sequence FROM {0} "
+                            "UNION ALL SELECT agent, sequence FROM {1}) WHERE agent != '' GROUP BY agent",
+                            kLevelTable[0].table, kSequenceTable)));
+  std::map<std::string, uint64_t> watermarks;
+  std::string_view rest = answer;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    const size_t tab = line.find('\t');
+    if (tab == std::string_view::npos) return Status::Internal("unexpected answer of the store");
+    WEIR_ASSIGN_OR_RETURN(const auto number, ParseNumbers(line.substr(tab + 1)));
+    watermarks[Unhex(line.substr(0, tab))] = number.at(0).at(0);
+  }
+  return watermarks;
+}
+
+Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result) {
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(BucketsSql(plan, all_groups), "JSONCompact"));
+  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, ParseJsonCompact(answer, plan.columns));
+  if (parsed.rows.size() > kMaxResultRows) {
+    return Status::Exhausted(
+        fmt::format("the answer has more than {} points; choose a longer step, a shorter range or "
+                    "a lower limit",
+                    kMaxResultRows));
+  }
+  result.rows = std::move(parsed.rows);
+  result.rows_read += parsed.rows_read;
+  return Status::Ok();
+}
+
+Result<FlowResult> EmbeddedStore::Run(const QueryPlan& plan) {
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(GroupsSql(plan), "JSONCompact"));
+  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, ParseJsonCompact(answer, plan.columns));
+  FlowResult result;
+  result.columns = plan.columns;
+  result.groups = std::max<uint64_t>(parsed.rows_before_limit, parsed.rows.size());
+  result.groups_left_out = result.groups - parsed.rows.size();
+  result.rows_read = parsed.rows_read;
+  if (plan.group_by.empty() && !parsed.rows.empty()) parsed.totals = parsed.rows.front();
+  result.totals = std::move(parsed.totals);
+  result.totals.resize(plan.columns.size());
+  for (size_t i = 0; i < plan.columns.size(); ++i) {
+    const auto type = plan.columns[i]->type;
+    result.totals[i].is_text = type == model::ColumnType::kString || type == model::ColumnType::kAddress;
+    result.totals[i].text.clear();
+  }
+  if (plan.bucket_ms == 0 || result.groups == 0) {
+    result.rows = std::move(parsed.rows);
+    return result;
+  }
+  const bool all_groups = result.groups_left_out == 0 && plan.filter.groups.empty();
+  WEIR_RETURN_IF_ERROR(AddBuckets(plan, all_groups, result));
+  return result;
+}
+
+Result<FlowResult> EmbeddedStore::Query(const FlowQuery& query) {
+  const auto begin = std::chrono::steady_clock::now();
+  WEIR_ASSIGN_OR_RETURN(const QueryPlan plan, PlanQuery(query, tables_.Snapshot(), split_from_rows_));
+  Result<FlowResult> result = Run(plan);
+  if (!result.ok()) {
+    const Status status = result.status();
+    if (status.code() != Code::kExhausted) return status;
+    return Status::Exhausted(
+        fmt::format("the question costs too much; ask for a shorter range, fewer groups or a filter: {}",
+                    status.message().substr(0, kMaxEngineMessageBytes)));
+  }
+  result->resolution = kLevelTable[plan.level].resolution;
+  result->oldest = OldestAt(plan.states, plan.level);
+  result->elapsed_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  return result;
+}
+
+Status EmbeddedStore::Drop(const Partition& partition) {
+  // Decided before the lock was taken; rows may have come since.
+  const std::lock_guard lock(write_mutex_);
+  if (!MayDrop(partition, tables_.Snapshot())) return Status::Ok();
+  WEIR_RETURN_IF_ERROR(DropPartition(*maintainer_, partition));
+  WEIR_ASSIGN_OR_RETURN(const TableState state, ReadTableState(*maintainer_, partition.level));
+  tables_.Publish(partition.level, state);
+  Count(Metric::store_partitions_dropped);
+  return Status::Ok();
+}
+
+Status EmbeddedStore::EnforceRetention(UnixMillis now) {
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, maintainer_->Execute(PartitionsSql()));
+  WEIR_ASSIGN_OR_RETURN(std::vector<Partition> partitions, ParsePartitions(answer));
+  uint64_t bytes = 0;
+  for (const Partition& partition : partitions) bytes += partition.bytes;
+  uint64_t excess = 0;
+  for (const Partition& partition :
+       PartitionsToDrop(std::move(partitions), retention_, tables_.Snapshot(), now, &excess)) {
+    WEIR_RETURN_IF_ERROR(Drop(partition));
+    bytes -= partition.bytes;
+  }
+  SetGauge(Metric::store_disk_bytes, bytes);
+  if (excess == 0) return Status::Ok();
+  return Status::Exhausted(fmt::format(
+      "the store is {} bytes over its disk budget and holds nothing it may drop; raise the budget", excess));
+}
+
+Status EmbeddedStore::Maintain(UnixMillis now) {
+  const Status rolled_up = health_.Note(Health::kRollup, rollup_->Run(now));
+  if (now < next_retention_ && now >= next_retention_ - kRetentionPeriodMs) return rolled_up;
+  next_retention_ = now + kRetentionPeriodMs;
+  const Status retained = health_.Note(Health::kRetention, EnforceRetention(now).Annotate("retention"));
+  return rolled_up.ok() ? retained : rolled_up;
+}
+
+Result<StoreStatus> EmbeddedStore::GetStatus() {
+  StoreStatus status;
+  status.engine = fmt::format("embedded ClickHouse {}", version_);
+  status.path = directory_.path().string();
+  status.disk_budget_bytes = retention_.disk_budget_bytes;
+  status.last_error = health_.last_error();
+  const TableStates states = tables_.Snapshot();
+  for (size_t level = 0; level < kLevels; ++level) {
+    status.tables.push_back(
+        {std::string(kLevelTable[level].resolution), 0, 0, states[level].oldest, states[level].newest});
+  }
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(PartitionsSql()));
+  WEIR_ASSIGN_OR_RETURN(const std::vector<Partition> partitions, ParsePartitions(answer));
+  for (const Partition& partition : partitions) {
+    status.tables[partition.level].rows += partition.rows;
+    status.tables[partition.level].bytes += partition.bytes;
+    status.disk_bytes += partition.bytes;
+  }
+  SetGauge(Metric::store_disk_bytes, status.disk_bytes);
+  return status;
+}
+
+}  // namespace
+
+const std::vector<const model::Column*>& DefaultGroup() {
+  static const std::vector<const model::Column*> columns = [] {
+    std::vector<const model::Column*> dimensions;
+    for (const model::Column& column : model::kColumns) {
+      if (column.groupable()) dimensions.push_back(&column);
+    }
+    return dimensions;
+  }();
+  return columns;
+}
+
+Result<std::unique_ptr<Store>> OpenEmbedded(EmbeddedOptions options) {
+  WEIR_ASSIGN_OR_RETURN(const std::filesystem::path path, FindLibrary(options.library));
+  ProcessClaim claim;
+  if (!claim.held()) {
+    return Status::Conflict("this process has a store open already; ClickHouse serves one directory per process");
+  }
+  WEIR_ASSIGN_OR_RETURN(DataDir directory, DataDir::Open(options.data_dir));
+  WEIR_ASSIGN_OR_RETURN(const Library* library, LoadLibrary(path));
+  auto store = std::make_unique<EmbeddedStore>(std::move(claim), std::move(directory), options);
+  WEIR_RETURN_IF_ERROR(store->Open(*library).Annotate("open the store"));
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+}  // namespace weir::store

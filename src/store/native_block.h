@@ -1,0 +1,35 @@
+// Rows in ClickHouse's Native format, column by column, in an anonymous file ClickHouse reads through /proc.
+// ClickHouse reads columns several times faster than rows.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "store/store.h"
+
+namespace weir::store {
+
+// An anonymous file in memory; closed, and so gone, with the object.
+class MemoryFile {
+ public:
+  // kExhausted: no memory or no file descriptors.
+  static Result<MemoryFile> Create(const char* name);
+  ~MemoryFile();
+  MemoryFile(MemoryFile&& other) noexcept;
+  MemoryFile& operator=(MemoryFile&&) = delete;
+
+  Status Write(std::string_view bytes);
+  // A path that opens the file from its beginning while this object lives.
+  std::string path() const;
+
+ private:
+  explicit MemoryFile(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+// Blocks with the columns of InsertStructure(), in its order. kExhausted as MemoryFile; kInvalid, naming row and
+// column: a text longer than kMaxStringBytes, or a time before 1970.
+Result<MemoryFile> WriteNativeBlocks(const std::vector<StoredRow>& rows);
+
+}  // namespace weir::store

@@ -1,0 +1,223 @@
+#include "store/query_sql.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "store/derived.h"
+
+namespace weir::store {
+namespace {
+
+using model::Column;
+using model::ColumnKind;
+using model::ColumnType;
+
+using Columns = std::vector<const Column*>;
+
+// A question cannot take the server down: two threads, two gigabytes, half a minute. Compiling expressions
+// costs more than it saves in the little a question reads.
+constexpr std::string_view kSettings =
+    " SETTINGS max_threads = 2, compile_expressions = 0, compile_aggregate_expressions = 0, max_memory_usage "
+    "= 2000000000, max_execution_time = 30, "
+    "exact_rows_before_limit = 1, "
+    "output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0";
+
+bool Contains(const Columns& columns, const Column& column) {
+  return std::any_of(columns.begin(), columns.end(), [&](const Column* other) { return other->name == column.name; });
+}
+
+bool IsMeasure(const Column& column) {
+  return column.kind != ColumnKind::kTime && column.kind != ColumnKind::kDimension &&
+         column.kind != ColumnKind::kHistogram;
+}
+
+Status CheckGroupBy(const Columns& group_by) {
+  for (size_t i = 0; i < group_by.size(); ++i) {
+    if (group_by[i] == nullptr || !group_by[i]->groupable()) {
+      return Status::Invalid(fmt::format("{} cannot be grouped by; group by dimensions only",
+                                         group_by[i] == nullptr ? "an unknown column" : group_by[i]->name));
+    }
+    if (std::count_if(group_by.begin(), group_by.end(),
+                      [&](const Column* other) { return other->name == group_by[i]->name; }) > 1) {
+      return Status::Invalid(fmt::format("{} is grouped by twice", group_by[i]->name));
+    }
+  }
+  return Status::Ok();
+}
+
+Result<Columns> AnswerColumns(const FlowQuery& query, const Columns& group_by) {
+  Columns columns = group_by;
+  columns.push_back(model::FindColumn("start"));
+  columns.push_back(model::FindColumn("end"));
+  if (query.columns.empty()) {
+    for (const Column& column : model::kColumns) {
+      if (IsMeasure(column)) columns.push_back(&column);
+    }
+    return columns;
+  }
+  for (const Column* column : query.columns) {
+    if (column == nullptr || !IsMeasure(*column)) {
+      return Status::Invalid(fmt::format("{} is no measure; choose sums, minima, maxima or derived columns",
+                                         column == nullptr ? "an unknown column" : column->name));
+    }
+    if (!Contains(columns, *column)) columns.push_back(column);
+  }
+  return columns;
+}
+
+Result<std::vector<SortKey>> SortKeys(const FlowQuery& query, const Columns& group_by) {
+  if (query.sort.empty()) return std::vector<SortKey>{{model::FindColumn("bytes"), true}};
+  for (const SortKey& key : query.sort) {
+    if (key.column == nullptr || key.column->kind == ColumnKind::kHistogram) {
+      return Status::Invalid(fmt::format("cannot sort by {}; sort by a measure or a group_by column",
+                                         key.column == nullptr ? "an unknown column" : key.column->name));
+    }
+    if (key.column->groupable() && !Contains(group_by, *key.column)) {
+      return Status::Invalid(
+          fmt::format("cannot sort by {0}, which is not grouped by; add {0} to group_by", key.column->name));
+    }
+  }
+  return query.sort;
+}
+
+// The rows of one table with start in `range` and `after` < received <= `upto`.
+std::string TableSql(const QueryPlan& plan, size_t level, const TimeRange& range, uint64_t after, uint64_t upto) {
+  std::string sql =
+      fmt::format("SELECT {} FROM {} WHERE received > {} AND received <= {} AND start >= {} AND start < {}",
+                  InsertColumns(kLevels - 1), kLevelTable[level].table, after, upto, range.from, range.to);
+  if (!plan.filter.rows.empty()) sql += fmt::format(" AND ({})", plan.filter.rows);
+  return sql;
+}
+
+// Every row of the answer exactly once. A level's own span is read from its table, but for what a coarser level
+// covers and has rolled up already (received up to that level's watermark); finer levels than plan.level add
+// only what has not been rolled up yet.
+std::string RowsSql(const QueryPlan& plan) {
+  std::vector<std::string> parts;
+  const auto add = [&](size_t level, UnixMillis from, UnixMillis to, uint64_t after, uint64_t upto) {
+    if (from < to && after < upto) parts.push_back(TableSql(plan, level, {from, to}, after, upto));
+  };
+  for (size_t level = kLevels; level-- > 0;) {
+    const TimeRange& span = level < plan.level ? plan.range : plan.spans[level];
+    const uint64_t stored = plan.states[level].max_received;
+    const bool coarsest =
+        level >= plan.level && (level + 1 == kLevels || plan.spans[level + 1].from == plan.spans[level + 1].to);
+    if (span.from == span.to) continue;
+    if (coarsest) {
+      add(level, span.from, span.to, 0, stored);
+      continue;
+    }
+    const uint64_t rolled_up = plan.states[level + 1].max_received;
+    add(level, span.from, span.to, rolled_up, stored);
+    if (level < plan.level) continue;
+    const TimeRange& inner = plan.spans[level + 1];
+    add(level, span.from, inner.from, 0, std::min(rolled_up, stored));
+    add(level, inner.to, span.to, 0, std::min(rolled_up, stored));
+  }
+  if (parts.empty()) parts.push_back(TableSql(plan, plan.level, plan.range, 0, 0));  // nothing stored: no rows
+  return fmt::format("({})", Join(parts, " UNION ALL "));
+}
+
+std::string FloorSql(std::string_view time, int64_t step_ms) {
+  return step_ms == 1 ? std::string(time) : fmt::format("intDiv({0}, {1}) * {1}", time, step_ms);
+}
+
+// Cut to the step of the level the range is aligned to, so that an answer stays the same when rows are rolled up.
+std::string StartSql(const QueryPlan& plan) { return FloorSql("min(start)", kLevelTable[plan.level].step_ms); }
+
+std::string SelectList(const QueryPlan& plan, const std::string& start) {
+  std::vector<std::string> items;
+  for (const Column* column : plan.columns) {
+    if (column->name == "start") {
+      items.push_back(start);
+    } else if (column->type == ColumnType::kAddress) {
+      items.push_back(fmt::format("hex({})", column->name));
+    } else {
+      items.push_back(ColumnSql(*column));
+    }
+  }
+  return Join(items);
+}
+
+std::vector<std::string> GroupNames(const QueryPlan& plan) {
+  std::vector<std::string> names;
+  for (const Column* column : plan.group_by) names.emplace_back(column->name);
+  return names;
+}
+
+// The wanted order, made total by the group columns.
+std::string OrderBy(const QueryPlan& plan, const std::string& start, bool by_bucket) {
+  std::vector<std::string> keys;
+  if (by_bucket) keys.push_back(start);
+  for (const SortKey& key : plan.sort) {
+    const std::string sql = key.column->name == "start" ? start : ColumnSql(*key.column);
+    keys.push_back(sql + (key.descending ? " DESC" : " ASC"));
+  }
+  for (const std::string& name : GroupNames(plan)) keys.push_back(name);
+  return " ORDER BY " + Join(keys);
+}
+
+std::string GroupClause(const QueryPlan& plan, bool totals) {
+  std::string sql;
+  std::string having = plan.filter.groups;
+  if (plan.group_by.empty()) {
+    // Without GROUP BY there is a row even when there is no data.
+    having = having.empty() ? "count() > 0" : fmt::format("count() > 0 AND {}", having);
+  } else {
+    sql = " GROUP BY " + Join(GroupNames(plan));
+    if (totals) sql += " WITH TOTALS";
+  }
+  if (!having.empty()) sql += " HAVING " + having;
+  return sql;
+}
+
+}  // namespace
+
+Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, uint64_t split_from_rows) {
+  QueryPlan plan;
+  if (query.range.from >= query.range.to)
+    return Status::Invalid("the range of time is empty; since must be before until");
+  if (query.limit < 1 || query.limit > 100'000) return Status::Invalid("limit must be between 1 and 100000");
+  if (query.bucket_ms < 0) return Status::Invalid("a step must be positive");
+  if (query.bucket_ms > 0 && (query.range.to - query.range.from) / query.bucket_ms > kMaxBuckets) {
+    return Status::Invalid(fmt::format("the range holds more than {} steps; choose a longer step", kMaxBuckets));
+  }
+  plan.group_by = query.group_by.empty() && query.bucket_ms == 0 ? DefaultGroup() : query.group_by;
+  WEIR_RETURN_IF_ERROR(CheckGroupBy(plan.group_by));
+  WEIR_ASSIGN_OR_RETURN(plan.columns, AnswerColumns(query, plan.group_by));
+  WEIR_ASSIGN_OR_RETURN(plan.sort, SortKeys(query, plan.group_by));
+  WEIR_ASSIGN_OR_RETURN(plan.filter, TranslateFilter(query.filter, plan.group_by));
+  plan.limit = query.limit;
+  plan.bucket_ms = query.bucket_ms;
+  plan.level = ChooseLevel(query.range, query.bucket_ms, HeldSinceOf(states));
+  plan.range = AlignRange(query.range, plan.level);
+  const bool split = states[plan.level].rows >= split_from_rows;
+  plan.spans = SpansOf(plan.range, plan.level, query.bucket_ms, split, HeldSinceOf(states));
+  plan.states = states;
+  return plan;
+}
+
+std::string GroupsSql(const QueryPlan& plan) {
+  const std::string start = StartSql(plan);
+  return fmt::format("SELECT {} FROM {}{}{} LIMIT {}{}", SelectList(plan, start), RowsSql(plan),
+                     GroupClause(plan, true), OrderBy(plan, start, false), plan.limit, kSettings);
+}
+
+std::string BucketsSql(const QueryPlan& plan, bool all_groups) {
+  const std::string bucket = FloorSql("start", plan.bucket_ms);
+  const std::string rows = RowsSql(plan);
+  std::vector<std::string> keys{bucket};
+  for (std::string& name : GroupNames(plan)) keys.push_back(std::move(name));
+
+  std::string chosen;
+  if (!all_groups && !plan.group_by.empty()) {
+    const std::string names = Join(GroupNames(plan));
+    chosen = fmt::format(" WHERE ({0}) IN (SELECT {0} FROM {1}{2}{3} LIMIT {4})", names, rows, GroupClause(plan, false),
+                         OrderBy(plan, StartSql(plan), false), plan.limit);
+  }
+  return fmt::format("SELECT {} FROM {}{} GROUP BY {}{} LIMIT {}{}", SelectList(plan, bucket), rows, chosen, Join(keys),
+                     OrderBy(plan, bucket, true), kMaxResultRows + 1, kSettings);
+}
+
+}  // namespace weir::store

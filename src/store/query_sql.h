@@ -1,0 +1,45 @@
+// A FlowQuery as SQL.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "store/query.h"
+#include "store/sql.h"
+#include "store/tables.h"
+
+namespace weir::store {
+
+// Checked, with its defaults filled in, and bound to one state of the tables.
+struct QueryPlan {
+  std::vector<const model::Column*> group_by;
+  std::vector<const model::Column*> columns;  // of the answer: group_by, start, end, measures
+  std::vector<SortKey> sort;
+  uint32_t limit = 0;
+  int64_t bucket_ms = 0;
+  size_t level = 0;
+  TimeRange range;  // aligned to the level
+  Spans spans;      // of `range`, from `level` on
+  FilterSql filter;
+  TableStates states;
+};
+
+// Most rows of one answer, over all groups and buckets.
+inline constexpr size_t kMaxResultRows = 1'000'000;
+// Most buckets a range may be cut into.
+inline constexpr int64_t kMaxBuckets = 11'000;
+
+// kInvalid, with the possible, for anything that cannot be asked.
+// From `split_from_rows` rows on, the middle of the range is read from roll-ups.
+Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, uint64_t split_from_rows);
+
+// One row per group over the whole range, the first `limit` in order; with totals over all groups when there
+// is anything to group by.
+std::string GroupsSql(const QueryPlan& plan);
+
+// One row per group and bucket, for the groups GroupsSql() answers with. `all_groups`: it answered with all
+// there are, and none is filtered out. REQUIRES: bucket_ms > 0.
+std::string BucketsSql(const QueryPlan& plan, bool all_groups);
+
+}  // namespace weir::store

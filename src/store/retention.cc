@@ -1,0 +1,97 @@
+#include "store/retention.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "store/sql.h"
+
+namespace weir::store {
+namespace {
+
+int64_t MaxAgeSeconds(const Retention& retention, size_t level) {
+  const std::array<int64_t, kLevels> ages{retention.raw_seconds, retention.ten_seconds_seconds,
+                                          retention.minute_seconds, retention.hour_seconds};
+  return ages[level];
+}
+
+bool IsPastAge(const Partition& partition, const Retention& retention, UnixMillis now) {
+  return static_cast<int64_t>(partition.end_us() / 1000) <=
+         now - MaxAgeSeconds(retention, partition.level) * kSecond;
+}
+
+}  // namespace
+
+std::string PartitionsSql() {
+  std::vector<std::string> tables;
+  for (const Level& level : kLevelTable)
+    tables.push_back(QuoteText(level.table.substr(kDatabase.size() + 1)));
+  return fmt::format(
+      "SELECT indexOf([{}], table) AS place, toUInt64(partition_id), sum(rows), sum(bytes_on_disk) FROM "
+      "system.parts "
+      "WHERE active AND database = {} AND place > 0 GROUP BY place, partition_id",
+      Join(tables), QuoteText(kDatabase));
+}
+
+Result<std::vector<Partition>> ParsePartitions(std::string_view answer) {
+  WEIR_ASSIGN_OR_RETURN(const auto rows, ParseNumbers(answer));
+  std::vector<Partition> partitions;
+  for (const auto& row : rows) {
+    if (row.size() != 4 || row[0] > kLevels)
+      return Status::Internal("the store cannot read its own partitions");
+    partitions.push_back({row[0] - 1, row[1], row[2], row[3]});
+  }
+  return partitions;
+}
+
+bool MayDrop(const Partition& partition, const TableStates& states) {
+  const uint64_t reached = states[partition.level].max_received;
+  if (partition.level > 0 && reached < partition.end_us()) return false;
+  if (partition.level + 1 == kLevels) return true;
+  return std::min(partition.end_us() - 1, reached) <= states[partition.level + 1].max_received;
+}
+
+std::vector<Partition> PartitionsToDrop(std::vector<Partition> partitions, const Retention& retention,
+                                        const TableStates& states, UnixMillis now, uint64_t* excess_bytes) {
+  // Oldest first; raw rows before what was rolled up from them.
+  std::sort(partitions.begin(), partitions.end(), [](const Partition& a, const Partition& b) {
+    return a.end_us() != b.end_us() ? a.end_us() < b.end_us() : a.level < b.level;
+  });
+  uint64_t kept = 0;
+  for (const Partition& partition : partitions) kept += partition.bytes;
+
+  std::vector<Partition> dropped;
+  const auto drop_where = [&](const auto& condition) {
+    std::erase_if(partitions, [&](const Partition& partition) {
+      if (!MayDrop(partition, states) || !condition(partition)) return false;
+      kept -= partition.bytes;
+      dropped.push_back(partition);
+      return true;
+    });
+  };
+  drop_where([&](const Partition& partition) { return IsPastAge(partition, retention, now); });
+  drop_where([&](const Partition&) { return kept > retention.disk_budget_bytes; });
+  *excess_bytes = kept > retention.disk_budget_bytes ? kept - retention.disk_budget_bytes : 0;
+  return dropped;
+}
+
+Status DropPartition(Connection& connection, const Partition& partition) {
+  const Level& level = kLevelTable[partition.level];
+  if (partition.level == 0) {
+    const std::string rows = fmt::format("FROM {} WHERE received >= {} AND received < {}", level.table,
+                                         partition.begin_us(), partition.end_us());
+    WEIR_RETURN_IF_ERROR(
+        connection
+            .Execute(fmt::format("INSERT INTO {} SELECT agent, max(sequence) FROM ("
+                                 "SELECT client_agent AS agent, client_sequence AS sequence {} UNION ALL "
+                                 "SELECT server_agent AS agent, server_sequence AS sequence {}) "
+                                 "WHERE agent != '' GROUP BY agent",
+                                 kSequenceTable, rows, rows))
+            .status());
+  }
+  return connection.Execute(fmt::format("ALTER TABLE {} DROP PARTITION ID '{}'", level.table, partition.id))
+      .status();
+}
+
+}  // namespace weir::store

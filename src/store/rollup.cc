@@ -1,0 +1,94 @@
+#include "store/rollup.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/metrics.h"
+#include "store/derived.h"
+#include "store/sql.h"
+
+namespace weir::store {
+namespace {
+
+using model::Column;
+using model::ColumnKind;
+
+// After an outage there may be hours to catch up with; retention and the caller get their turn in between.
+constexpr int kMaxStepsPerRun = 20;
+
+}  // namespace
+
+std::string RollupSql(size_t level, uint64_t after, uint64_t upto) {
+  const int64_t step = kLevelTable[level].step_ms;
+  const std::string bucket = fmt::format("intDiv(start, {0}) * {0}", step);
+  std::vector<std::string> values;
+  std::vector<std::string> keys{bucket};
+  for (const Column& column : model::kColumns) {
+    if (!column.stored()) continue;
+    // start stays the earliest start itself, not the bucket's: an answer that reads the middle of its range
+    // from roll-ups is then the same to the millisecond.
+    if (column.groupable()) {
+      values.emplace_back(column.name);
+      keys.emplace_back(column.name);
+    } else if (column.kind == ColumnKind::kHistogram) {
+      HistogramSql histogram = AggregateHistogramSql(column);
+      values.push_back(std::move(histogram.buckets));
+      values.push_back(std::move(histogram.counts));
+    } else {
+      values.push_back(AggregateSql(column));
+    }
+  }
+  // Squashing everything into one block is what makes the insert one part, and so atomic.
+  return fmt::format(
+      "INSERT INTO {} (received, {}) SELECT {}, {} FROM {} WHERE received > {} AND received <= {} GROUP BY "
+      "{} "
+      "SETTINGS max_threads = 2, compile_aggregate_expressions = 0, compile_expressions = 0, "
+      "max_insert_threads = 1, min_insert_block_size_rows = 1000000000, "
+      "min_insert_block_size_bytes = 0",
+      kLevelTable[level].table, InsertColumns(level), upto, Join(values), kLevelTable[level - 1].table, after, upto,
+      Join(keys));
+}
+
+Status Rollup::Step(size_t level, bool* more) {
+  *more = false;
+  const TableStates states = tables_.Snapshot();
+  const uint64_t after = states[level].max_received;
+  const uint64_t stored = states[level - 1].max_received;
+  if (stored <= after) return Status::Ok();
+
+  WEIR_ASSIGN_OR_RETURN(const std::string answer,
+                        connection_.Execute(fmt::format("SELECT count(), min(received) FROM {} WHERE received > {} AND "
+                                                        "received <= {}",
+                                                        kLevelTable[level - 1].table, after, stored)));
+  WEIR_ASSIGN_OR_RETURN(const auto rows, ParseNumbers(answer));
+  if (rows.size() != 1 || rows[0].size() != 2) return Status::Internal("the store cannot read its own tables");
+  if (rows[0][0] == 0) return Status::Ok();
+  const uint64_t upto = std::min(stored, rows[0][1] + static_cast<uint64_t>(kLevelTable[level].rollup_chunk_us));
+
+  WEIR_RETURN_IF_ERROR(connection_.Execute(RollupSql(level, after, upto)).status());
+  WEIR_ASSIGN_OR_RETURN(const TableState state, ReadTableState(connection_, level));
+  tables_.Publish(level, state);
+  Count(Metric::store_rollups);
+  *more = upto < stored;
+  return Status::Ok();
+}
+
+Status Rollup::Run(UnixMillis now) {
+  Status first_error;
+  for (size_t level = 1; level < kLevels; ++level) {
+    const int64_t period = kLevelTable[level].rollup_period_ms;
+    // A clock that was set back must not postpone the next run by as much.
+    if (now < next_[level] && now >= next_[level] - period) continue;
+    bool more = true;
+    Status status;
+    for (int steps = 0; more && status.ok() && steps < kMaxStepsPerRun; ++steps) status = Step(level, &more);
+    if (status.ok() && !more) next_[level] = (now / period + 1) * period;
+    if (!status.ok() && first_error.ok()) {
+      first_error = std::move(status).Annotate(fmt::format("roll-up into {}", kLevelTable[level].resolution));
+    }
+  }
+  return first_error;
+}
+
+}  // namespace weir::store

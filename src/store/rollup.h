@@ -1,0 +1,38 @@
+// Rolling finer tables up into coarser ones, each row exactly once.
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "store/engine/engine.h"
+#include "store/tables.h"
+
+namespace weir::store {
+
+// The statement that rolls rows of the level before, `after` < received <= `upto`, up into `level`. It
+// inserts one block, so it happens entirely or not at all, and marks its rows with `upto`, so the table
+// itself says how far it has come.
+std::string RollupSql(size_t level, uint64_t after, uint64_t upto);
+
+// Decides when each level is due and does it. Thread: one.
+class Rollup {
+ public:
+  // Both must outlive the object.
+  Rollup(Connection& connection, Tables& tables) : connection_(connection), tables_(tables) {}
+
+  // Rolls up what is due at `now`. Returns the first error; a level that failed is tried again on the next
+  // call.
+  Status Run(UnixMillis now);
+
+ private:
+  // One chunk; *more says whether rows are left.
+  Status Step(size_t level, bool* more);
+
+  Connection& connection_;
+  Tables& tables_;
+  std::array<UnixMillis, kLevels> next_{};
+};
+
+}  // namespace weir::store

@@ -1,0 +1,78 @@
+// The tables, generated from the column table. One table per resolution, all of one shape:
+//
+// * `received`, Unix microseconds of storing, one value per insert, strictly growing: orders the roll-ups;
+// * in the raw table client_agent, client_sequence, server_agent, server_sequence, the batches a row came from;
+// * every stored column; a histogram as two arrays, <name>_bucket and <name>_count.
+//
+// A partition is a span of `received`, so that one insert is one part of one partition: it happens wholly or
+// not at all.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "model/address.h"
+#include "model/columns.h"
+#include "model/histogram.h"
+
+namespace weir::store {
+
+inline constexpr std::string_view kDatabase = "weir";
+
+struct Level {
+  std::string_view resolution;  // as in FlowResult
+  std::string_view table;       // with the database's name
+  int64_t step_ms;              // rows cover no more than one multiple of it; 1 = as reported
+  int64_t partition_us;         // span of `received` in one partition
+  int64_t rollup_period_ms;     // how often the rows of the level before are rolled up into it
+  int64_t rollup_chunk_us;      // span of `received` rolled up in one go, which bounds memory after an outage
+};
+
+inline constexpr size_t kLevels = 4;
+inline constexpr int64_t kSecond = 1'000;  // ms
+inline constexpr int64_t kHourUs = 3'600'000'000;
+// Finest first; each is rolled up from the one before.
+inline constexpr std::array<Level, kLevels> kLevelTable{{
+    {"raw", "weir.flows_raw", 1, kHourUs, 0, 0},
+    {"10s", "weir.flows_10s", 10 * kSecond, kHourUs, 10 * kSecond, kHourUs / 60},
+    {"1m", "weir.flows_1m", 60 * kSecond, 24 * kHourUs, 60 * kSecond, kHourUs / 6},
+    {"1h", "weir.flows_1h", 3600 * kSecond, 30 * 24 * kHourUs, 600 * kSecond, 2 * kHourUs},
+}};
+
+// Highest sequences of agents whose rows have been dropped from the raw table.
+inline constexpr std::string_view kSequenceTable = "weir.agent_sequences";
+
+std::string CreateTableSql(size_t level);
+std::string CreateSequenceTableSql();
+
+// Names of the columns an insert into `level` fills, comma-separated, in order, without `received`.
+std::string InsertColumns(size_t level);
+// Names and types of what native_block.h writes, for the file() table function.
+std::string InsertStructure();
+
+// Every stored measure is this wide, whatever its width in a FlowRow: roll-ups add them up.
+inline constexpr std::string_view kMeasureType = "UInt64";
+
+// The ClickHouse type of a time's or a dimension's C++ type, before the table makes strings LowCardinality.
+template <typename Value>
+constexpr std::string_view FileType() {
+  if constexpr (std::is_same_v<Value, std::string>) {
+    return "String";
+  } else if constexpr (std::is_same_v<Value, model::Address>) {
+    return "FixedString(16)";
+  } else if constexpr (std::is_same_v<Value, int64_t>) {
+    return "Int64";
+  } else if constexpr (std::is_same_v<Value, uint16_t>) {
+    return "UInt16";
+  } else if constexpr (std::is_same_v<Value, uint32_t>) {
+    return "UInt32";
+  } else {
+    static_assert(std::is_same_v<Value, uint64_t>);
+    return "UInt64";
+  }
+}
+
+}  // namespace weir::store

@@ -1,0 +1,233 @@
+#include "store/store_fixture.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+
+#include "store/engine/library.h"
+
+namespace weir::store {
+namespace {
+
+using model::Column;
+using model::ColumnType;
+using model::FlowRow;
+
+bool IsText(const Column& column) { return column.type == ColumnType::kString || column.type == ColumnType::kAddress; }
+
+// Order of a column's values as the store has it: addresses by their bytes.
+int Compare(const FlowRow& a, const FlowRow& b, const Column& column) {
+  if (column.type == ColumnType::kAddress) {
+    const auto& left = column.name == "client_address" ? a.client_address : a.server_address;
+    const auto& right = column.name == "client_address" ? b.client_address : b.server_address;
+    return left < right ? -1 : right < left ? 1 : 0;
+  }
+  if (IsText(column)) return model::TextOf(a, column).compare(model::TextOf(b, column));
+  const double left = model::NumberOf(a, column);
+  const double right = model::NumberOf(b, column);
+  return left < right ? -1 : right < left ? 1 : 0;
+}
+
+// The row with only what its group has in common.
+FlowRow GroupOf(const FlowRow& row, const std::vector<const Column*>& group_by) {
+  FlowRow group = row;
+  model::VisitStored(group, [&](const Column& column, auto& value) {
+    const auto same = [&](const Column* other) { return other->name == column.name; };
+    if (std::none_of(group_by.begin(), group_by.end(), same)) value = {};
+  });
+  return group;
+}
+
+using Groups = std::map<std::vector<std::string>, FlowRow>;
+
+void AddTo(Groups& groups, const FlowRow& row, const std::vector<const Column*>& group_by, std::string bucket) {
+  std::vector<std::string> key{std::move(bucket)};
+  for (const Column* column : group_by) {
+    key.push_back(IsText(*column) ? model::TextOf(row, *column) : fmt::format("{}", model::NumberOf(row, *column)));
+  }
+  auto [at, fresh] = groups.try_emplace(std::move(key));
+  if (fresh) at->second = GroupOf(row, group_by);
+  model::Accumulate(at->second, row);
+}
+
+void Sort(std::vector<FlowRow>& rows, const FlowQuery& query, const std::vector<const Column*>& group_by,
+          bool by_bucket) {
+  std::vector<SortKey> keys;
+  if (by_bucket) keys.push_back({model::FindColumn("start"), false});
+  if (query.sort.empty()) keys.push_back({model::FindColumn("bytes"), true});
+  keys.insert(keys.end(), query.sort.begin(), query.sort.end());
+  for (const Column* column : group_by) keys.push_back({column, false});
+  std::sort(rows.begin(), rows.end(), [&](const FlowRow& a, const FlowRow& b) {
+    for (const SortKey& key : keys) {
+      if (const int order = Compare(a, b, *key.column); order != 0) return key.descending ? order > 0 : order < 0;
+    }
+    return false;
+  });
+}
+
+void ExpectCell(const Cell& cell, const FlowRow& row, const Column& column) {
+  SCOPED_TRACE(column.name);
+  ASSERT_EQ(cell.is_text, IsText(column));
+  if (IsText(column)) {
+    EXPECT_EQ(cell.text, model::TextOf(row, column));
+    return;
+  }
+  const double expected = model::NumberOf(row, column);
+  EXPECT_NEAR(cell.number, expected, std::fabs(expected) * 1e-12);
+  model::VisitStored(row, [&](const Column& visited, const auto& value) {
+    if constexpr (std::is_unsigned_v<std::remove_cvref_t<decltype(value)>>) {
+      if (visited.name == column.name) {
+        EXPECT_EQ(cell.exact, value);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+TemporaryDirectory::TemporaryDirectory() {
+  std::string name = (std::filesystem::temp_directory_path() / "weir-store-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) std::abort();
+  path_ = name;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+void StoreTest::SetUp() {
+  if (const auto library = FindLibrary(""); !library.ok()) {
+    GTEST_SKIP() << "NOT TESTED, for want of the storage library: " << library.status().message();
+  }
+  Reopen();
+}
+
+void StoreTest::Reopen(Retention retention, uint64_t split_from_rows) {
+  Close();
+  Result<std::unique_ptr<Store>> opened = OpenEmbedded({directory(), "", retention, split_from_rows});
+  ASSERT_TRUE(opened.ok()) << opened.status().message();
+  store_ = *std::move(opened);
+}
+
+const std::vector<std::string>& HostileTexts() {
+  static const std::vector<std::string> texts{
+      "",
+      "nginx",
+      "it's",
+      "say \"hi\"",
+      "back\\slash\\",
+      "'; DROP TABLE weir.flows_raw; --",
+      std::string("nul\0inside", 10),
+      "tab\tline\nreturn\r",
+      "\xf0\x9f\x90\xb3 \xc3\xa4\xe2\x82\xac",
+      "{\"json\": [1, 2]}",
+      "%s%n\x1b[31m",
+      "\\N",
+      "/* comment */ -- #",
+      std::string(model::kMaxStringBytes, 'x'),
+  };
+  return texts;
+}
+
+StoredRow RandomRows::Row(UnixMillis from, UnixMillis to) {
+  static const std::array<std::string_view, 4> addresses{"10.0.0.1", "10.1.2.3", "fd00::1", "203.0.113.9"};
+  StoredRow stored;
+  FlowRow& row = stored.row;
+  model::VisitStored(row, [&](const Column& column, auto& value) {
+    using Value = std::remove_cvref_t<decltype(value)>;
+    if constexpr (std::is_same_v<Value, std::string>) {
+      value = HostileTexts()[Below(column.name == "client_process" ? 14 : 3)];
+    } else if constexpr (std::is_same_v<Value, model::Address>) {
+      value = *model::Address::Parse(addresses[Below(4)]);
+    } else if constexpr (std::is_same_v<Value, model::Histogram>) {
+      for (uint32_t n = Below(4); n > 0; --n) value.AddBucket(Below(64), 1 + Below(100));
+    } else if (column.groupable()) {
+      value = static_cast<Value>(Below(4) * 1000);
+    } else if constexpr (std::is_unsigned_v<Value>) {
+      value = Below(3) == 0 ? 0 : static_cast<Value>(Below(1'000'000));
+    }
+  });
+  row.start = from + static_cast<int64_t>(random_() % static_cast<uint64_t>(to - from));
+  row.end = row.start + 1 + Below(5000);
+  if (Below(2) == 0) row.client_rtt_count = 0;
+  if (Below(2) == 0) row.server_rtt_count = 0;
+  return stored;
+}
+
+std::vector<StoredRow> RandomRows::Rows(size_t count, UnixMillis from, UnixMillis to) {
+  std::vector<StoredRow> rows(count);
+  for (StoredRow& row : rows) row = Row(from, to);
+  return rows;
+}
+
+NaiveAnswer NaiveQuery(const std::vector<FlowRow>& rows, const FlowQuery& query, int64_t step_ms,
+                       const model::Filter& row_filter, const model::Filter& group_filter) {
+  const bool series = query.bucket_ms != 0;
+  const auto& group_by = query.group_by.empty() && !series ? DefaultGroup() : query.group_by;
+  const auto floored = [](UnixMillis time, int64_t step) { return time / step * step; };
+  const UnixMillis from = floored(query.range.from, step_ms);
+  const UnixMillis to = floored(query.range.to + step_ms - 1, step_ms);
+
+  std::vector<FlowRow> selected;
+  Groups groups;
+  for (FlowRow row : rows) {
+    if (row.start < from || row.start >= to || !row_filter.Matches(row)) continue;
+    row.start = floored(row.start, step_ms);
+    AddTo(groups, row, group_by, "");
+    selected.push_back(std::move(row));
+  }
+  NaiveAnswer answer;
+  for (const auto& [key, group] : groups) {
+    if (!group_filter.Matches(group)) continue;
+    answer.rows.push_back(group);
+    model::Accumulate(answer.totals, group);
+  }
+  answer.groups = answer.rows.size();
+  Sort(answer.rows, query, group_by, false);
+  if (answer.rows.size() > query.limit) answer.rows.resize(query.limit);
+  if (!series) return answer;
+
+  Groups shown;
+  for (const FlowRow& row : answer.rows) AddTo(shown, row, group_by, "");
+  Groups buckets;
+  for (FlowRow& row : selected) {
+    Groups one;
+    AddTo(one, row, group_by, "");
+    if (!shown.contains(one.begin()->first)) continue;
+    row.start = floored(row.start, query.bucket_ms);
+    AddTo(buckets, row, group_by, fmt::format("{}", row.start));
+  }
+  answer.rows.clear();
+  for (const auto& [key, bucket] : buckets) answer.rows.push_back(bucket);
+  Sort(answer.rows, query, group_by, true);
+  return answer;
+}
+
+void ExpectAnswer(const FlowResult& actual, const NaiveAnswer& expected, const FlowQuery& query) {
+  EXPECT_EQ(actual.groups, expected.groups);
+  EXPECT_EQ(actual.groups_left_out, expected.groups > query.limit ? expected.groups - query.limit : 0);
+  ASSERT_EQ(actual.rows.size(), expected.rows.size());
+  ASSERT_EQ(actual.totals.size(), actual.columns.size());
+  for (size_t i = 0; i < actual.rows.size(); ++i) {
+    SCOPED_TRACE(fmt::format("row {}", i));
+    ASSERT_EQ(actual.rows[i].size(), actual.columns.size());
+    for (size_t j = 0; j < actual.columns.size(); ++j)
+      ExpectCell(actual.rows[i][j], expected.rows[i], *actual.columns[j]);
+    if (::testing::Test::HasFailure()) return;  // the first wrong row says enough
+  }
+  SCOPED_TRACE("totals");
+  for (size_t j = 0; j < actual.columns.size(); ++j) {
+    if (IsText(*actual.columns[j])) {
+      EXPECT_EQ(actual.totals[j].text, "");
+    } else {
+      ExpectCell(actual.totals[j], expected.totals, *actual.columns[j]);
+    }
+  }
+}
+
+}  // namespace weir::store

@@ -1,0 +1,361 @@
+// What the store promises over time: atomic inserts, exactly-once roll-ups, retention, and all of it after
+// kill -9.
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "base/metrics.h"
+#include "store/engine/engine.h"
+#include "store/rollup.h"
+#include "store/schema.h"
+#include "store/store_fixture.h"
+
+namespace weir::store {
+namespace {
+
+using model::FindColumn;
+using ::testing::HasSubstr;
+
+constexpr UnixMillis kBegin = 1'764'000'000'000;
+constexpr int64_t kHour = 3600 * kSecond;
+constexpr int64_t kDay = 24 * kHour;
+constexpr size_t kRowsPerBatch = 50;
+
+// Rows that say which batch they belong to: by sequence, by port, and by one client report each.
+std::vector<StoredRow> Batch(uint64_t sequence) {
+  std::vector<StoredRow> rows(kRowsPerBatch);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    model::FlowRow& row = rows[i].row;
+    row.start = kBegin + static_cast<int64_t>(sequence) * 100;
+    row.end = row.start + 100;
+    row.server_port = static_cast<uint16_t>(sequence);
+    row.client_process = fmt::format("p{}", i % 5);
+    row.client_reports = 1;
+    row.bytes_to_server = sequence;
+    rows[i].client_agent = "agent";
+    rows[i].client_sequence = sequence;
+  }
+  return rows;
+}
+
+// Ranges that are answered from each of the levels, finest first; all hold every batch.
+const std::array<TimeRange, kLevels>& Ranges() {
+  static const std::array<TimeRange, kLevels> ranges{{{kBegin, kBegin + kHour},
+                                                      {kBegin - kHour, kBegin + kHour},
+                                                      {kBegin - 8 * kHour, kBegin + kHour},
+                                                      {kBegin - 8 * kDay, kBegin + kHour}}};
+  return ranges;
+}
+
+class PromiseTest : public StoreTest {
+ protected:
+  // Every batch up to `last` is there exactly once, whatever the resolution asked for.
+  void ExpectBatches(uint64_t last) {
+    for (size_t level = 0; level < kLevels; ++level) {
+      SCOPED_TRACE(kLevelTable[level].resolution);
+      FlowQuery query;
+      query.range = Ranges()[level];
+      query.group_by = {FindColumn("server_port")};
+      query.columns = {FindColumn("client_reports"), FindColumn("bytes_to_server")};
+      query.sort = {{FindColumn("server_port"), false}};
+      query.limit = 100'000;
+      const Result<FlowResult> result = store().Query(query);
+      ASSERT_TRUE(result.ok()) << result.status().message();
+      ASSERT_EQ(result->groups, last);
+      for (uint64_t i = 0; i < last; ++i) {
+        EXPECT_EQ(result->rows[i][0].exact, i + 1);
+        EXPECT_EQ(result->rows[i][3].exact, kRowsPerBatch) << "batch " << i + 1;
+        EXPECT_EQ(result->rows[i][4].exact, (i + 1) * kRowsPerBatch) << "batch " << i + 1;
+      }
+    }
+    const auto watermarks = store().Watermarks();
+    ASSERT_TRUE(watermarks.ok()) << watermarks.status().message();
+    EXPECT_EQ(*watermarks, (std::map<std::string, uint64_t>{{"agent", last}}));
+  }
+
+  void Insert(uint64_t sequence) {
+    const Status status = store().Insert(Batch(sequence));
+    ASSERT_TRUE(status.ok()) << status.message();
+  }
+
+  // A connection beside the store's own, to look behind its back.
+  std::unique_ptr<Connection> Connect() {
+    auto connection = Connection::Open(**LoadLibrary(*FindLibrary("")), directory() / "clickhouse");
+    EXPECT_TRUE(connection.ok()) << connection.status().message();
+    return *std::move(connection);
+  }
+
+  std::string Ask(Connection& connection, const std::string& sql) {
+    const Result<std::string> answer = connection.Execute(sql);
+    EXPECT_TRUE(answer.ok()) << answer.status().message();
+    return answer.ok() ? *answer : "";
+  }
+
+  std::map<std::string, TableStatus> TablesByResolution() {
+    std::map<std::string, TableStatus> tables;
+    const Result<StoreStatus> status = store().GetStatus();
+    EXPECT_TRUE(status.ok()) << status.status().message();
+    for (const TableStatus& table : status->tables) tables[table.resolution] = table;
+    return tables;
+  }
+};
+
+TEST_F(PromiseTest, AnInsertIsOnePart) {
+  const auto connection = Connect();
+  Ask(*connection, "SYSTEM STOP MERGES");
+  RandomRows random(5);
+  ASSERT_TRUE(store().Insert(random.Rows(140'000, kBegin, kBegin + kHour)).ok());
+  EXPECT_EQ(
+      Ask(*connection, "SELECT count(), sum(rows) FROM system.parts WHERE active AND table = 'flows_raw'"),
+      "1\t140000\n");
+  ASSERT_TRUE(store().Maintain(kBegin + kDay).ok());
+  for (const std::string_view table : {"flows_10s", "flows_1m", "flows_1h"}) {
+    EXPECT_EQ(Ask(*connection,
+                  fmt::format("SELECT count() FROM system.parts WHERE active AND table = '{}'", table)),
+              "1\n")
+        << table;
+  }
+  EXPECT_GT(TablesByResolution()["10s"].rows, 65'536U)
+      << "the roll-up took more than one of ClickHouse's blocks";
+}
+
+TEST_F(PromiseTest, ALateRollUpIsDoneInChunksAndNothingIsLost) {
+  for (uint64_t sequence = 1; sequence <= 6; ++sequence) Insert(sequence);
+  {
+    // As if received over three hours, without a roll-up in between.
+    const auto connection = Connect();
+    Ask(*connection,
+        fmt::format(
+            "INSERT INTO weir.flows_raw (received, {0}) SELECT {1} + client_sequence * 1800000000, {0} "
+            "FROM weir.flows_raw",
+            InsertColumns(0), kBegin * 1000));
+    Ask(*connection,
+        fmt::format("ALTER TABLE weir.flows_raw DELETE WHERE received > {} SETTINGS mutations_sync = 1",
+                    (kBegin + kDay) * 1000));
+  }
+  Reopen();
+  const uint64_t before = Read(Metric::store_rollups);
+  ASSERT_TRUE(store().Maintain(kBegin + kDay).ok());
+  EXPECT_GE(Read(Metric::store_rollups), before + 6 + 6 + 2);
+  ExpectBatches(6);
+  EXPECT_EQ(TablesByResolution()["raw"].rows, 6 * kRowsPerBatch);
+}
+
+TEST_F(PromiseTest, RollingUpAgainAddsNothing) {
+  for (uint64_t sequence = 1; sequence <= 3; ++sequence) Insert(sequence);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(store().Maintain(kBegin + kDay + i * kHour).ok());
+    ExpectBatches(3);
+  }
+  const auto tables = TablesByResolution();
+  EXPECT_EQ(tables.at("raw").rows, 3 * kRowsPerBatch);
+  EXPECT_GT(tables.at("1h").rows, 0U);
+  EXPECT_EQ(tables.at("raw").oldest, kBegin + 100);
+  EXPECT_EQ(tables.at("raw").newest, kBegin + 400);
+}
+
+TEST_F(PromiseTest, ReceiptNumbersGrowThoughTheClockWasSetBack) {
+  const auto connection = Connect();
+  Insert(1);
+  // The last receipt lies a year ahead, as after the clock was set back by one.
+  Ask(*connection,
+      fmt::format("INSERT INTO weir.flows_raw (received, {0}) SELECT received + 31536000000000, {0} FROM "
+                  "weir.flows_raw",
+                  InsertColumns(0)));
+  Ask(*connection,
+      "ALTER TABLE weir.flows_raw DELETE WHERE received < (SELECT max(received) FROM weir.flows_raw) "
+      "SETTINGS mutations_sync = 1");
+  Reopen();
+  ASSERT_TRUE(store().Maintain(kBegin + kDay).ok());
+  Insert(2);
+  ExpectBatches(2);
+  ASSERT_TRUE(store().Maintain(kBegin + 2 * kDay).ok());
+  ExpectBatches(2);
+}
+
+TEST_F(PromiseTest, BadInsertsStoreNothing) {
+  std::vector<StoredRow> rows = Batch(1);
+  rows[7].row.server_unit.assign(model::kMaxStringBytes + 1, 'x');
+  Status status = store().Insert(rows);
+  EXPECT_EQ(status.code(), Code::kInvalid);
+  EXPECT_THAT(status.message(), HasSubstr("row 7: server_unit is 257 bytes long"));
+  rows = Batch(1);
+  rows[0].row.start = -1;
+  EXPECT_EQ(store().Insert(rows).code(), Code::kInvalid);
+  EXPECT_EQ(store().Insert(std::vector<StoredRow>(kMaxRowsPerInsert + 1)).code(), Code::kInvalid);
+  EXPECT_TRUE(store().Insert({}).ok());
+  EXPECT_EQ(TablesByResolution()["raw"].rows, 0U);
+  Insert(1);
+  ExpectBatches(1);
+}
+
+TEST_F(PromiseTest, AgeDropsRawRowsAndTheRollUpsAnswer) {
+  const uint64_t dropped_before = Read(Metric::store_partitions_dropped);
+  for (uint64_t sequence = 1; sequence <= 3; ++sequence) Insert(sequence);
+  const UnixMillis now = SystemClock().WallMillis();
+  ASSERT_TRUE(store().Maintain(now).ok());
+  EXPECT_EQ(TablesByResolution()["raw"].rows, 3 * kRowsPerBatch);
+  EXPECT_GT(Read(Metric::store_disk_bytes), 0U);
+
+  ASSERT_TRUE(store().Maintain(now + 2 * kDay).ok());
+  EXPECT_EQ(TablesByResolution()["raw"].rows, 0U);
+  EXPECT_GT(Read(Metric::store_partitions_dropped), dropped_before);
+  for (int i = 0; i < 2; ++i) {
+    FlowQuery query;
+    query.range = Ranges()[0];
+    query.columns = {FindColumn("client_reports")};
+    const Result<FlowResult> result = store().Query(query);
+    ASSERT_TRUE(result.ok());
+    EXPECT_EQ(result->resolution, "10s");
+    EXPECT_EQ(result->totals.back().exact, 3 * kRowsPerBatch);
+    EXPECT_EQ(store().Watermarks()->at("agent"), 3U) << "what was acknowledged stays known";
+    Reopen();
+  }
+  Insert(4);
+  ASSERT_TRUE(store().Maintain(now + 2 * kDay + kHour).ok());
+  FlowQuery query;
+  query.range = Ranges()[3];
+  query.columns = {FindColumn("client_reports")};
+  EXPECT_EQ(store().Query(query)->totals.back().exact, 4 * kRowsPerBatch)
+      << "old rows were not rolled up again";
+}
+
+TEST_F(PromiseTest, TheDiskBudgetIsEnforcedAndItsLimitsAreTold) {
+  Retention tiny;
+  tiny.disk_budget_bytes = 1;
+  Reopen(tiny);
+  Insert(1);
+  const Status status = store().Maintain(SystemClock().WallMillis());
+  EXPECT_EQ(status.code(), Code::kExhausted);
+  EXPECT_THAT(status.message(), HasSubstr("raise the budget"));
+  EXPECT_EQ(TablesByResolution()["raw"].rows, 0U);
+  EXPECT_EQ(store().GetStatus()->last_error, status.message());
+  FlowQuery query;
+  query.range = Ranges()[3];
+  query.columns = {FindColumn("client_reports")};
+  EXPECT_EQ(store().Query(query)->totals.back().exact, kRowsPerBatch);
+}
+
+TEST_F(PromiseTest, OneStorePerProcess) {
+  const TemporaryDirectory other;
+  const Status status = OpenEmbedded({other.path(), "", {}}).status();
+  EXPECT_EQ(status.code(), Code::kConflict);
+  EXPECT_THAT(status.message(), HasSubstr("one directory per process"));
+  EXPECT_THAT(store().GetStatus()->engine, HasSubstr("embedded ClickHouse 2"));
+}
+
+TEST_F(PromiseTest, SignalHandlersOfTheProcessStay) {
+  Close();
+  struct sigaction ours {};
+  ours.sa_handler = [](int) {};
+  struct sigaction before {};
+  sigaction(SIGSEGV, &ours, &before);
+  Reopen();
+  struct sigaction after {};
+  sigaction(SIGSEGV, &before, &after);
+  EXPECT_EQ(after.sa_handler, ours.sa_handler);
+}
+
+TEST_F(PromiseTest, ADamagedPartIsReportedAndTheRestAnswers) {
+  Insert(1);
+  Insert(2);
+  const std::string part = [&] {
+    const auto connection = Connect();
+    return Ask(*connection,
+               "SELECT path FROM system.parts WHERE active AND table = 'flows_raw' ORDER BY name LIMIT 1");
+  }();
+  Close();
+  for (const auto& entry : std::filesystem::directory_iterator(part.substr(0, part.find('\n')))) {
+    if (entry.path().filename() == "count.txt" || entry.path().filename() == "columns.txt")
+      std::ofstream(entry.path()) << "?";
+  }
+  Reopen();
+  const Result<StoreStatus> status = store().GetStatus();
+  ASSERT_TRUE(status.ok());
+  EXPECT_EQ(status->tables[0].rows, kRowsPerBatch);
+  EXPECT_THAT(status->last_error, HasSubstr("1 damaged parts of the store were set aside"));
+}
+
+// Runs only as the child of KilledAtAnyMoment: inserts and rolls up until it is killed, telling each step.
+TEST(CrashChild, DISABLED_InsertsUntilKilled) {
+  const char* directory = std::getenv("WEIR_TEST_CRASH_DIR");
+  if (directory == nullptr) GTEST_SKIP() << "only as a child of KilledAtAnyMoment";
+  const int acks = std::stoi(std::getenv("WEIR_TEST_CRASH_FD"));
+  auto opened = OpenEmbedded({directory, "", {}});
+  ASSERT_TRUE(opened.ok()) << opened.status().message();
+  const auto stored = (*opened)->Watermarks();
+  ASSERT_TRUE(stored.ok());
+  uint64_t sequence = stored->contains("agent") ? stored->at("agent") : 0;
+  const auto tell = [&](uint64_t word) { return write(acks, &word, sizeof(word)) == sizeof(word); };
+  for (UnixMillis now = kBegin; sequence < 60'000; now += 30 * kSecond) {
+    ++sequence;
+    ASSERT_TRUE((*opened)->Insert(Batch(sequence)).ok());
+    if (!tell(sequence)) return;
+    if (sequence % 4 == 0) {
+      if (!tell(0)) return;  // about to roll up
+      ASSERT_TRUE((*opened)->Maintain(now).ok());
+    }
+  }
+}
+
+// Starts the child, and kills it as soon as it has told `steps` things; the number of the last batch
+// acknowledged.
+uint64_t RunUntilKilled(const std::filesystem::path& directory, int steps, uint64_t acknowledged) {
+  std::array<int, 2> ends{};
+  if (pipe(ends.data()) != 0) return 0;
+  const pid_t child = fork();
+  if (child == 0) {
+    setenv("WEIR_TEST_CRASH_DIR", directory.c_str(), 1);
+    setenv("WEIR_TEST_CRASH_FD", std::to_string(ends[1]).c_str(), 1);
+    close(ends[0]);
+    const int null = open("/dev/null", O_WRONLY);
+    dup2(null, STDOUT_FILENO);
+    execl("/proc/self/exe", "store_test", "--gtest_also_run_disabled_tests",
+          "--gtest_filter=CrashChild.DISABLED_InsertsUntilKilled", nullptr);
+    _exit(127);
+  }
+  close(ends[1]);
+  uint64_t word = 0;
+  for (; steps > 0 && read(ends[0], &word, sizeof(word)) == sizeof(word); --steps) {
+    if (word != 0) acknowledged = word;
+  }
+  kill(child, SIGKILL);
+  while (read(ends[0], &word, sizeof(word)) == sizeof(word)) {
+    if (word != 0) acknowledged = word;  // told before the signal arrived
+  }
+  close(ends[0]);
+  waitpid(child, nullptr, 0);
+  EXPECT_EQ(steps, 0) << "the child ended by itself";
+  return acknowledged;
+}
+
+TEST_F(PromiseTest, KilledAtAnyMomentNothingAcknowledgedIsLostAndNothingIsThereTwice) {
+  uint64_t acknowledged = 0;
+  // 5, 10 and 15 end where a roll-up has been announced and not finished.
+  for (const int steps : {1, 5, 8, 10, 15}) {
+    SCOPED_TRACE(fmt::format("killed after {} steps", steps));
+    Close();
+    acknowledged = RunUntilKilled(directory(), steps, acknowledged);
+    ASSERT_GT(acknowledged, 0U);
+    Reopen();
+    const auto stored = store().Watermarks();
+    ASSERT_TRUE(stored.ok());
+    const uint64_t last = stored->at("agent");
+    EXPECT_GE(last, acknowledged);
+    EXPECT_LE(last, acknowledged + 1) << "at most the insert that was under way";
+    ExpectBatches(last);
+    acknowledged = last;
+  }
+  ASSERT_TRUE(store().Maintain(kBegin + kDay).ok());
+  ExpectBatches(acknowledged);
+}
+
+}  // namespace
+}  // namespace weir::store

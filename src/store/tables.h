@@ -1,0 +1,54 @@
+// What the store knows about its tables without asking them: how far each has come and how far back it
+// reaches.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "store/engine/engine.h"
+#include "store/resolution.h"
+#include "store/schema.h"
+
+namespace weir::store {
+
+struct TableState {
+  uint64_t min_received = 0;  // 0 = empty
+  uint64_t max_received = 0;  // the watermark of the level's roll-up
+  UnixMillis oldest = 0;      // start of the earliest row of the oldest partition; 0 = empty
+  UnixMillis newest = 0;      // end of the latest row of the newest partition
+  uint64_t rows = 0;
+};
+
+using TableStates = std::array<TableState, kLevels>;
+
+// Thread-safe. A state is published only after its rows are durably stored, so that a reader who takes one
+// snapshot and reads each table no further than it says sees every row exactly once, whatever goes on
+// meanwhile.
+class Tables {
+ public:
+  TableStates Snapshot() const;
+  void Publish(size_t level, const TableState& state);
+  // After an insert of rows that all carry `received`.
+  void PublishInsert(uint64_t received, UnixMillis oldest, UnixMillis newest, uint64_t rows);
+
+ private:
+  mutable std::mutex mutex_;
+  TableStates states_;
+};
+
+// Reads the state of one table; cheap, for it looks at the first and last partition only.
+Result<TableState> ReadTableState(Connection& connection, size_t level);
+
+HeldSince HeldSinceOf(const TableStates& states);
+
+// Earliest data an answer at `level` can hold, tails of finer tables included; 0 = none.
+UnixMillis OldestAt(const TableStates& states, size_t level);
+
+// A TabSeparated answer of unsigned numbers. kInternal when it is anything else.
+Result<std::vector<std::vector<uint64_t>>> ParseNumbers(std::string_view tab_separated);
+
+}  // namespace weir::store

@@ -1,0 +1,387 @@
+#include "wire/batch_codec.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/arena.h>
+#include <google/protobuf/stubs/logging.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <unordered_map>
+
+#include "model/columns.h"
+#include "weir/v1/batch.pb.h"
+#include "wire/batch_scan.h"
+#include "wire/clean_text.h"
+
+namespace weir::wire {
+namespace {
+
+using model::Address;
+using model::AgentBatch;
+using model::SideReport;
+
+constexpr int kCompressionLevel = 1;  // the node's CPU belongs to its workload; bytes are few anyway
+constexpr size_t kMaxExplanationBytes = 1'024;         // of a probe's reason and hint, which are sentences
+constexpr UnixMillis kLatestTime = 7'258'118'400'000;  // 2200-01-01: what the store's time type can hold
+
+// Counters have the same name in the model and on the wire.
+// clang-format off
+#define WEIR_SIDE_COUNTERS(X)                                                                                \
+  X(bytes_sent) X(bytes_received) X(segments_sent) X(segments_received) X(retransmits) X(retransmits_syn)    \
+  X(timeouts) X(opened) X(closed) X(failed_refused) X(failed_timed_out) X(failed_unreachable)                \
+  X(failed_abandoned) X(failed_other) X(closed_reset) X(closed_timed_out) X(open) X(connect_count)           \
+  X(connect_sum_us) X(connect_max_us) X(rtt_count) X(rtt_sum_us) X(rtt_min_us) X(rtt_max_us)
+// clang-format on
+
+bool IsAgentId(std::string_view id) {
+  return id.size() == 32 && std::all_of(id.begin(), id.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+bool IsKnown(model::Protocol protocol) {
+  return protocol == model::Protocol::kTcp || protocol == model::Protocol::kUdp;
+}
+
+// What holds for every batch in either direction, apart from its reports.
+Status CheckHeader(const AgentBatch& batch) {
+  if (!IsAgentId(batch.agent_id)) return Status::Invalid("agent_id is not 32 lower-case hex digits");
+  if (batch.sequence == 0) return Status::Invalid("sequence is 0");
+  if (batch.node.empty()) return Status::Invalid("node is empty");
+  if (batch.mode.empty()) return Status::Invalid("mode is empty");
+  if (batch.start <= 0 || batch.end < batch.start || batch.end > kLatestTime) {
+    return Status::Invalid(fmt::format("interval {}..{} ms is not a time range", batch.start, batch.end));
+  }
+  if (batch.end - batch.start > kMaxIntervalMs) {
+    return Status::Invalid(
+        fmt::format("interval of {} ms is longer than {} ms", batch.end - batch.start, kMaxIntervalMs));
+  }
+  return Status::Ok();
+}
+
+Status CheckCounts(const BatchCounts& counts) {
+  const auto check = [](std::string_view what, size_t count, size_t limit) {
+    if (count <= limit) return Status::Ok();
+    return Status::Invalid(fmt::format("{} {}, more than {}", count, what, limit));
+  };
+  WEIR_RETURN_IF_ERROR(check("flow reports", counts.flows, kMaxReports));
+  WEIR_RETURN_IF_ERROR(
+      check("strings", counts.strings, 3 * kMaxReports + 1));  // three names per report, and ""
+  WEIR_RETURN_IF_ERROR(check("probes", counts.probes, kMaxProbes));
+  WEIR_RETURN_IF_ERROR(check("counters", counts.counters, kMaxCounters));
+  return check("local addresses", counts.local_addresses, kMaxLocalAddresses);
+}
+
+// ---- Encoding ----
+
+// Gives each distinct name an index. Borrows the strings it is asked for until it is destroyed.
+class Dictionary {
+ public:
+  explicit Dictionary(v1::Batch& batch) : batch_(batch) { IndexOf(""); }
+
+  uint32_t IndexOf(std::string_view name) {
+    const auto [at, added] = indexes_.try_emplace(name, static_cast<uint32_t>(batch_.strings_size()));
+    if (added) *batch_.add_strings() = CleanText(name, model::kMaxStringBytes);
+    return at->second;
+  }
+
+ private:
+  v1::Batch& batch_;
+  std::unordered_map<std::string_view, uint32_t> indexes_;
+};
+
+void PutAddress(const Address& address, std::string& out) {
+  const auto* bytes = reinterpret_cast<const char*>(address.bytes.data());
+  if (address.is_v4()) {
+    out.assign(bytes + 12, 4);
+  } else {
+    out.assign(bytes, 16);
+  }
+}
+
+void PutReport(const SideReport& report, Dictionary& dictionary, v1::FlowReport& out) {
+  out.set_protocol(static_cast<uint32_t>(report.ends.protocol));
+  out.set_server_side(report.ends.side == model::Side::kServer);
+  PutAddress(report.ends.client_address, *out.mutable_client_address());
+  PutAddress(report.ends.server_address, *out.mutable_server_address());
+  out.set_server_port(report.ends.server_port);
+  out.set_netns(report.ends.netns);
+  out.set_process(dictionary.IndexOf(report.identity.process));
+  out.set_container(dictionary.IndexOf(report.identity.container));
+  out.set_unit(dictionary.IndexOf(report.identity.unit));
+#define WEIR_PUT(name) out.set_##name(report.counters.name);
+  WEIR_SIDE_COUNTERS(WEIR_PUT)
+#undef WEIR_PUT
+  for (const auto& [bucket, count] : report.counters.rtt_histogram.buckets()) {
+    out.add_rtt_buckets(bucket);
+    out.add_rtt_buckets(count);
+  }
+}
+
+void PutHeader(const AgentBatch& batch, v1::Batch& out) {
+  out.set_format(kFormat);
+  out.set_agent_id(batch.agent_id);
+  out.set_node(CleanText(batch.node, model::kMaxStringBytes));
+  out.set_sequence(batch.sequence);
+  out.set_start_ms(batch.start);
+  out.set_end_ms(batch.end);
+  out.set_mode(CleanText(batch.mode, model::kMaxStringBytes));
+  out.set_agent_version(CleanText(batch.version, model::kMaxStringBytes));
+  for (const model::ProbeReport& probe : batch.probes) {
+    v1::Probe& to = *out.add_probes();
+    to.set_name(CleanText(probe.name, model::kMaxStringBytes));
+    to.set_state(CleanText(probe.state, model::kMaxStringBytes));
+    to.set_reason(CleanText(probe.reason, kMaxExplanationBytes));
+    to.set_hint(CleanText(probe.hint, kMaxExplanationBytes));
+  }
+  for (const model::AgentCounter& counter : batch.counters) {
+    v1::Counter& to = *out.add_counters();
+    to.set_name(CleanText(counter.name, model::kMaxStringBytes));
+    to.set_value(counter.value);
+  }
+  for (const Address& address : batch.local_addresses) PutAddress(address, *out.add_local_addresses());
+}
+
+struct FreeContext {
+  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+};
+
+Result<std::string> Compress(std::string_view plain) {
+  const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
+  if (context == nullptr) return Status::Exhausted("zstd: out of memory");
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, kCompressionLevel);
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
+  std::string out(ZSTD_compressBound(plain.size()), '\0');
+  const size_t size = ZSTD_compress2(context.get(), out.data(), out.size(), plain.data(), plain.size());
+  if (ZSTD_isError(size)) return Status::Internal(fmt::format("zstd: {}", ZSTD_getErrorName(size)));
+  if (size > kMaxEncodedBytes) {
+    return Status::Invalid(fmt::format("batch of {} bytes, more than {}", size, kMaxEncodedBytes));
+  }
+  out.resize(size);
+  out.shrink_to_fit();  // the worst case is many times the usual one, and batches wait in memory
+  return out;
+}
+
+// ---- Decoding ----
+
+struct Plain {
+  std::unique_ptr<char[]> bytes;
+  size_t size = 0;
+};
+
+struct FreeDecompressor {
+  void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
+};
+
+// One frame, nothing behind it, of a declared size within bounds. The declared size is a promise the frame is
+// held to: zstd gets a buffer of exactly that size, so a frame that holds more fails instead of growing.
+Result<Plain> Decompress(std::string_view frame) {
+  if (frame.size() > kMaxEncodedBytes) {
+    return Status::Invalid(fmt::format("batch of {} bytes, more than {}", frame.size(), kMaxEncodedBytes));
+  }
+  const unsigned long long declared = ZSTD_getFrameContentSize(frame.data(), frame.size());
+  if (declared == ZSTD_CONTENTSIZE_ERROR) return Status::Invalid("not a zstd frame");
+  if (declared == ZSTD_CONTENTSIZE_UNKNOWN) return Status::Invalid("zstd frame does not declare its size");
+  if (declared > kMaxDecodedBytes) {
+    return Status::Invalid(
+        fmt::format("{} bytes after decompression, more than {}", declared, kMaxDecodedBytes));
+  }
+  const size_t frame_size = ZSTD_findFrameCompressedSize(frame.data(), frame.size());
+  if (ZSTD_isError(frame_size)) {
+    return Status::Invalid(fmt::format("damaged zstd frame: {}", ZSTD_getErrorName(frame_size)));
+  }
+  if (frame_size != frame.size()) {
+    return Status::Invalid(fmt::format("{} bytes after the zstd frame", frame.size() - frame_size));
+  }
+  Plain plain{std::make_unique_for_overwrite<char[]>(declared), declared};
+  const std::unique_ptr<ZSTD_DCtx, FreeDecompressor> context(ZSTD_createDCtx());
+  if (context == nullptr) return Status::Exhausted("zstd: out of memory");
+  const size_t got =
+      ZSTD_decompressDCtx(context.get(), plain.bytes.get(), plain.size, frame.data(), frame.size());
+  if (ZSTD_isError(got)) {
+    return Status::Invalid(fmt::format("damaged zstd frame: {}", ZSTD_getErrorName(got)));
+  }
+  if (got != plain.size) return Status::Invalid("zstd frame is shorter than it declares");
+  return plain;
+}
+
+// Takes a name from a message field into the model.
+Status TakeText(std::string_view what, std::string& from, size_t max_bytes, std::string& to) {
+  if (from.size() > max_bytes) {
+    return Status::Invalid(fmt::format("{} has {} bytes, more than {}", what, from.size(), max_bytes));
+  }
+  if (!IsCleanText(from)) return Status::Invalid(fmt::format("{} has control characters or bad UTF-8", what));
+  to.assign(from);
+  return Status::Ok();
+}
+
+Status TakeAddress(std::string_view what, const std::string& from, Address& to) {
+  if (from.size() == 16) {
+    std::memcpy(to.bytes.data(), from.data(), 16);
+  } else if (from.size() == 4) {
+    to.bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+    std::memcpy(to.bytes.data() + 12, from.data(), 4);
+  } else {
+    return Status::Invalid(fmt::format("{} has {} bytes, not 4 or 16", what, from.size()));
+  }
+  return Status::Ok();
+}
+
+Status TakeHistogram(const v1::FlowReport& from, model::Histogram& to) {
+  const auto& pairs = from.rtt_buckets();
+  if (pairs.size() % 2 != 0) return Status::Invalid("rtt_buckets are not pairs");
+  int64_t previous = -1;
+  for (int i = 0; i < pairs.size(); i += 2) {
+    const uint32_t bucket = pairs.Get(i);
+    const uint32_t count = pairs.Get(i + 1);
+    if (bucket >= model::kHistogramBuckets || bucket <= previous) {
+      return Status::Invalid(fmt::format("rtt bucket {} is out of range or out of order", bucket));
+    }
+    if (count == 0) return Status::Invalid("rtt bucket without samples");
+    to.AddBucket(bucket, count);
+    previous = bucket;
+  }
+  return Status::Ok();
+}
+
+Status TakeName(std::string_view what, const v1::Batch& batch, uint32_t index, std::string& to) {
+  if (index == 0) return Status::Ok();  // the empty string
+  if (index >= static_cast<uint32_t>(batch.strings_size())) {
+    return Status::Invalid(fmt::format("{} is string {} of {}", what, index, batch.strings_size()));
+  }
+  to.assign(batch.strings(static_cast<int>(index)));
+  return Status::Ok();
+}
+
+Status TakeReport(const v1::Batch& batch, const v1::FlowReport& from, SideReport& to) {
+  if (from.protocol() > 0xFF || !IsKnown(static_cast<model::Protocol>(from.protocol()))) {
+    return Status::Invalid(fmt::format("protocol {} is unknown", from.protocol()));
+  }
+  if (from.server_port() > 0xFFFF)
+    return Status::Invalid(fmt::format("server_port is {}", from.server_port()));
+  to.ends.protocol = static_cast<model::Protocol>(from.protocol());
+  to.ends.side = from.server_side() ? model::Side::kServer : model::Side::kClient;
+  to.ends.server_port = static_cast<uint16_t>(from.server_port());
+  to.ends.netns = from.netns();
+  WEIR_RETURN_IF_ERROR(TakeAddress("client_address", from.client_address(), to.ends.client_address));
+  WEIR_RETURN_IF_ERROR(TakeAddress("server_address", from.server_address(), to.ends.server_address));
+  WEIR_RETURN_IF_ERROR(TakeName("process", batch, from.process(), to.identity.process));
+  WEIR_RETURN_IF_ERROR(TakeName("container", batch, from.container(), to.identity.container));
+  WEIR_RETURN_IF_ERROR(TakeName("unit", batch, from.unit(), to.identity.unit));
+#define WEIR_TAKE(name) to.counters.name = from.name();
+  WEIR_SIDE_COUNTERS(WEIR_TAKE)
+#undef WEIR_TAKE
+  return TakeHistogram(from, to.counters.rtt_histogram);
+}
+
+Status TakeHeader(v1::Batch& from, AgentBatch& to) {
+  to.agent_id = from.agent_id();
+  to.sequence = from.sequence();
+  to.start = from.start_ms();
+  to.end = from.end_ms();
+  WEIR_RETURN_IF_ERROR(TakeText("node", *from.mutable_node(), model::kMaxStringBytes, to.node));
+  WEIR_RETURN_IF_ERROR(TakeText("mode", *from.mutable_mode(), model::kMaxStringBytes, to.mode));
+  WEIR_RETURN_IF_ERROR(
+      TakeText("agent_version", *from.mutable_agent_version(), model::kMaxStringBytes, to.version));
+  for (v1::Probe& probe : *from.mutable_probes()) {
+    model::ProbeReport& out = to.probes.emplace_back();
+    WEIR_RETURN_IF_ERROR(TakeText("probe name", *probe.mutable_name(), model::kMaxStringBytes, out.name));
+    WEIR_RETURN_IF_ERROR(TakeText("probe state", *probe.mutable_state(), model::kMaxStringBytes, out.state));
+    WEIR_RETURN_IF_ERROR(TakeText("probe reason", *probe.mutable_reason(), kMaxExplanationBytes, out.reason));
+    WEIR_RETURN_IF_ERROR(TakeText("probe hint", *probe.mutable_hint(), kMaxExplanationBytes, out.hint));
+  }
+  for (v1::Counter& counter : *from.mutable_counters()) {
+    model::AgentCounter& out = to.counters.emplace_back();
+    out.value = counter.value();
+    WEIR_RETURN_IF_ERROR(TakeText("counter name", *counter.mutable_name(), model::kMaxStringBytes, out.name));
+  }
+  for (const std::string& address : from.local_addresses()) {
+    WEIR_RETURN_IF_ERROR(TakeAddress("local address", address, to.local_addresses.emplace_back()));
+  }
+  return CheckHeader(to);
+}
+
+Status CheckDictionary(const v1::Batch& batch) {
+  if (batch.strings_size() > 0 && !batch.strings(0).empty()) return Status::Invalid("string 0 is not empty");
+  for (int i = 0; i < batch.strings_size(); ++i) {
+    const std::string& text = batch.strings(i);
+    if (text.size() > model::kMaxStringBytes) {
+      return Status::Invalid(
+          fmt::format("string {} has {} bytes, more than {}", i, text.size(), model::kMaxStringBytes));
+    }
+    if (!IsCleanText(text)) {
+      return Status::Invalid(fmt::format("string {} has control characters or bad UTF-8", i));
+    }
+  }
+  return Status::Ok();
+}
+
+google::protobuf::ArenaOptions ArenaFor(size_t plain_bytes) {
+  google::protobuf::ArenaOptions options;
+  // A parsed report takes a few times its bytes on the wire; fewer, larger blocks are fewer allocations.
+  options.start_block_size = std::clamp<size_t>(plain_bytes * 3, 4'096, size_t{1} << 20);
+  options.max_block_size = size_t{1} << 20;
+  return options;
+}
+
+}  // namespace
+
+Result<std::string> EncodeBatch(const AgentBatch& batch) {
+  WEIR_RETURN_IF_ERROR(CheckHeader(batch));
+  WEIR_RETURN_IF_ERROR(CheckCounts({.flows = batch.reports.size(),
+                                    .probes = batch.probes.size(),
+                                    .counters = batch.counters.size(),
+                                    .local_addresses = batch.local_addresses.size()}));
+  google::protobuf::Arena arena(ArenaFor(batch.reports.size() * 200));
+  auto& message = *google::protobuf::Arena::CreateMessage<v1::Batch>(&arena);
+  PutHeader(batch, message);
+  Dictionary dictionary(message);
+  message.mutable_flows()->Reserve(static_cast<int>(batch.reports.size()));
+  for (const SideReport& report : batch.reports) {
+    if (!IsKnown(report.ends.protocol)) return Status::Invalid("a flow report has an unknown protocol");
+    PutReport(report, dictionary, *message.add_flows());
+  }
+
+  const size_t size = message.ByteSizeLong();
+  if (size > kMaxDecodedBytes) {
+    return Status::Invalid(
+        fmt::format("batch of {} bytes before compression, more than {}", size, kMaxDecodedBytes));
+  }
+  const auto plain = std::make_unique_for_overwrite<char[]>(size);
+  message.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(plain.get()));
+  return Compress({plain.get(), size});
+}
+
+Result<AgentBatch> DecodeBatch(std::string_view bytes) {
+  // protobuf prints a line per malformed string; a hostile sender would fill the log. We return the error.
+  static auto* const silenced = google::protobuf::SetLogHandler(nullptr);
+  static_cast<void>(silenced);
+
+  WEIR_ASSIGN_OR_RETURN(const Plain plain, Decompress(bytes));
+  WEIR_ASSIGN_OR_RETURN(const BatchCounts counts, ScanBatch({plain.bytes.get(), plain.size}));
+  // The format decides what everything else means, so it is judged first.
+  if (counts.format != kFormat) {
+    return Status::Invalid(fmt::format("batch format {} is not {}: upgrade the {}", counts.format, kFormat,
+                                       counts.format > kFormat ? "server" : "agent"));
+  }
+  WEIR_RETURN_IF_ERROR(CheckCounts(counts));
+
+  google::protobuf::Arena arena(ArenaFor(plain.size));
+  auto& message = *google::protobuf::Arena::CreateMessage<v1::Batch>(&arena);
+  if (!message.ParseFromArray(plain.bytes.get(), static_cast<int>(plain.size))) {
+    return Status::Invalid("not a weir.v1.Batch message");
+  }
+  AgentBatch batch;
+  WEIR_RETURN_IF_ERROR(TakeHeader(message, batch));
+  WEIR_RETURN_IF_ERROR(CheckDictionary(message));
+  batch.reports.resize(static_cast<size_t>(message.flows_size()));
+  for (size_t i = 0; i < batch.reports.size(); ++i) {
+    Status taken = TakeReport(message, message.flows(static_cast<int>(i)), batch.reports[i]);
+    if (!taken.ok()) return std::move(taken).Annotate(fmt::format("flow report {}", i));
+  }
+  return batch;
+}
+
+}  // namespace weir::wire

@@ -1,0 +1,171 @@
+// The API's answers, as docs/api.md states them.
+import type { ColumnKind, ColumnType } from '../gen/schema';
+
+export interface Column {
+  name: string;
+  type: ColumnType;
+  kind: ColumnKind;
+  unit: string;
+  help: string;
+  groupable?: boolean;
+  filterable?: boolean;
+}
+
+export interface EitherField {
+  name: string;
+  columns: string[];
+}
+
+export interface ColumnsAnswer {
+  columns: Column[];
+  either_fields: EitherField[];
+  default_group_by: string[];
+}
+
+export type Cell = string | number | null | undefined | object;
+export type FlowRow = Record<string, Cell>;
+
+// What every answer about flows tells of its making; shown in the footer.
+export interface AnswerFacts {
+  range: { since: string; until: string };
+  resolution: string;
+  oldest?: string | null;
+  elapsed_ms: number;
+  rows_read?: number;
+}
+
+export interface FlowsAnswer extends AnswerFacts {
+  columns: Column[];
+  rows: FlowRow[];
+  totals: FlowRow;
+  groups: number;
+  groups_left_out: number;
+}
+
+export type NodeKind = 'process' | 'container' | 'host' | 'internet';
+export type Health = 'ok' | 'warn' | 'bad' | 'failed';
+
+export interface MapNode {
+  id: string;
+  kind: NodeKind;
+  name: string;
+  group: string;
+  group_kind: string;
+  container: string;
+  unit: string;
+  node: string;
+  addresses: string[];
+  external: boolean;
+}
+
+export interface MapEdge {
+  id: string;
+  client: string;
+  server: string;
+  ports: number[];
+  bytes_to_server: number;
+  bytes_to_client: number;
+  bytes_per_second: number;
+  connections_opened: number;
+  connections_failed: number;
+  failed_refused: number;
+  failed_timed_out: number;
+  failed_unreachable: number;
+  failed_abandoned: number;
+  failed_other: number;
+  closed_reset: number;
+  retransmits: number;
+  retransmit_percent: number | null;
+  rtt_avg_us: number | null;
+  rtt_p99_us: number | null;
+  connect_avg_us: number | null;
+  segments: number;
+  reported_by: string;
+  health: Health;
+  reasons: string[];
+}
+
+export interface MapAnswer extends AnswerFacts {
+  nodes: MapNode[];
+  edges: MapEdge[];
+  edges_left_out: number;
+  nodes_left_out: number;
+}
+
+export interface Series {
+  group: Record<string, Cell>;
+  values: Record<string, (number | null)[]>;
+}
+
+export interface SeriesAnswer extends AnswerFacts {
+  step_ms: number;
+  columns: Column[];
+  times: string[];
+  series: Series[];
+  groups_left_out: number;
+}
+
+export interface ProbeReport {
+  name: string;
+  state: string;
+  reason: string;
+  hint: string;
+}
+
+export interface AgentStatus {
+  agent_id: string;
+  node: string;
+  mode: string;
+  version: string;
+  last_seen: string;
+  stale: boolean;
+  clock_offset_ms: number;
+  sequence: number;
+  batches: number;
+  reports: number;
+  probes: ProbeReport[];
+  counters: Record<string, number>;
+}
+
+export interface StoreTable {
+  resolution: string;
+  rows: number;
+  bytes: number;
+  oldest: string | null;
+  newest: string | null;
+}
+
+export interface Counter {
+  name: string;
+  kind: string;
+  severity: 'info' | 'loss' | 'error';
+  help: string;
+  value: number;
+}
+
+export interface StatusAnswer {
+  version: string;
+  started: string;
+  time: string;
+  uptime_seconds: number;
+  store: {
+    engine: string;
+    path: string;
+    disk_bytes: number;
+    disk_budget_bytes: number;
+    last_error: string | null;
+    tables: StoreTable[];
+  };
+  agents: AgentStatus[];
+  counters: Counter[];
+  losses: number;
+  problems: string[];
+}
+
+export interface ApiErrorBody {
+  code: string;
+  message: string;
+  parameter?: string;
+  position?: number;
+  remedy?: string;
+}

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import type { Column } from '../data/types';
+import { compareCells, kDefaultColumns, kSchemaColumns, rowKey, showCell, title } from './columns';
+
+const named = (name: string): Column => {
+  const column = kSchemaColumns.find((c) => c.name === name);
+  if (!column) throw new Error(name);
+  return column;
+};
+
+test('the default columns exist', () => {
+  for (const name of kDefaultColumns) expect(named(name).name).toBe(name);
+});
+
+test('titles are distinct and readable', () => {
+  const titles = kSchemaColumns.map((c) => title(c.name));
+  expect(new Set(titles).size).toBe(titles.length);
+  expect(title('bytes_to_server')).toBe('Bytes → server');
+  expect(title('rtt_p99_us')).toBe('RTT p99');
+});
+
+describe('cells', () => {
+  test('null is unknown, zero is zero', () => {
+    expect(showCell(named('rtt_avg_us'), null).text).toBe('–');
+    expect(showCell(named('connections_failed'), 0).text).toBe('0');
+    expect(showCell(named('client_netns'), 0).text).toBe('–');
+  });
+
+  test('a port is a name, not a quantity', () => {
+    expect(showCell(named('server_port'), 15006).text).toBe('15006');
+  });
+
+  test('an empty dimension says why it may be empty', () => {
+    expect(showCell(named('client_process'), '').title).toContain('no agent sees the client');
+  });
+
+  test('names are made visible', () => {
+    expect(showCell(named('client_process'), '<b>\u202e').text).toBe('<b>\\u202E');
+  });
+
+  test('containers are short with the whole id in the title', () => {
+    const id = 'ab'.repeat(32);
+    expect(showCell(named('client_container'), id)).toEqual({ text: id.slice(0, 12), title: id });
+  });
+
+  test('a time that is none does not throw', () => {
+    expect(showCell(named('start'), 'not a time').text).toBe('–');
+  });
+});
+
+test('unknown sorts last', () => {
+  expect([3, null, 1, undefined, 2].sort(compareCells).slice(0, 3)).toEqual([1, 2, 3]);
+});
+
+test('row keys tell rows apart by their dimensions only', () => {
+  expect(rowKey({ a: 'x', b: 1, bytes: 5 }, ['a', 'b'])).toBe(rowKey({ a: 'x', b: 1, bytes: 9 }, ['a', 'b']));
+  expect(rowKey({ a: 'x', b: '' }, ['a', 'b'])).not.toBe(rowKey({ a: '', b: 'x' }, ['a', 'b']));
+});

@@ -1,0 +1,79 @@
+// Columns as the flow table shows them: short titles, a default selection, and how one value reads.
+import type { Cell, Column, FlowRow } from '../data/types';
+import { kColumns } from '../gen/schema';
+import { shortContainer, visible } from './text';
+import { formatTime } from './time';
+import { formatUnit, kUnknown, type Shown } from './units';
+
+export const kDefaultColumns: readonly string[] = [
+  'client_process', 'client_address', 'server_process', 'server_address', 'server_port', 'bytes_to_server',
+  'bytes_to_client', 'connections_opened', 'connections_failed', 'retransmit_percent', 'rtt_avg_us', 'rtt_p99_us',
+];
+
+// Shown after the group's own columns when the reader groups.
+export const kDefaultMeasures: readonly string[] = [
+  'bytes_to_server', 'bytes_to_client', 'connections_opened', 'connections_failed', 'retransmit_percent',
+  'rtt_avg_us', 'rtt_p99_us', 'connect_avg_us',
+];
+
+export const kSchemaColumns: readonly Column[] = kColumns.map((column) => ({
+  ...column, groupable: column.kind === 'dimension', filterable: column.type !== 'histogram',
+}));
+
+const kWords: Readonly<Record<string, string>> = {
+  rtt: 'RTT', syn: 'SYN', netns: 'netns', avg: 'avg', us: '', p50: 'p50', p90: 'p90', p99: 'p99', percent: '%',
+};
+
+export function title(name: string): string {
+  const words = name.split('_').map((word) => kWords[word] ?? word).filter((word) => word !== '');
+  const text = words.join(' ').replace(/ to server$/, ' → server').replace(/ to client$/, ' → client');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+// For table heads, where every letter costs width.
+export function shortTitle(name: string): string {
+  return title(name).replace(/^Connections /, 'Conn. ').replace(/ address$/, ' addr.').replace('Retransmit %', 'Retrans. %')
+    .replace('Retransmits', 'Retrans.');
+}
+
+export function isNumeric(column: Column): boolean {
+  return column.kind !== 'dimension' && (column.type === 'uint' || column.type === 'float');
+}
+
+export function defaultWidth(column: Column): number {
+  if (column.type === 'time') return 160;
+  if (column.type === 'address') return 122;
+  if (column.type === 'string') return 126;
+  return Math.max(92, Math.round(34 + 6.8 * shortTitle(column.name).length));
+}
+
+// "0 = unknown" dimensions and histograms need their own words; everything else goes by its unit.
+export function showCell(column: Column, value: Cell): Shown {
+  if (value === null || value === undefined) return kUnknown;
+  if (typeof value === 'object') return { text: JSON.stringify(value), title: 'bucket and count pairs' };
+  if (column.type === 'time') {
+    const ms = typeof value === 'number' ? value : Date.parse(value);
+    return Number.isNaN(ms) ? kUnknown : { text: formatTime(ms), title: new Date(ms).toISOString() };
+  }
+  if (column.kind === 'dimension') {
+    if (value === '' || (value === 0 && column.name.endsWith('netns'))) {
+      return { text: '–', title: `unknown or not applicable. ${column.help}` };
+    }
+    const text = visible(String(value));
+    return { text: column.name.endsWith('_container') ? shortContainer(text) : text, title: text };
+  }
+  if (typeof value === 'number') return formatUnit(value, column.unit);
+  return { text: visible(value), title: visible(value) };
+}
+
+export function compareCells(a: Cell, b: Cell): number {
+  const [aUnknown, bUnknown] = [a === null || a === undefined, b === null || b === undefined];
+  if (aUnknown || bUnknown) return Number(aUnknown) - Number(bUnknown);
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  return String(a).localeCompare(String(b), 'en', { numeric: true });
+}
+
+// Stable identity of a row between refreshes: its dimension values.
+export function rowKey(row: FlowRow, dimensions: readonly string[]): string {
+  return dimensions.map((name) => String(row[name] ?? '')).join('\u0000');
+}

@@ -1,0 +1,228 @@
+// Flows: the table of what talked, its time histogram, grouping, export and the live tail.
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { askFlows, askSeries, flowsCsvUrl, flowsJsonUrl, type FlowsQuestion } from '../../data/api';
+import { LiveTail, type LiveState } from '../../data/live';
+import { useQuestion, type Asked } from '../../data/query';
+import { effectiveRange, kLiveRange, navigate, setColumns, setRange, useStore } from '../../data/store';
+import type { Column, FlowRow, FlowsAnswer, SeriesAnswer } from '../../data/types';
+import { kDefaultColumns, kDefaultMeasures, kSchemaColumns, rowKey, title } from '../../domain/columns';
+import { leftOut } from '../../domain/notices';
+import { plural } from '../../domain/text';
+import { absoluteRange } from '../../domain/time';
+import { Chart } from '../../widgets/chart';
+import { Icon } from '../../widgets/icons';
+import { Menu } from '../../widgets/menu';
+import { Notices } from '../../widgets/notices';
+import { EmptyState, ErrorLine, ErrorState } from '../../widgets/states';
+import { ColumnPicker, GroupPicker, moved } from './column_picker';
+import { filterBy, RowDrawer } from './row_drawer';
+import { exportName, FlowTable } from './table';
+
+const kCharts: readonly { id: string; label: string; columns: string[]; kind: 'bars' | 'lines' }[] = [
+  { id: 'bytes', label: 'Bytes/s', columns: ['bytes_to_server', 'bytes_to_client'], kind: 'bars' },
+  { id: 'connections', label: 'Connections/s', columns: ['connections_opened'], kind: 'bars' },
+  { id: 'failures', label: 'Failures/s', columns: ['connections_failed'], kind: 'bars' },
+  { id: 'retransmits', label: 'Retransmissions/s', columns: ['retransmits_to_server', 'retransmits_to_client'], kind: 'bars' },
+  { id: 'rtt', label: 'RTT avg and p99', columns: ['rtt_avg_us', 'rtt_p99_us'], kind: 'lines' },
+];
+
+function useFlowsQuestion(): FlowsQuestion {
+  const range = effectiveRange({ since: useStore((s) => s.since), until: useStore((s) => s.until), live: useStore((s) => s.live) });
+  return {
+    ...range, filter: useStore((s) => s.filter), groupBy: useStore((s) => s.groupBy), sort: useStore((s) => s.sort), limit: useStore((s) => s.limit),
+  };
+}
+
+// What to show: the reader's columns, or the default; when grouping, the group's own columns come first and other
+// dimensions make no sense.
+export function chosenColumns(all: readonly Column[], chosen: readonly string[], groupBy: readonly string[], live: boolean): Column[] {
+  const names = chosen.length > 0 ? [...chosen] : groupBy.length > 0 && !live ? [...kDefaultMeasures] : [...kDefaultColumns];
+  const byName = new Map(all.map((column) => [column.name, column]));
+  const isDimension = (name: string) => byName.get(name)?.kind === 'dimension';
+  const wanted = groupBy.length === 0 || live ? names : [...groupBy, ...names.filter((name) => !isDimension(name))];
+  const list = live && !wanted.includes('end') ? ['end', ...wanted] : wanted;
+  return [...new Set(list)].map((name) => byName.get(name)).filter((column): column is Column => column !== undefined);
+}
+
+function Histogram({ chart }: { chart: string }) {
+  const { since, until, filter } = useFlowsQuestion();
+  const choice = kCharts.find((c) => c.id === chart) ?? kCharts[0];
+  const columns = choice?.columns ?? [];
+  const asked = useQuestion<SeriesAnswer>(JSON.stringify([since, until, filter, columns]), (signal) => askSeries({ since, until, filter, columns }, signal));
+  const empty = asked.data?.series.length === 0;
+  return (
+    <div class="flows-chart" title="Drag over a time to look at it">
+      {asked.data && !empty && !asked.error && (
+        <Chart answer={asked.data} kind={choice?.kind ?? 'bars'} perSecond label={choice?.label ?? ''} onBrush={(a, b) => { if (b - a >= 1000) setRange(absoluteRange(a, b)); }} />
+      )}
+      {!asked.data && !asked.error && <div class="skeleton chart" />}
+      {empty && !asked.error && <div class="chart-empty">nothing in this range</div>}
+      {asked.error && <div class="chart-empty">{asked.error.message}</div>}
+    </div>
+  );
+}
+
+function ExportMenu({ question }: { question: FlowsQuestion }) {
+  return (
+    <Menu label={<><Icon name="download" />Export</>} title="Download these rows, all columns" alignRight>
+      {(close) => (
+        <>
+          <a class="menu-item" href={flowsCsvUrl({ ...question, limit: 100_000 })} download={exportName('csv')} onClick={close}>CSV, all columns</a>
+          <a class="menu-item" href={flowsJsonUrl({ ...question, limit: 100_000 })} download={exportName('json')} onClick={close}>JSON, as the API answers</a>
+        </>
+      )}
+    </Menu>
+  );
+}
+
+function Bar({ all, shown, answer, live }: { all: Column[]; shown: Column[]; answer: FlowsAnswer | undefined; live: preact.ComponentChildren }) {
+  const groupBy = useStore((s) => s.groupBy);
+  const chart = useStore((s) => s.chart);
+  const isLive = useStore((s) => s.live);
+  const question = useFlowsQuestion();
+  const curves = kCharts.find((c) => c.id === chart)?.columns ?? [];
+  const sortedBy = question.sort.replace(/^-/, '');
+  const sortHidden = !shown.some((column) => column.name === sortedBy);
+  return (
+    <div class="flows-bar">
+      {!isLive && <GroupPicker dimensions={all.filter((c) => c.kind === 'dimension')} groupBy={groupBy} />}
+      {!isLive && (
+        <label class="labelled">Chart
+          <select class="field" value={chart} onChange={(e) => navigate({ chart: e.currentTarget.value }, 'replace')}>
+            {kCharts.map((c) => <option key={c.id} value={c.id}>{c.label}</option>)}
+          </select>
+        </label>
+      )}
+      {!isLive && <span class="chart-keys faint">{curves.map((name, i) => <span key={name}><span class={`chart-key s${i + 1}`} />{title(name)}</span>)}</span>}
+      {live}
+      <span class="grow" />
+      {!isLive && answer && <Notices extra={leftOut(answer.groups_left_out, 'group', 'Only the first by the chosen sort are shown. Raise the limit, group by fewer columns, or narrow the filter.')} />}
+      {!isLive && answer && answer.groups_left_out > 0 && <button type="button" class="button small" onClick={() => navigate({ limit: Math.min(100_000, question.limit * 10) })}>Show more</button>}
+      {!isLive && answer && <span class="muted">{plural(answer.groups, groupBy.length === 0 ? 'flow' : 'group')}{sortHidden && `, ${question.sort.startsWith('-') ? 'most' : 'least'} ${title(sortedBy).toLowerCase()} first`}</span>}
+      <ColumnPicker all={all.filter((c) => isLive || groupBy.length === 0 || c.kind !== 'dimension' || groupBy.includes(c.name))} shown={shown.map((c) => c.name)} />
+      <ExportMenu question={question} />
+    </div>
+  );
+}
+
+function Skeleton() {
+  return <div class="table-skeleton" data-state="loading" aria-label="Loading">{Array.from({ length: 14 }, (_, i) => <div key={i} class="skeleton" />)}</div>;
+}
+
+function Table({ columns, rows, totals, keys, picked, onPick, sortable }: {
+  columns: Column[]; rows: FlowRow[]; totals?: FlowRow | undefined; keys: string[]; picked: string; onPick: (index: number) => void; sortable: boolean;
+}) {
+  const widths = useStore((s) => s.widths);
+  const sort = useStore((s) => s.sort);
+  const order = (from: string, to: string) => {
+    const names = columns.map((c) => c.name);
+    if (names.includes(from) && from !== to) setColumns(moved(names, from, names.filter((n) => n !== from).indexOf(to)));
+  };
+  const sorting = (name: string) => navigate({ sort: sort === `-${name}` ? name : `-${name}` });
+  return (
+    <FlowTable columns={columns} rows={rows} totals={totals} keys={keys} widths={widths} sort={sort} sortable={sortable}
+      picked={picked} onPick={onPick} onSort={sorting} onFilter={filterBy} onOrder={order} />
+  );
+}
+
+function StoredFlows({ all }: { all: Column[] }) {
+  const question = useFlowsQuestion();
+  const chosen = useStore((s) => s.columns);
+  const chart = useStore((s) => s.chart);
+  const [picked, setPicked] = useState('');
+  const asked: Asked<FlowsAnswer> = useQuestion(JSON.stringify(question), (signal) => askFlows(question, signal), { showFacts: true });
+  const columns = useMemo(() => chosenColumns(all, chosen, question.groupBy, false), [all, chosen, question.groupBy]);
+  const rows = asked.data?.rows ?? [];
+  const keys = useMemo(() => {
+    const dimensions = (asked.data?.columns ?? []).filter((c) => c.kind === 'dimension').map((c) => c.name);
+    return rows.map((row) => rowKey(row, dimensions));
+  }, [asked.data]);
+  const row = rows[keys.indexOf(picked)];
+  const blocked = asked.error && (!asked.data || asked.error.code === 'invalid');
+  useEscape(() => setPicked(''));
+  return (
+    <>
+      {asked.loading && asked.data && <div class="progress" />}
+      <Bar all={all} shown={columns} answer={asked.data} live={null} />
+      {asked.error && asked.data && !blocked && <ErrorLine error={asked.error} />}
+      {!blocked && <Histogram chart={chart} />}
+      <div class="flows-body" data-view="flows">
+        {blocked && asked.error ? <div class="grow"><ErrorState error={asked.error} /></div>
+          : !asked.data ? <div class="grow"><Skeleton /></div>
+            : rows.length === 0 ? <div class="grow"><EmptyState oldest={asked.data.oldest} onlyProblems={false} /></div>
+              : <Table columns={columns} rows={rows} totals={asked.data.totals} keys={keys} picked={picked} sortable
+                onPick={(index) => setPicked(keys[index] === picked ? '' : keys[index] ?? '')} />}
+        {row && !blocked && <RowDrawer row={row} columns={all} onClose={() => setPicked('')} />}
+      </div>
+    </>
+  );
+}
+
+function useEscape(close: () => void): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => { if (event.key === 'Escape' && !event.defaultPrevented) close(); };
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  }, []);
+}
+
+function useLiveTail(filter: string) {
+  const [state, setState] = useState<LiveState | null>(null);
+  const [tail, setTail] = useState<LiveTail | null>(null);
+  useEffect(() => {
+    const own = new LiveTail(filter, setState);
+    setTail(own);
+    return () => own.close();
+  }, [filter]);
+  return { state, tail };
+}
+
+function LiveNote({ state, tail }: { state: LiveState | null; tail: LiveTail | null }) {
+  if (!state || !tail) return <span class="live-note">connecting…</span>;
+  return (
+    <span class="live-note">
+      <button type="button" class="button" aria-pressed={state.paused} onClick={() => (state.paused ? tail.resume() : tail.pause())}>
+        <Icon name={state.paused ? 'play' : 'pause'} />{state.paused ? `Resume${state.waiting > 0 ? ` (${state.waiting} waiting)` : ''}` : 'Pause'}
+      </button>
+      <span class={state.connection === 'lost' ? 'bad' : 'muted'}>
+        {state.connection === 'lost' ? 'connection lost, trying again…' : state.connection === 'connecting' ? 'connecting…' : `${plural(state.rows.length, 'row')}, newest first`}
+      </span>
+      {state.lost > 0 && <span class="notice" data-state="partial" title="This page read too slowly; the rows are in the store.">{plural(state.lost, 'row')} skipped</span>}
+    </span>
+  );
+}
+
+function LiveFlows({ all }: { all: Column[] }) {
+  const filter = useStore((s) => s.filter);
+  const chosen = useStore((s) => s.columns);
+  const { state, tail } = useLiveTail(filter);
+  const [picked, setPicked] = useState<FlowRow | null>(null);
+  const columns = useMemo(() => chosenColumns(all, chosen, [], true), [all, chosen]);
+  const rows = state?.rows ?? [];
+  const dimensions = useMemo(() => all.filter((c) => c.kind === 'dimension' || c.kind === 'time').map((c) => c.name), [all]);
+  const keys = useMemo(() => rows.map((row) => rowKey(row, dimensions)), [rows, dimensions]);
+  useEscape(() => setPicked(null));
+  // A stream cannot say why it was refused; the same question put to the table can.
+  const refused = state?.connection === 'lost' && rows.length === 0;
+  const reason = useQuestion(refused ? `why not live ${filter}` : null, (signal) => askFlows({ ...kLiveRange, filter, groupBy: ['protocol'], sort: '-bytes', limit: 1 }, signal), { refreshMs: 3000 });
+  if (refused && reason.error) return <ErrorState error={reason.error} />;
+  return (
+    <>
+      <Bar all={all} shown={columns} answer={undefined} live={<LiveNote state={state} tail={tail} />} />
+      <div class="flows-body" data-view="live">
+        {rows.length === 0
+          ? <div class="grow"><div class="state" data-state="empty"><span class="state-mark"><Icon name="play" /></span><h2>Waiting for rows</h2><p>{filter === '' ? 'They appear as agents report, once per interval.' : 'Rows that match the filter appear as agents report.'}</p></div></div>
+          : <Table columns={columns} rows={rows} keys={keys} picked={picked ? rowKey(picked, dimensions) : ''} sortable={false}
+            onPick={(index) => { tail?.pause(); setPicked(rows[index] ?? null); }} />}
+        {picked && <RowDrawer row={picked} columns={all} onClose={() => setPicked(null)} />}
+      </div>
+    </>
+  );
+}
+
+export function FlowsView() {
+  const live = useStore((s) => s.live);
+  const answer = useStore((s) => s.columnsAnswer);
+  const all = useMemo(() => answer?.columns ?? [...kSchemaColumns], [answer]);
+  return live ? <LiveFlows all={all} /> : <StoredFlows all={all} />;
+}
