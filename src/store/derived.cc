@@ -94,7 +94,7 @@ std::string AggregateSql(const Column& column) {
 }
 
 HistogramSql AggregateHistogramSql(const Column& column) {
-  // sumMap() would do, at several times the cost of everything else in a roll-up. Instead each entry is
+  // sumMap() would do, but costs more than everything else in a roll-up. Instead each entry is
   // packed into one number, count << 8 | bucket, the numbers of a group are strung together, and equal
   // buckets added up.
   const std::string packed = fmt::format(
