@@ -3,8 +3,9 @@
 //
 //   weir-ingest-load URL ROWS AGENTS FLOWS_PER_BATCH SPREAD_SECONDS END_SECONDS_AGO
 //
-// ROWS reports in all, intervals spread over SPREAD_SECONDS that ended END_SECONDS_AGO. Half of the flows have both ends reported
-// by the same agent. Prints one JSON line: rows stored per second of wall time, and the slowest acknowledgement.
+// ROWS reports in all, intervals spread over SPREAD_SECONDS that ended END_SECONDS_AGO. Half of the flows have both
+// ends reported by the same agent. Prints one JSON line: rows stored per second of wall time, and the slowest
+// acknowledgement.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -88,7 +89,8 @@ std::vector<std::string> EncodeAgent(const Plan& plan, unsigned agent) {
     batch.agent_id = fmt::format("{:032x}", agent + 1);
     batch.node = fmt::format("load-{}", agent);
     batch.sequence = static_cast<uint64_t>(now) * 1'000 + b;
-    batch.start = now - plan.end_ago_ms - plan.spread_ms + static_cast<int64_t>(b) * plan.spread_ms / static_cast<int64_t>(batches);
+    batch.start = now - plan.end_ago_ms - plan.spread_ms +
+                  static_cast<int64_t>(b) * plan.spread_ms / static_cast<int64_t>(batches);
     batch.end = batch.start + 1'000;
     batch.mode = "ebpf";
     batch.version = "load";

@@ -37,9 +37,8 @@ std::string HostName() {
 
 Status CheckOptions(AgentOptions& options) {
   if (options.interval < kShortestInterval || options.interval > kLongestInterval) {
-    return Status::Invalid(fmt::format("an interval of {} ms is not within {} ms and {} s",
-                                       options.interval.count(), kShortestInterval.count(),
-                                       kLongestInterval.count() / 1'000));
+    return Status::Invalid(fmt::format("an interval of {} ms is not within {} ms and {} s", options.interval.count(),
+                                       kShortestInterval.count(), kLongestInterval.count() / 1'000));
   }
   if (options.node.empty()) options.node = HostName();
   return Status::Ok();
@@ -51,10 +50,8 @@ std::string HintFor(const Source& source, const Status& status) {
     case Code::kDenied:
       return "run the agent as root, or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_PTRACE and "
              "CAP_DAC_READ_SEARCH";
-    case Code::kUnsupported:
-      return "use Linux 5.10 or newer with BTF (/sys/kernel/btf/vmlinux)";
-    default:
-      return "see the agent's log";
+    case Code::kUnsupported: return "use Linux 5.10 or newer with BTF (/sys/kernel/btf/vmlinux)";
+    default: return "see the agent's log";
   }
 }
 
@@ -67,12 +64,8 @@ void LogIfFailed(std::string_view thread, const Status& status) {
 // its end; "weir-export", see exporter.h.
 class RunningAgent final : public Agent {
  public:
-  RunningAgent(AgentOptions options, DataDirectory directory, std::unique_ptr<Exporter> exporter,
-               const Clock& clock)
-      : options_(std::move(options)),
-        directory_(std::move(directory)),
-        exporter_(std::move(exporter)),
-        clock_(clock) {}
+  RunningAgent(AgentOptions options, DataDirectory directory, std::unique_ptr<Exporter> exporter, const Clock& clock)
+      : options_(std::move(options)), directory_(std::move(directory)), exporter_(std::move(exporter)), clock_(clock) {}
   ~RunningAgent() override { Stop(); }
 
   Status Start(std::vector<std::unique_ptr<Source>> candidates);
@@ -134,8 +127,7 @@ void RunningAgent::Loop(std::vector<std::unique_ptr<Source>> candidates, std::pr
 
 Result<std::unique_ptr<Source>> RunningAgent::FirstThatStarts(std::vector<std::unique_ptr<Source>> candidates,
                                                               std::vector<model::ProbeReport>& probes) const {
-  if (!options_.allow_ebpf)
-    probes.push_back({"ebpf", "off", "switched off by an option", "start without it"});
+  if (!options_.allow_ebpf) probes.push_back({"ebpf", "off", "switched off by an option", "start without it"});
   Status last = Status::Unsupported("there is nothing to collect with");
   std::string reasons;
   for (std::unique_ptr<Source>& candidate : candidates) {
@@ -163,15 +155,13 @@ void RunningAgent::Collect(Source& source, std::vector<model::ProbeReport> start
   options.interval = options_.interval;
   options.start_probes = std::move(start_probes);
   Collector collector(
-      std::move(options), source, [this](model::AgentBatch batch) { exporter_->Submit(std::move(batch)); },
-      clock_);
+      std::move(options), source, [this](model::AgentBatch batch) { exporter_->Submit(std::move(batch)); }, clock_);
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();
     const std::chrono::nanoseconds next(collector.RunDue());
     lock.lock();
-    wake_.wait_for(lock, std::min<std::chrono::nanoseconds>(next, kLongestSleep),
-                   [this] { return stopping_; });
+    wake_.wait_for(lock, std::min<std::chrono::nanoseconds>(next, kLongestSleep), [this] { return stopping_; });
   }
   lock.unlock();
   collector.Finish();
@@ -192,8 +182,7 @@ void RunningAgent::Stop() {
 
 }  // namespace
 
-Result<std::unique_ptr<Agent>> StartAgent(AgentOptions options,
-                                          std::vector<std::unique_ptr<Source>> candidates,
+Result<std::unique_ptr<Agent>> StartAgent(AgentOptions options, std::vector<std::unique_ptr<Source>> candidates,
                                           wire::BatchSink& sink, const Clock& clock) {
   WEIR_RETURN_IF_ERROR(CheckOptions(options));
   WEIR_ASSIGN_OR_RETURN(DataDirectory directory, DataDirectory::Open(options.data_dir));
@@ -201,10 +190,8 @@ Result<std::unique_ptr<Agent>> StartAgent(AgentOptions options,
   exporting.spool_directory = directory.spool();
   exporting.spool_limit_bytes = options.spool_limit_bytes;
   exporting.jitter_seed = std::hash<std::string>()(directory.agent_id());
-  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Exporter> exporter,
-                        Exporter::Open(std::move(exporting), sink, clock));
-  auto agent =
-      std::make_unique<RunningAgent>(std::move(options), std::move(directory), std::move(exporter), clock);
+  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Exporter> exporter, Exporter::Open(std::move(exporting), sink, clock));
+  auto agent = std::make_unique<RunningAgent>(std::move(options), std::move(directory), std::move(exporter), clock);
   WEIR_RETURN_IF_ERROR(agent->Start(std::move(candidates)));
   return std::unique_ptr<Agent>(std::move(agent));
 }

@@ -62,8 +62,7 @@ std::vector<model::AgentCounter> ReadAgentCounters() {
   std::vector<model::AgentCounter> counters;
   for (size_t i = 0; i < kMetricCount; ++i) {
     const std::string_view name = MetricCatalogue()[i].name;
-    if (name.starts_with("weir_agent_"))
-      counters.push_back({std::string(name), Read(static_cast<Metric>(i))});
+    if (name.starts_with("weir_agent_")) counters.push_back({std::string(name), Read(static_cast<Metric>(i))});
   }
   return counters;
 }

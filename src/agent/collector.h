@@ -20,8 +20,7 @@ struct CollectorOptions {
   std::string node;
   std::string version;
   std::chrono::milliseconds interval{1'000};
-  std::vector<model::ProbeReport>
-      start_probes;  // what start-up had to report, e.g. a source that did not start
+  std::vector<model::ProbeReport> start_probes;  // what start-up had to report, e.g. a source that did not start
 };
 
 // Thread: the agent's loop, all calls.

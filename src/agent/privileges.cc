@@ -38,7 +38,7 @@ Status KeepOnly(const std::vector<unsigned>& wanted) {
 
 Status KeepPrivilegesForCollecting(std::string_view mode) {
   std::vector<unsigned> wanted = {
-      CAP_BPF,  // bpf(2) at run time: an iterator is created for every snapshot, maps are read and deleted
+      CAP_BPF,              // bpf(2) at run time: an iterator is created for every snapshot, maps are read and deleted
       CAP_PERFMON,          // the iterator's program reads kernel memory
       CAP_NET_ADMIN,        // sock_diag's socket-destroyed groups, and dumps of others' socket options
       CAP_SYS_PTRACE,       // /proc/<pid>/fd, exe and ns of processes of other users

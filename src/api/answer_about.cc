@@ -76,7 +76,8 @@ net::HttpResponse AnswerColumns(Service&, Arguments& arguments) {
     json["columns"].push_back(std::move(described));
   }
   json["either_fields"] = Json::array();
-  for (const model::EitherField& field : model::EitherFields()) json["either_fields"].push_back({{"name", field.name}, {"columns", field.columns}});
+  for (const model::EitherField& field : model::EitherFields())
+    json["either_fields"].push_back({{"name", field.name}, {"columns", field.columns}});
   json["default_group_by"] = Json::array();
   for (const model::Column* column : store::DefaultGroup()) json["default_group_by"].push_back(column->name);
   return JsonResponse(Dump(json) + "\n");

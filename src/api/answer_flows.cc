@@ -32,7 +32,9 @@ Result<store::FlowResult> Ask(Service& service, const store::FlowQuery& query) {
 void CheckSort(Arguments& arguments, const store::FlowQuery& query) {
   const auto& groups = query.group_by.empty() ? store::DefaultGroup() : query.group_by;
   for (const store::SortKey& key : query.sort) {
-    if (key.column->kind != model::ColumnKind::kDimension || std::find(groups.begin(), groups.end(), key.column) != groups.end()) continue;
+    if (key.column->kind != model::ColumnKind::kDimension ||
+        std::find(groups.begin(), groups.end(), key.column) != groups.end())
+      continue;
     arguments.Refuse("sort", fmt::format("rows cannot be sorted by {}: they are not grouped by it", key.column->name),
                      fmt::format("add {} to group_by", key.column->name));
     return;
@@ -53,7 +55,8 @@ net::HttpResponse CsvResponse(const store::FlowResult& result) {
 
 std::string FlowsJson(const store::FlowResult& result, const store::TimeRange& range) {
   const RowWriter writer(result.columns);
-  std::string out = fmt::format("{{\"range\": {},\n\"columns\": {},\n\"rows\": [", RangeJson(range), Dump(writer.Describe()));
+  std::string out =
+      fmt::format("{{\"range\": {},\n\"columns\": {},\n\"rows\": [", RangeJson(range), Dump(writer.Describe()));
   for (size_t i = 0; i < result.rows.size(); ++i) {
     out += i == 0 ? "\n" : ",\n";
     writer.AppendJson(out, result.rows[i]);
@@ -64,9 +67,11 @@ std::string FlowsJson(const store::FlowResult& result, const store::TimeRange& r
   } else {
     out += "{}";
   }
-  out += fmt::format(",\n\"groups\": {}, \"groups_left_out\": {}, \"resolution\": {}, \"oldest\": {}, \"elapsed_ms\": {:.3f}, \"rows_read\": {}",
-                     result.groups, result.groups_left_out, net::JsonQuote(result.resolution), OldestJson(result), result.elapsed_ms,
-                     result.rows_read);
+  out += fmt::format(
+      ",\n\"groups\": {}, \"groups_left_out\": {}, \"resolution\": {}, \"oldest\": {}, \"elapsed_ms\": {:.3f}, "
+      "\"rows_read\": {}",
+      result.groups, result.groups_left_out, net::JsonQuote(result.resolution), OldestJson(result), result.elapsed_ms,
+      result.rows_read);
   out += "}\n";
   return out;
 }
@@ -103,10 +108,11 @@ net::HttpResponse AnswerMap(Service& service, Arguments& arguments) {
   const Result<store::FlowResult> result = Ask(service, query);
   if (!result.ok()) return StatusResponse(result.status());
   const Map map = BuildMap(*result, options);
-  return JsonResponse(fmt::format("{{\"range\": {},\n\"nodes\": {},\n\"edges\": {},\n\"edges_left_out\": {}, \"nodes_left_out\": {}, "
-                                  "\"resolution\": {}, \"oldest\": {}, \"elapsed_ms\": {:.3f}}}\n",
-                                  RangeJson(query.range), Dump(map.nodes), Dump(map.edges), map.edges_left_out, map.nodes_left_out,
-                                  net::JsonQuote(result->resolution), OldestJson(*result), result->elapsed_ms));
+  return JsonResponse(
+      fmt::format("{{\"range\": {},\n\"nodes\": {},\n\"edges\": {},\n\"edges_left_out\": {}, \"nodes_left_out\": {}, "
+                  "\"resolution\": {}, \"oldest\": {}, \"elapsed_ms\": {:.3f}}}\n",
+                  RangeJson(query.range), Dump(map.nodes), Dump(map.edges), map.edges_left_out, map.nodes_left_out,
+                  net::JsonQuote(result->resolution), OldestJson(*result), result->elapsed_ms));
 }
 
 net::HttpResponse AnswerSeries(Service& service, Arguments& arguments) {
@@ -122,11 +128,13 @@ net::HttpResponse AnswerSeries(Service& service, Arguments& arguments) {
   query.group_by = options.group_by;
   query.columns = WithSamples(options.measures);
   query.limit = static_cast<uint32_t>(options.limit);
-  if (options.measures.empty()) arguments.Refuse("columns", "no measure is asked for", "name at least one; GET /api/v1/columns lists all");
+  if (options.measures.empty())
+    arguments.Refuse("columns", "no measure is asked for", "name at least one; GET /api/v1/columns lists all");
   if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
   if (options.step_ms == 0) options.step_ms = DefaultStep(options.range);
   if (StepsOf(options.range, options.step_ms) > kMaxPoints) {
-    arguments.Refuse("step", fmt::format("the range has more than {} steps of {}", kMaxPoints, FormatDuration(options.step_ms)),
+    arguments.Refuse("step",
+                     fmt::format("the range has more than {} steps of {}", kMaxPoints, FormatDuration(options.step_ms)),
                      fmt::format("leave step out, or make it at least {}", FormatDuration(DefaultStep(options.range))));
     return net::ErrorResponse(*arguments.refusal());
   }
@@ -136,10 +144,11 @@ net::HttpResponse AnswerSeries(Service& service, Arguments& arguments) {
   const SeriesText text = BuildSeries(*result, options);
   Json columns = Json::array();
   for (const model::Column* column : options.measures) columns.push_back(DescribeColumn(*column));
-  return JsonResponse(fmt::format("{{\"range\": {}, \"step_ms\": {},\n\"columns\": {},\n\"times\": {},\n\"series\": {},\n"
-                                  "\"groups_left_out\": {}, \"resolution\": {}, \"elapsed_ms\": {:.3f}}}\n",
-                                  RangeJson(options.range), options.step_ms, Dump(columns), text.times, text.series, text.groups_left_out,
-                                  net::JsonQuote(result->resolution), result->elapsed_ms));
+  return JsonResponse(
+      fmt::format("{{\"range\": {}, \"step_ms\": {},\n\"columns\": {},\n\"times\": {},\n\"series\": {},\n"
+                  "\"groups_left_out\": {}, \"resolution\": {}, \"elapsed_ms\": {:.3f}}}\n",
+                  RangeJson(options.range), options.step_ms, Dump(columns), text.times, text.series,
+                  text.groups_left_out, net::JsonQuote(result->resolution), result->elapsed_ms));
 }
 
 }  // namespace weir::api

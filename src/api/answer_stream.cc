@@ -27,32 +27,39 @@ Result<UnixMillis> SentAt(const net::HttpRequest& request) {
   UnixMillis time = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), time);
   if (!text.empty() && error == std::errc{} && end == text.data() + text.size()) return time;
-  return Status::Invalid(fmt::format("header {} is missing or not a number; send the Unix milliseconds of the agent's clock", wire::kSentAtHeader));
+  return Status::Invalid(fmt::format(
+      "header {} is missing or not a number; send the Unix milliseconds of the agent's clock", wire::kSentAtHeader));
 }
 
 Status CheckKind(const net::HttpRequest& request) {
   // Also what keeps web pages out: a form or a simple request cannot send this type (Fetch, CORS-safelisted headers).
   if (HeaderOf(request, "Content-Type") != wire::kContentType) {
-    return Status::Invalid(fmt::format("a batch is {} in {}; check that agent and server versions match", wire::kContentType, wire::kContentEncoding));
+    return Status::Invalid(fmt::format("a batch is {} in {}; check that agent and server versions match",
+                                       wire::kContentType, wire::kContentEncoding));
   }
   const std::string encoding = HeaderOf(request, "Content-Encoding");
   if (!encoding.empty() && encoding != wire::kContentEncoding) {
-    return Status::Invalid(fmt::format("Content-Encoding '{}' is not understood; send {}", encoding.substr(0, 40), wire::kContentEncoding));
+    return Status::Invalid(fmt::format("Content-Encoding '{}' is not understood; send {}", encoding.substr(0, 40),
+                                       wire::kContentEncoding));
   }
   return Status::Ok();
 }
 
 }  // namespace
 
-void RespondLive(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder, Arguments& arguments) {
+void RespondLive(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder,
+                 Arguments& arguments) {
   model::Filter filter = arguments.Filter("filter");
   const int64_t replay_ms = arguments.Duration("replay");
   if (replay_ms > kMaxReplayMs) {
-    arguments.Refuse("replay", "only the last 180s are kept for replay", "give at most 180s, and ask GET /api/v1/flows for what is older");
+    arguments.Refuse("replay", "only the last 180s are kept for replay",
+                     "give at most 180s, and ask GET /api/v1/flows for what is older");
   }
   if (arguments.refusal()) return responder->Send(net::ErrorResponse(*arguments.refusal()));
   if (!service.live.HasRoom()) {
-    return responder->Send(net::ErrorResponse({.status = 503, .code = "busy", .message = "too many live viewers already",
+    return responder->Send(net::ErrorResponse({.status = 503,
+                                               .code = "busy",
+                                               .message = "too many live viewers already",
                                                .remedy = "close one, or ask GET /api/v1/flows again and again"}));
   }
   // HEAD wants to know whether there is a stream, not to watch it.
@@ -60,16 +67,19 @@ void RespondLive(Service& service, net::HttpRequest request, std::unique_ptr<net
   if (request.method != "HEAD") service.live.Join(std::move(stream), std::move(filter), replay_ms);
 }
 
-void RespondIngest(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder, Arguments& arguments) {
+void RespondIngest(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder,
+                   Arguments& arguments) {
   if (arguments.refusal()) return responder->Send(net::ErrorResponse(*arguments.refusal()));
   if (const Status kind = CheckKind(request); !kind.ok()) return responder->Send(StatusResponse(kind));
   const Result<UnixMillis> sent_at = SentAt(request);
   if (!sent_at.ok()) return responder->Send(StatusResponse(sent_at.status()));
   // std::function wants copies; there is one responder.
-  service.server.Ingest(request.body, *sent_at, [later = std::shared_ptr<net::Responder>(std::move(responder))](Result<wire::Ack> ack) {
-    if (!ack.ok()) return later->Send(StatusResponse(ack.status()));
-    later->Send(JsonResponse(fmt::format("{{\"watermark\": {}, \"duplicate\": {}}}\n", ack->watermark, ack->duplicate)));
-  });
+  service.server.Ingest(
+      request.body, *sent_at, [later = std::shared_ptr<net::Responder>(std::move(responder))](Result<wire::Ack> ack) {
+        if (!ack.ok()) return later->Send(StatusResponse(ack.status()));
+        later->Send(
+            JsonResponse(fmt::format("{{\"watermark\": {}, \"duplicate\": {}}}\n", ack->watermark, ack->duplicate)));
+      });
 }
 
 }  // namespace weir::api

@@ -46,14 +46,15 @@ class HttpApi final : public Api {
   }
 
   void AddRoute(const Route& route) {
-    http_->Route(std::string(route.method), std::string(route.path),
-                 [this, &route](net::HttpRequest request, std::unique_ptr<net::Responder> responder) {
-                   const std::map<std::string, std::string> query = std::move(request.query);
-                   Arguments arguments(route.parameters, query, service_.clock.WallMillis());
-                   if (route.answer != nullptr) return responder->Send(route.answer(service_, arguments));
-                   route.respond(service_, std::move(request), std::move(responder), arguments);
-                 },
-                 route.max_body_bytes);
+    http_->Route(
+        std::string(route.method), std::string(route.path),
+        [this, &route](net::HttpRequest request, std::unique_ptr<net::Responder> responder) {
+          const std::map<std::string, std::string> query = std::move(request.query);
+          Arguments arguments(route.parameters, query, service_.clock.WallMillis());
+          if (route.answer != nullptr) return responder->Send(route.answer(service_, arguments));
+          route.respond(service_, std::move(request), std::move(responder), arguments);
+        },
+        route.max_body_bytes);
   }
 
   const Gate gate_;
@@ -64,7 +65,8 @@ class HttpApi final : public Api {
 
 }  // namespace
 
-Result<std::unique_ptr<Api>> Api::Start(ApiOptions options, server::Server& server, store::Store& store, const Clock& clock) {
+Result<std::unique_ptr<Api>> Api::Start(ApiOptions options, server::Server& server, store::Store& store,
+                                        const Clock& clock) {
   WEIR_ASSIGN_OR_RETURN(Gate gate, Gate::Create(options.listen, options.token));
   auto api = std::make_unique<HttpApi>(std::move(options), std::move(gate), server, store, clock);
   WEIR_RETURN_IF_ERROR(api->Listen());

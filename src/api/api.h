@@ -24,7 +24,8 @@ class Api {
  public:
   // `server`, `store` and `clock` outlive the API. kInvalid: address, certificate, or no token where one is needed;
   // kConflict: the address is taken. Messages say what to do.
-  static Result<std::unique_ptr<Api>> Start(ApiOptions options, server::Server& server, store::Store& store, const Clock& clock);
+  static Result<std::unique_ptr<Api>> Start(ApiOptions options, server::Server& server, store::Store& store,
+                                            const Clock& clock);
   virtual ~Api() = default;
 
   virtual std::string address() const = 0;  // "127.0.0.1:7600"

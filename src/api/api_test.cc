@@ -44,7 +44,8 @@ struct Transfer {
 size_t OnBody(char* bytes, size_t size, size_t count, void* into) {
   auto& transfer = *static_cast<Transfer*>(into);
   transfer.answer.body.append(bytes, size * count);
-  const bool enough = !transfer.stop_after.empty() && transfer.answer.body.find(transfer.stop_after) != std::string::npos;
+  const bool enough =
+      !transfer.stop_after.empty() && transfer.answer.body.find(transfer.stop_after) != std::string::npos;
   return enough ? 0 : size * count;
 }
 
@@ -89,7 +90,8 @@ class ApiTest : public testing::Test {
       curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, question.body.data());
     }
     const CURLcode code = curl_easy_perform(curl.get());
-    EXPECT_TRUE(code == CURLE_OK || (code == CURLE_WRITE_ERROR && !question.stop_after.empty())) << url << ": " << curl_easy_strerror(code);
+    EXPECT_TRUE(code == CURLE_OK || (code == CURLE_WRITE_ERROR && !question.stop_after.empty()))
+        << url << ": " << curl_easy_strerror(code);
     curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &transfer.answer.status);
     curl_slist_free_all(headers);
     return transfer.answer;
@@ -105,7 +107,10 @@ class ApiTest : public testing::Test {
 
 store::FlowResult TwoFlows() {
   ResultBuilder builder({"client_address", "server_port", "start", "end", "bytes", "connections_opened"});
-  builder.Row({{"client_address", Text("10.1.0.2")}, {"server_port", Exact(80)}, {"start", Number(1'764'000'000'000)}, {"bytes", Exact(1'234)}});
+  builder.Row({{"client_address", Text("10.1.0.2")},
+               {"server_port", Exact(80)},
+               {"start", Number(1'764'000'000'000)},
+               {"bytes", Exact(1'234)}});
   builder.Row({{"client_address", Text("=1+1")}, {"server_port", Exact(443)}, {"bytes", Exact(9'007'199'254'740'993)}});
   builder.Totals({{"bytes", Exact(9'007'199'254'742'227)}, {"connections_opened", Exact(3)}});
   builder.result.groups = 812;
@@ -116,8 +121,10 @@ store::FlowResult TwoFlows() {
 
 TEST_F(ApiTest, Flows) {
   store_.answer = TwoFlows();
-  const Answer answer = Get("/api/v1/flows?since=2025-11-24T15:00:00Z&until=now&filter=server_port%20%3D%2080&group_by=client_address,server_port"
-                            "&sort=-bytes,client_address&limit=2");
+  const Answer answer =
+      Get("/api/v1/"
+          "flows?since=2025-11-24T15:00:00Z&until=now&filter=server_port%20%3D%2080&group_by=client_address,server_port"
+          "&sort=-bytes,client_address&limit=2");
   ASSERT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(answer.headers.at("content-type"), "application/json");
   EXPECT_EQ(answer.headers.at("cache-control"), "no-store");
@@ -220,10 +227,15 @@ TEST_F(ApiTest, StoreErrorsKeepTheirMeaning) {
 
 TEST_F(ApiTest, MapAsksByLevelAndFolds) {
   ResultBuilder builder(store::FlowQuery{});
-  builder = ResultBuilder({"client_process", "client_node", "client_address", "server_process", "server_node", "server_address", "server_port",
-                           "bytes_to_server", "connections_opened"});
-  builder.Row({{"client_process", Text("curl")}, {"client_node", Text("host1")}, {"client_address", Text("10.0.0.1")},
-               {"server_address", Text("10.0.0.9")}, {"server_port", Exact(80)}, {"bytes_to_server", Exact(900)}, {"connections_opened", Exact(1)}});
+  builder = ResultBuilder({"client_process", "client_node", "client_address", "server_process", "server_node",
+                           "server_address", "server_port", "bytes_to_server", "connections_opened"});
+  builder.Row({{"client_process", Text("curl")},
+               {"client_node", Text("host1")},
+               {"client_address", Text("10.0.0.1")},
+               {"server_address", Text("10.0.0.9")},
+               {"server_port", Exact(80)},
+               {"bytes_to_server", Exact(900)},
+               {"connections_opened", Exact(1)}});
   store_.answer = builder.result;
   const Answer answer = Get("/api/v1/map?since=15m&level=process&only=all&limit=10&fold_internet=false");
   ASSERT_EQ(answer.status, 200) << answer.body;
@@ -231,7 +243,8 @@ TEST_F(ApiTest, MapAsksByLevelAndFolds) {
   EXPECT_EQ(json["nodes"].size(), 2U);
   EXPECT_EQ(json["edges"][0]["bytes_per_second"], 1.0);
   EXPECT_EQ(json["edges"][0]["health"], "ok");
-  for (const char* key : {"range", "edges_left_out", "nodes_left_out", "resolution", "oldest", "elapsed_ms"}) EXPECT_TRUE(json.contains(key)) << key;
+  for (const char* key : {"range", "edges_left_out", "nodes_left_out", "resolution", "oldest", "elapsed_ms"})
+    EXPECT_TRUE(json.contains(key)) << key;
   EXPECT_EQ(Get("/api/v1/map?only=problems").json()["edges"], Json::array());
   Get("/api/v1/map?level=host");
   for (const model::Column* column : store_.last_query.group_by) EXPECT_NE(column->name, "client_process");
@@ -248,7 +261,8 @@ TEST_F(ApiTest, SeriesOnItsGrid) {
   EXPECT_EQ(json["columns"][0]["name"], "bytes");
   EXPECT_EQ(json["times"].size(), 7U);
   EXPECT_EQ(json["series"][0]["group"], Json({{"server_port", 80}}));
-  EXPECT_EQ(json["series"][0]["values"]["bytes"], Json::array({nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 5}));
+  EXPECT_EQ(json["series"][0]["values"]["bytes"],
+            Json::array({nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 5}));
   EXPECT_EQ(store_.last_query.bucket_ms, 10'000);
   EXPECT_EQ(store_.last_query.limit, 3U);
   EXPECT_EQ(Get("/api/v1/series").json()["step_ms"], 5'000);  // 15 minutes in at most 300 steps
@@ -261,7 +275,8 @@ TEST_F(ApiTest, LiveReplaysFiltersAndStreams) {
   model::FlowRow other = row;
   other.server_port = 443;
   server_.kept = {row, other};
-  const Answer answer = Ask({.path = "/api/v1/live?replay=60s&filter=server_port%20%3D%2080", .stop_after = "event: rows"});
+  const Answer answer =
+      Ask({.path = "/api/v1/live?replay=60s&filter=server_port%20%3D%2080", .stop_after = "event: rows"});
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.headers.at("content-type"), "text/event-stream");
   EXPECT_THAT(answer.body, AllOf(StartsWith("event: columns\ndata: {\"columns\":"), HasSubstr("\"server_port\": 80"),
@@ -273,7 +288,8 @@ TEST_F(ApiTest, ColumnsStatusAndDescription) {
   EXPECT_EQ(columns["columns"].size(), model::kColumns.size());
   EXPECT_EQ(columns["columns"][2]["name"], "protocol");
   EXPECT_EQ(columns["columns"][2]["groupable"], true);
-  EXPECT_EQ(columns["either_fields"][1], Json({{"name", "process"}, {"columns", {"client_process", "server_process"}}}));
+  EXPECT_EQ(columns["either_fields"][1],
+            Json({{"name", "process"}, {"columns", {"client_process", "server_process"}}}));
   EXPECT_EQ(columns["default_group_by"][0], "client_address");
 
   server_.agents = {server::AgentStatus{}};
@@ -309,7 +325,8 @@ TEST_F(ApiTest, HealthReadinessMetrics) {
   EXPECT_TRUE(metrics.body.ends_with("# EOF\n"));
 }
 
-const std::vector<std::string> kBatchHeaders = {"Content-Type: application/x-protobuf", "Content-Encoding: zstd", "X-Weir-Sent-At: 1764000000123"};
+const std::vector<std::string> kBatchHeaders = {"Content-Type: application/x-protobuf", "Content-Encoding: zstd",
+                                                "X-Weir-Sent-At: 1764000000123"};
 
 TEST_F(ApiTest, IngestAnswersWhatTheServerDecides) {
   server_.ack = wire::Ack{.duplicate = false, .watermark = 17};
@@ -342,7 +359,8 @@ TEST_F(ApiTest, IngestWantsItsHeadersAndBounds) {
   EXPECT_EQ(post({"Content-Type: text/plain", "X-Weir-Sent-At: 1"}, "x").status, 400);  // what a web page could send
   EXPECT_THAT(post({"Content-Type: application/x-protobuf"}, "x").body, HasSubstr("X-Weir-Sent-At"));
   EXPECT_EQ(post({"Content-Type: application/x-protobuf", "X-Weir-Sent-At: soon"}, "x").status, 400);
-  EXPECT_EQ(post({"Content-Type: application/x-protobuf", "Content-Encoding: gzip", "X-Weir-Sent-At: 1"}, "x").status, 400);
+  EXPECT_EQ(post({"Content-Type: application/x-protobuf", "Content-Encoding: gzip", "X-Weir-Sent-At: 1"}, "x").status,
+            400);
   EXPECT_EQ(server_.last_batch, "");
   EXPECT_EQ(post(kBatchHeaders, std::string(wire::kMaxEncodedBytes + 1, 'x')).status, 413);
   EXPECT_EQ(server_.last_batch, "");
@@ -365,7 +383,9 @@ TEST_F(ApiTest, AcknowledgementsMayComeLateOrNever) {
   server_.waiting[0](wire::Ack{.duplicate = false, .watermark = 5});
   agent.join();
 
-  std::thread unlucky([&] { EXPECT_EQ(Ask({.method = "POST", .path = "/api/v1/ingest", .headers = kBatchHeaders, .body = "y"}).status, 503); });
+  std::thread unlucky([&] {
+    EXPECT_EQ(Ask({.method = "POST", .path = "/api/v1/ingest", .headers = kBatchHeaders, .body = "y"}).status, 503);
+  });
   while (waiting() == 1) std::this_thread::yield();
   api_->Stop();
   unlucky.join();
@@ -402,7 +422,8 @@ TEST_F(ApiTest, EmbeddedFilesComeOutAsTheyWentIn) {
   EXPECT_EQ(script.body, "console.log(\"café\");\n");
   EXPECT_EQ(script.headers.at("content-type"), "text/javascript; charset=utf-8");
   EXPECT_THAT(script.headers.at("cache-control"), HasSubstr("immutable"));
-  EXPECT_EQ(Ask({.path = "/assets/index-Dk3x.js", .headers = {"If-None-Match: " + script.headers.at("etag")}}).status, 304);
+  EXPECT_EQ(Ask({.path = "/assets/index-Dk3x.js", .headers = {"If-None-Match: " + script.headers.at("etag")}}).status,
+            304);
   EXPECT_EQ(Get("/odd%20name.bin").body, std::string("\x00\x01\xff binary \"\\", 13));
   EXPECT_EQ(Get("/assets/empty.css").body, "");
   EXPECT_EQ(Get("/assets/gone.js").status, 404);

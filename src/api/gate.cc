@@ -15,7 +15,8 @@ namespace {
 
 std::string Lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
@@ -41,17 +42,21 @@ std::string ShownToken(std::string_view authorization) {
 
 net::HttpResponse ForeignHost() {
   Count(Metric::server_http_refused);
-  return net::ErrorResponse({.status = 403, .code = "forbidden",
-                             .message = "this server listens on a loopback address and the request's Host header names another machine",
-                             .remedy = "use http://127.0.0.1 or http://localhost, or start the server with --token-file to allow any name"});
+  return net::ErrorResponse(
+      {.status = 403,
+       .code = "forbidden",
+       .message = "this server listens on a loopback address and the request's Host header names another machine",
+       .remedy = "use http://127.0.0.1 or http://localhost, or start the server with --token-file to allow any name"});
 }
 
 net::HttpResponse NoToken(bool wrong) {
   Count(Metric::server_http_refused);
-  net::HttpResponse response = net::ErrorResponse({.status = 401, .code = "unauthorized",
-                                                   .message = wrong ? "that is not the server's token" : "this server wants a token",
-                                                   .remedy = "send 'Authorization: Bearer <token>' with the first line of the file the server got"
-                                                             " by --token-file (weir --token-file), or give it as the password in a browser"});
+  net::HttpResponse response = net::ErrorResponse(
+      {.status = 401,
+       .code = "unauthorized",
+       .message = wrong ? "that is not the server's token" : "this server wants a token",
+       .remedy = "send 'Authorization: Bearer <token>' with the first line of the file the server got"
+                 " by --token-file (weir --token-file), or give it as the password in a browser"});
   response.headers["WWW-Authenticate"] = R"(Basic realm="weir", charset="UTF-8")";
   return response;
 }
@@ -86,7 +91,8 @@ bool EqualInConstantTime(std::string_view given, std::string_view secret) {
   if (secret.empty()) return given.empty();
   size_t difference = given.size() ^ secret.size();
   for (size_t i = 0; i < given.size(); ++i) {
-    difference |= static_cast<size_t>(static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(secret[i % secret.size()]));
+    difference |= static_cast<size_t>(static_cast<unsigned char>(given[i]) ^
+                                      static_cast<unsigned char>(secret[i % secret.size()]));
   }
   return difference == 0;
 }
@@ -109,9 +115,11 @@ bool IsLoopbackHost(std::string_view host_header) {
 Result<Gate> Gate::Create(std::string_view listen, std::string token) {
   WEIR_ASSIGN_OR_RETURN(const net::ListenAddress address, net::ParseListenAddress(listen));
   if (!address.loopback && token.empty()) {
-    return Status::Invalid(fmt::format("{} can be reached from other machines, and without a token anybody there could read and write: "
-                                       "make one with `head -c 24 /dev/urandom | base64 > weir.token` and give --token-file weir.token, "
-                                       "or listen on 127.0.0.1", listen));
+    return Status::Invalid(
+        fmt::format("{} can be reached from other machines, and without a token anybody there could read and write: "
+                    "make one with `head -c 24 /dev/urandom | base64 > weir.token` and give --token-file weir.token, "
+                    "or listen on 127.0.0.1",
+                    listen));
   }
   return Gate(std::move(token));
 }

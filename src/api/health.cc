@@ -9,7 +9,8 @@ namespace weir::api {
 namespace {
 
 std::string Milliseconds(double microseconds) {
-  return microseconds < 10'000 ? fmt::format("{:.1f} ms", microseconds / 1'000) : fmt::format("{:.0f} ms", microseconds / 1'000);
+  return microseconds < 10'000 ? fmt::format("{:.1f} ms", microseconds / 1'000)
+                               : fmt::format("{:.0f} ms", microseconds / 1'000);
 }
 
 // "3 refused, 1 timed out"
@@ -33,9 +34,10 @@ void JudgeFailures(const EdgeFacts& facts, HealthVerdict& verdict) {
   // Payload without an opening belongs to connections older than the range: something works.
   const bool nothing_works = facts.opened == 0 && facts.bytes == 0;
   verdict.health = nothing_works ? Health::kFailed : share >= kHealth.failed_bad_share ? Health::kBad : Health::kWarn;
-  verdict.reasons.push_back(nothing_works ? fmt::format("No connection was opened; {} failed: {}.", facts.failed(), FailureKinds(facts))
-                                          : fmt::format("{} of {} connection attempts failed ({:.1f} %): {}.", facts.failed(), attempts,
-                                                        100 * share, FailureKinds(facts)));
+  verdict.reasons.push_back(
+      nothing_works ? fmt::format("No connection was opened; {} failed: {}.", facts.failed(), FailureKinds(facts))
+                    : fmt::format("{} of {} connection attempts failed ({:.1f} %): {}.", facts.failed(), attempts,
+                                  100 * share, FailureKinds(facts)));
 }
 
 void JudgeRetransmits(const EdgeFacts& facts, HealthVerdict& verdict) {
@@ -43,7 +45,8 @@ void JudgeRetransmits(const EdgeFacts& facts, HealthVerdict& verdict) {
   const double percent = 100.0 * static_cast<double>(facts.retransmits) / static_cast<double>(facts.segments);
   if (percent < kHealth.retransmit_warn_percent) return;
   verdict.health = std::max(verdict.health, percent >= kHealth.retransmit_bad_percent ? Health::kBad : Health::kWarn);
-  verdict.reasons.push_back(fmt::format("{:.1f} % of segments were sent again ({} of {}).", percent, facts.retransmits, facts.segments));
+  verdict.reasons.push_back(
+      fmt::format("{:.1f} % of segments were sent again ({} of {}).", percent, facts.retransmits, facts.segments));
 }
 
 void JudgeRtt(const EdgeFacts& facts, HealthVerdict& verdict) {

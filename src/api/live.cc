@@ -12,8 +12,8 @@
 namespace weir::api {
 namespace {
 
-constexpr size_t kEventBytes = size_t{64} << 10;            // of rows in one event
-constexpr std::chrono::milliseconds kBacklogRetry{50};      // streams do not say when they have room again
+constexpr size_t kEventBytes = size_t{64} << 10;        // of rows in one event
+constexpr std::chrono::milliseconds kBacklogRetry{50};  // streams do not say when they have room again
 
 const RowWriter& Writer() {
   static const RowWriter writer(LiveColumns());
@@ -51,9 +51,8 @@ LiveHub::LiveHub(server::Server& server, const Clock& clock, LiveOptions options
       options_(options),
       inbox_(std::make_shared<Inbox>()),
       columns_event_(Dump({{"columns", Writer().Describe()}})) {
-  listener_ = server_.AddListener([inbox = inbox_, most = options_.max_inbox_rows](const std::vector<model::FlowRow>& rows) {
-    Post(*inbox, most, rows);
-  });
+  listener_ = server_.AddListener([inbox = inbox_, most = options_.max_inbox_rows](
+                                      const std::vector<model::FlowRow>& rows) { Post(*inbox, most, rows); });
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -121,7 +120,8 @@ void LiveHub::Run() {
       std::unique_lock lock(inbox_->mutex);
       auto until = next_heartbeat;
       if (backlog) until = std::min(until, std::chrono::steady_clock::now() + kBacklogRetry);
-      inbox_->wake.wait_until(lock, until, [this] { return inbox_->stopping || !inbox_->batches.empty() || !inbox_->joining.empty(); });
+      inbox_->wake.wait_until(
+          lock, until, [this] { return inbox_->stopping || !inbox_->batches.empty() || !inbox_->joining.empty(); });
       if (inbox_->stopping) return;
       batches.swap(inbox_->batches);
       joining.swap(inbox_->joining);

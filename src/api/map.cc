@@ -21,15 +21,17 @@ using Row = std::vector<Cell>;
 constexpr uint32_t kMaxGroups = 100'000;  // what the store gives at most
 
 // The sums of an edge: adding rows and showing them come from this one list.
-#define WEIR_EDGE_SUMS(X)                                                                                       \
-  X(bytes_to_server) X(bytes_to_client) X(segments_to_server) X(segments_to_client) X(retransmits)              \
-  X(connections_opened) X(failed_refused) X(failed_timed_out) X(failed_unreachable) X(failed_abandoned)         \
-  X(failed_other) X(closed_reset) X(client_reports) X(server_reports) X(connect_count) X(connect_sum_us)        \
-  X(client_rtt_count) X(client_rtt_sum_us) X(server_rtt_count) X(server_rtt_sum_us)
+#define WEIR_EDGE_SUMS(X)                                                                                             \
+  X(bytes_to_server)                                                                                                  \
+  X(bytes_to_client) X(segments_to_server) X(segments_to_client) X(retransmits) X(connections_opened)                 \
+      X(failed_refused) X(failed_timed_out) X(failed_unreachable) X(failed_abandoned) X(failed_other) X(closed_reset) \
+          X(client_reports) X(server_reports) X(connect_count) X(connect_sum_us) X(client_rtt_count)                  \
+              X(client_rtt_sum_us) X(server_rtt_count) X(server_rtt_sum_us)
 
 // Read besides the sums, or only for a flow's own account.
-constexpr std::string_view kOtherColumns[] = {"connections_failed", "client_rtt_min_us", "server_rtt_min_us", "rtt_min_us",
-                                              "rtt_max_us",         "rtt_p50_us",        "rtt_p90_us",        "rtt_p99_us"};
+constexpr std::string_view kOtherColumns[] = {"connections_failed", "client_rtt_min_us", "server_rtt_min_us",
+                                              "rtt_min_us",         "rtt_max_us",        "rtt_p50_us",
+                                              "rtt_p90_us",         "rtt_p99_us"};
 
 // The slow end of round trips over several flows. The store gives each flow's quantiles, not its distribution: samples
 // are taken at the upper end of the quantile band they lie in, and evenly spread over the last band, up to the largest,
@@ -112,10 +114,12 @@ class Folding {
   void Add(const Row& row) {
     const std::string_view client_node = reader_.Text(row, "client_node");
     const std::string_view server_node = reader_.Text(row, "server_node");
-    const size_t client = NodeIndex({reader_.Text(row, "client_process"), reader_.Text(row, "client_container"),
-                                     reader_.Text(row, "client_unit"), client_node, reader_.Text(row, "client_address"), server_node});
-    const size_t server = NodeIndex({reader_.Text(row, "server_process"), reader_.Text(row, "server_container"),
-                                     reader_.Text(row, "server_unit"), server_node, reader_.Text(row, "server_address"), client_node});
+    const size_t client =
+        NodeIndex({reader_.Text(row, "client_process"), reader_.Text(row, "client_container"),
+                   reader_.Text(row, "client_unit"), client_node, reader_.Text(row, "client_address"), server_node});
+    const size_t server =
+        NodeIndex({reader_.Text(row, "server_process"), reader_.Text(row, "server_container"),
+                   reader_.Text(row, "server_unit"), server_node, reader_.Text(row, "server_address"), client_node});
     Edge& edge = edges_[{client, server}];
     edge.client = client;
     edge.server = server;
@@ -205,8 +209,16 @@ class Folding {
 
   static Json NodeJson(const Known& known) {
     const MapNode& node = known.node;
-    return {{"id", known.id},         {"kind", node.kind}, {"name", node.name}, {"group", node.group},         {"group_kind", node.group_kind},
-            {"container", node.container}, {"unit", node.unit}, {"node", node.node}, {"addresses", known.addresses}, {"external", node.external}};
+    return {{"id", known.id},
+            {"kind", node.kind},
+            {"name", node.name},
+            {"group", node.group},
+            {"group_kind", node.group_kind},
+            {"container", node.container},
+            {"unit", node.unit},
+            {"node", node.node},
+            {"addresses", known.addresses},
+            {"external", node.external}};
   }
 
   Json EdgeJson(Edge& edge) const;
@@ -214,8 +226,8 @@ class Folding {
   const Reader reader_;
   const MapOptions options_;
   std::vector<Known> nodes_;
-  std::unordered_map<std::string, size_t> index_;       // by id
-  std::map<std::pair<size_t, size_t>, Edge> edges_;     // by client and server
+  std::unordered_map<std::string, size_t> index_;    // by id
+  std::map<std::pair<size_t, size_t>, Edge> edges_;  // by client and server
 };
 
 // Null without samples.
@@ -230,7 +242,8 @@ Json Folding::EdgeJson(Edge& edge) const {
   const uint64_t rtt_sum = edge.client_rtt_count != 0 ? edge.client_rtt_sum_us : edge.server_rtt_sum_us;
   const std::string_view reported_by = edge.client_reports == 0 ? (edge.server_reports == 0 ? "" : "server")
                                                                 : (edge.server_reports == 0 ? "client" : "both");
-  const uint64_t failed = edge.failed_refused + edge.failed_timed_out + edge.failed_unreachable + edge.failed_abandoned + edge.failed_other;
+  const uint64_t failed =
+      edge.failed_refused + edge.failed_timed_out + edge.failed_unreachable + edge.failed_abandoned + edge.failed_other;
   Json json;
   json["id"] = fmt::format("e{:016x}", XXH3_64bits(ends.data(), ends.size()));
   json["client"] = nodes_[edge.client].id;
@@ -275,7 +288,8 @@ store::FlowQuery MapQuery(const MapOptions& options) {
 #undef WEIR_EDGE_COLUMN
   for (const std::string_view name : kOtherColumns) query.columns.push_back(model::FindColumn(name));
   // Should there be more flows than the store gives, those that matter come first.
-  if (options.only_problems) query.sort = {{model::FindColumn("connections_failed"), true}, {model::FindColumn("retransmits"), true}};
+  if (options.only_problems)
+    query.sort = {{model::FindColumn("connections_failed"), true}, {model::FindColumn("retransmits"), true}};
   query.limit = kMaxGroups;
   return query;
 }

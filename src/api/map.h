@@ -21,8 +21,8 @@ struct MapOptions {
   MapLevel level = MapLevel::kProcess;
   bool fold_internet = true;
   bool only_problems = false;
-  size_t limit = 500;    // edges
-  double seconds = 1;    // of the range, for rates
+  size_t limit = 500;  // edges
+  double seconds = 1;  // of the range, for rates
 };
 
 // What to ask the store for, range and filter aside.

@@ -67,7 +67,9 @@ MapNode ProcessNode(const EndFacts& end) {
   if (end.process.empty()) return node;  // a kernel socket: shown as the thing it lives in
   node.kind = "process";
   node.name = end.process;
-  node.group = !node.container.empty() ? "container " + ShortContainer(node.container) : !node.unit.empty() ? node.unit : node.node;
+  node.group = !node.container.empty() ? "container " + ShortContainer(node.container)
+               : !node.unit.empty()    ? node.unit
+                                       : node.node;
   node.group_kind = !node.container.empty() ? "container" : !node.unit.empty() ? "unit" : "host";
   return node;
 }

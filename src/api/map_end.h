@@ -15,14 +15,14 @@ struct EndFacts {
 };
 
 struct MapNode {
-  std::string kind;        // process | container | host | internet
+  std::string kind;  // process | container | host | internet
   std::string name;
   std::string group;       // "container 3f2a9c71d0be", "nginx.service", a node; "" = stands alone
   std::string group_kind;  // container | unit | host | ""
   std::string container;
   std::string unit;
   std::string node;
-  bool external = false;   // nobody reports from there
+  bool external = false;  // nobody reports from there
 
   // A hash of what the node is, so that it keeps its place from one call to the next.
   std::string Id() const;

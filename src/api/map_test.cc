@@ -76,15 +76,17 @@ TEST(MapEnd, IdsTellThingsApartAndStay) {
   EXPECT_EQ(ids.size(), 4U);
   EXPECT_EQ(NodeOf(other_address, {}).Id(), NodeOf(base, {}).Id());
   EXPECT_EQ(NodeOf({"", "", "", "", "10.9.9.9", ""}, {}).Id(), NodeOf({"", "", "", "", "10.9.9.9", "host1"}, {}).Id());
-  EXPECT_NE(NodeOf({"", "", "", "", "127.0.0.1", "host1"}, {}).Id(), NodeOf({"", "", "", "", "127.0.0.1", "host2"}, {}).Id());
+  EXPECT_NE(NodeOf({"", "", "", "", "127.0.0.1", "host1"}, {}).Id(),
+            NodeOf({"", "", "", "", "127.0.0.1", "host2"}, {}).Id());
   // Links people keep contain ids: this one may not change from release to release without need.
-  EXPECT_EQ(NodeOf({"", "", "", "", "10.9.9.9", ""}, {}).Id(), NodeOf({"", "", "", "", "10.9.9.9", ""}, {.level = MapLevel::kHost}).Id());
+  EXPECT_EQ(NodeOf({"", "", "", "", "10.9.9.9", ""}, {}).Id(),
+            NodeOf({"", "", "", "", "10.9.9.9", ""}, {.level = MapLevel::kHost}).Id());
 }
 
 std::map<std::string_view, store::Cell> Flow(const char* client, const char* server, uint64_t port) {
   return {{"client_process", Text(client)}, {"client_node", Text("host1")}, {"client_address", Text("10.0.0.1")},
           {"server_process", Text(server)}, {"server_node", Text("host2")}, {"server_address", Text("10.0.0.2")},
-          {"server_port", Exact(port)}, {"client_reports", Exact(1)}};
+          {"server_port", Exact(port)},     {"client_reports", Exact(1)}};
 }
 
 using Cells = std::map<std::string_view, store::Cell>;
@@ -96,11 +98,19 @@ Cells With(Cells cells, const Cells& more) {
 TEST(Map, FoldsFlowsOfTheSameTwoNodes) {
   const MapOptions options{.seconds = 10};
   ResultBuilder builder(MapQuery(options));
-  builder.Row(With(Flow("curl", "nginx", 80), {{"bytes_to_server", Exact(100)}, {"bytes_to_client", Exact(200)}, {"connections_opened", Exact(2)},
-                                               {"segments_to_server", Exact(10)}, {"retransmits", Exact(1)}, {"connect_count", Exact(2)},
+  builder.Row(With(Flow("curl", "nginx", 80), {{"bytes_to_server", Exact(100)},
+                                               {"bytes_to_client", Exact(200)},
+                                               {"connections_opened", Exact(2)},
+                                               {"segments_to_server", Exact(10)},
+                                               {"retransmits", Exact(1)},
+                                               {"connect_count", Exact(2)},
                                                {"connect_sum_us", Exact(100)}}));
-  builder.Row(With(Flow("curl", "nginx", 443), {{"bytes_to_server", Exact(1)}, {"segments_to_client", Exact(10)}, {"server_reports", Exact(1)},
-                                                {"server_address", Text("10.0.0.3")}, {"connect_count", Exact(1)}, {"connect_sum_us", Exact(50)}}));
+  builder.Row(With(Flow("curl", "nginx", 443), {{"bytes_to_server", Exact(1)},
+                                                {"segments_to_client", Exact(10)},
+                                                {"server_reports", Exact(1)},
+                                                {"server_address", Text("10.0.0.3")},
+                                                {"connect_count", Exact(1)},
+                                                {"connect_sum_us", Exact(50)}}));
   const Map map = BuildMap(builder.result, options);
   ASSERT_EQ(map.edges.size(), 1U);
   const Json& edge = map.edges[0];
@@ -124,8 +134,11 @@ TEST(Map, FoldsFlowsOfTheSameTwoNodes) {
 TEST(Map, InternetIsOneNodeWithoutAddresses) {
   ResultBuilder builder(MapQuery({}));
   for (const char* address : {"93.184.216.34", "2606:2800:220:1::1"}) {
-    builder.Row({{"client_process", Text("curl")}, {"client_node", Text("host1")}, {"client_address", Text("10.0.0.1")},
-                 {"server_address", Text(address)}, {"server_port", Exact(443)}});
+    builder.Row({{"client_process", Text("curl")},
+                 {"client_node", Text("host1")},
+                 {"client_address", Text("10.0.0.1")},
+                 {"server_address", Text(address)},
+                 {"server_port", Exact(443)}});
   }
   const Map map = BuildMap(builder.result, {});
   ASSERT_EQ(map.nodes.size(), 2U);
@@ -136,8 +149,10 @@ TEST(Map, InternetIsOneNodeWithoutAddresses) {
 
 TEST(Map, RttOfSeveralFlowsIsWeighted) {
   const auto rtt = [](uint64_t count, double p50, double p90, double p99, double most) -> Cells {
-    return {{"client_rtt_count", Exact(count)}, {"client_rtt_sum_us", Exact(count * static_cast<uint64_t>(p50))}, {"rtt_p50_us", Number(p50)},
-            {"rtt_p90_us", Number(p90)}, {"rtt_p99_us", Number(p99)}, {"rtt_max_us", Number(most)}, {"rtt_min_us", Number(p50 / 2)}};
+    return {{"client_rtt_count", Exact(count)}, {"client_rtt_sum_us", Exact(count * static_cast<uint64_t>(p50))},
+            {"rtt_p50_us", Number(p50)},        {"rtt_p90_us", Number(p90)},
+            {"rtt_p99_us", Number(p99)},        {"rtt_max_us", Number(most)},
+            {"rtt_min_us", Number(p50 / 2)}};
   };
   ResultBuilder one(MapQuery({}));
   one.Row(With(Flow("a", "b", 80), rtt(1'000, 100, 200, 300, 900)));
@@ -145,7 +160,8 @@ TEST(Map, RttOfSeveralFlowsIsWeighted) {
 
   ResultBuilder two(MapQuery({}));
   two.Row(With(Flow("a", "b", 80), rtt(100'000, 100, 200, 300, 900)));
-  two.Row(With(Flow("a", "b", 81), rtt(1, 5'000, 5'000, 5'000, 5'000)));  // a handful of slow samples are not the 99th percentile
+  two.Row(With(Flow("a", "b", 81),
+               rtt(1, 5'000, 5'000, 5'000, 5'000)));  // a handful of slow samples are not the 99th percentile
   EXPECT_EQ(BuildMap(two.result, {}).edges[0]["rtt_p99_us"], 360);  // the first tenth of the way from 300 to 900
   two.Row(With(Flow("a", "b", 82), rtt(100'000, 5'000, 6'000, 7'000, 8'000)));
   EXPECT_EQ(BuildMap(two.result, {}).edges[0]["rtt_p99_us"], 7'000);
@@ -153,8 +169,12 @@ TEST(Map, RttOfSeveralFlowsIsWeighted) {
   // The server's samples count only where the client has none at all.
   ResultBuilder sides(MapQuery({}));
   sides.Row(With(Flow("a", "b", 80), rtt(10, 100, 200, 300, 300)));
-  sides.Row(With(Flow("a", "b", 81), {{"server_rtt_count", Exact(10'000)}, {"server_rtt_sum_us", Exact(90'000'000)}, {"rtt_p50_us", Number(9'000)},
-                                      {"rtt_p90_us", Number(9'000)}, {"rtt_p99_us", Number(9'000)}, {"rtt_max_us", Number(9'000)}}));
+  sides.Row(With(Flow("a", "b", 81), {{"server_rtt_count", Exact(10'000)},
+                                      {"server_rtt_sum_us", Exact(90'000'000)},
+                                      {"rtt_p50_us", Number(9'000)},
+                                      {"rtt_p90_us", Number(9'000)},
+                                      {"rtt_p99_us", Number(9'000)},
+                                      {"rtt_max_us", Number(9'000)}}));
   const Json edge = BuildMap(sides.result, {}).edges[0];
   EXPECT_EQ(edge["rtt_avg_us"], 100);
   EXPECT_EQ(edge["rtt_p99_us"], 300);
@@ -207,12 +227,14 @@ TEST(Health, Thresholds) {
       {{.segments = 1'000, .retransmits = 9}, Health::kOk, ""},
       {{.segments = 1'000, .retransmits = 10}, Health::kWarn, "1.0 % of segments were sent again (10 of 1000)."},
       {{.segments = 1'000, .retransmits = 50}, Health::kBad, "5.0 %"},
-      {{.segments = 99, .retransmits = 50}, Health::kOk, ""},   // too few segments
-      {{.segments = 100, .retransmits = 2}, Health::kOk, ""},   // too few retransmits
+      {{.segments = 99, .retransmits = 50}, Health::kOk, ""},  // too few segments
+      {{.segments = 100, .retransmits = 2}, Health::kOk, ""},  // too few retransmits
       {{.segments = 100, .retransmits = 3}, Health::kWarn, "3.0 %"},
       {{.opened = 99, .failed_refused = 1}, Health::kWarn, "1 of 100 connection attempts failed (1.0 %): 1 refused."},
       {{.opened = 9, .failed_refused = 1}, Health::kBad, "10.0 %"},
-      {{.failed_refused = 2, .failed_timed_out = 1}, Health::kFailed, "No connection was opened; 3 failed: 2 refused, 1 timed out."},
+      {{.failed_refused = 2, .failed_timed_out = 1},
+       Health::kFailed,
+       "No connection was opened; 3 failed: 2 refused, 1 timed out."},
       {{.bytes = 5, .failed_refused = 2}, Health::kBad, "2 of 2"},  // an older connection works
       {{.rtt_min_us = 1'000, .rtt_p99_us = 51'000}, Health::kWarn, "takes 51 ms, 51 times the shortest (1.0 ms)"},
       {{.rtt_min_us = 1'000, .rtt_p99_us = 49'000}, Health::kOk, ""},    // not felt

@@ -34,7 +34,10 @@ Json SchemaOf(const Parameter& parameter) {
 Json ParametersOf(const Route& route) {
   Json parameters = Json::array();
   for (const Parameter& parameter : route.parameters) {
-    parameters.push_back({{"name", parameter.name}, {"in", "query"}, {"required", false}, {"description", parameter.help},
+    parameters.push_back({{"name", parameter.name},
+                          {"in", "query"},
+                          {"required", false},
+                          {"description", parameter.help},
                           {"schema", SchemaOf(parameter)}});
   }
   return parameters;
@@ -66,11 +69,16 @@ Json OperationOf(const Route& route) {
   operation["summary"] = route.summary;
   if (!route.parameters.empty()) operation["parameters"] = ParametersOf(route);
   if (route.path == wire::kIngestPath) {
-    operation["parameters"] = Json::array({{{"name", wire::kSentAtHeader}, {"in", "header"}, {"required", true},
-                                            {"description", "When the agent sent this, by its clock, in Unix milliseconds."},
-                                            {"schema", {{"type", "integer"}}}}});
-    operation["requestBody"] = {{"required", true}, {"description", "A batch (proto/weir/v1/batch.proto) in one zstd frame."},
-                                {"content", {{std::string(wire::kContentType), {{"schema", {{"type", "string"}, {"format", "binary"}}}}}}}};
+    operation["parameters"] =
+        Json::array({{{"name", wire::kSentAtHeader},
+                      {"in", "header"},
+                      {"required", true},
+                      {"description", "When the agent sent this, by its clock, in Unix milliseconds."},
+                      {"schema", {{"type", "integer"}}}}});
+    operation["requestBody"] = {
+        {"required", true},
+        {"description", "A batch (proto/weir/v1/batch.proto) in one zstd frame."},
+        {"content", {{std::string(wire::kContentType), {{"schema", {{"type", "string"}, {"format", "binary"}}}}}}}};
   }
   operation["responses"] = {{"200", {{"description", "OK"}, {"content", ContentOf(route.content_types)}}},
                             {"default", {{"$ref", "#/components/responses/Error"}}}};
@@ -82,19 +90,26 @@ Json Components() {
   Json error;
   error["type"] = "object";
   error["required"] = {"code", "message"};
-  error["properties"] = {{"code", {{"type", "string"}, {"enum", {"invalid", "unauthorized", "forbidden", "not_found", "method_not_allowed",
-                                                                "conflict", "too_large", "busy", "internal"}}}},
-                         {"message", {{"type", "string"}}},
-                         {"parameter", {{"type", "string"}, {"description", "The query parameter at fault."}}},
-                         {"position", {{"type", "integer"}, {"description", "Character in the parameter's value, from 1."}}},
-                         {"remedy", {{"type", "string"}, {"description", "What to do about it."}}}};
-  const Json envelope{{"type", "object"}, {"required", Json::array({"error"})}, {"properties", {{"error", {{"$ref", "#/components/schemas/Error"}}}}}};
+  error["properties"] = {
+      {"code",
+       {{"type", "string"},
+        {"enum",
+         {"invalid", "unauthorized", "forbidden", "not_found", "method_not_allowed", "conflict", "too_large", "busy",
+          "internal"}}}},
+      {"message", {{"type", "string"}}},
+      {"parameter", {{"type", "string"}, {"description", "The query parameter at fault."}}},
+      {"position", {{"type", "integer"}, {"description", "Character in the parameter's value, from 1."}}},
+      {"remedy", {{"type", "string"}, {"description", "What to do about it."}}}};
+  const Json envelope{{"type", "object"},
+                      {"required", Json::array({"error"})},
+                      {"properties", {{"error", {{"$ref", "#/components/schemas/Error"}}}}}};
   Json components;
   components["schemas"]["Error"] = error;
   components["responses"]["Error"] = {{"description", "What went wrong and what to do about it."},
                                       {"content", {{"application/json", {{"schema", envelope}}}}}};
   components["securitySchemes"]["bearer"] = {{"type", "http"}, {"scheme", "bearer"}};
-  components["securitySchemes"]["basic"] = {{"type", "http"}, {"scheme", "basic"}, {"description", "Any user; the token is the password."}};
+  components["securitySchemes"]["basic"] = {
+      {"type", "http"}, {"scheme", "basic"}, {"description", "Any user; the token is the password."}};
   return components;
 }
 
@@ -103,7 +118,8 @@ Json Components() {
 Json OpenApi(std::span<const Route> routes) {
   Json document;
   document["openapi"] = "3.1.0";
-  document["info"] = {{"title", "Weir"}, {"version", kVersion},
+  document["info"] = {{"title", "Weir"},
+                      {"version", kVersion},
                       {"description", "Flows between processes, containers and hosts. docs/api.md shows the answers."}};
   document["servers"] = Json::array({{{"url", "/"}}});
   // Open on a loopback address, a token otherwise.
@@ -111,7 +127,8 @@ Json OpenApi(std::span<const Route> routes) {
   document["paths"] = Json::object();
   for (const Route& route : routes) {
     std::string method(route.method);
-    std::transform(method.begin(), method.end(), method.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(method.begin(), method.end(), method.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     document["paths"][std::string(route.path)][method] = OperationOf(route);
   }
   document["components"] = Components();

@@ -32,10 +32,12 @@ int Checked(const Gate& gate, const net::HttpRequest& request) {
 TEST(Gate, OpenOnLoopbackForLoopbackNamesOnly) {
   const Result<Gate> gate = Gate::Create("127.0.0.1:0", "");
   ASSERT_TRUE(gate.ok());
-  for (const char* host : {"127.0.0.1:7600", "127.0.0.1", "127.9.9.9", "localhost", "LocalHost:7600", "localhost.:1", "[::1]:7600", "[::1]", "weir.localhost:1"}) {
+  for (const char* host : {"127.0.0.1:7600", "127.0.0.1", "127.9.9.9", "localhost", "LocalHost:7600", "localhost.:1",
+                           "[::1]:7600", "[::1]", "weir.localhost:1"}) {
     EXPECT_EQ(Checked(*gate, Request("/api/v1/flows", {{"host", host}})), 200) << host;
   }
-  for (const char* host : {"", "example.com", "example.com:7600", "10.0.0.1", "127.0.0.1.example.com", "localhost.example.com", "[::2]", "[::1", "0.0.0.0"}) {
+  for (const char* host : {"", "example.com", "example.com:7600", "10.0.0.1", "127.0.0.1.example.com",
+                           "localhost.example.com", "[::2]", "[::1", "0.0.0.0"}) {
     EXPECT_EQ(Checked(*gate, Request("/api/v1/flows", {{"host", host}})), 403) << host;
   }
   EXPECT_EQ(Checked(*gate, Request("/", {})), 403);
@@ -51,8 +53,9 @@ TEST(Gate, WithATokenEveryRequestNeedsIt) {
   EXPECT_EQ(ask("Bearer s3cret-word"), 200);
   EXPECT_EQ(ask("bearer   s3cret-word"), 200);
   EXPECT_EQ(ask("Basic YW55Ym9keTpzM2NyZXQtd29yZA=="), 200);  // anybody:s3cret-word
-  for (const char* wrong : {"", "Bearer", "Bearer ", "Bearer s3cret-wore", "Bearer s3cret-wor", "Bearer s3cret-words", "Bearer s3cret-words3cret-word",
-                            "Digest s3cret-word", "s3cret-word", "Basic s3cret-word", "Basic YW55Ym9keQ==", "Basic YW55Ym9keTo="}) {
+  for (const char* wrong : {"", "Bearer", "Bearer ", "Bearer s3cret-wore", "Bearer s3cret-wor", "Bearer s3cret-words",
+                            "Bearer s3cret-words3cret-word", "Digest s3cret-word", "s3cret-word", "Basic s3cret-word",
+                            "Basic YW55Ym9keQ==", "Basic YW55Ym9keTo="}) {
     EXPECT_EQ(ask(wrong), 401) << wrong;
   }
   EXPECT_EQ(Checked(*gate, Request("/readyz", {})), 200);
@@ -84,7 +87,8 @@ TEST(Gate, Base64) {
   EXPECT_EQ(DecodeBase64("Zm9vYg=="), "foob");
   EXPECT_EQ(DecodeBase64("Zm9vYmE="), "fooba");
   EXPECT_EQ(DecodeBase64(""), "");
-  for (const char* wrong : {"Z", "Zm9", "Zm=v", "Zm9v!A==", "====", "Z==="}) EXPECT_EQ(DecodeBase64(wrong), std::nullopt) << wrong;
+  for (const char* wrong : {"Z", "Zm9", "Zm=v", "Zm9v!A==", "====", "Z==="})
+    EXPECT_EQ(DecodeBase64(wrong), std::nullopt) << wrong;
 }
 
 StatusFacts Facts() {
@@ -129,18 +133,28 @@ TEST(StatusPage, EveryProblemIsASentenceWithARemedy) {
     std::vector<const char*> says;
   };
   const Case cases[] = {
-      {[](StatusFacts& f) { f.agents[0].last_seen = f.now - 65'000; }, {"No batch from the agent on host1 for 1m5s", "check that it runs"}},
-      {[](StatusFacts& f) { f.agents[0].clock_offset_ms = 3LL * 86'400'000; }, {"The clock of host1 is 3d fast", "NTP"}},
+      {[](StatusFacts& f) { f.agents[0].last_seen = f.now - 65'000; },
+       {"No batch from the agent on host1 for 1m5s", "check that it runs"}},
+      {[](StatusFacts& f) { f.agents[0].clock_offset_ms = 3LL * 86'400'000; },
+       {"The clock of host1 is 3d fast", "NTP"}},
       {[](StatusFacts& f) { f.agents[0].clock_offset_ms = -2'500; }, {"The clock of host1 is 2s slow"}},
-      {[](StatusFacts& f) { f.agents[0].counters[0].value = 7; }, {"weir_agent_kernel_map_full_total on host1 is 7", "Raise --max-sockets"}},
-      {[](StatusFacts& f) { f.agents[0].probes[0] = {"tcp_state", "failed", "permission denied", "run as root"}; },
+      {[](StatusFacts& f) { f.agents[0].counters[0].value = 7; },
+       {"weir_agent_kernel_map_full_total on host1 is 7", "Raise --max-sockets"}},
+      {[](StatusFacts& f) {
+         f.agents[0].probes[0] = {"tcp_state", "failed", "permission denied", "run as root"};
+       },
        {"Probe tcp_state on host1 does not work: permission denied. run as root."}},
-      {[](StatusFacts& f) { f.agents[0].probes[0].state = "fallback"; }, {"Probe tcp_state on host1 runs as a fallback."}},
+      {[](StatusFacts& f) { f.agents[0].probes[0].state = "fallback"; },
+       {"Probe tcp_state on host1 runs as a fallback."}},
       {[](StatusFacts& f) { f.agents[0].mode = "sock_diag"; }, {"host1", "degraded mode sock_diag", "run it as root"}},
-      {[](StatusFacts& f) { f.store->last_error = "no space left on device."; }, {"The store reports: no space left on device. Check free disk space", "/data/store"}},
-      {[](StatusFacts& f) { f.store = Status::Unavailable("engine is closed"); }, {"The store does not answer: engine is closed."}},
-      {[](StatusFacts& f) { f.own_counters[static_cast<size_t>(Metric::server_live_dropped)] = 3; }, {"weir_server_live_dropped_rows_total is 3"}},
-      {[](StatusFacts& f) { f.own_counters[static_cast<size_t>(Metric::store_insert_errors)] = 1; }, {"weir_store_insert_errors_total is 1", "disk space"}},
+      {[](StatusFacts& f) { f.store->last_error = "no space left on device."; },
+       {"The store reports: no space left on device. Check free disk space", "/data/store"}},
+      {[](StatusFacts& f) { f.store = Status::Unavailable("engine is closed"); },
+       {"The store does not answer: engine is closed."}},
+      {[](StatusFacts& f) { f.own_counters[static_cast<size_t>(Metric::server_live_dropped)] = 3; },
+       {"weir_server_live_dropped_rows_total is 3"}},
+      {[](StatusFacts& f) { f.own_counters[static_cast<size_t>(Metric::store_insert_errors)] = 1; },
+       {"weir_store_insert_errors_total is 1", "disk space"}},
   };
   for (const Case& c : cases) {
     StatusFacts facts = Facts();
@@ -173,7 +187,8 @@ TEST(Ui, ServesFilesAndItsOwnPaths) {
     EXPECT_EQ(page.status, 200) << path;
     EXPECT_EQ(page.body, "<html>") << path;
     EXPECT_EQ(page.headers.at("Cache-Control"), "no-cache");
-    EXPECT_THAT(page.headers.at("Content-Security-Policy"), AllOf(HasSubstr("default-src 'self'"), HasSubstr("frame-ancestors 'none'")));
+    EXPECT_THAT(page.headers.at("Content-Security-Policy"),
+                AllOf(HasSubstr("default-src 'self'"), HasSubstr("frame-ancestors 'none'")));
     EXPECT_EQ(page.headers.at("X-Content-Type-Options"), "nosniff");
     EXPECT_EQ(page.headers.at("Referrer-Policy"), "no-referrer");
   }
@@ -181,7 +196,8 @@ TEST(Ui, ServesFilesAndItsOwnPaths) {
   EXPECT_EQ(script.body, "js");
   EXPECT_EQ(script.content_type, "text/javascript; charset=utf-8");
   EXPECT_THAT(script.headers.at("Cache-Control"), HasSubstr("immutable"));
-  for (const char* path : {"/assets/gone.js", "/assets/gone", "/robots.txt", "/api/v1/nothing", "/../etc/passwd.txt", "/api"}) {
+  for (const char* path :
+       {"/assets/gone.js", "/assets/gone", "/robots.txt", "/api/v1/nothing", "/../etc/passwd.txt", "/api"}) {
     const net::HttpResponse missing = UiAnswer(Request(path, {}), kAssets);
     EXPECT_EQ(missing.status, 404) << path;
     EXPECT_EQ(missing.content_type, "application/json");
@@ -189,7 +205,9 @@ TEST(Ui, ServesFilesAndItsOwnPaths) {
 }
 
 TEST(Ui, KnowsWhatTheBrowserHas) {
-  const auto status = [](const char* tags) { return UiAnswer(Request("/favicon.svg", {{"if-none-match", tags}}), kAssets).status; };
+  const auto status = [](const char* tags) {
+    return UiAnswer(Request("/favicon.svg", {{"if-none-match", tags}}), kAssets).status;
+  };
   EXPECT_EQ(status("\"cc\""), 304);
   EXPECT_EQ(status("W/\"cc\", \"x\""), 304);
   EXPECT_EQ(status("*"), 304);

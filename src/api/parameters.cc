@@ -43,8 +43,8 @@ bool Suits(const model::Column& column, ParameterType type) {
   switch (type) {
     case ParameterType::kDimensions: return column.groupable();
     case ParameterType::kMeasures:
-      return column.kind != ColumnKind::kDimension && column.kind != ColumnKind::kTime && column.kind != ColumnKind::kHistogram &&
-             column.type != model::ColumnType::kString;
+      return column.kind != ColumnKind::kDimension && column.kind != ColumnKind::kTime &&
+             column.kind != ColumnKind::kHistogram && column.type != model::ColumnType::kString;
     default: return column.kind != ColumnKind::kHistogram;
   }
 }
@@ -78,7 +78,8 @@ std::vector<std::string_view> Choices(const Parameter& parameter) {
   return choices;
 }
 
-Arguments::Arguments(std::span<const Parameter> parameters, const std::map<std::string, std::string>& query, UnixMillis now)
+Arguments::Arguments(std::span<const Parameter> parameters, const std::map<std::string, std::string>& query,
+                     UnixMillis now)
     : parameters_(parameters), query_(query), now_(now) {
   std::vector<std::string_view> names;
   for (const Parameter& parameter : parameters_) names.push_back(parameter.name);
@@ -94,7 +95,8 @@ Arguments::Arguments(std::span<const Parameter> parameters, const std::map<std::
 }
 
 const Parameter& Arguments::Find(std::string_view name) const {
-  const auto found = std::find_if(parameters_.begin(), parameters_.end(), [&](const Parameter& p) { return p.name == name; });
+  const auto found =
+      std::find_if(parameters_.begin(), parameters_.end(), [&](const Parameter& p) { return p.name == name; });
   assert(found != parameters_.end());
   return *found;
 }
@@ -106,8 +108,12 @@ std::string Arguments::Text(const Parameter& parameter) const {
 
 void Arguments::Refuse(std::string_view name, std::string message, std::string remedy, size_t position) {
   if (refusal_) return;
-  refusal_ = net::HttpError{.status = 400, .code = "invalid", .message = std::move(message), .parameter = std::string(name),
-                            .position = position, .remedy = std::move(remedy)};
+  refusal_ = net::HttpError{.status = 400,
+                            .code = "invalid",
+                            .message = std::move(message),
+                            .parameter = std::string(name),
+                            .position = position,
+                            .remedy = std::move(remedy)};
 }
 
 void Arguments::RefuseStatus(std::string_view name, const Status& status) {
@@ -144,7 +150,8 @@ int64_t Arguments::Integer(std::string_view name) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool whole = error == std::errc{} && end == text.data() + text.size();
   if (whole && value >= parameter.least && value <= parameter.most) return value;
-  Refuse(name, fmt::format("'{}' is not a whole number from {} to {}", text.substr(0, 60), parameter.least, parameter.most),
+  Refuse(name,
+         fmt::format("'{}' is not a whole number from {} to {}", text.substr(0, 60), parameter.least, parameter.most),
          fmt::format("the default is {}", parameter.fallback));
   return parameter.least;
 }
@@ -152,7 +159,8 @@ int64_t Arguments::Integer(std::string_view name) {
 bool Arguments::Boolean(std::string_view name) {
   const std::string text = Text(Find(name));
   if (text == "true" || text == "1") return true;
-  if (text != "false" && text != "0") Refuse(name, fmt::format("'{}' is neither true nor false", text.substr(0, 60)), "write true or false");
+  if (text != "false" && text != "0")
+    Refuse(name, fmt::format("'{}' is neither true nor false", text.substr(0, 60)), "write true or false");
   return false;
 }
 
@@ -163,7 +171,8 @@ std::string Arguments::Choice(std::string_view name) {
   if (std::find(choices.begin(), choices.end(), text) != choices.end()) return text;
   const std::string nearest = Nearest(text, choices);
   Refuse(name, fmt::format("'{}' is not a choice", text.substr(0, 60)),
-         fmt::format("{}possible: {}", nearest.empty() ? "" : fmt::format("did you mean {}? ", nearest), fmt::join(choices, ", ")));
+         fmt::format("{}possible: {}", nearest.empty() ? "" : fmt::format("did you mean {}? ", nearest),
+                     fmt::join(choices, ", ")));
   return std::string(parameter.fallback);
 }
 
@@ -173,7 +182,8 @@ const model::Column* Arguments::ColumnNamed(const Parameter& parameter, std::str
   const std::string shown(text.substr(0, 60));
   const std::string message = column == nullptr ? fmt::format("unknown column '{}'", shown)
                                                 : fmt::format("{} is not {}", shown, Wanted(parameter.type));
-  Refuse(parameter.name, fmt::format("at character {}: {}", position, message), ColumnRemedy(text, parameter.type), position);
+  Refuse(parameter.name, fmt::format("at character {}: {}", position, message), ColumnRemedy(text, parameter.type),
+         position);
   return nullptr;
 }
 
@@ -212,7 +222,9 @@ model::Filter Arguments::Filter(std::string_view name) {
 store::TimeRange Arguments::Range() {
   const store::TimeRange range{Time("since"), Time("until")};
   if (range.from >= range.to) {
-    Refuse("since", fmt::format("the range is empty: since {} is not before until {}", FormatTime(range.from), FormatTime(range.to)),
+    Refuse("since",
+           fmt::format("the range is empty: since {} is not before until {}", FormatTime(range.from),
+                       FormatTime(range.to)),
            "give an earlier since or a later until");
   }
   return range;

@@ -22,7 +22,7 @@ enum class ParameterType { kTime, kDuration, kInteger, kBoolean, kChoice, kDimen
 struct Parameter {
   std::string_view name;
   ParameterType type;
-  std::string_view fallback;      // as it would be typed
+  std::string_view fallback;  // as it would be typed
   std::string_view help;
   std::string_view choices = "";  // kChoice: "a|b|c"
   int64_t least = 0;              // kInteger

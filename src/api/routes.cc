@@ -9,9 +9,12 @@ namespace {
 
 using enum ParameterType;
 
-constexpr Parameter kSince{"since", kTime, "15m", "Start of the range: RFC 3339, Unix seconds or milliseconds, now-15m, or 15m (that long ago)."};
+constexpr Parameter kSince{
+    "since", kTime, "15m",
+    "Start of the range: RFC 3339, Unix seconds or milliseconds, now-15m, or 15m (that long ago)."};
 constexpr Parameter kUntil{"until", kTime, "now", "End of the range, exclusive; written like since."};
-constexpr Parameter kFilterParameter{"filter", kFilter, "", "Filter expression, see docs/filter.md; empty matches everything."};
+constexpr Parameter kFilterParameter{"filter", kFilter, "",
+                                     "Filter expression, see docs/filter.md; empty matches everything."};
 
 constexpr auto kFlowsParameters = std::to_array<Parameter>({
     kSince,
@@ -52,22 +55,51 @@ constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kPlain = "text/plain; charset=utf-8";
 
 constexpr auto kRoutes = std::to_array<Route>({
-    {"GET", "/api/v1/flows", "The flow table: one row per group over the whole range.", "application/json|text/csv", kFlowsParameters,
-     AnswerFlows, nullptr},
-    {"GET", "/api/v1/map", "The service map: who talks to whom, how much and how well.", kJson, kMapParameters, AnswerMap, nullptr},
+    {"GET", "/api/v1/flows", "The flow table: one row per group over the whole range.", "application/json|text/csv",
+     kFlowsParameters, AnswerFlows, nullptr},
+    {"GET", "/api/v1/map", "The service map: who talks to whom, how much and how well.", kJson, kMapParameters,
+     AnswerMap, nullptr},
     {"GET", "/api/v1/series", "Measures over time.", kJson, kSeriesParameters, AnswerSeries, nullptr},
-    {"GET", "/api/v1/live", "Rows as they are stored, as server-sent events: columns, rows, heartbeat, dropped.", "text/event-stream",
-     kLiveParameters, nullptr, RespondLive},
-    {"GET", "/api/v1/columns", "Every column, the filter's either-end fields and the flow key.", kJson, {}, AnswerColumns, nullptr},
-    {"GET", "/api/v1/status", "Weir itself: store, agents, probes, counters, and problems with their remedies.", kJson, {}, AnswerStatus,
+    {"GET", "/api/v1/live", "Rows as they are stored, as server-sent events: columns, rows, heartbeat, dropped.",
+     "text/event-stream", kLiveParameters, nullptr, RespondLive},
+    {"GET",
+     "/api/v1/columns",
+     "Every column, the filter's either-end fields and the flow key.",
+     kJson,
+     {},
+     AnswerColumns,
+     nullptr},
+    {"GET",
+     "/api/v1/status",
+     "Weir itself: store, agents, probes, counters, and problems with their remedies.",
+     kJson,
+     {},
+     AnswerStatus,
      nullptr},
     {"GET", "/api/v1/openapi.json", "This description.", kJson, {}, AnswerOpenApi, nullptr},
-    {"POST", wire::kIngestPath, "For agents: stores a batch and answers when it is durable.", kJson, {}, nullptr, RespondIngest,
+    {"POST",
+     wire::kIngestPath,
+     "For agents: stores a batch and answers when it is durable.",
+     kJson,
+     {},
+     nullptr,
+     RespondIngest,
      wire::kMaxEncodedBytes},
     {"GET", "/healthz", "200 while the process lives.", kPlain, {}, AnswerHealthy, nullptr},
-    {"GET", "/readyz", "200 when questions can be answered, else 503 with the reason.", kPlain, {}, AnswerReady, nullptr},
-    {"GET", "/metrics", "Weir's own counters as OpenMetrics 1.0, see docs/metrics.md.",
-     "application/openmetrics-text; version=1.0.0; charset=utf-8", {}, AnswerMetrics, nullptr},
+    {"GET",
+     "/readyz",
+     "200 when questions can be answered, else 503 with the reason.",
+     kPlain,
+     {},
+     AnswerReady,
+     nullptr},
+    {"GET",
+     "/metrics",
+     "Weir's own counters as OpenMetrics 1.0, see docs/metrics.md.",
+     "application/openmetrics-text; version=1.0.0; charset=utf-8",
+     {},
+     AnswerMetrics,
+     nullptr},
 });
 
 }  // namespace

@@ -32,24 +32,27 @@ struct Route {
   std::span<const Parameter> parameters;
   // Exactly one of the two. Arguments have been checked for unknown names; a handler asks refusal() after reading them.
   net::HttpResponse (*answer)(Service& service, Arguments& arguments);
-  void (*respond)(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder, Arguments& arguments);
-  size_t max_body_bytes = 0;       // 0 = the server's default
+  void (*respond)(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder,
+                  Arguments& arguments);
+  size_t max_body_bytes = 0;  // 0 = the server's default
 };
 
 std::span<const Route> Routes();
 
 // --- the handlers, by file ---
-net::HttpResponse AnswerFlows(Service& service, Arguments& arguments);        // answer_flows.cc
+net::HttpResponse AnswerFlows(Service& service, Arguments& arguments);  // answer_flows.cc
 net::HttpResponse AnswerMap(Service& service, Arguments& arguments);
 net::HttpResponse AnswerSeries(Service& service, Arguments& arguments);
-net::HttpResponse AnswerColumns(Service& service, Arguments& arguments);      // answer_about.cc
+net::HttpResponse AnswerColumns(Service& service, Arguments& arguments);  // answer_about.cc
 net::HttpResponse AnswerStatus(Service& service, Arguments& arguments);
 net::HttpResponse AnswerOpenApi(Service& service, Arguments& arguments);
 net::HttpResponse AnswerHealthy(Service& service, Arguments& arguments);
 net::HttpResponse AnswerReady(Service& service, Arguments& arguments);
 net::HttpResponse AnswerMetrics(Service& service, Arguments& arguments);
-void RespondLive(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder, Arguments& arguments);  // answer_stream.cc
-void RespondIngest(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder, Arguments& arguments);
+void RespondLive(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder,
+                 Arguments& arguments);  // answer_stream.cc
+void RespondIngest(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder,
+                   Arguments& arguments);
 
 // How a Status of the store or server is told to an HTTP client: code, and message split from remedy.
 net::HttpResponse StatusResponse(const Status& status);

@@ -20,7 +20,8 @@ using model::ColumnType;
 using store::Cell;
 
 bool IsMeasure(const Column& column) {
-  return column.kind != ColumnKind::kDimension && column.kind != ColumnKind::kTime && column.type != ColumnType::kString;
+  return column.kind != ColumnKind::kDimension && column.kind != ColumnKind::kTime &&
+         column.type != ColumnType::kString;
 }
 
 // The cell as bare text: what CSV shows, and JSON for everything but strings.
@@ -178,8 +179,11 @@ Json RowWriter::Describe() const {
 }
 
 Json DescribeColumn(const Column& column) {
-  return {{"name", column.name}, {"type", model::TypeName(column.type)}, {"kind", model::KindName(column.kind)},
-          {"unit", column.unit}, {"help", column.help}};
+  return {{"name", column.name},
+          {"type", model::TypeName(column.type)},
+          {"kind", model::KindName(column.kind)},
+          {"unit", column.unit},
+          {"help", column.help}};
 }
 
 const std::vector<const Column*>& LiveColumns() {
@@ -187,7 +191,8 @@ const std::vector<const Column*>& LiveColumns() {
     std::vector<const Column*> ordered;
     for (const bool dimensions : {true, false}) {
       for (const Column& column : model::kColumns) {
-        if ((column.kind == ColumnKind::kDimension) == dimensions && column.type != ColumnType::kHistogram) ordered.push_back(&column);
+        if ((column.kind == ColumnKind::kDimension) == dimensions && column.type != ColumnType::kHistogram)
+          ordered.push_back(&column);
       }
     }
     return ordered;

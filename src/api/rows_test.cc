@@ -26,33 +26,41 @@ std::string JsonOf(const store::FlowResult& result) {
 }
 
 TEST(RowWriter, WritesEveryTypeExactly) {
-  ResultBuilder builder({"client_address", "server_port", "start", "bytes", "reported_by", "segments_to_server", "segments_to_client",
-                         "retransmit_percent"});
-  builder.Row({{"client_address", Text("10.1.0.2")}, {"server_port", Exact(443)}, {"start", Number(1'764'000'000'123)},
-               {"bytes", Exact(18'446'744'073'709'551'615U)}, {"reported_by", Text("both")}, {"segments_to_server", Exact(8)},
+  ResultBuilder builder({"client_address", "server_port", "start", "bytes", "reported_by", "segments_to_server",
+                         "segments_to_client", "retransmit_percent"});
+  builder.Row({{"client_address", Text("10.1.0.2")},
+               {"server_port", Exact(443)},
+               {"start", Number(1'764'000'000'123)},
+               {"bytes", Exact(18'446'744'073'709'551'615U)},
+               {"reported_by", Text("both")},
+               {"segments_to_server", Exact(8)},
                {"retransmit_percent", Number(12.5)}});
-  EXPECT_EQ(JsonOf(builder.result),
-            R"({"client_address": "10.1.0.2", "server_port": 443, "start": "2025-11-24T16:00:00.123Z", "bytes": 18446744073709551615, )"
-            R"("reported_by": "both", "segments_to_server": 8, "segments_to_client": 0, "retransmit_percent": 12.5})");
+  EXPECT_EQ(
+      JsonOf(builder.result),
+      R"({"client_address": "10.1.0.2", "server_port": 443, "start": "2025-11-24T16:00:00.123Z", "bytes": 18446744073709551615, )"
+      R"("reported_by": "both", "segments_to_server": 8, "segments_to_client": 0, "retransmit_percent": 12.5})");
 }
 
 TEST(RowWriter, UnknownIsNullAndNotZero) {
   const std::initializer_list<std::string_view> columns = {
-      "client_rtt_count", "client_rtt_min_us", "client_rtt_max_us", "server_rtt_count", "server_rtt_min_us", "rtt_avg_us", "rtt_min_us",
-      "rtt_p99_us", "connect_count", "connect_max_us", "connect_avg_us", "segments_to_server", "segments_to_client", "retransmit_percent",
-      "retransmits"};
+      "client_rtt_count", "client_rtt_min_us",  "client_rtt_max_us",  "server_rtt_count",   "server_rtt_min_us",
+      "rtt_avg_us",       "rtt_min_us",         "rtt_p99_us",         "connect_count",      "connect_max_us",
+      "connect_avg_us",   "segments_to_server", "segments_to_client", "retransmit_percent", "retransmits"};
   ResultBuilder nothing(columns);
   nothing.Row({});
   const Json none = Parsed(JsonOf(nothing.result));
-  for (const char* name : {"client_rtt_min_us", "client_rtt_max_us", "server_rtt_min_us", "rtt_avg_us", "rtt_min_us", "rtt_p99_us",
-                           "connect_max_us", "connect_avg_us", "retransmit_percent"}) {
+  for (const char* name : {"client_rtt_min_us", "client_rtt_max_us", "server_rtt_min_us", "rtt_avg_us", "rtt_min_us",
+                           "rtt_p99_us", "connect_max_us", "connect_avg_us", "retransmit_percent"}) {
     EXPECT_TRUE(none[name].is_null()) << name;
   }
   EXPECT_EQ(none["retransmits"], 0);
   EXPECT_EQ(none["connect_count"], 0);
 
   ResultBuilder some(columns);
-  some.Row({{"server_rtt_count", Exact(1)}, {"rtt_avg_us", Number(0)}, {"segments_to_client", Exact(1)}, {"connect_count", Exact(2)}});
+  some.Row({{"server_rtt_count", Exact(1)},
+            {"rtt_avg_us", Number(0)},
+            {"segments_to_client", Exact(1)},
+            {"connect_count", Exact(2)}});
   const Json known = Parsed(JsonOf(some.result));
   EXPECT_EQ(known["rtt_avg_us"], 0);
   EXPECT_EQ(known["retransmit_percent"], 0);
@@ -76,9 +84,14 @@ TEST(RowWriter, HostileTextStaysText) {
 
 TEST(RowWriter, CsvQuotesAndDefuses) {
   ResultBuilder builder({"client_process", "server_process", "bytes", "connect_count", "connect_avg_us", "start"});
-  builder.Row({{"client_process", Text("say \"hi\", all\r\nof you")}, {"server_process", Text("=cmd|' /C calc'!A0")}, {"bytes", Exact(5)},
+  builder.Row({{"client_process", Text("say \"hi\", all\r\nof you")},
+               {"server_process", Text("=cmd|' /C calc'!A0")},
+               {"bytes", Exact(5)},
                {"start", Number(1'764'000'000'123)}});
-  builder.Row({{"client_process", Text("@x")}, {"server_process", Text("-1+1")}, {"connect_count", Exact(2)}, {"connect_avg_us", Number(1.5)}});
+  builder.Row({{"client_process", Text("@x")},
+               {"server_process", Text("-1+1")},
+               {"connect_count", Exact(2)},
+               {"connect_avg_us", Number(1.5)}});
   const RowWriter writer(builder.result.columns);
   std::string out;
   writer.AppendCsvHeader(out);
@@ -137,11 +150,13 @@ SeriesOptions Options(int64_t from, int64_t to, int64_t step) {
 TEST(Series, FillsGapsWithNull) {
   ResultBuilder builder({"start", "bytes", "connect_avg_us", "connect_count"});
   builder.Row({{"start", Number(10'000)}, {"bytes", Exact(5)}});
-  builder.Row({{"start", Number(30'000)}, {"bytes", Exact(7)}, {"connect_count", Exact(2)}, {"connect_avg_us", Number(1.5)}});
+  builder.Row(
+      {{"start", Number(30'000)}, {"bytes", Exact(7)}, {"connect_count", Exact(2)}, {"connect_avg_us", Number(1.5)}});
   const SeriesText text = BuildSeries(builder.result, Options(12'000, 41'000, 10'000));
   EXPECT_EQ(Parsed(text.times).size(), 4U);  // 10 20 30 40
   EXPECT_EQ(Parsed(text.times)[0], "1970-01-01T00:00:10.000Z");
-  EXPECT_EQ(text.series, R"([{"group": {}, "values": {"bytes": [5, null, 7, null], "connect_avg_us": [null, null, 1.5, null]}}])");
+  EXPECT_EQ(text.series,
+            R"([{"group": {}, "values": {"bytes": [5, null, 7, null], "connect_avg_us": [null, null, 1.5, null]}}])");
 }
 
 TEST(Series, LargestFirstAndBounded) {
@@ -164,13 +179,14 @@ TEST(Series, LargestFirstAndBounded) {
 TEST(Series, RowsOutsideTheGridAreNotShown) {
   ResultBuilder builder({"start", "bytes", "connect_avg_us", "connect_count"});
   builder.Row({{"start", Number(50'000)}, {"bytes", Exact(5)}});
-  EXPECT_EQ(BuildSeries(builder.result, Options(0, 10'000, 10'000)).series,
-            R"([])");
+  EXPECT_EQ(BuildSeries(builder.result, Options(0, 10'000, 10'000)).series, R"([])");
 }
 
 TEST(Series, DefaultStepIsRoundAndSmallEnough) {
-  const std::pair<int64_t, int64_t> cases[] = {{60'000, 1'000}, {900'000, 5'000}, {3'600'000, 15'000}, {86'400'000, 300'000}, {30LL * 86'400'000, 10'800'000}};
-  for (const auto& [length, step] : cases) EXPECT_EQ(DefaultStep({1'764'000'000'123, 1'764'000'000'123 + length}), step) << length;
+  const std::pair<int64_t, int64_t> cases[] = {
+      {60'000, 1'000}, {900'000, 5'000}, {3'600'000, 15'000}, {86'400'000, 300'000}, {30LL * 86'400'000, 10'800'000}};
+  for (const auto& [length, step] : cases)
+    EXPECT_EQ(DefaultStep({1'764'000'000'123, 1'764'000'000'123 + length}), step) << length;
   for (int64_t length = 1; length < 4'000'000'000'000; length = length * 3 + 7) {
     const store::TimeRange range{1'000'123, 1'000'123 + length};
     EXPECT_LE(StepsOf(range, DefaultStep(range)), kDefaultPoints) << length;
@@ -179,7 +195,8 @@ TEST(Series, DefaultStepIsRoundAndSmallEnough) {
 
 TEST(Series, AsksForTheCountersBehindWhatItShows) {
   std::vector<std::string_view> names;
-  for (const model::Column* column : WithSamples({model::FindColumn("connect_avg_us"), model::FindColumn("bytes")})) names.push_back(column->name);
+  for (const model::Column* column : WithSamples({model::FindColumn("connect_avg_us"), model::FindColumn("bytes")}))
+    names.push_back(column->name);
   EXPECT_THAT(names, testing::ElementsAre("connect_avg_us", "bytes", "connect_count"));
 }
 

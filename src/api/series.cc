@@ -19,12 +19,13 @@ int64_t FirstStep(const store::TimeRange& range, int64_t step_ms) {
 }
 
 struct Series {
-  const Row* any = nullptr;          // a row of the group, for its dimensions
-  std::vector<const Row*> by_step;   // null = no data
-  double weight = 0;                 // sum of the first measure
+  const Row* any = nullptr;         // a row of the group, for its dimensions
+  std::vector<const Row*> by_step;  // null = no data
+  double weight = 0;                // sum of the first measure
 };
 
-std::vector<size_t> PositionsOf(const std::vector<const model::Column*>& wanted, const std::vector<const model::Column*>& columns) {
+std::vector<size_t> PositionsOf(const std::vector<const model::Column*>& wanted,
+                                const std::vector<const model::Column*>& columns) {
   std::vector<size_t> positions;
   for (const model::Column* column : wanted) {
     const auto found = std::find(columns.begin(), columns.end(), column);
@@ -60,11 +61,13 @@ class Builder {
       series.any = &row;
       series.by_step.resize(static_cast<size_t>(steps_), nullptr);
       series.by_step[static_cast<size_t>(step)] = &row;
-      if (!measures_.empty() && !writer_.Unknown(row, measures_.front())) series.weight += row[measures_.front()].number;
+      if (!measures_.empty() && !writer_.Unknown(row, measures_.front()))
+        series.weight += row[measures_.front()].number;
     }
     std::vector<Series> ordered;
     for (auto& [key, series] : by_group) ordered.push_back(std::move(series));
-    std::stable_sort(ordered.begin(), ordered.end(), [](const Series& a, const Series& b) { return a.weight > b.weight; });
+    std::stable_sort(ordered.begin(), ordered.end(),
+                     [](const Series& a, const Series& b) { return a.weight > b.weight; });
     return ordered;
   }
 
@@ -103,7 +106,7 @@ class Builder {
   const store::FlowResult& result_;
   const SeriesOptions& options_;
   const RowWriter writer_;
-  const std::vector<size_t> groups_;    // cells
+  const std::vector<size_t> groups_;  // cells
   const std::vector<size_t> measures_;
   const int64_t first_;
   const int64_t steps_;
@@ -118,9 +121,10 @@ int64_t StepsOf(const store::TimeRange& range, int64_t step_ms) {
 int64_t DefaultStep(const store::TimeRange& range) {
   constexpr int64_t kSecond = 1'000;
   constexpr int64_t kDay = 86'400 * kSecond;
-  constexpr std::array<int64_t, 18> kRound{1 * kSecond,     2 * kSecond,      5 * kSecond,      10 * kSecond,     15 * kSecond,    30 * kSecond,
-                                           60 * kSecond,    120 * kSecond,    300 * kSecond,    600 * kSecond,    900 * kSecond,   1'800 * kSecond,
-                                           3'600 * kSecond, 7'200 * kSecond,  10'800 * kSecond, 21'600 * kSecond, 43'200 * kSecond, kDay};
+  constexpr std::array<int64_t, 18> kRound{
+      1 * kSecond,     2 * kSecond,     5 * kSecond,      10 * kSecond,     15 * kSecond,     30 * kSecond,
+      60 * kSecond,    120 * kSecond,   300 * kSecond,    600 * kSecond,    900 * kSecond,    1'800 * kSecond,
+      3'600 * kSecond, 7'200 * kSecond, 10'800 * kSecond, 21'600 * kSecond, 43'200 * kSecond, kDay};
   for (const int64_t step : kRound) {
     if (StepsOf(range, step) <= kDefaultPoints) return step;
   }

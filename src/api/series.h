@@ -31,7 +31,7 @@ struct SeriesOptions {
 };
 
 struct SeriesText {
-  std::string times;   // JSON arrays
+  std::string times;  // JSON arrays
   std::string series;
   uint64_t groups_left_out = 0;
 };

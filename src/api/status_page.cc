@@ -26,7 +26,8 @@ std::string_view SeverityName(MetricSeverity severity) {
 
 const MetricDescription* FindMetric(std::string_view name) {
   const auto& catalogue = MetricCatalogue();
-  const auto found = std::find_if(catalogue.begin(), catalogue.end(), [&](const MetricDescription& m) { return m.name == name; });
+  const auto found =
+      std::find_if(catalogue.begin(), catalogue.end(), [&](const MetricDescription& m) { return m.name == name; });
   return found == catalogue.end() ? nullptr : &*found;
 }
 
@@ -48,16 +49,24 @@ bool IsStale(const server::AgentStatus& agent, UnixMillis now) { return now - ag
 
 Json StoreJson(const Result<store::StoreStatus>& status) {
   if (!status.ok()) {
-    return {{"engine", ""}, {"path", ""}, {"disk_bytes", 0}, {"disk_budget_bytes", 0}, {"last_error", status.status().message()},
+    return {{"engine", ""},
+            {"path", ""},
+            {"disk_bytes", 0},
+            {"disk_budget_bytes", 0},
+            {"last_error", status.status().message()},
             {"tables", Json::array()}};
   }
   Json tables = Json::array();
   for (const store::TableStatus& table : status->tables) {
-    tables.push_back({{"resolution", table.resolution}, {"rows", table.rows}, {"bytes", table.bytes},
-                      {"oldest", TimeOrNull(table.oldest)}, {"newest", TimeOrNull(table.newest)}});
+    tables.push_back({{"resolution", table.resolution},
+                      {"rows", table.rows},
+                      {"bytes", table.bytes},
+                      {"oldest", TimeOrNull(table.oldest)},
+                      {"newest", TimeOrNull(table.newest)}});
   }
-  return {{"engine", status->engine}, {"path", status->path}, {"disk_bytes", status->disk_bytes},
-          {"disk_budget_bytes", status->disk_budget_bytes}, {"last_error", status->last_error}, {"tables", std::move(tables)}};
+  return {{"engine", status->engine},         {"path", status->path},
+          {"disk_bytes", status->disk_bytes}, {"disk_budget_bytes", status->disk_budget_bytes},
+          {"last_error", status->last_error}, {"tables", std::move(tables)}};
 }
 
 Json AgentJson(const server::AgentStatus& agent, UnixMillis now) {
@@ -96,13 +105,15 @@ std::string Ago(int64_t milliseconds) {
 
 void StoreProblems(const StatusFacts& facts, std::vector<std::string>& problems) {
   if (!facts.store.ok()) {
-    problems.push_back(fmt::format("The store does not answer: {}. Look at the server's log, and restart it if this lasts.",
-                                   Trimmed(facts.store.status().message())));
+    problems.push_back(
+        fmt::format("The store does not answer: {}. Look at the server's log, and restart it if this lasts.",
+                    Trimmed(facts.store.status().message())));
     return;
   }
   if (facts.store->last_error.empty()) return;
-  problems.push_back(fmt::format("The store reports: {}. Check free disk space and permissions of {}; agents keep their batches meanwhile.",
-                                 Trimmed(facts.store->last_error), facts.store->path));
+  problems.push_back(fmt::format(
+      "The store reports: {}. Check free disk space and permissions of {}; agents keep their batches meanwhile.",
+      Trimmed(facts.store->last_error), facts.store->path));
 }
 
 void CounterProblems(const StatusFacts& facts, std::vector<std::string>& problems) {
@@ -110,20 +121,24 @@ void CounterProblems(const StatusFacts& facts, std::vector<std::string>& problem
   for (size_t i = 0; i < std::min(catalogue.size(), facts.own_counters.size()); ++i) {
     const MetricDescription& metric = catalogue[i];
     const bool of_store = metric.severity == MetricSeverity::kError && metric.name.starts_with("weir_store_");
-    if (facts.own_counters[i] == 0 || !CountsHere(metric) || (metric.severity != MetricSeverity::kLoss && !of_store)) continue;
+    if (facts.own_counters[i] == 0 || !CountsHere(metric) || (metric.severity != MetricSeverity::kLoss && !of_store))
+      continue;
     problems.push_back(fmt::format("{} is {} since the start: {}", metric.name, facts.own_counters[i], metric.help));
   }
 }
 
 void ProbeProblems(const server::AgentStatus& agent, std::vector<std::string>& problems) {
   if (agent.mode == "sock_diag") {
-    problems.push_back(fmt::format("The agent on {} runs in the degraded mode sock_diag: connections shorter than its interval are missed and"
-                                   " only the network namespaces it can enter are seen. Its probes below say why; run it as root on a kernel"
-                                   " with BTF.", agent.node));
+    problems.push_back(fmt::format(
+        "The agent on {} runs in the degraded mode sock_diag: connections shorter than its interval are missed and"
+        " only the network namespaces it can enter are seen. Its probes below say why; run it as root on a kernel"
+        " with BTF.",
+        agent.node));
   }
   for (const model::ProbeReport& probe : agent.probes) {
     if (probe.state != "failed" && probe.state != "fallback") continue;
-    std::string text = fmt::format("Probe {} on {} {}", probe.name, agent.node, probe.state == "failed" ? "does not work" : "runs as a fallback");
+    std::string text = fmt::format("Probe {} on {} {}", probe.name, agent.node,
+                                   probe.state == "failed" ? "does not work" : "runs as a fallback");
     if (!probe.reason.empty()) text += ": " + Trimmed(probe.reason);
     text += ".";
     if (!probe.hint.empty()) text += " " + Trimmed(probe.hint) + ".";
@@ -133,18 +148,21 @@ void ProbeProblems(const server::AgentStatus& agent, std::vector<std::string>& p
 
 void AgentProblems(const server::AgentStatus& agent, UnixMillis now, std::vector<std::string>& problems) {
   if (IsStale(agent, now)) {
-    problems.push_back(fmt::format("No batch from the agent on {} for {}: check that it runs there and reaches this server.", agent.node,
-                                   Ago(now - agent.last_seen)));
+    problems.push_back(
+        fmt::format("No batch from the agent on {} for {}: check that it runs there and reaches this server.",
+                    agent.node, Ago(now - agent.last_seen)));
   }
   if (std::abs(agent.clock_offset_ms) > kClockSkewMs) {
-    problems.push_back(fmt::format("The clock of {} is {} {}; its times are shifted to this server's clock. Run NTP (chrony,"
-                                   " systemd-timesyncd) on that node.", agent.node, Ago(std::abs(agent.clock_offset_ms)),
-                                   agent.clock_offset_ms > 0 ? "fast" : "slow"));
+    problems.push_back(
+        fmt::format("The clock of {} is {} {}; its times are shifted to this server's clock. Run NTP (chrony,"
+                    " systemd-timesyncd) on that node.",
+                    agent.node, Ago(std::abs(agent.clock_offset_ms)), agent.clock_offset_ms > 0 ? "fast" : "slow"));
   }
   ProbeProblems(agent, problems);
   for (const model::AgentCounter& counter : agent.counters) {
     if (counter.value == 0 || !IsLoss(counter.name)) continue;
-    problems.push_back(fmt::format("{} on {} is {}: {}", counter.name, agent.node, counter.value, FindMetric(counter.name)->help));
+    problems.push_back(
+        fmt::format("{} on {} is {}: {}", counter.name, agent.node, counter.value, FindMetric(counter.name)->help));
   }
 }
 
@@ -191,8 +209,11 @@ Json StatusJson(const StatusFacts& facts) {
   const auto& catalogue = MetricCatalogue();
   for (size_t i = 0; i < std::min(catalogue.size(), facts.own_counters.size()); ++i) {
     const MetricDescription& metric = catalogue[i];
-    json["counters"].push_back({{"name", metric.name}, {"kind", metric.kind == MetricKind::kCounter ? "counter" : "gauge"},
-                                {"severity", SeverityName(metric.severity)}, {"help", metric.help}, {"value", facts.own_counters[i]}});
+    json["counters"].push_back({{"name", metric.name},
+                                {"kind", metric.kind == MetricKind::kCounter ? "counter" : "gauge"},
+                                {"severity", SeverityName(metric.severity)},
+                                {"help", metric.help},
+                                {"value", facts.own_counters[i]}});
   }
   json["losses"] = Losses(facts);
   json["problems"] = Problems(facts);

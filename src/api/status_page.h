@@ -12,7 +12,6 @@
 
 namespace weir::api {
 
-
 struct StatusFacts {
   UnixMillis started = 0;
   UnixMillis now = 0;

@@ -50,9 +50,26 @@ TEST(TimeText, ParsesEveryForm) {
 }
 
 TEST(TimeText, RefusesWhatIsNoTime) {
-  for (const char* text : {"", "yesterday", "now-", "now+5m", "-5m", "-1", "15", "15x", "m", "2025-13-01T00:00:00Z", "2025-02-29T00:00:00Z",
-                           "2025-11-24", "2025-11-24T16:00:00", "2025-11-24T24:00:00Z", "2025-11-24T16:00:00.Z", "2025-11-24T16:00:00Zx",
-                           "2025-11-24T16:00:00+1:00", "99999999999999999", "999999999999d", "0000-01-01T00:00:00Z"}) {
+  for (const char* text : {"",
+                           "yesterday",
+                           "now-",
+                           "now+5m",
+                           "-5m",
+                           "-1",
+                           "15",
+                           "15x",
+                           "m",
+                           "2025-13-01T00:00:00Z",
+                           "2025-02-29T00:00:00Z",
+                           "2025-11-24",
+                           "2025-11-24T16:00:00",
+                           "2025-11-24T24:00:00Z",
+                           "2025-11-24T16:00:00.Z",
+                           "2025-11-24T16:00:00Zx",
+                           "2025-11-24T16:00:00+1:00",
+                           "99999999999999999",
+                           "999999999999d",
+                           "0000-01-01T00:00:00Z"}) {
     const Result<UnixMillis> time = ParseTime(text, kNow);
     if (std::string_view(text) == "15") {
       EXPECT_EQ(*time, 15'000);  // Unix seconds, like every plain number
@@ -66,8 +83,8 @@ TEST(TimeText, RefusesWhatIsNoTime) {
 }
 
 TEST(TimeText, Durations) {
-  const std::pair<std::string_view, int64_t> cases[] = {{"250ms", 250}, {"10s", 10'000}, {"5m", 300'000}, {"1h30m", 5'400'000}, {"2d", 172'800'000},
-                                                        {"1w", 604'800'000}};
+  const std::pair<std::string_view, int64_t> cases[] = {{"250ms", 250},       {"10s", 10'000},     {"5m", 300'000},
+                                                        {"1h30m", 5'400'000}, {"2d", 172'800'000}, {"1w", 604'800'000}};
   for (const auto& [text, expected] : cases) {
     ASSERT_TRUE(ParseDuration(text).ok()) << text;
     EXPECT_EQ(*ParseDuration(text), expected);
@@ -136,9 +153,15 @@ TEST(Arguments, Defaults) {
 }
 
 TEST(Arguments, ReadsWhatIsGiven) {
-  Given given(Query{{"since", "2025-11-24T15:00:00Z"}, {"until", "now-1m"}, {"filter", "server_port = 80"},
-               {"group_by", "client_process, server_port,client_process"}, {"sort", "client_process,-retransmits"}, {"limit", "7"},
-               {"level", "host"}, {"fold", "false"}, {"step", "10s"}});
+  Given given(Query{{"since", "2025-11-24T15:00:00Z"},
+                    {"until", "now-1m"},
+                    {"filter", "server_port = 80"},
+                    {"group_by", "client_process, server_port,client_process"},
+                    {"sort", "client_process,-retransmits"},
+                    {"limit", "7"},
+                    {"level", "host"},
+                    {"fold", "false"},
+                    {"step", "10s"}});
   Arguments& a = given.arguments;
   EXPECT_EQ(a.Range().from, 1'763'996'400'000);
   EXPECT_EQ(a.Range().to, kNow - 60'000);
@@ -172,18 +195,21 @@ TEST(Arguments, EveryMistakeNamesParameterPlaceAndRemedy) {
       {"until", "1h", [](Arguments& a) { a.Range(); }, "the range is empty", "earlier since", 0},
       {"limit", "0", [](Arguments& a) { a.Integer("limit"); }, "whole number from 1 to 100000", "default is 1000", 0},
       {"limit", "10x", [](Arguments& a) { a.Integer("limit"); }, "'10x' is not a whole number", "default", 0},
-      {"level", "contianer", [](Arguments& a) { a.Choice("level"); }, "'contianer' is not a choice", "did you mean container?", 0},
+      {"level", "contianer", [](Arguments& a) { a.Choice("level"); }, "'contianer' is not a choice",
+       "did you mean container?", 0},
       {"fold", "yes", [](Arguments& a) { a.Boolean("fold"); }, "neither true nor false", "true or false", 0},
       {"step", "fast", [](Arguments& a) { a.Duration("step"); }, "'fast' is not a duration", "10s", 0},
-      {"group_by", "client_process,server_prot", [](Arguments& a) { a.Columns("group_by"); }, "at character 16: unknown column 'server_prot'",
-       "did you mean server_port?", 16},
-      {"group_by", "bytes", [](Arguments& a) { a.Columns("group_by"); }, "bytes is not a dimension to group by", "GET /api/v1/columns", 1},
-      {"group_by", "server_port,", [](Arguments& a) { a.Columns("group_by"); }, "unknown column ''", "GET /api/v1/columns", 13},
+      {"group_by", "client_process,server_prot", [](Arguments& a) { a.Columns("group_by"); },
+       "at character 16: unknown column 'server_prot'", "did you mean server_port?", 16},
+      {"group_by", "bytes", [](Arguments& a) { a.Columns("group_by"); }, "bytes is not a dimension to group by",
+       "GET /api/v1/columns", 1},
+      {"group_by", "server_port,", [](Arguments& a) { a.Columns("group_by"); }, "unknown column ''",
+       "GET /api/v1/columns", 13},
       {"columns", "server_port", [](Arguments& a) { a.Columns("columns"); }, "server_port is not a measure", "GET", 1},
       {"columns", "client_rtt_histogram", [](Arguments& a) { a.Columns("columns"); }, "not a measure", "GET", 1},
       {"sort", "-byte", [](Arguments& a) { a.Sort("sort"); }, "unknown column 'byte'", "did you mean bytes?", 1},
-      {"filter", "server_port = 80 and sevrer_port = 1", [](Arguments& a) { a.Filter("filter"); }, "unknown field 'sevrer_port'",
-       "did you mean server_port?", 22},
+      {"filter", "server_port = 80 and sevrer_port = 1", [](Arguments& a) { a.Filter("filter"); },
+       "unknown field 'sevrer_port'", "did you mean server_port?", 22},
   };
   for (const Mistake& mistake : cases) {
     Given given(Query{{mistake.name, mistake.value}});

@@ -23,7 +23,8 @@ struct Unit {
   std::string_view name;
   int64_t milliseconds;
 };
-constexpr std::array<Unit, 6> kUnits{{{"w", 7 * kDay}, {"d", kDay}, {"h", 3'600 * kSecond}, {"m", 60 * kSecond}, {"s", kSecond}, {"ms", 1}}};
+constexpr std::array<Unit, 6> kUnits{
+    {{"w", 7 * kDay}, {"d", kDay}, {"h", 3'600 * kSecond}, {"m", 60 * kSecond}, {"s", kSecond}, {"ms", 1}}};
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -93,25 +94,28 @@ std::optional<UnixMillis> ParseDate(std::string_view text) {
 }
 
 Status UnknownTime(std::string_view text) {
-  return Status::Invalid(fmt::format("'{}' is not a time; write 2026-11-24T14:00:00Z, Unix seconds or milliseconds, now, now-15m or 15m",
-                                     text.substr(0, 60)));
+  return Status::Invalid(
+      fmt::format("'{}' is not a time; write 2026-11-24T14:00:00Z, Unix seconds or milliseconds, now, now-15m or 15m",
+                  text.substr(0, 60)));
 }
 
 Status UnknownDuration(std::string_view text) {
-  return Status::Invalid(fmt::format("'{}' is not a duration; write e.g. 250ms, 10s, 5m, 1h30m, 2d or 1w", text.substr(0, 60)));
+  return Status::Invalid(
+      fmt::format("'{}' is not a duration; write e.g. 250ms, 10s, 5m, 1h30m, 2d or 1w", text.substr(0, 60)));
 }
 
 }  // namespace
 
 std::string FormatTime(UnixMillis time) {
   using std::chrono::floor;
-  const std::chrono::sys_time<std::chrono::milliseconds> point{std::chrono::milliseconds{std::clamp(time, kFirstTime, kLastTime)}};
+  const std::chrono::sys_time<std::chrono::milliseconds> point{
+      std::chrono::milliseconds{std::clamp(time, kFirstTime, kLastTime)}};
   const auto day = floor<std::chrono::days>(point);
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss clock{point - day};
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
-                     clock.subseconds().count());
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
 }
 
 Result<UnixMillis> ParseTime(std::string_view text, UnixMillis now) {
@@ -142,7 +146,8 @@ Result<int64_t> ParseDuration(std::string_view text) {
     size_t letters = 0;
     while (letters < rest.size() && rest[letters] >= 'a' && rest[letters] <= 'z') ++letters;
     const std::string_view name = rest.substr(0, letters);
-    const auto unit = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& candidate) { return candidate.name == name; });
+    const auto unit =
+        std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& candidate) { return candidate.name == name; });
     if (unit == kUnits.end() || count > kLongestDuration / unit->milliseconds) return UnknownDuration(text);
     total += count * unit->milliseconds;
     rest.remove_prefix(letters);

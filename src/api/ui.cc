@@ -22,14 +22,16 @@ constexpr const char* kPageWithoutUi = R"(<!doctype html>
 
 void AddPageHeaders(net::HttpResponse& response) {
   // The build inlines nothing, so that nothing but our own files need be allowed.
-  response.headers["Content-Security-Policy"] = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+  response.headers["Content-Security-Policy"] =
+      "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
   response.headers["X-Content-Type-Options"] = "nosniff";
   response.headers["Referrer-Policy"] = "no-referrer";
   response.headers["X-Frame-Options"] = "DENY";
 }
 
 const WebAsset* FindAsset(std::span<const WebAsset> assets, std::string_view path) {
-  const auto found = std::find_if(assets.begin(), assets.end(), [&](const WebAsset& asset) { return asset.path == path; });
+  const auto found =
+      std::find_if(assets.begin(), assets.end(), [&](const WebAsset& asset) { return asset.path == path; });
   return found == assets.end() ? nullptr : &*found;
 }
 
@@ -49,7 +51,10 @@ bool ListsTag(const net::HttpRequest& request, std::string_view etag) {
 
 net::HttpResponse UiAnswer(const net::HttpRequest& request, std::span<const WebAsset> assets) {
   if (request.path == "/api" || request.path.starts_with("/api/")) {
-    return net::ErrorResponse({.status = 404, .code = "not_found", .message = "no such path", .remedy = "GET /api/v1/openapi.json lists the API"});
+    return net::ErrorResponse({.status = 404,
+                               .code = "not_found",
+                               .message = "no such path",
+                               .remedy = "GET /api/v1/openapi.json lists the API"});
   }
   net::HttpResponse response;
   AddPageHeaders(response);
@@ -64,12 +69,14 @@ net::HttpResponse UiAnswer(const net::HttpRequest& request, std::span<const WebA
     }
   }
   if (asset == nullptr) {
-    return net::ErrorResponse({.status = 404, .code = "not_found", .message = "no such file", .remedy = "the UI starts at /"});
+    return net::ErrorResponse(
+        {.status = 404, .code = "not_found", .message = "no such file", .remedy = "the UI starts at /"});
   }
   response.content_type = asset->content_type;
   response.headers["ETag"] = asset->etag;
   // Vite puts a hash of the content into every name under assets/.
-  response.headers["Cache-Control"] = asset->path.starts_with("/assets/") ? "public, max-age=31536000, immutable" : "no-cache";
+  response.headers["Cache-Control"] =
+      asset->path.starts_with("/assets/") ? "public, max-age=31536000, immutable" : "no-cache";
   if (ListsTag(request, asset->etag)) {
     response.status = 304;
   } else {

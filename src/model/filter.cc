@@ -18,9 +18,8 @@ bool IsNegative(CompareOp op) {
 
 bool IsKnown(const FlowRow& row, const Column& column) {
   const auto samples = SampleColumns(column);
-  return samples.empty() || std::any_of(samples.begin(), samples.end(), [&](std::string_view name) {
-           return NumberOf(row, *FindColumn(name)) != 0;
-         });
+  return samples.empty() || std::any_of(samples.begin(), samples.end(),
+                                        [&](std::string_view name) { return NumberOf(row, *FindColumn(name)) != 0; });
 }
 
 Address AddressOf(const FlowRow& row, const Column& column) {
@@ -29,24 +28,17 @@ Address AddressOf(const FlowRow& row, const Column& column) {
 
 bool NumberHolds(double number, CompareOp op, double value) {
   switch (op) {
-    case CompareOp::kLess:
-      return number < value;
-    case CompareOp::kLessEqual:
-      return number <= value;
-    case CompareOp::kGreater:
-      return number > value;
-    case CompareOp::kGreaterEqual:
-      return number >= value;
-    default:
-      return number == value;
+    case CompareOp::kLess: return number < value;
+    case CompareOp::kLessEqual: return number <= value;
+    case CompareOp::kGreater: return number > value;
+    case CompareOp::kGreaterEqual: return number >= value;
+    default: return number == value;
   }
 }
 
 // Whether any of the values holds, a negative operator read as its positive counterpart.
 bool PositiveHolds(const FlowRow& row, const Column& column, const Comparison& comparison) {
-  const auto any = [&](auto&& holds) {
-    return std::any_of(comparison.values.begin(), comparison.values.end(), holds);
-  };
+  const auto any = [&](auto&& holds) { return std::any_of(comparison.values.begin(), comparison.values.end(), holds); };
   switch (column.type) {
     case ColumnType::kAddress: {
       const Address address = AddressOf(row, column);
@@ -59,9 +51,7 @@ bool PositiveHolds(const FlowRow& row, const Column& column, const Comparison& c
     }
     default: {
       const double number = NumberOf(row, column);
-      return any([&](const FilterValue& value) {
-        return NumberHolds(number, comparison.op, std::get<double>(value));
-      });
+      return any([&](const FilterValue& value) { return NumberHolds(number, comparison.op, std::get<double>(value)); });
     }
   }
 }
@@ -78,14 +68,10 @@ bool Holds(const FlowRow& row, const Comparison& comparison) {
 bool Holds(const FlowRow& row, const FilterNode& node) {
   const auto holds = [&](const std::unique_ptr<FilterNode>& child) { return Holds(row, *child); };
   switch (node.kind) {
-    case FilterNode::Kind::kAnd:
-      return std::all_of(node.children.begin(), node.children.end(), holds);
-    case FilterNode::Kind::kOr:
-      return std::any_of(node.children.begin(), node.children.end(), holds);
-    case FilterNode::Kind::kNot:
-      return !Holds(row, *node.children.front());
-    case FilterNode::Kind::kComparison:
-      return Holds(row, node.comparison);
+    case FilterNode::Kind::kAnd: return std::all_of(node.children.begin(), node.children.end(), holds);
+    case FilterNode::Kind::kOr: return std::any_of(node.children.begin(), node.children.end(), holds);
+    case FilterNode::Kind::kNot: return !Holds(row, *node.children.front());
+    case FilterNode::Kind::kComparison: return Holds(row, node.comparison);
   }
   return false;
 }

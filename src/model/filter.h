@@ -35,7 +35,7 @@ using FilterValue = std::variant<double, std::string, AddressRange>;
 struct Comparison {
   std::vector<const Column*> columns;  // more than one for the either-end fields
   CompareOp op = CompareOp::kEqual;
-  std::vector<FilterValue> values;     // one, or several for kIn / kNotIn
+  std::vector<FilterValue> values;          // one, or several for kIn / kNotIn
   std::shared_ptr<const re2::RE2> pattern;  // values[0] compiled, for kMatch / kNotMatch
 };
 

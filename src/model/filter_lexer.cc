@@ -59,9 +59,7 @@ Result<FilterToken> FilterLexer::Next() {
   if (c == '"' || c == '\'') return Quoted();
   if (c == '(' || c == ')' || c == ',') {
     ++at_;
-    token.kind = c == '('   ? FilterToken::Kind::kOpen
-                 : c == ')' ? FilterToken::Kind::kClose
-                            : FilterToken::Kind::kComma;
+    token.kind = c == '(' ? FilterToken::Kind::kOpen : c == ')' ? FilterToken::Kind::kClose : FilterToken::Kind::kComma;
     token.text = c;
     return token;
   }
@@ -96,8 +94,7 @@ Result<FilterToken> FilterLexer::Quoted() {
     }
   }
   if (at_ == text_.size()) {
-    return FilterError(text_, token.offset,
-                       fmt::format("this quote is never closed; add {} after the value", quote));
+    return FilterError(text_, token.offset, fmt::format("this quote is never closed; add {} after the value", quote));
   }
   ++at_;
   return token;
@@ -112,18 +109,10 @@ Status FilterLexer::Escape(std::string& value) {
   switch (c) {
     case '\\':
     case '"':
-    case '\'':
-      value += c;
-      return Status::Ok();
-    case 'n':
-      value += '\n';
-      return Status::Ok();
-    case 'r':
-      value += '\r';
-      return Status::Ok();
-    case 't':
-      value += '\t';
-      return Status::Ok();
+    case '\'': value += c; return Status::Ok();
+    case 'n': value += '\n'; return Status::Ok();
+    case 'r': value += '\r'; return Status::Ok();
+    case 't': value += '\t'; return Status::Ok();
     case 'x': {
       const auto high = at_ < text_.size() ? HexDigit(text_[at_]) : std::nullopt;
       const auto low = at_ + 1 < text_.size() ? HexDigit(text_[at_ + 1]) : std::nullopt;

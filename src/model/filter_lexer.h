@@ -11,8 +11,8 @@ namespace weir::model {
 
 struct FilterToken {
   enum class Kind { kEnd, kWord, kString, kOperator, kOpen, kClose, kComma } kind = Kind::kEnd;
-  size_t offset = 0;  // of the first byte
-  std::string text;   // kWord: as written; kString: with escapes resolved; otherwise the symbol
+  size_t offset = 0;                 // of the first byte
+  std::string text;                  // kWord: as written; kString: with escapes resolved; otherwise the symbol
   CompareOp op = CompareOp::kEqual;  // kOperator
 };
 

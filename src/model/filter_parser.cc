@@ -57,8 +57,7 @@ bool IsKeyword(const FilterToken& token, std::string_view keyword) {
   return token.kind == Kind::kWord && token.text.size() == keyword.size() && Lower(token.text) == keyword;
 }
 bool IsAnyKeyword(const FilterToken& token) {
-  return IsKeyword(token, "and") || IsKeyword(token, "or") || IsKeyword(token, "not") ||
-         IsKeyword(token, "in");
+  return IsKeyword(token, "and") || IsKeyword(token, "or") || IsKeyword(token, "not") || IsKeyword(token, "in");
 }
 
 // Levenshtein distance, for "did you mean".
@@ -98,12 +97,9 @@ std::string UnknownField(std::string_view written) {
 
 std::string_view OperatorHelp(ColumnType type) {
   switch (type) {
-    case ColumnType::kAddress:
-      return "=, !=, in, not in";
-    case ColumnType::kString:
-      return "=, !=, ~, !~, in, not in";
-    default:
-      return "=, !=, <, <=, >, >=, in, not in";
+    case ColumnType::kAddress: return "=, !=, in, not in";
+    case ColumnType::kString: return "=, !=, ~, !~, in, not in";
+    default: return "=, !=, <, <=, >, >=, in, not in";
   }
 }
 
@@ -112,13 +108,10 @@ bool OperatorFits(CompareOp op, ColumnType type) {
     case CompareOp::kEqual:
     case CompareOp::kNotEqual:
     case CompareOp::kIn:
-    case CompareOp::kNotIn:
-      return true;
+    case CompareOp::kNotIn: return true;
     case CompareOp::kMatch:
-    case CompareOp::kNotMatch:
-      return type == ColumnType::kString;
-    default:
-      return type == ColumnType::kUint || type == ColumnType::kFloat;
+    case CompareOp::kNotMatch: return type == ColumnType::kString;
+    default: return type == ColumnType::kUint || type == ColumnType::kFloat;
   }
 }
 
@@ -173,8 +166,7 @@ class Parser {
   NodeResult ParseNot(size_t depth) {
     if (!IsKeyword(token_, "not") && token_.kind != Kind::kOpen) return ParseComparison();
     if (depth == kMaxFilterDepth) {
-      return AtToken(
-          fmt::format("more than {} levels of parentheses and not; write it flatter", kMaxFilterDepth));
+      return AtToken(fmt::format("more than {} levels of parentheses and not; write it flatter", kMaxFilterDepth));
     }
     if (token_.kind == Kind::kOpen) return ParseParenthesis(depth);
     WEIR_RETURN_IF_ERROR(Advance());
@@ -199,8 +191,7 @@ class Parser {
     auto node = std::make_unique<FilterNode>();
     Comparison& comparison = node->comparison;
     if (++comparisons_ > kMaxFilterComparisons) {
-      return AtToken(
-          fmt::format("more than {} comparisons; use in (...) for many values", kMaxFilterComparisons));
+      return AtToken(fmt::format("more than {} comparisons; use in (...) for many values", kMaxFilterComparisons));
     }
     WEIR_RETURN_IF_ERROR(ParseField(comparison));
     const std::string field = std::move(token_.text);
@@ -229,8 +220,7 @@ class Parser {
       return AtToken(fmt::format("{} cannot be filtered; choose the range of time instead", column->name));
     }
     if (!Filterable(*column)) {
-      return AtToken(
-          fmt::format("{} is a distribution; filter rtt_p50_us, rtt_p90_us or rtt_p99_us", column->name));
+      return AtToken(fmt::format("{} is a distribution; filter rtt_p50_us, rtt_p90_us or rtt_p99_us", column->name));
     }
     comparison.columns = {column};
     return Status::Ok();
@@ -248,8 +238,7 @@ class Parser {
       WEIR_RETURN_IF_ERROR(Advance());
       if (!IsKeyword(token_, "in")) return AtToken(fmt::format("{}; expected in after not", Found()));
     } else {
-      return AtToken(
-          fmt::format("{}; expected an operator after {}: {}", Found(), field, OperatorHelp(type)));
+      return AtToken(fmt::format("{}; expected an operator after {}: {}", Found(), field, OperatorHelp(type)));
     }
     if (!OperatorFits(comparison.op, type)) {
       return FilterError(text_, offset,
@@ -275,8 +264,7 @@ class Parser {
 
   Status ParseValue(Comparison& comparison) {
     const Column& column = *comparison.columns.front();
-    if (token_.kind == Kind::kOperator)
-      return AtToken(fmt::format("{}; the operator is already complete", Found()));
+    if (token_.kind == Kind::kOperator) return AtToken(fmt::format("{}; the operator is already complete", Found()));
     if (token_.kind != Kind::kWord && token_.kind != Kind::kString) {
       return AtToken(fmt::format("{}; expected a value", Found()));
     }
@@ -307,8 +295,8 @@ class Parser {
       default: {
         const auto number = ParseQuantity(token_.text, column);
         if (!number) {
-          return AtToken(fmt::format("'{}' does not fit {}; expected {}", FilterExcerpt(token_.text),
-                                     column.name, UnitHelp(column)));
+          return AtToken(fmt::format("'{}' does not fit {}; expected {}", FilterExcerpt(token_.text), column.name,
+                                     UnitHelp(column)));
         }
         comparison.values.emplace_back(*number);
         return Status::Ok();
@@ -325,8 +313,7 @@ class Parser {
     options.set_max_mem(kMaxPatternMemory);
     auto pattern = std::make_shared<const RE2>(token_.text, options);
     if (!pattern->ok()) {
-      return AtToken(
-          fmt::format("not a regular expression (RE2 syntax): {}", FilterExcerpt(pattern->error())));
+      return AtToken(fmt::format("not a regular expression (RE2 syntax): {}", FilterExcerpt(pattern->error())));
     }
     comparison.pattern = std::move(pattern);
     return Status::Ok();
@@ -351,8 +338,7 @@ std::optional<double> FactorOf(const std::array<Unit, N>& units, std::string_vie
 std::optional<double> ParseQuantity(std::string_view text, const Column& column) {
   // from_chars also reads "inf" and "nan", which are no quantities.
   const size_t first = text.starts_with('-') ? 1 : 0;
-  if (first == text.size() || !(text[first] == '.' || (text[first] >= '0' && text[first] <= '9')))
-    return std::nullopt;
+  if (first == text.size() || !(text[first] == '.' || (text[first] >= '0' && text[first] <= '9'))) return std::nullopt;
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{}) return std::nullopt;

@@ -127,10 +127,9 @@ TEST(Filter, EitherEndMeansAnyAndNotNone) {
 
 TEST(Filter, UnknownValuesMatchNothing) {
   const FlowRow silent;
-  for (const std::string_view field :
-       {"rtt_avg_us", "rtt_min_us", "rtt_max_us", "rtt_p50_us", "rtt_p90_us", "rtt_p99_us",
-        "client_rtt_min_us", "client_rtt_max_us", "server_rtt_min_us", "server_rtt_max_us", "connect_avg_us",
-        "connect_max_us", "retransmit_percent"}) {
+  for (const std::string_view field : {"rtt_avg_us", "rtt_min_us", "rtt_max_us", "rtt_p50_us", "rtt_p90_us",
+                                       "rtt_p99_us", "client_rtt_min_us", "client_rtt_max_us", "server_rtt_min_us",
+                                       "server_rtt_max_us", "connect_avg_us", "connect_max_us", "retransmit_percent"}) {
     for (const std::string_view comparison : {"= 0", "!= 5", "< 1", ">= 0", "in (0)", "not in (5)"}) {
       EXPECT_FALSE(Matches(fmt::format("{} {}", field, comparison), silent)) << field << comparison;
     }
@@ -204,9 +203,7 @@ TEST(Filter, QuotedValuesTakeEscapes) {
 TEST(Filter, QuantitiesFollowTheColumnsUnit) {
   const auto bytes = [](std::string_view text) { return ParseQuantity(text, *FindColumn("bytes")); };
   const auto rtt = [](std::string_view text) { return ParseQuantity(text, *FindColumn("rtt_avg_us")); };
-  const auto percent = [](std::string_view text) {
-    return ParseQuantity(text, *FindColumn("retransmit_percent"));
-  };
+  const auto percent = [](std::string_view text) { return ParseQuantity(text, *FindColumn("retransmit_percent")); };
   const auto port = [](std::string_view text) { return ParseQuantity(text, *FindColumn("server_port")); };
 
   EXPECT_EQ(bytes("0"), 0);
@@ -234,8 +231,8 @@ TEST(Filter, QuantitiesFollowTheColumnsUnit) {
   EXPECT_EQ(percent("2"), 2);
   EXPECT_EQ(port("-5"), -5);
 
-  for (const std::string_view wrong : {"", "-", "x", "1x", "0x10", "inf", "nan", "-inf", "1e", "1..2",
-                                       "1e999", "1 k", "10ms", "2%", "+1", "--1", "1e308T"}) {
+  for (const std::string_view wrong : {"", "-", "x", "1x", "0x10", "inf", "nan", "-inf", "1e", "1..2", "1e999", "1 k",
+                                       "10ms", "2%", "+1", "--1", "1e308T"}) {
     EXPECT_EQ(bytes(wrong), std::nullopt) << wrong;
   }
   EXPECT_EQ(rtt("10k"), std::nullopt);
@@ -244,20 +241,16 @@ TEST(Filter, QuantitiesFollowTheColumnsUnit) {
 }
 
 TEST(Filter, ErrorsSayWhereWhatAndWhatIsPossible) {
-  EXPECT_EQ(Problem("sevrer_port = 80"),
-            "at character 1: unknown field 'sevrer_port'; did you mean server_port?");
+  EXPECT_EQ(Problem("sevrer_port = 80"), "at character 1: unknown field 'sevrer_port'; did you mean server_port?");
   EXPECT_THAT(Problem("port = 1 and proces = x"),
               StartsWith("at character 14: unknown field 'proces'; did you mean process"));
   EXPECT_THAT(Problem("qqqqqqqq = 1"), HasSubstr("fields are the columns"));
-  EXPECT_THAT(Problem("port"),
-              StartsWith("at character 5: the filter ends here; expected an operator after port"));
+  EXPECT_THAT(Problem("port"), StartsWith("at character 5: the filter ends here; expected an operator after port"));
   EXPECT_THAT(Problem("port ="), StartsWith("at character 7: the filter ends here; expected a value"));
   EXPECT_THAT(Problem("port = 80 443"), StartsWith("at character 11: found '443'; expected and, or"));
   EXPECT_THAT(Problem("port = 80 && port = 1"), HasSubstr("write and / or"));
-  EXPECT_THAT(Problem("port == 80"),
-              StartsWith("at character 7: found '='; the operator is already complete"));
-  EXPECT_THAT(Problem("port = http"),
-              StartsWith("at character 8: 'http' does not fit server_port; expected a number"));
+  EXPECT_THAT(Problem("port == 80"), StartsWith("at character 7: found '='; the operator is already complete"));
+  EXPECT_THAT(Problem("port = http"), StartsWith("at character 8: 'http' does not fit server_port; expected a number"));
   EXPECT_THAT(Problem("rtt_avg_us > 10k"), HasSubstr("a duration, e.g."));
   EXPECT_THAT(Problem("retransmit_percent > 10k"), HasSubstr("a percentage"));
   EXPECT_THAT(Problem("port ~ 80"),
@@ -308,9 +301,7 @@ TEST(Filter, BoundsAreEnforced) {
   EXPECT_FALSE(Matches(longest));
   EXPECT_THAT(Problem(longest + " "), HasSubstr("longer than 4096 bytes"));
 
-  const auto nested = [](size_t depth) {
-    return std::string(depth, '(') + "port=443" + std::string(depth, ')');
-  };
+  const auto nested = [](size_t depth) { return std::string(depth, '(') + "port=443" + std::string(depth, ')'); };
   EXPECT_TRUE(Matches(nested(kMaxFilterDepth)));
   EXPECT_THAT(Problem(nested(kMaxFilterDepth + 1)), HasSubstr("more than 32 levels"));
   std::string nots;
@@ -327,8 +318,7 @@ TEST(Filter, BoundsAreEnforced) {
 TEST(Filter, EveryColumnCanBeFilteredOrSaysWhyNot) {
   for (const Column& column : kColumns) {
     const std::string value = column.type == ColumnType::kAddress ? "::1" : "1";
-    EXPECT_EQ(Filter::Parse(fmt::format("{} = {}", column.name, value)).ok(), Filterable(column))
-        << column.name;
+    EXPECT_EQ(Filter::Parse(fmt::format("{} = {}", column.name, value)).ok(), Filterable(column)) << column.name;
   }
   for (const EitherField& field : EitherFields()) {
     for (const std::string_view column : field.columns) EXPECT_NE(FindColumn(column), nullptr) << column;
@@ -337,16 +327,15 @@ TEST(Filter, EveryColumnCanBeFilteredOrSaysWhyNot) {
 
 // Random splices of valid pieces: parsing never crashes, and whatever parses can be evaluated.
 TEST(Filter, SurvivesRandomText) {
-  const std::vector<std::string> pieces{
-      "port",       "=",  "80", "(",          ")",        "and", "or",      "not",   "in",      ",",
-      "'a'",        "~",  "!=", "<",          "bytes",    "10k", "process", "nginx", "address", "::1",
-      "10.0.0.0/8", "\"", "\\", "rtt_p99_us", "\xf0\x9f", "[",   "!~",      " "};
+  const std::vector<std::string> pieces{"port",  "=",   "80",         "(",        ")",       "and", "or",
+                                        "not",   "in",  ",",          "'a'",      "~",       "!=",  "<",
+                                        "bytes", "10k", "process",    "nginx",    "address", "::1", "10.0.0.0/8",
+                                        "\"",    "\\",  "rtt_p99_us", "\xf0\x9f", "[",       "!~",  " "};
   std::mt19937 random(20261124);
   size_t parsed = 0;
   for (int i = 0; i < 200'000; ++i) {
     std::string text;
-    for (size_t n = random() % 8; n > 0; --n)
-      text += pieces[random() % pieces.size()] + (random() % 4 != 0 ? " " : "");
+    for (size_t n = random() % 8; n > 0; --n) text += pieces[random() % pieces.size()] + (random() % 4 != 0 ? " " : "");
     const Result<Filter> filter = Filter::Parse(text);
     if (!filter.ok()) {
       EXPECT_THAT(filter.status().message(), StartsWith("at character "));

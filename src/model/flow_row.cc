@@ -27,8 +27,7 @@ bool ClientMeasuresRtt(const FlowRow& row) { return row.client_rtt_count != 0; }
 }  // namespace
 
 void Accumulate(FlowRow& into, const FlowRow& from) {
-#define WEIR_ACCUMULATE(name, cpp, type, kind, unit, help) \
-  AccumulateColumn(*FindColumn(#name), into.name, from.name);
+#define WEIR_ACCUMULATE(name, cpp, type, kind, unit, help) AccumulateColumn(*FindColumn(#name), into.name, from.name);
   WEIR_STORED_COLUMNS(WEIR_ACCUMULATE)
 #undef WEIR_ACCUMULATE
   into.start = into.start == 0 ? from.start : std::min(into.start, from.start);

@@ -94,13 +94,13 @@ struct AgentCounter {
 
 // One interval of one agent: the unit of sending, acknowledging and de-duplicating.
 struct AgentBatch {
-  std::string agent_id;    // 32 lower-case hex digits, kept in the agent's data directory
-  std::string node;        // node name shown to people
-  uint64_t sequence = 0;   // grows by at least 1 per batch, across restarts
-  UnixMillis start = 0;    // by the agent's clock
+  std::string agent_id;   // 32 lower-case hex digits, kept in the agent's data directory
+  std::string node;       // node name shown to people
+  uint64_t sequence = 0;  // grows by at least 1 per batch, across restarts
+  UnixMillis start = 0;   // by the agent's clock
   UnixMillis end = 0;
-  std::string mode;        // "ebpf" | "sock_diag" (degraded)
-  std::string version;     // of the agent
+  std::string mode;     // "ebpf" | "sock_diag" (degraded)
+  std::string version;  // of the agent
   std::vector<ProbeReport> probes;
   std::vector<AgentCounter> counters;
   std::vector<Address> local_addresses;  // addresses that belong to this node's namespaces

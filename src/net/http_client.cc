@@ -68,8 +68,7 @@ Result<Target> ParseUrl(const std::string& url) {
   Target target;
   const std::string host = part(CURLUPART_HOST);
   const std::string port = part(CURLUPART_PORT);
-  const bool v4_loopback =
-      host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
+  const bool v4_loopback = host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
   target.loopback = v4_loopback || host == "localhost" || host == "[::1]";
   target.shown = scheme + "://" + host + (port.empty() ? "" : ":" + port) + part(CURLUPART_PATH);
   return target;
@@ -95,9 +94,7 @@ struct Exchange {
   bool satisfied = false;  // on_data wants no more
 };
 
-bool IsStreaming(const Exchange& exchange) {
-  return exchange.on_data != nullptr && exchange.response.status == 200;
-}
+bool IsStreaming(const Exchange& exchange) { return exchange.on_data != nullptr && exchange.response.status == 200; }
 
 size_t OnHeader(char* data, size_t size, size_t count, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
@@ -132,8 +129,7 @@ size_t OnBody(char* data, size_t size, size_t count, void* user) {
     exchange.satisfied = true;
     return 0;
   }
-  const size_t limit =
-      exchange.on_data == nullptr ? exchange.request->max_response_bytes : kMaxErrorBodyBytes;
+  const size_t limit = exchange.on_data == nullptr ? exchange.request->max_response_bytes : kMaxErrorBodyBytes;
   const size_t room = limit - exchange.response.body.size();
   exchange.response.body += piece.substr(0, room);
   if (piece.size() <= room) return piece.size();
@@ -153,15 +149,11 @@ Status StreamRefusal(const Target& target, const ClientResponse& response) {
   std::string message = fmt::format("{} answered {}", target.shown, response.status);
   if (!response.body.empty()) message += ": " + response.body;
   switch (response.status) {
-    case 400:
-      return Status::Invalid(std::move(message));
+    case 400: return Status::Invalid(std::move(message));
     case 401:
-    case 403:
-      return Status::Denied(std::move(message));
-    case 404:
-      return Status::NotFound(std::move(message));
-    default:
-      return Status::Unavailable(std::move(message));
+    case 403: return Status::Denied(std::move(message));
+    case 404: return Status::NotFound(std::move(message));
+    default: return Status::Unavailable(std::move(message));
   }
 }
 
@@ -210,8 +202,7 @@ class CurlClient final : public HttpClient {
     Set(CURLOPT_PROTOCOLS_STR, "http,https");
     Set(CURLOPT_URL, request.url.c_str());
     Set(CURLOPT_USERAGENT, "weir");
-    if (target.loopback)
-      Set(CURLOPT_PROXY, "");  // a proxy from the environment cannot reach this host's loopback
+    if (target.loopback) Set(CURLOPT_PROXY, "");  // a proxy from the environment cannot reach this host's loopback
     if (!options_.ca_file.empty()) Set(CURLOPT_CAINFO, options_.ca_file.c_str());
     const bool stream = exchange.on_data != nullptr;
     const auto timeout = std::max<std::chrono::milliseconds>(request.timeout, std::chrono::milliseconds(1));
@@ -278,24 +269,21 @@ class CurlClient final : public HttpClient {
     const std::string cause = error_[0] != '\0' ? error_ : curl_easy_strerror(code);
     const std::string message = fmt::format("{}: {}", target.shown, cause);
     if (exchange.too_large) {
-      return Status::Exhausted(fmt::format("{}: the answer is larger than {} bytes", target.shown,
-                                           exchange.request->max_response_bytes));
+      return Status::Exhausted(
+          fmt::format("{}: the answer is larger than {} bytes", target.shown, exchange.request->max_response_bytes));
     }
     switch (code) {
-      case CURLE_URL_MALFORMAT:
-        return Status::Invalid(message);
+      case CURLE_URL_MALFORMAT: return Status::Invalid(message);
       case CURLE_PEER_FAILED_VERIFICATION:
       case CURLE_SSL_ISSUER_ERROR:
       case CURLE_SSL_CACERT_BADFILE:
-        return Status::Denied(message +
-                              "; name the authority that signed the server's certificate as CA file");
+        return Status::Denied(message + "; name the authority that signed the server's certificate as CA file");
       case CURLE_ABORTED_BY_CALLBACK:
         if (exchange.request->abort != nullptr && *exchange.request->abort) {
           return Status::Unavailable(target.shown + ": given up because the caller stops");
         }
         return Status::Unavailable(target.shown + ": no answer in time");
-      default:
-        return Status::Unavailable(message);
+      default: return Status::Unavailable(message);
     }
   }
 

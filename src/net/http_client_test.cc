@@ -113,8 +113,8 @@ class ScriptedServer {
 };
 
 std::string Ok(std::string_view body, std::string_view more_headers = "") {
-  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
-         std::string(more_headers) + "\r\n" + std::string(body);
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + std::string(more_headers) +
+         "\r\n" + std::string(body);
 }
 
 ClientRequest Get(std::string url) {
@@ -170,9 +170,8 @@ TEST(HttpClient, KeepsTheConnectionAndForgetsTheRequestBefore) {
 }
 
 TEST(HttpClient, AnyStatusIsAResponseAndRedirectsAreNotFollowed) {
-  ScriptedServer server(
-      {{"HTTP/1.1 503 Busy\r\nRetry-After: 3\r\nContent-Length: 4\r\n\r\nbusy"},
-       {"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"}});
+  ScriptedServer server({{"HTTP/1.1 503 Busy\r\nRetry-After: 3\r\nContent-Length: 4\r\n\r\nbusy"},
+                         {"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"}});
   const auto client = HttpClient::Create({});
   const auto busy = client->Send(Get(server.Url("/")));
   ASSERT_TRUE(busy.ok());
@@ -235,9 +234,8 @@ TEST(HttpClient, RefusesWhatWouldBeAnotherRequest) {
   request.headers.clear();
   request.method = "GET / HTTP/1.1\r\nX:";
   EXPECT_EQ(code(request), Code::kInvalid);
-  EXPECT_EQ(
-      HttpClient::Create({.ca_file = "", .bearer_token = "a\nb"})->Send(Get(server.Url("/"))).status().code(),
-      Code::kInvalid);
+  EXPECT_EQ(HttpClient::Create({.ca_file = "", .bearer_token = "a\nb"})->Send(Get(server.Url("/"))).status().code(),
+            Code::kInvalid);
   for (const char* url : {"", "::", "file:///etc/passwd", "http://", "http://a b/"}) {
     EXPECT_EQ(code(Get(url)), Code::kInvalid) << url;
   }
@@ -263,10 +261,9 @@ class TlsServer {
   TlsServer() {
     char pattern[] = "/tmp/weir-tls-XXXXXX";
     directory_ = mkdtemp(pattern);
-    const std::string make =
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1" +
-        std::string(" -subj /CN=weir-test -addext subjectAltName=IP:127.0.0.1 -keyout ") + directory_ +
-        "/key.pem -out " + certificate() + " 2>/dev/null";
+    const std::string make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1" +
+                             std::string(" -subj /CN=weir-test -addext subjectAltName=IP:127.0.0.1 -keyout ") +
+                             directory_ + "/key.pem -out " + certificate() + " 2>/dev/null";
     if (std::system(make.c_str()) != 0) return;
     int pipe_ends[2];
     if (pipe(pipe_ends) != 0) return;
@@ -274,16 +271,15 @@ class TlsServer {
     if (pid_ == 0) {
       dup2(pipe_ends[1], STDOUT_FILENO);
       dup2(pipe_ends[1], STDERR_FILENO);
-      execlp("openssl", "openssl", "s_server", "-accept", "127.0.0.1:0", "-www", "-cert",
-             certificate().c_str(), "-key", (directory_ + "/key.pem").c_str(), nullptr);
+      execlp("openssl", "openssl", "s_server", "-accept", "127.0.0.1:0", "-www", "-cert", certificate().c_str(), "-key",
+             (directory_ + "/key.pem").c_str(), nullptr);
       _exit(127);
     }
     close(pipe_ends[1]);
     output_ = fdopen(pipe_ends[0], "r");
     char line[256];
     while (port_.empty() && fgets(line, sizeof(line), output_) != nullptr) {
-      if (std::string_view(line).starts_with("ACCEPT "))
-        port_ = std::string(line, strcspn(line, "\n")).substr(7);
+      if (std::string_view(line).starts_with("ACCEPT ")) port_ = std::string(line, strcspn(line, "\n")).substr(7);
     }
   }
   ~TlsServer() {
@@ -315,11 +311,9 @@ TEST(HttpClientTls, TrustsOnlyTheAuthorityItIsGiven) {
       HttpClient::Create({.ca_file = server.certificate(), .bearer_token = ""})->Send(Get(server.url()));
   ASSERT_TRUE(trusted.ok()) << trusted.status().message();
   EXPECT_EQ(trusted->status, 200);
-  EXPECT_EQ(HttpClient::Create({.ca_file = "/nonexistent.pem", .bearer_token = ""})
-                ->Send(Get(server.url()))
-                .status()
-                .code(),
-            Code::kDenied);
+  EXPECT_EQ(
+      HttpClient::Create({.ca_file = "/nonexistent.pem", .bearer_token = ""})->Send(Get(server.url())).status().code(),
+      Code::kDenied);
 }
 
 // ---- Streams ----
@@ -341,14 +335,12 @@ TEST(HttpClientStream, DeliversUntilTheServerEnds) {
 TEST(HttpClientStream, EndsWhenTheCallerHasEnoughAndIgnoresTheTimeout) {
   ScriptedServer server({{kStreamHead + "data: 1\n\n", false, true}});
   const auto client = HttpClient::Create({});
-  const Status status =
-      client->Stream(Get(server.Url("/live")), [](std::string_view piece) { return piece.empty(); });
+  const Status status = client->Stream(Get(server.Url("/live")), [](std::string_view piece) { return piece.empty(); });
   EXPECT_TRUE(status.ok()) << status.message();
 }
 
 TEST(HttpClientStream, ACutChunkedStreamIsUnavailable) {
-  ScriptedServer server(
-      {{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n7\r\nwor", true}});
+  ScriptedServer server({{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n7\r\nwor", true}});
   std::string seen;
   const auto client = HttpClient::Create({});
   const Status status = client->Stream(Get(server.Url("/live")), [&seen](std::string_view piece) {
@@ -361,13 +353,12 @@ TEST(HttpClientStream, ACutChunkedStreamIsUnavailable) {
 
 TEST(HttpClientStream, ARefusalIsAnErrorWithItsBody) {
   const auto refused = [](int status) {
-    return ScriptedServer::Answer{"HTTP/1.1 " + std::to_string(status) +
-                                  " No\r\nContent-Length: 9\r\n\r\nbad field"};
+    return ScriptedServer::Answer{"HTTP/1.1 " + std::to_string(status) + " No\r\nContent-Length: 9\r\n\r\nbad field"};
   };
   ScriptedServer server({refused(400), refused(401), refused(403), refused(404), refused(503), refused(302)});
   const auto client = HttpClient::Create({});
-  for (const Code code : {Code::kInvalid, Code::kDenied, Code::kDenied, Code::kNotFound, Code::kUnavailable,
-                          Code::kUnavailable}) {
+  for (const Code code :
+       {Code::kInvalid, Code::kDenied, Code::kDenied, Code::kNotFound, Code::kUnavailable, Code::kUnavailable}) {
     bool called = false;
     const Status status = client->Stream(Get(server.Url("/live")), [&called](std::string_view) {
       called = true;
@@ -380,10 +371,8 @@ TEST(HttpClientStream, ARefusalIsAnErrorWithItsBody) {
 }
 
 TEST(HttpClientStream, ALongRefusalIsCutNotLost) {
-  ScriptedServer server(
-      {{"HTTP/1.1 400 No\r\nContent-Length: 5000\r\n\r\n" + std::string(5'000, 'e'), true}});
-  const Status status =
-      HttpClient::Create({})->Stream(Get(server.Url("/live")), [](std::string_view) { return true; });
+  ScriptedServer server({{"HTTP/1.1 400 No\r\nContent-Length: 5000\r\n\r\n" + std::string(5'000, 'e'), true}});
+  const Status status = HttpClient::Create({})->Stream(Get(server.Url("/live")), [](std::string_view) { return true; });
   EXPECT_EQ(status.code(), Code::kInvalid);
   EXPECT_THAT(status.message(), HasSubstr("eeee"));
   EXPECT_LT(status.message().size(), 1'200U);

@@ -49,7 +49,8 @@ std::string JsonQuote(std::string_view text) {
 HttpResponse ErrorResponse(const HttpError& error) {
   HttpResponse response;
   response.status = error.status;
-  response.body = fmt::format(R"({{"error": {{"code": {}, "message": {})", JsonQuote(error.code), JsonQuote(error.message));
+  response.body =
+      fmt::format(R"({{"error": {{"code": {}, "message": {})", JsonQuote(error.code), JsonQuote(error.message));
   if (!error.parameter.empty()) response.body += fmt::format(R"(, "parameter": {})", JsonQuote(error.parameter));
   if (error.position != 0) response.body += fmt::format(R"(, "position": {})", error.position);
   if (!error.remedy.empty()) response.body += fmt::format(R"(, "remedy": {})", JsonQuote(error.remedy));

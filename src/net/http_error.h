@@ -13,7 +13,7 @@ struct HttpError {
   std::string_view code = "internal";
   std::string message = {};
   std::string parameter = {};  // "" = none; which query parameter is at fault
-  size_t position = 0;    // from 1; 0 = none
+  size_t position = 0;         // from 1; 0 = none
   std::string remedy = {};     // "" = none
 };
 

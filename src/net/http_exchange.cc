@@ -13,7 +13,8 @@ namespace {
 constexpr size_t kStreamBlockBytes = size_t{32} << 10;
 
 HttpResponse Stopping() {
-  return ErrorResponse({.status = 503, .code = "busy", .message = "the server is stopping", .remedy = "try again in a moment"});
+  return ErrorResponse(
+      {.status = 503, .code = "busy", .message = "the server is stopping", .remedy = "try again in a moment"});
 }
 
 void AddHeaders(MHD_Response* raw, const HttpResponse& response, bool close_connection) {
@@ -44,7 +45,8 @@ MHD_Result QueueStream(MHD_Connection* connection, const std::shared_ptr<EventBu
   // Proxies must pass events on at once (X-Accel-Buffering: nginx).
   head.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}, {"X-Content-Type-Options", "nosniff"}};
   auto* owned = new std::shared_ptr<EventBuffer>(stream);
-  MHD_Response* raw = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, kStreamBlockBytes, ReadStream, owned, FreeStream);
+  MHD_Response* raw =
+      MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, kStreamBlockBytes, ReadStream, owned, FreeStream);
   if (raw == nullptr) {
     delete owned;
     return MHD_NO;
@@ -88,7 +90,8 @@ class ExchangeResponder final : public Responder {
   explicit ExchangeResponder(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
   ~ExchangeResponder() override {
     // No effect when the request has been answered.
-    exchange_->Answer(ErrorResponse({.message = "the request was dropped without an answer", .remedy = "this is a bug in Weir; please report it"}));
+    exchange_->Answer(ErrorResponse(
+        {.message = "the request was dropped without an answer", .remedy = "this is a bug in Weir; please report it"}));
   }
   ExchangeResponder(const ExchangeResponder&) = delete;
   ExchangeResponder& operator=(const ExchangeResponder&) = delete;

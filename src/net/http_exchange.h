@@ -53,15 +53,15 @@ class Exchange {
   // --- event loop ---
   // Filled while the request is read, before AwaitAnswer().
   HttpRequest request;
-  const HttpHandler* handler = nullptr;   // of the route, which outlives the exchange's reading
+  const HttpHandler* handler = nullptr;  // of the route, which outlives the exchange's reading
   size_t max_body_bytes = 0;
   size_t discarded_bytes = 0;
-  std::optional<HttpResponse> refusal;    // decided before the body was read; the body is thrown away
+  std::optional<HttpResponse> refusal;  // decided before the body was read; the body is thrown away
 
-  void AwaitAnswer();   // suspends the connection
-  bool answered();      // Queue() has something to send
+  void AwaitAnswer();  // suspends the connection
+  bool answered();     // Queue() has something to send
   MHD_Result Queue(bool close_connection);
-  void Completed();     // the request is over, in whatever way; the connection may not be touched again
+  void Completed();  // the request is over, in whatever way; the connection may not be touched again
 
   // --- any thread ---
   void Answer(HttpResponse response);  // the first one counts

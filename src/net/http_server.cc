@@ -44,17 +44,20 @@ constexpr size_t kReservedDescriptors = 256;
 
 std::string Lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
-MHD_Result CollectHeader(void* into, MHD_ValueKind, const char* key, size_t key_size, const char* value, size_t value_size) {
+MHD_Result CollectHeader(void* into, MHD_ValueKind, const char* key, size_t key_size, const char* value,
+                         size_t value_size) {
   auto& headers = *static_cast<std::map<std::string, std::string>*>(into);
   headers[Lower({key, key_size})] = value == nullptr ? std::string() : std::string(value, value_size);
   return MHD_YES;
 }
 
-MHD_Result CollectQuery(void* into, MHD_ValueKind, const char* key, size_t key_size, const char* value, size_t value_size) {
+MHD_Result CollectQuery(void* into, MHD_ValueKind, const char* key, size_t key_size, const char* value,
+                        size_t value_size) {
   auto& query = *static_cast<std::map<std::string, std::string>*>(into);
   query[std::string(key, key_size)] = value == nullptr ? std::string() : std::string(value, value_size);
   return MHD_YES;
@@ -70,18 +73,25 @@ std::string PeerOf(MHD_Connection* connection) {
 }
 
 HttpResponse TooLarge(size_t limit) {
-  return ErrorResponse({.status = 413, .code = "too_large", .message = fmt::format("the request body is larger than {} bytes", limit)});
+  return ErrorResponse(
+      {.status = 413, .code = "too_large", .message = fmt::format("the request body is larger than {} bytes", limit)});
 }
 
 HttpResponse Busy(std::string message) {
-  return ErrorResponse({.status = 503, .code = "busy", .message = std::move(message), .remedy = "try again in a moment"});
+  return ErrorResponse(
+      {.status = 503, .code = "busy", .message = std::move(message), .remedy = "try again in a moment"});
 }
 
 HttpResponse NoRoute(const RouteTable::Match& match) {
   if (match.allowed.empty()) {
-    return ErrorResponse({.status = 404, .code = "not_found", .message = "no such path", .remedy = "GET /api/v1/openapi.json lists the API"});
+    return ErrorResponse({.status = 404,
+                          .code = "not_found",
+                          .message = "no such path",
+                          .remedy = "GET /api/v1/openapi.json lists the API"});
   }
-  HttpResponse response = ErrorResponse({.status = 405, .code = "method_not_allowed", .message = "this path does not take that method",
+  HttpResponse response = ErrorResponse({.status = 405,
+                                         .code = "method_not_allowed",
+                                         .message = "this path does not take that method",
                                          .remedy = "use one of: " + match.allowed});
   response.headers["Allow"] = match.allowed;
   return response;
@@ -101,13 +111,15 @@ size_t DeclaredBody(const std::map<std::string, std::string>& headers) {
 Result<std::string> ReadPem(const std::string& path, std::string_view flag) {
   std::ifstream file(path, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file || text.empty()) return Status::NotFound(fmt::format("cannot read {} ({}): give a PEM file this user may read", path, flag));
+  if (!file || text.empty())
+    return Status::NotFound(fmt::format("cannot read {} ({}): give a PEM file this user may read", path, flag));
   return text;
 }
 
 unsigned ConnectionLimit(size_t wanted) {
   rlimit descriptors{};
-  if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur == RLIM_INFINITY) return static_cast<unsigned>(wanted);
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur == RLIM_INFINITY)
+    return static_cast<unsigned>(wanted);
   const size_t open = descriptors.rlim_cur;
   const size_t usable = open > 2 * kReservedDescriptors ? open - kReservedDescriptors : open / 2;
   return static_cast<unsigned>(std::min(wanted, usable));
@@ -126,15 +138,17 @@ class MicrohttpdServer final : public HttpServer {
     const size_t limit = max_body_bytes == 0 ? options_.max_body_bytes : max_body_bytes;
     routes_.Add({std::move(method), std::move(path), std::move(handler), limit});
   }
-  void SetGate(std::function<std::optional<HttpResponse>(const HttpRequest&)> gate) override { gate_ = std::move(gate); }
+  void SetGate(std::function<std::optional<HttpResponse>(const HttpRequest&)> gate) override {
+    gate_ = std::move(gate);
+  }
   Status Start() override;
   void Stop() override;
   std::string address() const override { return address_; }
 
  private:
   static void OnLog(void* self, const char* format, va_list arguments) __attribute__((format(printf, 2, 0)));
-  static MHD_Result OnAccess(void* self, MHD_Connection* connection, const char* url, const char* method, const char* version,
-                             const char* upload, size_t* upload_size, void** context);
+  static MHD_Result OnAccess(void* self, MHD_Connection* connection, const char* url, const char* method,
+                             const char* version, const char* upload, size_t* upload_size, void** context);
   static void OnCompleted(void* self, MHD_Connection* connection, void** context, MHD_RequestTerminationCode code);
 
   Status StartDaemon();
@@ -171,8 +185,8 @@ void MicrohttpdServer::OnLog(void* self, const char* format, va_list arguments) 
   server.last_log_ = std::move(line);
 }
 
-MHD_Result MicrohttpdServer::OnAccess(void* self, MHD_Connection* connection, const char* url, const char* method, const char*,
-                                      const char* upload, size_t* upload_size, void** context) {
+MHD_Result MicrohttpdServer::OnAccess(void* self, MHD_Connection* connection, const char* url, const char* method,
+                                      const char*, const char* upload, size_t* upload_size, void** context) {
   auto& server = *static_cast<MicrohttpdServer*>(self);
   if (*context == nullptr) return server.OnHead(connection, url, method, context);
   const auto& exchange = *static_cast<std::shared_ptr<Exchange>*>(*context);
@@ -256,7 +270,8 @@ void MicrohttpdServer::Dispatch(const std::shared_ptr<Exchange>& exchange) {
   auto responder = std::make_shared<std::unique_ptr<Responder>>(MakeResponder(exchange));
   auto request = std::make_shared<HttpRequest>(std::move(exchange->request));
   const HttpHandler* handler = exchange->handler;
-  const bool taken = pool_->Submit([responder, request, handler] { (*handler)(std::move(*request), std::move(*responder)); });
+  const bool taken =
+      pool_->Submit([responder, request, handler] { (*handler)(std::move(*request), std::move(*responder)); });
   if (!taken) exchange->Answer(Busy("too many requests wait already"));
 }
 
@@ -310,22 +325,21 @@ Status MicrohttpdServer::StartDaemon() {
                     {MHD_OPTION_HTTPS_PRIORITIES, 0, priorities.data()},
                     {MHD_OPTION_END, 0, nullptr}}};
   }
-  daemon_ = MHD_start_daemon(flags, 0, nullptr, nullptr, &OnAccess, this,
-                             MHD_OPTION_EXTERNAL_LOGGER, &OnLog, this,  // first, so that the other options can complain
-                             MHD_OPTION_LISTEN_SOCKET, listener,
-                             MHD_OPTION_NOTIFY_COMPLETED, &OnCompleted, this,
+  daemon_ = MHD_start_daemon(flags, 0, nullptr, nullptr, &OnAccess, this, MHD_OPTION_EXTERNAL_LOGGER, &OnLog,
+                             this,  // first, so that the other options can complain
+                             MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_NOTIFY_COMPLETED, &OnCompleted, this,
                              MHD_OPTION_CONNECTION_LIMIT, ConnectionLimit(options_.max_connections),
-                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionPoolBytes,
-                             MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,
-                             MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                             MHD_OPTION_ARRAY, tls_options.data(), MHD_OPTION_END);
+                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionPoolBytes, MHD_OPTION_CONNECTION_TIMEOUT,
+                             kIdleSeconds, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls_options.data(),
+                             MHD_OPTION_END);
   if (daemon_ != nullptr) return Status::Ok();
   close(listener);
   pool_.reset();
   const std::lock_guard lock(mutex_);
   if (tls) {
-    return Status::Invalid(fmt::format("TLS with {} and {} does not work ({}): check that both are PEM and belong together",
-                                       options_.tls_certificate_file, options_.tls_key_file, last_log_));
+    return Status::Invalid(
+        fmt::format("TLS with {} and {} does not work ({}): check that both are PEM and belong together",
+                    options_.tls_certificate_file, options_.tls_key_file, last_log_));
   }
   return Status::Internal(fmt::format("the HTTP server does not start on {}: {}", address_, last_log_));
 }

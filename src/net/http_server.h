@@ -22,7 +22,7 @@ struct HttpRequest {
   std::map<std::string, std::string> query;    // decoded; the last of repeated keys wins
   std::map<std::string, std::string> headers;  // keys in lower case
   std::string body;
-  std::string peer;                            // address of the other end, for logs
+  std::string peer;  // address of the other end, for logs
 };
 
 struct HttpResponse {
@@ -58,7 +58,7 @@ struct HttpServerOptions {
   unsigned workers = 4;
   size_t max_queued_requests = 256;
   size_t max_connections = 4096;
-  size_t max_body_bytes = size_t{1} << 20;          // default for routes
+  size_t max_body_bytes = size_t{1} << 20;  // default for routes
 };
 
 class HttpServer {
@@ -74,8 +74,8 @@ class HttpServer {
 
   // kConflict when the address is taken, with the remedy; kInvalid when it cannot be parsed.
   virtual Status Start() = 0;
-  virtual void Stop() = 0;                   // idempotent; open streams are closed
-  virtual std::string address() const = 0;   // "127.0.0.1:7600", after Start()
+  virtual void Stop() = 0;                  // idempotent; open streams are closed
+  virtual std::string address() const = 0;  // "127.0.0.1:7600", after Start()
 };
 
 }  // namespace weir::net

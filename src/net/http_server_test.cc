@@ -28,7 +28,8 @@ constexpr int kPatienceMs = 20'000;  // a hang, not a slow machine
 
 class Connection {
  public:
-  explicit Connection(const std::string& address, int receive_buffer = 0) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit Connection(const std::string& address, int receive_buffer = 0)
+      : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     if (receive_buffer != 0) setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     sockaddr_in to{};
     to.sin_family = AF_INET;
@@ -105,8 +106,8 @@ std::string Get(std::string_view path, std::string_view headers = "") {
   return "GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n" + std::string(headers) + "\r\n";
 }
 std::string Post(std::string_view path, std::string_view body, std::string_view headers = "") {
-  return "POST " + std::string(path) + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
-         std::string(headers) + "\r\n" + std::string(body);
+  return "POST " + std::string(path) + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n" + std::string(headers) + "\r\n" + std::string(body);
 }
 
 HttpResponse Text(std::string body) {
@@ -140,18 +141,27 @@ class HttpServerTest : public testing::Test {
   HttpServerTest() { options_.listen = "127.0.0.1:0"; }
   void Begin() {
     server_ = HttpServer::Create(options_);
-    server_->Route("GET", "/echo", [](HttpRequest request, std::unique_ptr<Responder> responder) {
-      std::string text = request.method + " " + request.path + " from " + request.peer;
-      for (const auto& [key, value] : request.query) text += "\n" + key + "=" + value;
-      for (const auto& [key, value] : request.headers) text += "\n" + key + ": " + value;
-      responder->Send(Text(text));
-    }, 0);
-    server_->Route("POST", "/sum", [](HttpRequest request, std::unique_ptr<Responder> responder) {
-      responder->Send(Text(std::to_string(request.body.size())));
-    }, 1000);
-    server_->Route("GET", "/files/*", [](HttpRequest request, std::unique_ptr<Responder> responder) {
-      responder->Send(Text("file " + request.path));
-    }, 0);
+    server_->Route(
+        "GET", "/echo",
+        [](HttpRequest request, std::unique_ptr<Responder> responder) {
+          std::string text = request.method + " " + request.path + " from " + request.peer;
+          for (const auto& [key, value] : request.query) text += "\n" + key + "=" + value;
+          for (const auto& [key, value] : request.headers) text += "\n" + key + ": " + value;
+          responder->Send(Text(text));
+        },
+        0);
+    server_->Route(
+        "POST", "/sum",
+        [](HttpRequest request, std::unique_ptr<Responder> responder) {
+          responder->Send(Text(std::to_string(request.body.size())));
+        },
+        1000);
+    server_->Route(
+        "GET", "/files/*",
+        [](HttpRequest request, std::unique_ptr<Responder> responder) {
+          responder->Send(Text("file " + request.path));
+        },
+        0);
     if (more_routes_) more_routes_(*server_);
     const Status started = server_->Start();
     ASSERT_TRUE(started.ok()) << started.message();
@@ -202,7 +212,8 @@ TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrderOnOneConnection) {
   Begin();
   Connection connection(server_->address());
   std::string requests;
-  for (int i = 0; i < 50; ++i) requests += Get("/files/" + std::to_string(i)) + Post("/sum", std::string(static_cast<size_t>(i), 'x'));
+  for (int i = 0; i < 50; ++i)
+    requests += Get("/files/" + std::to_string(i)) + Post("/sum", std::string(static_cast<size_t>(i), 'x'));
   connection.Send(requests);
   for (int i = 0; i < 50; ++i) {
     EXPECT_TRUE(connection.ReadAnswer().ends_with("file /files/" + std::to_string(i)));
@@ -221,7 +232,8 @@ TEST_F(HttpServerTest, RefusesAnOversizeBodyByItsDeclaredLength) {
   EXPECT_TRUE(patient.ReadAnswer().ends_with("\r\n\r\n3"));
   // Never sent: beyond what is worth throwing away, the answer comes from the length alone.
   EXPECT_THAT(Ask("POST /sum HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"), StartsWith("HTTP/1.1 413 "));
-  EXPECT_THAT(Ask("POST /sum HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2000\r\n\r\n"), StartsWith("HTTP/1.1 413 "));
+  EXPECT_THAT(Ask("POST /sum HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2000\r\n\r\n"),
+              StartsWith("HTTP/1.1 413 "));
 }
 
 TEST_F(HttpServerTest, RefusesAnOversizeChunkedBodyWhileReading) {
@@ -241,10 +253,13 @@ TEST_F(HttpServerTest, BoundsTheHeaders) {
 TEST_F(HttpServerTest, TheGateComesBeforeEverything) {
   std::atomic<int> handled = 0;
   more_routes_ = [&](HttpServer& server) {
-    server.Route("GET", "/secret", [&](HttpRequest, std::unique_ptr<Responder> responder) {
-      ++handled;
-      responder->Send(Text("open"));
-    }, 0);
+    server.Route(
+        "GET", "/secret",
+        [&](HttpRequest, std::unique_ptr<Responder> responder) {
+          ++handled;
+          responder->Send(Text("open"));
+        },
+        0);
     server.SetGate([](const HttpRequest& request) -> std::optional<HttpResponse> {
       if (request.headers.contains("x-pass")) return std::nullopt;
       HttpResponse refused = Text("no");
@@ -262,15 +277,21 @@ TEST_F(HttpServerTest, TheGateComesBeforeEverything) {
 TEST_F(HttpServerTest, AnswersLaterFromAnotherThread) {
   std::promise<std::unique_ptr<Responder>> later;
   more_routes_ = [&](HttpServer& server) {
-    server.Route("GET", "/later", [&](HttpRequest, std::unique_ptr<Responder> responder) { later.set_value(std::move(responder)); }, 0);
-    server.Route("GET", "/never", [](HttpRequest, std::unique_ptr<Responder>) {}, 0);
+    server.Route(
+        "GET", "/later",
+        [&](HttpRequest, std::unique_ptr<Responder> responder) { later.set_value(std::move(responder)); }, 0);
+    server.Route(
+        "GET", "/never", [](HttpRequest, std::unique_ptr<Responder>) {}, 0);
   };
   Begin();
   Connection waiting(server_->address());
   waiting.Send(Get("/later"));
   std::unique_ptr<Responder> responder = later.get_future().get();
   EXPECT_THAT(Ask(Get("/files/x")), HasSubstr("file /files/x"));  // nobody else waits
-  std::thread([&] { responder->Send(Text("late")); responder->Send(Text("twice")); }).join();
+  std::thread([&] {
+    responder->Send(Text("late"));
+    responder->Send(Text("twice"));
+  }).join();
   EXPECT_TRUE(waiting.ReadAnswer().ends_with("late"));
   waiting.Send(Get("/never"));
   EXPECT_THAT(waiting.ReadAnswer(), StartsWith("HTTP/1.1 500 "));
@@ -278,7 +299,8 @@ TEST_F(HttpServerTest, AnswersLaterFromAnotherThread) {
 
 TEST_F(HttpServerTest, AHandlerThatThrowsAnswers500AndTheServerLives) {
   more_routes_ = [](HttpServer& server) {
-    server.Route("GET", "/throw", [](HttpRequest, std::unique_ptr<Responder>) { throw std::runtime_error("boom"); }, 0);
+    server.Route(
+        "GET", "/throw", [](HttpRequest, std::unique_ptr<Responder>) { throw std::runtime_error("boom"); }, 0);
   };
   Begin();
   EXPECT_THAT(Ask(Get("/throw")), StartsWith("HTTP/1.1 500 "));
@@ -327,7 +349,9 @@ TEST_F(HttpServerTest, AHalfClosedClientGetsItsAnswer) {
 TEST_F(HttpServerTest, AClientThatLeavesWhileItsAnswerIsMadeHarmsNobody) {
   std::promise<std::unique_ptr<Responder>> later;
   more_routes_ = [&](HttpServer& server) {
-    server.Route("GET", "/later", [&](HttpRequest, std::unique_ptr<Responder> responder) { later.set_value(std::move(responder)); }, 0);
+    server.Route(
+        "GET", "/later",
+        [&](HttpRequest, std::unique_ptr<Responder> responder) { later.set_value(std::move(responder)); }, 0);
   };
   Begin();
   auto leaving = std::make_unique<Connection>(server_->address());
@@ -345,11 +369,14 @@ TEST_F(HttpServerTest, AFullQueueSheds) {
   Latch somebody_refused;
   std::promise<void> busy;
   more_routes_ = [&](HttpServer& server) {
-    server.Route("GET", "/block", [&, first = std::make_shared<std::atomic<bool>>(true)](HttpRequest, std::unique_ptr<Responder> responder) {
-      if (first->exchange(false)) busy.set_value();
-      latch.Wait();
-      responder->Send(Text("done"));
-    }, 0);
+    server.Route(
+        "GET", "/block",
+        [&, first = std::make_shared<std::atomic<bool>>(true)](HttpRequest, std::unique_ptr<Responder> responder) {
+          if (first->exchange(false)) busy.set_value();
+          latch.Wait();
+          responder->Send(Text("done"));
+        },
+        0);
   };
   Begin();
   Connection running(server_->address());
@@ -375,7 +402,9 @@ TEST_F(HttpServerTest, AFullQueueSheds) {
 TEST_F(HttpServerTest, StreamsEventsAndEndsWhenTheSenderLetsGo) {
   std::promise<std::shared_ptr<EventStream>> opened;
   more_routes_ = [&](HttpServer& server) {
-    server.Route("GET", "/events", [&](HttpRequest, std::unique_ptr<Responder> responder) { opened.set_value(responder->Stream()); }, 0);
+    server.Route(
+        "GET", "/events",
+        [&](HttpRequest, std::unique_ptr<Responder> responder) { opened.set_value(responder->Stream()); }, 0);
   };
   Begin();
   Connection reader(server_->address());
@@ -396,7 +425,9 @@ TEST_F(HttpServerTest, StreamsEventsAndEndsWhenTheSenderLetsGo) {
 TEST_F(HttpServerTest, AStreamToAReaderThatDoesNotReadIsBounded) {
   std::promise<std::shared_ptr<EventStream>> opened;
   more_routes_ = [&](HttpServer& server) {
-    server.Route("GET", "/events", [&](HttpRequest, std::unique_ptr<Responder> responder) { opened.set_value(responder->Stream()); }, 0);
+    server.Route(
+        "GET", "/events",
+        [&](HttpRequest, std::unique_ptr<Responder> responder) { opened.set_value(responder->Stream()); }, 0);
   };
   Begin();
   Connection reader(server_->address(), /*receive_buffer=*/4096);
@@ -421,7 +452,9 @@ TEST_F(HttpServerTest, AStreamToAReaderThatDoesNotReadIsBounded) {
 TEST_F(HttpServerTest, AStreamLearnsThatItsReaderLeft) {
   std::promise<std::shared_ptr<EventStream>> opened;
   more_routes_ = [&](HttpServer& server) {
-    server.Route("GET", "/events", [&](HttpRequest, std::unique_ptr<Responder> responder) { opened.set_value(responder->Stream()); }, 0);
+    server.Route(
+        "GET", "/events",
+        [&](HttpRequest, std::unique_ptr<Responder> responder) { opened.set_value(responder->Stream()); }, 0);
   };
   Begin();
   auto reader = std::make_unique<Connection>(server_->address());
@@ -439,13 +472,20 @@ TEST_F(HttpServerTest, StopAnswersWhatWaitsAndClosesStreams) {
   Latch latch;
   std::promise<void> running;
   more_routes_ = [&](HttpServer& server) {
-    server.Route("GET", "/later", [&](HttpRequest, std::unique_ptr<Responder> responder) { later.set_value(std::move(responder)); }, 0);
-    server.Route("GET", "/events", [&](HttpRequest, std::unique_ptr<Responder> responder) { opened.set_value(responder->Stream()); }, 0);
-    server.Route("GET", "/slow", [&](HttpRequest, std::unique_ptr<Responder> responder) {
-      running.set_value();
-      latch.Wait();
-      responder->Send(Text("finished"));
-    }, 0);
+    server.Route(
+        "GET", "/later",
+        [&](HttpRequest, std::unique_ptr<Responder> responder) { later.set_value(std::move(responder)); }, 0);
+    server.Route(
+        "GET", "/events",
+        [&](HttpRequest, std::unique_ptr<Responder> responder) { opened.set_value(responder->Stream()); }, 0);
+    server.Route(
+        "GET", "/slow",
+        [&](HttpRequest, std::unique_ptr<Responder> responder) {
+          running.set_value();
+          latch.Wait();
+          responder->Send(Text("finished"));
+        },
+        0);
   };
   Begin();
   Connection waiting(server_->address());
@@ -503,7 +543,8 @@ TEST_F(HttpServerTest, SaysWhoHasThePort) {
 }
 
 TEST_F(HttpServerTest, SaysWhatIsWrongWithTheAddressOrCertificate) {
-  for (const char* listen : {"", "7600", "127.0.0.1", "127.0.0.1:x", ":7600", "::1:7600", "[::1:7600", "127.0.0.1:70000", "203.0.113.77:0"}) {
+  for (const char* listen : {"", "7600", "127.0.0.1", "127.0.0.1:x", ":7600", "::1:7600", "[::1:7600",
+                             "127.0.0.1:70000", "203.0.113.77:0"}) {
     options_.listen = listen;
     const Status status = HttpServer::Create(options_)->Start();
     EXPECT_EQ(status.code(), Code::kInvalid) << listen << ": " << status.message();
@@ -520,8 +561,10 @@ class Certificate {
  public:
   Certificate() : folder_(std::filesystem::temp_directory_path() / ("weir-tls-" + std::to_string(getpid()))) {
     std::filesystem::create_directories(folder_);
-    const std::string command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1 "
-                                "-addext subjectAltName=IP:127.0.0.1 -keyout " + key() + " -out " + certificate() + " 2>/dev/null";
+    const std::string command =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1 "
+        "-addext subjectAltName=IP:127.0.0.1 -keyout " +
+        key() + " -out " + certificate() + " 2>/dev/null";
     made_ = std::system(command.c_str()) == 0;
   }
   ~Certificate() { std::filesystem::remove_all(folder_); }

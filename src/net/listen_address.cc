@@ -41,20 +41,24 @@ std::optional<uint16_t> ParsePort(std::string_view text) {
 }
 
 Status Misread(std::string_view text, std::string_view what) {
-  return Status::Invalid(fmt::format("listen address '{}': {}; write host:port, e.g. 127.0.0.1:7600, [::1]:7600, or "
-                                     "0.0.0.0:7600 for every IPv4 interface", text, what));
+  return Status::Invalid(
+      fmt::format("listen address '{}': {}; write host:port, e.g. 127.0.0.1:7600, [::1]:7600, or "
+                  "0.0.0.0:7600 for every IPv4 interface",
+                  text, what));
 }
 
 Status BindFailure(int error_number, const std::string& where) {
   switch (error_number) {
     case EADDRINUSE:
-      return Status::Conflict(fmt::format("{} is in use by another process; stop it or choose another --listen address", where));
+      return Status::Conflict(
+          fmt::format("{} is in use by another process; stop it or choose another --listen address", where));
     case EACCES:
-      return Status::Denied(fmt::format("{}: ports below 1024 need CAP_NET_BIND_SERVICE; choose a higher port with --listen", where));
+      return Status::Denied(
+          fmt::format("{}: ports below 1024 need CAP_NET_BIND_SERVICE; choose a higher port with --listen", where));
     case EADDRNOTAVAIL:
-      return Status::Invalid(fmt::format("{}: no interface of this machine has that address; choose another --listen address", where));
-    default:
-      return Status::FromErrno(error_number, "listen on " + where);
+      return Status::Invalid(
+          fmt::format("{}: no interface of this machine has that address; choose another --listen address", where));
+    default: return Status::FromErrno(error_number, "listen on " + where);
   }
 }
 
@@ -107,7 +111,8 @@ Result<int> OpenListenSocket(const ListenAddress& address) {
   // two processes listen at once.
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (address.storage.ss_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0 || listen(fd, SOMAXCONN) != 0) {
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0 ||
+      listen(fd, SOMAXCONN) != 0) {
     const int error_number = errno;
     close(fd);
     return BindFailure(error_number, where);

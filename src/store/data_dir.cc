@@ -43,8 +43,7 @@ std::string ReadLine(int fd) {
 Status CannotWrite(int error_number, const fs::path& path) {
   const Status status =
       Status::FromErrno(error_number, fmt::format("cannot write the data directory {}", path.string()));
-  const char* remedy = status.code() == Code::kDenied
-                           ? "give its owner to the user weir runs as, or choose another"
+  const char* remedy = status.code() == Code::kDenied ? "give its owner to the user weir runs as, or choose another"
                        : status.code() == Code::kExhausted ? "make room on its file system, or choose another"
                                                            : "choose another";
   return {status.code(), fmt::format("{}; {}", status.message(), remedy)};
@@ -55,9 +54,8 @@ Result<int> Lock(const fs::path& directory) {
   if (file.fd() < 0) return CannotWrite(errno, directory);
   if (flock(file.fd(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return CannotWrite(errno, directory);
-    return Status::Conflict(
-        fmt::format("{} is in use by process {}; stop it or choose another data directory",
-                    directory.string(), ReadLine(file.fd())));
+    return Status::Conflict(fmt::format("{} is in use by process {}; stop it or choose another data directory",
+                                        directory.string(), ReadLine(file.fd())));
   }
   const std::string pid = fmt::format("{}\n", getpid());
   if (ftruncate(file.fd(), 0) != 0 ||
@@ -129,8 +127,7 @@ Result<DataDir> DataDir::Open(const fs::path& path) {
   return directory;
 }
 
-DataDir::DataDir(DataDir&& other) noexcept
-    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
+DataDir::DataDir(DataDir&& other) noexcept : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
 
 DataDir& DataDir::operator=(DataDir&& other) noexcept {
   std::swap(path_, other.path_);

@@ -48,10 +48,8 @@ TEST(DataDir, IsHeldByOneOnly) {
   const int code = InChild([&] {
     const Result<DataDir> second = DataDir::Open(path.path());
     const std::string holder = fmt::format("process {};", getppid());
-    return second.status().code() == Code::kConflict &&
-                   second.status().message().find(holder) != std::string::npos
-               ? 0
-               : 1;
+    return second.status().code() == Code::kConflict && second.status().message().find(holder) != std::string::npos ? 0
+                                                                                                                    : 1;
   });
   EXPECT_EQ(code, 0) << "the other process is told who holds it";
   { const DataDir released = *std::move(first); }
@@ -79,8 +77,7 @@ TEST(DataDir, SaysWhatToDoWhenItCannotBeWritten) {
   const TemporaryDirectory parent;
   Write(parent.path() / "file", "");
   EXPECT_THAT(DataDir::Open(parent.path() / "file").status().message(), HasSubstr("choose another"));
-  if (geteuid() != 0)
-    GTEST_SKIP() << "NOT TESTED, for want of root: directories of other users and full disks";
+  if (geteuid() != 0) GTEST_SKIP() << "NOT TESTED, for want of root: directories of other users and full disks";
 
   const int denied = InChild([&] {
     if (chmod(parent.path().c_str(), 0755) != 0 || seteuid(65534) != 0) return 2;
@@ -89,13 +86,11 @@ TEST(DataDir, SaysWhatToDoWhenItCannotBeWritten) {
   });
   EXPECT_EQ(denied, 0);
   const int full = InChild([&] {
-    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-      return 77;
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return 77;
     if (mount("tmpfs", parent.path().c_str(), "tmpfs", 0, "size=16k") != 0) return 77;
     Write(parent.path() / "ballast", std::string(64 * 1024, 'x'));
     const Status status = DataDir::Open(parent.path()).status();
-    return status.code() == Code::kExhausted && status.message().find("make room") != std::string::npos ? 0
-                                                                                                        : 1;
+    return status.code() == Code::kExhausted && status.message().find("make room") != std::string::npos ? 0 : 1;
   });
   if (full == 77) GTEST_SKIP() << "NOT TESTED, for want of mount namespaces: full disks";
   EXPECT_EQ(full, 0);
@@ -117,8 +112,7 @@ TEST(Library, SaysWhereItWasLookedForAndHowToGetIt) {
 
 TEST(Library, TheEnvironmentComesFirst) {
   const char* before = std::getenv("WEIR_LIBCHDB");
-  const std::optional<std::string> saved =
-      before != nullptr ? std::optional<std::string>(before) : std::nullopt;
+  const std::optional<std::string> saved = before != nullptr ? std::optional<std::string>(before) : std::nullopt;
   setenv("WEIR_LIBCHDB", "/somewhere/libchdb.so", 1);
   EXPECT_EQ(LibraryCandidates().front(), "/somewhere/libchdb.so");
   unsetenv("WEIR_LIBCHDB");

@@ -33,9 +33,7 @@ std::string Quantile(std::string_view side, int index) {
       side, index);
 }
 
-std::string RttQuantile(int index) {
-  return OfMeasuringSide(Quantile("client", index), Quantile("server", index));
-}
+std::string RttQuantile(int index) { return OfMeasuringSide(Quantile("client", index), Quantile("server", index)); }
 
 std::string RttMinimum() {
   const std::string client = AggregateSql(*model::FindColumn("client_rtt_min_us"));
@@ -82,14 +80,10 @@ std::string DerivedSql(std::string_view name) {
 
 std::string AggregateSql(const Column& column) {
   switch (column.kind) {
-    case ColumnKind::kTime:
-      return fmt::format("{}({})", column.name == "start" ? "min" : "max", column.name);
-    case ColumnKind::kMin:
-      return fmt::format("minIf({0}, {0} != 0)", column.name);
-    case ColumnKind::kMax:
-      return fmt::format("max({})", column.name);
-    default:
-      return Sum(column.name);
+    case ColumnKind::kTime: return fmt::format("{}({})", column.name == "start" ? "min" : "max", column.name);
+    case ColumnKind::kMin: return fmt::format("minIf({0}, {0} != 0)", column.name);
+    case ColumnKind::kMax: return fmt::format("max({})", column.name);
+    default: return Sum(column.name);
   }
 }
 
@@ -97,16 +91,13 @@ HistogramSql AggregateHistogramSql(const Column& column) {
   // sumMap() would do, but costs more than everything else in a roll-up. Instead each entry is
   // packed into one number, count << 8 | bucket, the numbers of a group are strung together, and equal
   // buckets added up.
-  const std::string packed = fmt::format(
-      "groupArrayArray(arrayMap((b, c) -> bitOr(bitShiftLeft(c, 8), toUInt64(b)), {0}_bucket, {0}_count))",
-      column.name);
-  const std::string buckets =
-      fmt::format("arrayDistinct(arrayMap(p -> toUInt8(bitAnd(p, 255)), {}))", packed);
-  return {
-      buckets,
-      fmt::format(
-          "arrayMap(b -> arraySum(arrayMap(p -> if(bitAnd(p, 255) = b, bitShiftRight(p, 8), 0), {})), {})",
-          packed, buckets)};
+  const std::string packed =
+      fmt::format("groupArrayArray(arrayMap((b, c) -> bitOr(bitShiftLeft(c, 8), toUInt64(b)), {0}_bucket, {0}_count))",
+                  column.name);
+  const std::string buckets = fmt::format("arrayDistinct(arrayMap(p -> toUInt8(bitAnd(p, 255)), {}))", packed);
+  return {buckets,
+          fmt::format("arrayMap(b -> arraySum(arrayMap(p -> if(bitAnd(p, 255) = b, bitShiftRight(p, 8), 0), {})), {})",
+                      packed, buckets)};
 }
 
 std::string ColumnSql(const Column& column) {

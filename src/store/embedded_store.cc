@@ -179,18 +179,16 @@ Status EmbeddedStore::Open(const Library& library) {
 
 // ClickHouse sets parts it cannot read aside and goes on; what was in them is missing from then on.
 Status EmbeddedStore::ReportDamage() {
-  WEIR_ASSIGN_OR_RETURN(
-      const std::string answer,
-      writer_->Execute(fmt::format("SELECT count() FROM system.detached_parts WHERE database = {}",
-                                   QuoteText(kDatabase))));
+  WEIR_ASSIGN_OR_RETURN(const std::string answer,
+                        writer_->Execute(fmt::format("SELECT count() FROM system.detached_parts WHERE database = {}",
+                                                     QuoteText(kDatabase))));
   WEIR_ASSIGN_OR_RETURN(const auto rows, ParseNumbers(answer));
   if (rows.empty() || rows[0][0] == 0) return Status::Ok();
-  const Status damage =
-      health_.Note(Health::kDamage,
-                   Status::Corrupt(fmt::format(
-                       "{} damaged parts of the store were set aside and their flows are missing; check the "
-                       "disk, then delete the folders named detached under {}",
-                       rows[0][0], directory_.clickhouse().string())));
+  const Status damage = health_.Note(
+      Health::kDamage,
+      Status::Corrupt(fmt::format("{} damaged parts of the store were set aside and their flows are missing; check the "
+                                  "disk, then delete the folders named detached under {}",
+                                  rows[0][0], directory_.clickhouse().string())));
   LogWarn("{}", damage.message());
   return Status::Ok();
 }

@@ -136,8 +136,7 @@ class BlockWriter {
 
 Status CheckText(std::string_view name, std::string_view text) {
   if (text.size() <= model::kMaxStringBytes) return Status::Ok();
-  return Status::Invalid(
-      fmt::format("{} is {} bytes long, more than {}", name, text.size(), model::kMaxStringBytes));
+  return Status::Invalid(fmt::format("{} is {} bytes long, more than {}", name, text.size(), model::kMaxStringBytes));
 }
 
 Status CheckRow(const StoredRow& row) {

@@ -44,8 +44,8 @@ const std::vector<const model::Column*>& DefaultGroup();
 struct Cell {
   bool is_text = false;
   std::string text;
-  double number = 0;      // exact for integers up to 2^53; beyond, use `exact`
-  uint64_t exact = 0;     // the integer itself, for kUint columns
+  double number = 0;   // exact for integers up to 2^53; beyond, use `exact`
+  uint64_t exact = 0;  // the integer itself, for kUint columns
 };
 
 struct FlowResult {

@@ -148,8 +148,7 @@ TEST(Retention, KeepsTheWatermarksWhateverTheBudget) {
   retention.disk_budget_bytes = 0;
   uint64_t excess = 0;
   size_t raw = 0;
-  for (const Partition& partition :
-       PartitionsToDrop(held.partitions, retention, held.states, kNow, &excess)) {
+  for (const Partition& partition : PartitionsToDrop(held.partitions, retention, held.states, kNow, &excess)) {
     raw += partition.level == 0 ? 1 : 0;
     if (partition.level == 0) continue;
     EXPECT_LE(partition.end_us(), held.states[partition.level].max_received);

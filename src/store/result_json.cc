@@ -21,9 +21,7 @@ std::string AddressText(std::string_view hex) {
   return address.ToString();
 }
 
-bool IsText(const Column& column) {
-  return column.type == ColumnType::kString || column.type == ColumnType::kAddress;
-}
+bool IsText(const Column& column) { return column.type == ColumnType::kString || column.type == ColumnType::kAddress; }
 
 // Takes the events of the JSON parser, so that a hundred thousand rows need no tree of a million nodes.
 class Reader final : public nlohmann::json_sax<nlohmann::json> {
@@ -69,9 +67,7 @@ class Reader final : public nlohmann::json_sax<nlohmann::json> {
     --depth_;
     return complete;
   }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
-    return false;
-  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
 
  private:
   bool InRow() const { return section_ == "data" && depth_ == 3; }
@@ -103,8 +99,7 @@ Result<ParsedResult> ParseJsonCompact(std::string_view json, const std::vector<c
   if (!json.starts_with('{')) return ParsedResult{};
   Reader reader(columns);
   if (!nlohmann::json::sax_parse(json, &reader)) {
-    return Status::Internal(
-        fmt::format("the store's answer is not what was asked for: {}", json.substr(0, 200)));
+    return Status::Internal(fmt::format("the store's answer is not what was asked for: {}", json.substr(0, 200)));
   }
   for (Cell& cell : reader.result.totals) cell.text.clear();
   return std::move(reader.result);

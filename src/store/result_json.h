@@ -18,7 +18,6 @@ struct ParsedResult {
 
 // `columns` say how each cell is to be read, in order: addresses come as hexadecimal digits.
 // kInternal when the text is not what was asked for.
-Result<ParsedResult> ParseJsonCompact(std::string_view json,
-                                      const std::vector<const model::Column*>& columns);
+Result<ParsedResult> ParseJsonCompact(std::string_view json, const std::vector<const model::Column*>& columns);
 
 }  // namespace weir::store

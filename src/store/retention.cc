@@ -17,16 +17,14 @@ int64_t MaxAgeSeconds(const Retention& retention, size_t level) {
 }
 
 bool IsPastAge(const Partition& partition, const Retention& retention, UnixMillis now) {
-  return static_cast<int64_t>(partition.end_us() / 1000) <=
-         now - MaxAgeSeconds(retention, partition.level) * kSecond;
+  return static_cast<int64_t>(partition.end_us() / 1000) <= now - MaxAgeSeconds(retention, partition.level) * kSecond;
 }
 
 }  // namespace
 
 std::string PartitionsSql() {
   std::vector<std::string> tables;
-  for (const Level& level : kLevelTable)
-    tables.push_back(QuoteText(level.table.substr(kDatabase.size() + 1)));
+  for (const Level& level : kLevelTable) tables.push_back(QuoteText(level.table.substr(kDatabase.size() + 1)));
   return fmt::format(
       "SELECT indexOf([{}], table) AS place, toUInt64(partition_id), sum(rows), sum(bytes_on_disk) FROM "
       "system.parts "
@@ -38,8 +36,7 @@ Result<std::vector<Partition>> ParsePartitions(std::string_view answer) {
   WEIR_ASSIGN_OR_RETURN(const auto rows, ParseNumbers(answer));
   std::vector<Partition> partitions;
   for (const auto& row : rows) {
-    if (row.size() != 4 || row[0] > kLevels)
-      return Status::Internal("the store cannot read its own partitions");
+    if (row.size() != 4 || row[0] > kLevels) return Status::Internal("the store cannot read its own partitions");
     partitions.push_back({row[0] - 1, row[1], row[2], row[3]});
   }
   return partitions;
@@ -90,8 +87,7 @@ Status DropPartition(Connection& connection, const Partition& partition) {
                                  kSequenceTable, rows, rows))
             .status());
   }
-  return connection.Execute(fmt::format("ALTER TABLE {} DROP PARTITION ID '{}'", level.table, partition.id))
-      .status();
+  return connection.Execute(fmt::format("ALTER TABLE {} DROP PARTITION ID '{}'", level.table, partition.id)).status();
 }
 
 }  // namespace weir::store

@@ -22,8 +22,7 @@ std::string_view TypeFor(Purpose purpose) {
 }
 
 // Calls visit(name, type) for every column of the table but `received`, in order.
-void VisitTable(bool raw, Purpose purpose,
-                const std::function<void(std::string_view, std::string_view)>& visit) {
+void VisitTable(bool raw, Purpose purpose, const std::function<void(std::string_view, std::string_view)>& visit) {
   if (raw) {
     const std::string_view text = TypeFor<std::string>(purpose);
     visit("client_agent", text);
@@ -50,9 +49,8 @@ void VisitTable(bool raw, Purpose purpose,
 std::string CreateTableSql(size_t level) {
   const Level& description = kLevelTable[level];
   std::string columns = "received UInt64";
-  VisitTable(level == 0, Purpose::kTable, [&](std::string_view name, std::string_view type) {
-    columns += fmt::format(", {} {}", name, type);
-  });
+  VisitTable(level == 0, Purpose::kTable,
+             [&](std::string_view name, std::string_view type) { columns += fmt::format(", {} {}", name, type); });
   // Within an insert rows are ordered by their server, which saves a quarter of the disk.
   // Every new part reaches the disk before its insert is answered, in the order of the inserts: the
   // watermarks of roll-ups rely on the order, agents on the answer. Merged parts replace their sources at

@@ -26,16 +26,11 @@ bool IsPlain(char c) {
 
 std::string_view SymbolOf(CompareOp op) {
   switch (op) {
-    case CompareOp::kLess:
-      return "<";
-    case CompareOp::kLessEqual:
-      return "<=";
-    case CompareOp::kGreater:
-      return ">";
-    case CompareOp::kGreaterEqual:
-      return ">=";
-    default:
-      return "=";
+    case CompareOp::kLess: return "<";
+    case CompareOp::kLessEqual: return "<=";
+    case CompareOp::kGreater: return ">";
+    case CompareOp::kGreaterEqual: return ">=";
+    default: return "=";
   }
 }
 
@@ -46,14 +41,13 @@ std::string PositiveSql(const Column& column, const Comparison& comparison) {
   std::vector<std::string> alternatives;
   for (const FilterValue& value : comparison.values) {
     if (const auto* range = std::get_if<model::AddressRange>(&value)) {
-      alternatives.push_back(fmt::format("({0} >= {1} AND {0} <= {2})", subject, QuoteAddress(range->first),
-                                         QuoteAddress(range->last)));
+      alternatives.push_back(
+          fmt::format("({0} >= {1} AND {0} <= {2})", subject, QuoteAddress(range->first), QuoteAddress(range->last)));
     } else if (const auto* text = std::get_if<std::string>(&value)) {
       // In ClickHouse '.' matches a line feed unless told otherwise; in RE2, and so in Filter::Matches, it
       // does not.
-      alternatives.push_back(comparison.pattern
-                                 ? fmt::format("match({}, {})", subject, QuoteText("(?-s)" + *text))
-                                 : fmt::format("{} = {}", subject, QuoteText(*text)));
+      alternatives.push_back(comparison.pattern ? fmt::format("match({}, {})", subject, QuoteText("(?-s)" + *text))
+                                                : fmt::format("{} = {}", subject, QuoteText(*text)));
     } else {
       alternatives.push_back(
           fmt::format("{} {} {}", subject, SymbolOf(comparison.op), QuoteNumber(std::get<double>(value))));
@@ -105,16 +99,16 @@ Status CheckGrouped(const FilterNode& node, const std::vector<const Column*>& gr
   const Column* missing = nullptr;
   const Column* measure = nullptr;
   VisitColumns(node, [&](const Column& column) {
-    const bool grouped = std::any_of(group_by.begin(), group_by.end(),
-                                     [&](const Column* other) { return other->name == column.name; });
+    const bool grouped =
+        std::any_of(group_by.begin(), group_by.end(), [&](const Column* other) { return other->name == column.name; });
     if (!column.groupable()) measure = &column;
     if (column.groupable() && !grouped) missing = &column;
   });
   if (missing == nullptr) return Status::Ok();
-  return Status::Invalid(fmt::format(
-      "the filter joins {0}, which is summed over a group, by or / not with {1}, which is not grouped by; "
-      "add {1} to group_by, or join them by and",
-      measure->name, missing->name));
+  return Status::Invalid(
+      fmt::format("the filter joins {0}, which is summed over a group, by or / not with {1}, which is not grouped by; "
+                  "add {1} to group_by, or join them by and",
+                  measure->name, missing->name));
 }
 
 void Append(std::string& condition, const FilterNode& node) {

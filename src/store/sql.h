@@ -32,7 +32,6 @@ struct FilterSql {
 
 // Parts of the filter that speak of dimensions only choose rows; all others choose groups.
 // kInvalid: an or / not mixes a measure with a dimension the answer is not grouped by.
-Result<FilterSql> TranslateFilter(const model::Filter& filter,
-                                  const std::vector<const model::Column*>& group_by);
+Result<FilterSql> TranslateFilter(const model::Filter& filter, const std::vector<const model::Column*>& group_by);
 
 }  // namespace weir::store

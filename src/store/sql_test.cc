@@ -60,11 +60,9 @@ TEST(Sql, FiltersAreSplitAtTheAndsThatJoinThem) {
   const FilterSql split = Translate("port = 80 and (bytes_to_server > 5 and client_process != a)");
   EXPECT_EQ(split.rows, "(server_port = 80) AND NOT (client_process = 'a')");
   EXPECT_EQ(split.groups, "(sum(bytes_to_server) > 5)");
-  EXPECT_EQ(
-      Translate("process ~ 'a.b'").rows,
-      "(match(client_process, '\\x28\\x3f-s\\x29a.b') OR match(server_process, '\\x28\\x3f-s\\x29a.b'))");
-  EXPECT_EQ(Translate("connect_max_us < 5").groups,
-            "((sum(connect_count) != 0) AND (max(connect_max_us) < 5))");
+  EXPECT_EQ(Translate("process ~ 'a.b'").rows,
+            "(match(client_process, '\\x28\\x3f-s\\x29a.b') OR match(server_process, '\\x28\\x3f-s\\x29a.b'))");
+  EXPECT_EQ(Translate("connect_max_us < 5").groups, "((sum(connect_count) != 0) AND (max(connect_max_us) < 5))");
 }
 
 TEST(Sql, MixedClausesNeedTheirDimensionsGrouped) {
@@ -86,9 +84,8 @@ TEST(Engine, ErrorsSayWhatTheCallerShouldDo) {
 }
 
 TEST(ResultJson, ReadsCellsByTheirColumns) {
-  const std::vector<const model::Column*> columns{model::FindColumn("client_address"),
-                                                  model::FindColumn("protocol"), model::FindColumn("bytes"),
-                                                  model::FindColumn("rtt_avg_us")};
+  const std::vector<const model::Column*> columns{model::FindColumn("client_address"), model::FindColumn("protocol"),
+                                                  model::FindColumn("bytes"), model::FindColumn("rtt_avg_us")};
   const auto result = ParseJsonCompact(
       R"({"meta": [{"name": "x", "type": "String"}], "data": [["00000000000000000000FFFF0A000001", "t\u0000cp",)"
       R"( 18446744073709551615, 1.5], ["20010DB8000000000000000000000001", "", 0, null]],)"

@@ -112,18 +112,15 @@ TEST_F(PromiseTest, AnInsertIsOnePart) {
   Ask(*connection, "SYSTEM STOP MERGES");
   RandomRows random(5);
   ASSERT_TRUE(store().Insert(random.Rows(140'000, kBegin, kBegin + kHour)).ok());
-  EXPECT_EQ(
-      Ask(*connection, "SELECT count(), sum(rows) FROM system.parts WHERE active AND table = 'flows_raw'"),
-      "1\t140000\n");
+  EXPECT_EQ(Ask(*connection, "SELECT count(), sum(rows) FROM system.parts WHERE active AND table = 'flows_raw'"),
+            "1\t140000\n");
   ASSERT_TRUE(store().Maintain(kBegin + kDay).ok());
   for (const std::string_view table : {"flows_10s", "flows_1m", "flows_1h"}) {
-    EXPECT_EQ(Ask(*connection,
-                  fmt::format("SELECT count() FROM system.parts WHERE active AND table = '{}'", table)),
+    EXPECT_EQ(Ask(*connection, fmt::format("SELECT count() FROM system.parts WHERE active AND table = '{}'", table)),
               "1\n")
         << table;
   }
-  EXPECT_GT(TablesByResolution()["10s"].rows, 65'536U)
-      << "the roll-up took more than one of ClickHouse's blocks";
+  EXPECT_GT(TablesByResolution()["10s"].rows, 65'536U) << "the roll-up took more than one of ClickHouse's blocks";
 }
 
 TEST_F(PromiseTest, ALateRollUpIsDoneInChunksAndNothingIsLost) {
@@ -132,13 +129,11 @@ TEST_F(PromiseTest, ALateRollUpIsDoneInChunksAndNothingIsLost) {
     // As if received over three hours, without a roll-up in between.
     const auto connection = Connect();
     Ask(*connection,
-        fmt::format(
-            "INSERT INTO weir.flows_raw (received, {0}) SELECT {1} + client_sequence * 1800000000, {0} "
-            "FROM weir.flows_raw",
-            InsertColumns(0), kBegin * 1000));
-    Ask(*connection,
-        fmt::format("ALTER TABLE weir.flows_raw DELETE WHERE received > {} SETTINGS mutations_sync = 1",
-                    (kBegin + kDay) * 1000));
+        fmt::format("INSERT INTO weir.flows_raw (received, {0}) SELECT {1} + client_sequence * 1800000000, {0} "
+                    "FROM weir.flows_raw",
+                    InsertColumns(0), kBegin * 1000));
+    Ask(*connection, fmt::format("ALTER TABLE weir.flows_raw DELETE WHERE received > {} SETTINGS mutations_sync = 1",
+                                 (kBegin + kDay) * 1000));
   }
   Reopen();
   const uint64_t before = Read(Metric::store_rollups);
@@ -165,10 +160,9 @@ TEST_F(PromiseTest, ReceiptNumbersGrowThoughTheClockWasSetBack) {
   const auto connection = Connect();
   Insert(1);
   // The last receipt lies a year ahead, as after the clock was set back by one.
-  Ask(*connection,
-      fmt::format("INSERT INTO weir.flows_raw (received, {0}) SELECT received + 31536000000000, {0} FROM "
-                  "weir.flows_raw",
-                  InsertColumns(0)));
+  Ask(*connection, fmt::format("INSERT INTO weir.flows_raw (received, {0}) SELECT received + 31536000000000, {0} FROM "
+                               "weir.flows_raw",
+                               InsertColumns(0)));
   Ask(*connection,
       "ALTER TABLE weir.flows_raw DELETE WHERE received < (SELECT max(received) FROM weir.flows_raw) "
       "SETTINGS mutations_sync = 1");
@@ -223,8 +217,7 @@ TEST_F(PromiseTest, AgeDropsRawRowsAndTheRollUpsAnswer) {
   FlowQuery query;
   query.range = Ranges()[3];
   query.columns = {FindColumn("client_reports")};
-  EXPECT_EQ(store().Query(query)->totals.back().exact, 4 * kRowsPerBatch)
-      << "old rows were not rolled up again";
+  EXPECT_EQ(store().Query(query)->totals.back().exact, 4 * kRowsPerBatch) << "old rows were not rolled up again";
 }
 
 TEST_F(PromiseTest, TheDiskBudgetIsEnforcedAndItsLimitsAreTold) {
@@ -268,8 +261,7 @@ TEST_F(PromiseTest, ADamagedPartIsReportedAndTheRestAnswers) {
   Insert(2);
   const std::string part = [&] {
     const auto connection = Connect();
-    return Ask(*connection,
-               "SELECT path FROM system.parts WHERE active AND table = 'flows_raw' ORDER BY name LIMIT 1");
+    return Ask(*connection, "SELECT path FROM system.parts WHERE active AND table = 'flows_raw' ORDER BY name LIMIT 1");
   }();
   Close();
   for (const auto& entry : std::filesystem::directory_iterator(part.substr(0, part.find('\n')))) {

@@ -22,7 +22,7 @@ using model::Address;
 using model::AgentBatch;
 using model::SideReport;
 
-constexpr int kCompressionLevel = 1;  // the node's CPU belongs to its workload; bytes are few anyway
+constexpr int kCompressionLevel = 1;                   // the node's CPU belongs to its workload; bytes are few anyway
 constexpr size_t kMaxExplanationBytes = 1'024;         // of a probe's reason and hint, which are sentences
 constexpr UnixMillis kLatestTime = 7'258'118'400'000;  // 2200-01-01: what the store's time type can hold
 
@@ -36,9 +36,8 @@ constexpr UnixMillis kLatestTime = 7'258'118'400'000;  // 2200-01-01: what the s
 // clang-format on
 
 bool IsAgentId(std::string_view id) {
-  return id.size() == 32 && std::all_of(id.begin(), id.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
+  return id.size() == 32 &&
+         std::all_of(id.begin(), id.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 bool IsKnown(model::Protocol protocol) {
@@ -67,8 +66,7 @@ Status CheckCounts(const BatchCounts& counts) {
     return Status::Invalid(fmt::format("{} {}, more than {}", count, what, limit));
   };
   WEIR_RETURN_IF_ERROR(check("flow reports", counts.flows, kMaxReports));
-  WEIR_RETURN_IF_ERROR(
-      check("strings", counts.strings, 3 * kMaxReports + 1));  // three names per report, and ""
+  WEIR_RETURN_IF_ERROR(check("strings", counts.strings, 3 * kMaxReports + 1));  // three names per report, and ""
   WEIR_RETURN_IF_ERROR(check("probes", counts.probes, kMaxProbes));
   WEIR_RETURN_IF_ERROR(check("counters", counts.counters, kMaxCounters));
   return check("local addresses", counts.local_addresses, kMaxLocalAddresses);
@@ -185,8 +183,7 @@ Result<Plain> Decompress(std::string_view frame) {
   if (declared == ZSTD_CONTENTSIZE_ERROR) return Status::Invalid("not a zstd frame");
   if (declared == ZSTD_CONTENTSIZE_UNKNOWN) return Status::Invalid("zstd frame does not declare its size");
   if (declared > kMaxDecodedBytes) {
-    return Status::Invalid(
-        fmt::format("{} bytes after decompression, more than {}", declared, kMaxDecodedBytes));
+    return Status::Invalid(fmt::format("{} bytes after decompression, more than {}", declared, kMaxDecodedBytes));
   }
   const size_t frame_size = ZSTD_findFrameCompressedSize(frame.data(), frame.size());
   if (ZSTD_isError(frame_size)) {
@@ -198,8 +195,7 @@ Result<Plain> Decompress(std::string_view frame) {
   Plain plain{std::make_unique_for_overwrite<char[]>(declared), declared};
   const std::unique_ptr<ZSTD_DCtx, FreeDecompressor> context(ZSTD_createDCtx());
   if (context == nullptr) return Status::Exhausted("zstd: out of memory");
-  const size_t got =
-      ZSTD_decompressDCtx(context.get(), plain.bytes.get(), plain.size, frame.data(), frame.size());
+  const size_t got = ZSTD_decompressDCtx(context.get(), plain.bytes.get(), plain.size, frame.data(), frame.size());
   if (ZSTD_isError(got)) {
     return Status::Invalid(fmt::format("damaged zstd frame: {}", ZSTD_getErrorName(got)));
   }
@@ -259,8 +255,7 @@ Status TakeReport(const v1::Batch& batch, const v1::FlowReport& from, SideReport
   if (from.protocol() > 0xFF || !IsKnown(static_cast<model::Protocol>(from.protocol()))) {
     return Status::Invalid(fmt::format("protocol {} is unknown", from.protocol()));
   }
-  if (from.server_port() > 0xFFFF)
-    return Status::Invalid(fmt::format("server_port is {}", from.server_port()));
+  if (from.server_port() > 0xFFFF) return Status::Invalid(fmt::format("server_port is {}", from.server_port()));
   to.ends.protocol = static_cast<model::Protocol>(from.protocol());
   to.ends.side = from.server_side() ? model::Side::kServer : model::Side::kClient;
   to.ends.server_port = static_cast<uint16_t>(from.server_port());
@@ -283,8 +278,7 @@ Status TakeHeader(v1::Batch& from, AgentBatch& to) {
   to.end = from.end_ms();
   WEIR_RETURN_IF_ERROR(TakeText("node", *from.mutable_node(), model::kMaxStringBytes, to.node));
   WEIR_RETURN_IF_ERROR(TakeText("mode", *from.mutable_mode(), model::kMaxStringBytes, to.mode));
-  WEIR_RETURN_IF_ERROR(
-      TakeText("agent_version", *from.mutable_agent_version(), model::kMaxStringBytes, to.version));
+  WEIR_RETURN_IF_ERROR(TakeText("agent_version", *from.mutable_agent_version(), model::kMaxStringBytes, to.version));
   for (v1::Probe& probe : *from.mutable_probes()) {
     model::ProbeReport& out = to.probes.emplace_back();
     WEIR_RETURN_IF_ERROR(TakeText("probe name", *probe.mutable_name(), model::kMaxStringBytes, out.name));
@@ -346,8 +340,7 @@ Result<std::string> EncodeBatch(const AgentBatch& batch) {
 
   const size_t size = message.ByteSizeLong();
   if (size > kMaxDecodedBytes) {
-    return Status::Invalid(
-        fmt::format("batch of {} bytes before compression, more than {}", size, kMaxDecodedBytes));
+    return Status::Invalid(fmt::format("batch of {} bytes before compression, more than {}", size, kMaxDecodedBytes));
   }
   const auto plain = std::make_unique_for_overwrite<char[]>(size);
   message.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(plain.get()));

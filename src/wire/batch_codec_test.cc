@@ -100,13 +100,11 @@ AgentBatch Sample() {
   batch.counters = {{"weir_agent_ticks_total", 42}, {"weir_agent_sockets", UINT64_MAX}};
   batch.local_addresses = {At("10.1.0.1"), At("fd00::1")};
   SideReport client;
-  client.ends = {
-      model::Protocol::kTcp, model::Side::kClient, At("10.1.0.1"), At("192.0.2.7"), 65'535, UINT32_MAX};
+  client.ends = {model::Protocol::kTcp, model::Side::kClient, At("10.1.0.1"), At("192.0.2.7"), 65'535, UINT32_MAX};
   client.identity = {"curl", std::string(64, 'c'), ""};
   client.counters = DistinctCounters(1'000);
   SideReport server;
-  server.ends = {model::Protocol::kUdp, model::Side::kServer, At("2001:db8::2"), At("fd00::1"), 53,
-                 4'026'531'840};
+  server.ends = {model::Protocol::kUdp, model::Side::kServer, At("2001:db8::2"), At("fd00::1"), 53, 4'026'531'840};
   server.identity = {"named", "", "named.service"};
   server.counters = DistinctCounters(UINT64_MAX - 100);
   batch.reports = {client, server};
@@ -260,10 +258,8 @@ TEST(BatchCodec, TruncatedOrFlippedContentInAGoodFrameIsHandled) {
 }
 
 TEST(BatchCodec, RefusesAnotherFormat) {
-  EXPECT_EQ(ReasonFor(Forged([](v1::Batch& b) { b.set_format(2); })),
-            "batch format 2 is not 1: upgrade the server");
-  EXPECT_EQ(ReasonFor(Forged([](v1::Batch& b) { b.clear_format(); })),
-            "batch format 0 is not 1: upgrade the agent");
+  EXPECT_EQ(ReasonFor(Forged([](v1::Batch& b) { b.set_format(2); })), "batch format 2 is not 1: upgrade the server");
+  EXPECT_EQ(ReasonFor(Forged([](v1::Batch& b) { b.clear_format(); })), "batch format 0 is not 1: upgrade the agent");
 }
 
 TEST(BatchCodec, AcceptsFieldsAddedLater) {
@@ -340,8 +336,7 @@ TEST(BatchCodec, EncodingObeysTheSameBounds) {
     const Result<std::string> encoded = EncodeBatch(batch);
     return encoded.ok() ? "accepted" : encoded.status().message();
   };
-  EXPECT_EQ(reason([](AgentBatch& b) { b.reports.resize(kMaxReports + 1); }),
-            "200001 flow reports, more than 200000");
+  EXPECT_EQ(reason([](AgentBatch& b) { b.reports.resize(kMaxReports + 1); }), "200001 flow reports, more than 200000");
   EXPECT_EQ(reason([](AgentBatch& b) { b.probes.resize(kMaxProbes + 1); }), "257 probes, more than 256");
   EXPECT_EQ(reason([](AgentBatch& b) { b.agent_id = "x"; }), "agent_id is not 32 lower-case hex digits");
   EXPECT_EQ(reason([](AgentBatch& b) { b.sequence = 0; }), "sequence is 0");
@@ -388,10 +383,8 @@ struct BadField {
 
 TEST(BatchCodec, RefusesBadFieldsAndSaysWhere) {
   const BadField cases[] = {
-      {"agent_id is not 32 lower-case hex digits",
-       [](v1::Batch& b) { b.set_agent_id(std::string(32, 'A')); }},
-      {"agent_id is not 32 lower-case hex digits",
-       [](v1::Batch& b) { b.set_agent_id(std::string(31, 'a')); }},
+      {"agent_id is not 32 lower-case hex digits", [](v1::Batch& b) { b.set_agent_id(std::string(32, 'A')); }},
+      {"agent_id is not 32 lower-case hex digits", [](v1::Batch& b) { b.set_agent_id(std::string(31, 'a')); }},
       {"sequence is 0", [](v1::Batch& b) { b.set_sequence(0); }},
       {"node is empty", [](v1::Batch& b) { b.clear_node(); }},
       {"node has 257 bytes, more than 256", [](v1::Batch& b) { b.set_node(std::string(257, 'n')); }},
@@ -410,31 +403,24 @@ TEST(BatchCodec, RefusesBadFieldsAndSaysWhere) {
        [](v1::Batch& b) { b.mutable_counters(0)->set_name("\x1B"); }},
       {"local address has 5 bytes, not 4 or 16", [](v1::Batch& b) { b.add_local_addresses("12345"); }},
       {"string 0 is not empty", [](v1::Batch& b) { b.set_strings(0, "x"); }},
-      {"string 1 has 257 bytes, more than 256",
-       [](v1::Batch& b) { b.set_strings(1, std::string(257, 's')); }},
-      {"string 2 has control characters or bad UTF-8",
-       [](v1::Batch& b) { b.set_strings(2, std::string("\0", 1)); }},
+      {"string 1 has 257 bytes, more than 256", [](v1::Batch& b) { b.set_strings(1, std::string(257, 's')); }},
+      {"string 2 has control characters or bad UTF-8", [](v1::Batch& b) { b.set_strings(2, std::string("\0", 1)); }},
       {"flow report 0: protocol 1 is unknown", [](v1::Batch& b) { b.mutable_flows(0)->set_protocol(1); }},
       {"flow report 1: protocol 262 is unknown", [](v1::Batch& b) { b.mutable_flows(1)->set_protocol(262); }},
-      {"flow report 1: server_port is 65536",
-       [](v1::Batch& b) { b.mutable_flows(1)->set_server_port(65'536); }},
+      {"flow report 1: server_port is 65536", [](v1::Batch& b) { b.mutable_flows(1)->set_server_port(65'536); }},
       {"flow report 0: client_address has 0 bytes, not 4 or 16",
        [](v1::Batch& b) { b.mutable_flows(0)->clear_client_address(); }},
       {"flow report 0: server_address has 17 bytes, not 4 or 16",
        [](v1::Batch& b) { b.mutable_flows(0)->set_server_address(std::string(17, 'x')); }},
       {"flow report 0: process is string 99 of 5", [](v1::Batch& b) { b.mutable_flows(0)->set_process(99); }},
-      {"flow report 0: container is string 5 of 5",
-       [](v1::Batch& b) { b.mutable_flows(0)->set_container(5); }},
-      {"flow report 1: unit is string 4294967295 of 5",
-       [](v1::Batch& b) { b.mutable_flows(1)->set_unit(UINT32_MAX); }},
-      {"flow report 0: rtt_buckets are not pairs",
-       [](v1::Batch& b) { b.mutable_flows(0)->add_rtt_buckets(1); }},
+      {"flow report 0: container is string 5 of 5", [](v1::Batch& b) { b.mutable_flows(0)->set_container(5); }},
+      {"flow report 1: unit is string 4294967295 of 5", [](v1::Batch& b) { b.mutable_flows(1)->set_unit(UINT32_MAX); }},
+      {"flow report 0: rtt_buckets are not pairs", [](v1::Batch& b) { b.mutable_flows(0)->add_rtt_buckets(1); }},
       {"flow report 0: rtt bucket 64 is out of range or out of order",
        [](v1::Batch& b) { b.mutable_flows(0)->set_rtt_buckets(2, 64); }},
       {"flow report 0: rtt bucket 3 is out of range or out of order",
        [](v1::Batch& b) { b.mutable_flows(0)->set_rtt_buckets(2, 3); }},
-      {"flow report 0: rtt bucket without samples",
-       [](v1::Batch& b) { b.mutable_flows(0)->set_rtt_buckets(1, 0); }},
+      {"flow report 0: rtt bucket without samples", [](v1::Batch& b) { b.mutable_flows(0)->set_rtt_buckets(1, 0); }},
   };
   for (const BadField& bad : cases) {
     SCOPED_TRACE(bad.reason);

@@ -16,18 +16,12 @@ constexpr uint32_t kMaxFlowReportBytes = 2'048;
 
 size_t* CountOf(int field, BatchCounts& counts) {
   switch (field) {
-    case v1::Batch::kFlowsFieldNumber:
-      return &counts.flows;
-    case v1::Batch::kStringsFieldNumber:
-      return &counts.strings;
-    case v1::Batch::kProbesFieldNumber:
-      return &counts.probes;
-    case v1::Batch::kCountersFieldNumber:
-      return &counts.counters;
-    case v1::Batch::kLocalAddressesFieldNumber:
-      return &counts.local_addresses;
-    default:
-      return nullptr;
+    case v1::Batch::kFlowsFieldNumber: return &counts.flows;
+    case v1::Batch::kStringsFieldNumber: return &counts.strings;
+    case v1::Batch::kProbesFieldNumber: return &counts.probes;
+    case v1::Batch::kCountersFieldNumber: return &counts.counters;
+    case v1::Batch::kLocalAddressesFieldNumber: return &counts.local_addresses;
+    default: return nullptr;
   }
 }
 
@@ -36,16 +30,12 @@ bool SkipValue(google::protobuf::io::CodedInputStream& in, uint32_t tag, uint32_
   uint64_t ignored = 0;
   uint32_t ignored_too = 0;
   switch (WireFormatLite::GetTagWireType(tag)) {
-    case WireFormatLite::WIRETYPE_VARINT:
-      return in.ReadVarint64(&number);
-    case WireFormatLite::WIRETYPE_FIXED64:
-      return in.ReadLittleEndian64(&ignored);
-    case WireFormatLite::WIRETYPE_FIXED32:
-      return in.ReadLittleEndian32(&ignored_too);
+    case WireFormatLite::WIRETYPE_VARINT: return in.ReadVarint64(&number);
+    case WireFormatLite::WIRETYPE_FIXED64: return in.ReadLittleEndian64(&ignored);
+    case WireFormatLite::WIRETYPE_FIXED32: return in.ReadLittleEndian32(&ignored_too);
     case WireFormatLite::WIRETYPE_LENGTH_DELIMITED:
       return in.ReadVarint32(&length) && length <= INT32_MAX && in.Skip(static_cast<int>(length));
-    default:
-      return false;  // groups: proto3 has none
+    default: return false;  // groups: proto3 has none
   }
 }
 
@@ -66,8 +56,8 @@ Result<BatchCounts> ScanBatch(std::string_view plain) {
     const int field = WireFormatLite::GetTagFieldNumber(tag);
     if (field == v1::Batch::kFormatFieldNumber) counts.format = static_cast<uint32_t>(number);
     if (field == v1::Batch::kFlowsFieldNumber && length > kMaxFlowReportBytes) {
-      return Status::Invalid(fmt::format("flow report {} has {} bytes, more than {}", counts.flows, length,
-                                         kMaxFlowReportBytes));
+      return Status::Invalid(
+          fmt::format("flow report {} has {} bytes, more than {}", counts.flows, length, kMaxFlowReportBytes));
     }
     if (size_t* count = CountOf(field, counts)) ++*count;
   }

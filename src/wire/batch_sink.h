@@ -10,8 +10,8 @@
 namespace weir::wire {
 
 struct Ack {
-  bool duplicate = false;   // had been stored before; nothing was counted again
-  uint64_t watermark = 0;   // highest sequence stored for this agent
+  bool duplicate = false;  // had been stored before; nothing was counted again
+  uint64_t watermark = 0;  // highest sequence stored for this agent
 };
 
 class BatchSink {

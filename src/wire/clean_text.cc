@@ -12,8 +12,8 @@ bool IsPlainAscii(char c) { return c >= 0x20 && c < 0x7F; }
 
 bool IsForbidden(uint32_t code_point) {
   return code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0) ||  // C0, DEL, C1
-         (code_point >= 0x2028 && code_point <= 0x202E) ||  // separators, bidi embeddings, overrides
-         (code_point >= 0x2066 && code_point <= 0x2069);    // bidi isolates
+         (code_point >= 0x2028 && code_point <= 0x202E) ||                  // separators, bidi embeddings, overrides
+         (code_point >= 0x2066 && code_point <= 0x2069);                    // bidi isolates
 }
 
 // Length of the well-formed, permitted character that starts `text`; 0 when there is none. Overlong forms,

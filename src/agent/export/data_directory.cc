@@ -36,8 +36,7 @@ Result<FileDescriptor> Lock(const std::filesystem::path& path) {
   if (flock(lock.number(), LOCK_EX | LOCK_NB) == 0) return lock;
   if (errno != EWOULDBLOCK) return Status::FromErrno(errno, "lock " + file.string());
   return Status::Conflict(fmt::format(
-      "another agent runs with data directory {}: stop it, or give this one its own with --data-dir",
-      path.string()));
+      "another agent runs with data directory {}: stop it, or give this one its own with --data-dir", path.string()));
 }
 
 // Once privileges are dropped, root is an ordinary owner: a directory of somebody else's would fail at the

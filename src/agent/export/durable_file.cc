@@ -57,8 +57,7 @@ Result<std::string> ReadFile(const std::filesystem::path& path, size_t max_bytes
   if (fstat(file.number(), &info) != 0) return Status::FromErrno(errno, what);
   if (!S_ISREG(info.st_mode)) return Status::Corrupt(what + ": not a regular file");
   const auto size = static_cast<size_t>(info.st_size);
-  if (size > max_bytes)
-    return Status::Corrupt(fmt::format("{}: {} bytes, more than {}", what, size, max_bytes));
+  if (size > max_bytes) return Status::Corrupt(fmt::format("{}: {} bytes, more than {}", what, size, max_bytes));
   std::string content(size, '\0');
   size_t have = 0;
   while (have < size) {

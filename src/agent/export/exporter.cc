@@ -23,15 +23,13 @@ constexpr size_t kQueuedBehindSpool = 4;
 
 }  // namespace
 
-Result<std::unique_ptr<Exporter>> Exporter::Open(ExporterOptions options, wire::BatchSink& sink,
-                                                 const Clock& clock) {
+Result<std::unique_ptr<Exporter>> Exporter::Open(ExporterOptions options, wire::BatchSink& sink, const Clock& clock) {
   WEIR_ASSIGN_OR_RETURN(auto spool, Spool::Open(options.spool_directory, options.spool_limit_bytes));
   if (!spool->empty()) LogInfo("{} batches of an earlier run wait in the spool", spool->batches());
   return std::unique_ptr<Exporter>(new Exporter(std::move(options), std::move(spool), sink, clock));
 }
 
-Exporter::Exporter(ExporterOptions options, std::unique_ptr<Spool> spool, wire::BatchSink& sink,
-                   const Clock& clock)
+Exporter::Exporter(ExporterOptions options, std::unique_ptr<Spool> spool, wire::BatchSink& sink, const Clock& clock)
     : options_(std::move(options)),
       spool_(std::move(spool)),
       sink_(sink),
@@ -63,14 +61,13 @@ void Exporter::EncodeAndQueue(model::AgentBatch part) {
   if (part.reports.size() > 1) {
     // Too many bytes, or one report that cannot be encoded: halving finds out which and loses no other.
     const size_t half = (part.reports.size() + 1) / 2;
-    for (model::AgentBatch& smaller : SplitInterval(std::move(part), half))
-      EncodeAndQueue(std::move(smaller));
+    for (model::AgentBatch& smaller : SplitInterval(std::move(part), half)) EncodeAndQueue(std::move(smaller));
     return;
   }
   Count(Metric::agent_batches_rejected);
   if (uint64_t suppressed = 0; loss_log_.Allow(&suppressed)) {
-    LogError("a batch cannot be encoded and is lost: {} (and {} more since the last message)",
-             bytes.status().message(), suppressed);
+    LogError("a batch cannot be encoded and is lost: {} (and {} more since the last message)", bytes.status().message(),
+             suppressed);
   }
 }
 
@@ -89,8 +86,7 @@ void Exporter::Queue(SpooledBatch batch) {
     submitted_ = true;
     queued_bytes_ += batch.bytes.size();
     queue_.push_back(std::move(batch));
-    for (; queue_.size() > options_.max_queued_batches || queued_bytes_ > options_.max_queued_bytes;
-         ++dropped) {
+    for (; queue_.size() > options_.max_queued_batches || queued_bytes_ > options_.max_queued_bytes; ++dropped) {
       queued_bytes_ -= queue_.front().bytes.size();
       queue_.pop_front();
     }
@@ -207,8 +203,7 @@ Exporter::Outcome Exporter::SendHead(Pending& head) {
 }
 
 Exporter::Outcome Exporter::Acknowledged(Pending& head, const wire::Ack& ack, bool sent_before) {
-  if (ack.watermark > kHighestSequence)
-    return Failed(head, Status::Unavailable("the watermark makes no sense"));
+  if (ack.watermark > kHighestSequence) return Failed(head, Status::Unavailable("the watermark makes no sense"));
   watermark_ = std::max(watermark_, ack.watermark);
   retry_at_ = 0;
   backoff_.Reset();
@@ -233,8 +228,8 @@ Exporter::Outcome Exporter::Failed(Pending& head, const Status& status) {
   if (status.code() == Code::kInvalid || status.code() == Code::kConflict) {
     Count(Metric::agent_batches_rejected);
     if (loss_log_.Allow(&suppressed)) {
-      LogError("the server refused a batch for good: {} (and {} more since the last message)",
-               status.message(), suppressed);
+      LogError("the server refused a batch for good: {} (and {} more since the last message)", status.message(),
+               suppressed);
     }
     Forget(head);
     return Outcome::kDone;
@@ -275,15 +270,13 @@ bool Exporter::Renumber(Pending& head) {
   uint64_t suppressed = 0;
   if (!status.ok()) {
     Count(Metric::agent_batches_rejected);
-    if (loss_log_.Allow(&suppressed))
-      LogError("a batch cannot be renumbered and is lost: {}", status.message());
+    if (loss_log_.Allow(&suppressed)) LogError("a batch cannot be renumbered and is lost: {}", status.message());
     Forget(head);
     return false;
   }
   if (clock_log_.Allow(&suppressed)) {
-    LogWarn(
-        "this node's clock went back since the agent last ran: batches are renumbered from {}; run NTP here",
-        head.batch.sequence);
+    LogWarn("this node's clock went back since the agent last ran: batches are renumbered from {}; run NTP here",
+            head.batch.sequence);
   }
   // Under the old key, in one step: a crash leaves the one or the other, never both. When it fails, the old
   // one stays, which the server will call a duplicate.
@@ -327,8 +320,7 @@ void Exporter::DropWhatIsLeft() {
   const std::lock_guard lock(mutex_);
   if (queue_.empty()) return;
   Count(Metric::agent_spool_dropped, queue_.size());
-  LogError("{} batches are lost: neither the server nor the spool took them before the agent stopped",
-           queue_.size());
+  LogError("{} batches are lost: neither the server nor the spool took them before the agent stopped", queue_.size());
   queue_.clear();
   queued_bytes_ = 0;
 }

@@ -47,8 +47,7 @@ class Exporter {
   static constexpr Nanos kNothingToDo = INT64_MAX;
 
   // `sink` and `clock` outlive the exporter. Fails when the spool cannot be used.
-  static Result<std::unique_ptr<Exporter>> Open(ExporterOptions options, wire::BatchSink& sink,
-                                                const Clock& clock);
+  static Result<std::unique_ptr<Exporter>> Open(ExporterOptions options, wire::BatchSink& sink, const Clock& clock);
   ~Exporter();
 
   // Splits, numbers (whatever `interval.sequence` says), encodes and queues. Never blocks on network or disk.

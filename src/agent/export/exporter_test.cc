@@ -89,8 +89,8 @@ struct ExporterTest : testing::Test {
     exporter->RunOnce();
   }
   size_t Spooled() {
-    return static_cast<size_t>(std::count_if(std::filesystem::directory_iterator(temporary.path() / "spool"),
-                                             {}, [](const auto& entry) { return entry.is_regular_file(); }));
+    return static_cast<size_t>(std::count_if(std::filesystem::directory_iterator(temporary.path() / "spool"), {},
+                                             [](const auto& entry) { return entry.is_regular_file(); }));
   }
 
   TemporaryDirectory temporary;
@@ -229,8 +229,7 @@ TEST_F(ExporterTest, AServerWhoseWatermarkRunsAwayDoesNotKeepItBusy) {
    public:
     Result<wire::Ack> Send(const std::string& bytes, UnixMillis) override {
       ++attempts;
-      return wire::Ack{.duplicate = true,
-                       .watermark = endless ? UINT64_MAX : wire::DecodeBatch(bytes)->sequence + 9};
+      return wire::Ack{.duplicate = true, .watermark = endless ? UINT64_MAX : wire::DecodeBatch(bytes)->sequence + 9};
     }
     int attempts = 0;
     bool endless = false;

@@ -56,17 +56,12 @@ Status Explain(const std::string& url, const net::ClientResponse& response) {
     case 411:
     case 413:
     case 415:
-    case 422:
-      return Status::Invalid(std::move(message));
+    case 422: return Status::Invalid(std::move(message));
     case 401:
-    case 403:
-      return Status::Denied(message + "; give the agent the server's token with --token-file");
-    case 409:
-      return Status::Conflict(std::move(message));
-    case 429:
-      return Status::Unavailable(std::move(message));
-    default:
-      break;
+    case 403: return Status::Denied(message + "; give the agent the server's token with --token-file");
+    case 409: return Status::Conflict(std::move(message));
+    case 429: return Status::Unavailable(std::move(message));
+    default: break;
   }
   if (response.status < 500) message += "; is this the address of a Weir server?";
   return Status::Unavailable(std::move(message));
@@ -74,8 +69,7 @@ Status Explain(const std::string& url, const net::ClientResponse& response) {
 
 }  // namespace
 
-Result<std::unique_ptr<HttpSink>> HttpSink::Create(std::string server,
-                                                   std::unique_ptr<net::HttpClient> client,
+Result<std::unique_ptr<HttpSink>> HttpSink::Create(std::string server, std::unique_ptr<net::HttpClient> client,
                                                    const Clock& clock) {
   if (!server.starts_with("http://") && !server.starts_with("https://")) {
     return Status::Invalid(fmt::format("server '{}' is not a url such as http://127.0.0.1:7600", server));
@@ -87,8 +81,7 @@ Result<std::unique_ptr<HttpSink>> HttpSink::Create(std::string server,
 
 Result<wire::Ack> HttpSink::Send(const std::string& encoded_batch, UnixMillis sent_at) {
   if (abort_) return Status::Unavailable("the agent stops");
-  if (clock_.MonotonicNanos() < not_before_)
-    return Status::Unavailable(url_ + " asked to be called again later");
+  if (clock_.MonotonicNanos() < not_before_) return Status::Unavailable(url_ + " asked to be called again later");
   net::ClientRequest request;
   request.method = "POST";
   request.url = url_;

@@ -60,10 +60,9 @@ TEST_F(HttpSinkTest, ReadsTheAcknowledgement) {
 }
 
 TEST_F(HttpSinkTest, WhatIsNoAcknowledgementKeepsTheBatch) {
-  for (const char* body :
-       {"", "ok", "[]", "null", "{}", R"({"watermark": 1})", R"({"watermark": -1, "duplicate": false})",
-        R"({"watermark": 1.5, "duplicate": false})", R"({"watermark": 1, "duplicate": 0})",
-        "<html>captive portal</html>"}) {
+  for (const char* body : {"", "ok", "[]", "null", "{}", R"({"watermark": 1})",
+                           R"({"watermark": -1, "duplicate": false})", R"({"watermark": 1.5, "duplicate": false})",
+                           R"({"watermark": 1, "duplicate": 0})", "<html>captive portal</html>"}) {
     SCOPED_TRACE(body);
     EXPECT_EQ(Answer(200, body).status().code(), Code::kUnavailable);
   }
@@ -71,21 +70,19 @@ TEST_F(HttpSinkTest, WhatIsNoAcknowledgementKeepsTheBatch) {
 
 TEST_F(HttpSinkTest, MapsEveryStatus) {
   const std::pair<int, Code> cases[] = {
-      {400, Code::kInvalid},     {413, Code::kInvalid},     {415, Code::kInvalid},
-      {409, Code::kConflict},    {401, Code::kDenied},      {403, Code::kDenied},
-      {404, Code::kUnavailable}, {405, Code::kUnavailable}, {429, Code::kUnavailable},
-      {500, Code::kUnavailable}, {503, Code::kUnavailable}, {302, Code::kUnavailable},
+      {400, Code::kInvalid},     {413, Code::kInvalid},     {415, Code::kInvalid},     {409, Code::kConflict},
+      {401, Code::kDenied},      {403, Code::kDenied},      {404, Code::kUnavailable}, {405, Code::kUnavailable},
+      {429, Code::kUnavailable}, {500, Code::kUnavailable}, {503, Code::kUnavailable}, {302, Code::kUnavailable},
       {204, Code::kUnavailable},
   };
   for (const auto& [status, code] : cases) EXPECT_EQ(Answer(status, "").status().code(), code) << status;
 }
 
 TEST_F(HttpSinkTest, TellsWhatTheServerSaid) {
-  EXPECT_EQ(
-      Answer(409, R"({"error": {"code": "conflict", "message": "node name in use", "remedy": "rename"}})")
-          .status()
-          .message(),
-      "http://server:7600/api/v1/ingest answered 409: node name in use (rename)");
+  EXPECT_EQ(Answer(409, R"({"error": {"code": "conflict", "message": "node name in use", "remedy": "rename"}})")
+                .status()
+                .message(),
+            "http://server:7600/api/v1/ingest answered 409: node name in use (rename)");
   EXPECT_THAT(Answer(401, "").status().message(), HasSubstr("--token-file"));
   EXPECT_THAT(Answer(404, "nothing here").status().message(), HasSubstr("nothing here; is this the address"));
   const std::string hostile = Answer(500, "\x1B[2J" + std::string(10'000, 'x')).status().message();
@@ -114,8 +111,7 @@ TEST_F(HttpSinkTest, DoesNotWaitForeverBecauseAServerAsks) {
   EXPECT_FALSE(Answer(503, "", {{"retry-after", "99999999999"}}).ok());
   clock.Advance(30'000'000'000);
   EXPECT_TRUE(Answer(200, R"({"watermark": 1, "duplicate": false})").ok());
-  for (const char* nonsense :
-       {"-5", "soon", "Wed, 21 Oct 2026 07:28:00 GMT", "99999999999999999999999", ""}) {
+  for (const char* nonsense : {"-5", "soon", "Wed, 21 Oct 2026 07:28:00 GMT", "99999999999999999999999", ""}) {
     EXPECT_FALSE(Answer(503, "", {{"retry-after", nonsense}}).ok());
     EXPECT_TRUE(Answer(200, R"({"watermark": 1, "duplicate": false})").ok()) << nonsense;
   }
@@ -134,8 +130,7 @@ TEST_F(HttpSinkTest, AfterAbortNothingIsSent) {
 TEST(HttpSink, RefusesAServerThatIsNoUrl) {
   const FakeClock clock;
   for (const char* server : {"", "server:7600", "ftp://server"}) {
-    EXPECT_EQ(HttpSink::Create(server, std::make_unique<FakeClient>(), clock).status().code(),
-              Code::kInvalid);
+    EXPECT_EQ(HttpSink::Create(server, std::make_unique<FakeClient>(), clock).status().code(), Code::kInvalid);
   }
 }
 

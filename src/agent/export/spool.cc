@@ -100,9 +100,8 @@ void Spool::SetSize(uint64_t key, uint64_t size) {
 Status Spool::Append(const SpooledBatch& batch) {
   const uint64_t size = sizeof(Header) + batch.bytes.size();
   if (size > limit_bytes_) {
-    return Status::Exhausted(
-        fmt::format("a batch of {} bytes does not fit into a spool of {}: raise --spool-limit",
-                    batch.bytes.size(), limit_bytes_));
+    return Status::Exhausted(fmt::format("a batch of {} bytes does not fit into a spool of {}: raise --spool-limit",
+                                         batch.bytes.size(), limit_bytes_));
   }
   Header header;
   header.sequence = batch.sequence;
@@ -165,8 +164,8 @@ Result<SpooledBatch> Spool::Oldest() {
 void Spool::SetAside(uint64_t key, const Status& why) {
   Count(Metric::agent_spool_damaged);
   if (uint64_t suppressed = 0; damage_log_.Allow(&suppressed)) {
-    LogError("spooled batch {} is lost: {}; set aside in {} (and {} more since the last message)",
-             PathOf(key).string(), why.message(), (directory_ / "damaged").string(), suppressed);
+    LogError("spooled batch {} is lost: {}; set aside in {} (and {} more since the last message)", PathOf(key).string(),
+             why.message(), (directory_ / "damaged").string(), suppressed);
   }
   SetSize(key, 0);
   const std::filesystem::path target = directory_ / "damaged" / NameOf(key);

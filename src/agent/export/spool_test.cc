@@ -25,9 +25,7 @@ std::unique_ptr<Spool> OpenSpool(const std::filesystem::path& path, uint64_t lim
   return *std::move(spool);
 }
 
-SpooledBatch Batch(uint64_t key, std::string bytes) {
-  return {.key = key, .sequence = key, .bytes = std::move(bytes)};
-}
+SpooledBatch Batch(uint64_t key, std::string bytes) { return {.key = key, .sequence = key, .bytes = std::move(bytes)}; }
 
 std::vector<std::string> Files(const std::filesystem::path& directory) {
   std::vector<std::string> names;
@@ -214,9 +212,7 @@ TEST(Spool, AVanishedDirectoryIsAnErrorNotACrash) {
 // whole.
 TEST(Spool, SurvivesKillMinusNine) {
   const TemporaryDirectory temporary;
-  const auto content = [](uint64_t key) {
-    return std::string(1'000 + key % 4'000, static_cast<char>('a' + key % 26));
-  };
+  const auto content = [](uint64_t key) { return std::string(1'000 + key % 4'000, static_cast<char>('a' + key % 26)); };
   uint64_t durable = 0;
   for (int round = 0; round < 10; ++round) {
     int pipe_ends[2];

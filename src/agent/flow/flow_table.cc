@@ -71,8 +71,7 @@ FlowTable::Index FlowTable::Make(const FlowKey& key) {
     free_.pop_back();
   }
   flows_[flow].key = key;
-  flows_[flow].name =
-      identities_.NameOf(key.owner);  // now: the container may be gone at the end of the interval
+  flows_[flow].name = identities_.NameOf(key.owner);  // now: the container may be gone at the end of the interval
   flows_[flow].in_use = true;
   index_.insert({key, flow});
   // Without sockets and news nobody would ever drop it again.

@@ -31,8 +31,7 @@ const Listener* ListenerTable::Find(uint32_t netns, const model::Address& local,
     return &exact->second;
   }
   if (local.is_v4()) {
-    if (const auto any = listeners_.find(Key{kAnyV4, netns, port, 0}); any != listeners_.end())
-      return &any->second;
+    if (const auto any = listeners_.find(Key{kAnyV4, netns, port, 0}); any != listeners_.end()) return &any->second;
   }
   const auto any = listeners_.find(Key{kAnyV6, netns, port, 0});
   return any != listeners_.end() ? &any->second : nullptr;

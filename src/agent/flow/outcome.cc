@@ -18,10 +18,8 @@ bool IsUnreachable(uint32_t error) {
     case EOPNOTSUPP:
     case EACCES:
     case EPROTO:
-    case EMSGSIZE:
-      return true;
-    default:
-      return false;
+    case EMSGSIZE: return true;
+    default: return false;
   }
 }
 
@@ -49,8 +47,7 @@ bool NeverOpened(const weir_record& record) {
 Outcome OutcomeOf(const weir_record& record) {
   if (NeverOpened(record)) return FailureOf(record);
   // EPIPE is a reset met in CLOSE_WAIT. A local abort leaves no error and is a close like any other.
-  if (record.error == ECONNRESET || record.error == EPIPE || record.error == ECONNREFUSED)
-    return Outcome::kClosedReset;
+  if (record.error == ECONNRESET || record.error == EPIPE || record.error == ECONNREFUSED) return Outcome::kClosedReset;
   if (record.error == ETIMEDOUT || IsUnreachable(record.error)) return Outcome::kClosedTimedOut;
   return Outcome::kClosed;
 }

@@ -18,21 +18,17 @@ struct Case {
 };
 
 RecordBuilder Attempt() { return RecordBuilder().Final(TCP_SYN_SENT).Outgoing(1'000, 0); }
-RecordBuilder Opened(uint8_t state) {
-  return RecordBuilder().Final(state).Outgoing(1'000, 2'000).Segments(9, 9);
-}
+RecordBuilder Opened(uint8_t state) { return RecordBuilder().Final(state).Outgoing(1'000, 2'000).Segments(9, 9); }
 
 TEST(Outcome, OfAttempts) {
   const std::vector<Case> cases = {
       {"closed port", Attempt().Errors(ECONNREFUSED).Segments(1, 1), Outcome::kRefused},
-      {"ICMP port unreachable", Attempt().Errors(ECONNREFUSED, ECONNREFUSED).Segments(2, 0),
-       Outcome::kUnreachable},
+      {"ICMP port unreachable", Attempt().Errors(ECONNREFUSED, ECONNREFUSED).Segments(2, 0), Outcome::kUnreachable},
       {"no answer", Attempt().Errors(ETIMEDOUT).Segments(6, 0), Outcome::kTimedOut},
       {"ICMP host unreachable", Attempt().Errors(EHOSTUNREACH).Segments(2, 0), Outcome::kUnreachable},
       {"ICMP administratively prohibited", Attempt().Errors(EACCES).Segments(2, 0), Outcome::kUnreachable},
       {"the application gave up", Attempt().Segments(1, 0), Outcome::kAbandoned},
-      {"it gave up on an unreachable host", Attempt().Errors(0, EHOSTUNREACH).Segments(1, 0),
-       Outcome::kUnreachable},
+      {"it gave up on an unreachable host", Attempt().Errors(0, EHOSTUNREACH).Segments(1, 0), Outcome::kUnreachable},
       {"no local port left", Attempt().Ends("10.0.0.1", 0, "10.0.0.2", 80), Outcome::kOther},
       {"an error nobody expects", Attempt().Errors(EIO).Segments(1, 0), Outcome::kOther},
       {"simultaneous open that never ended", Attempt().State(TCP_SYN_RECV).Errors(ETIMEDOUT).Segments(6, 1),
@@ -56,8 +52,7 @@ TEST(Outcome, OfOpenedConnections) {
       {"reset after the peer's FIN", Opened(TCP_CLOSE_WAIT).Errors(EPIPE), Outcome::kClosedReset},
       {"local abort", Opened(TCP_ESTABLISHED), Outcome::kClosed},
       {"retransmissions without answer", Opened(TCP_ESTABLISHED).Errors(ETIMEDOUT), Outcome::kClosedTimedOut},
-      {"the same with ICMP", Opened(TCP_ESTABLISHED).Errors(EHOSTUNREACH, EHOSTUNREACH),
-       Outcome::kClosedTimedOut},
+      {"the same with ICMP", Opened(TCP_ESTABLISHED).Errors(EHOSTUNREACH, EHOSTUNREACH), Outcome::kClosedTimedOut},
       {"accepted", RecordBuilder().Final().Incoming(5), Outcome::kClosed},
       {"older than the agent", RecordBuilder().Final().Flags(WEIR_SOCKET_EXISTING), Outcome::kClosed},
   };

@@ -17,9 +17,7 @@ inline model::Address AddressOf(uint8_t family, const weir_u32 (&words)[4]) {
   return address;
 }
 
-inline model::Address LocalAddress(const weir_record& record) {
-  return AddressOf(record.family, record.local_address);
-}
+inline model::Address LocalAddress(const weir_record& record) { return AddressOf(record.family, record.local_address); }
 inline model::Address RemoteAddress(const weir_record& record) {
   return AddressOf(record.family, record.remote_address);
 }

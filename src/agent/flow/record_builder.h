@@ -26,9 +26,7 @@ class RecordBuilder {
   }
 
   RecordBuilder& Live() { return Kind(WEIR_RECORD_LIVE); }
-  RecordBuilder& Final(uint8_t left_state = TCP_LAST_ACK) {
-    return Kind(WEIR_RECORD_FINAL).State(left_state);
-  }
+  RecordBuilder& Final(uint8_t left_state = TCP_LAST_ACK) { return Kind(WEIR_RECORD_FINAL).State(left_state); }
   RecordBuilder& Listen(const char* address, uint16_t port, std::string_view comm, uint32_t pid) {
     const char* any = std::strchr(address, ':') != nullptr ? "::" : "0.0.0.0";
     return Kind(WEIR_RECORD_LISTEN)

@@ -26,9 +26,7 @@ uint32_t Step(uint32_t now, uint32_t before) {
   return step < 0x8000'0000 ? step : 0;
 }
 
-uint64_t PayloadSent(const weir_record& record) {
-  return Minus(record.bytes_sent, record.bytes_retransmitted);
-}
+uint64_t PayloadSent(const weir_record& record) { return Minus(record.bytes_sent, record.bytes_retransmitted); }
 
 uint64_t PayloadReceived(const weir_record& record) {
   return Minus(record.bytes_received, (record.flags & WEIR_SOCKET_FIN_RECEIVED) != 0 ? 1 : 0);
@@ -55,30 +53,14 @@ void AddConnectTime(const weir_record& record, model::SideCounters& to) {
 
 void AddOutcome(const weir_record& record, model::SideCounters& to) {
   switch (OutcomeOf(record)) {
-    case Outcome::kClosed:
-      ++to.closed;
-      break;
-    case Outcome::kClosedReset:
-      ++to.closed, ++to.closed_reset;
-      break;
-    case Outcome::kClosedTimedOut:
-      ++to.closed, ++to.closed_timed_out;
-      break;
-    case Outcome::kRefused:
-      ++to.failed_refused;
-      break;
-    case Outcome::kTimedOut:
-      ++to.failed_timed_out;
-      break;
-    case Outcome::kUnreachable:
-      ++to.failed_unreachable;
-      break;
-    case Outcome::kAbandoned:
-      ++to.failed_abandoned;
-      break;
-    case Outcome::kOther:
-      ++to.failed_other;
-      break;
+    case Outcome::kClosed: ++to.closed; break;
+    case Outcome::kClosedReset: ++to.closed, ++to.closed_reset; break;
+    case Outcome::kClosedTimedOut: ++to.closed, ++to.closed_timed_out; break;
+    case Outcome::kRefused: ++to.failed_refused; break;
+    case Outcome::kTimedOut: ++to.failed_timed_out; break;
+    case Outcome::kUnreachable: ++to.failed_unreachable; break;
+    case Outcome::kAbandoned: ++to.failed_abandoned; break;
+    case Outcome::kOther: ++to.failed_other; break;
   }
 }
 
@@ -135,8 +117,7 @@ FlowKey SocketTable::FlowOf(const weir_record& record, bool* borrowed) {
   uint32_t pid = record.pid;
   std::copy(std::begin(record.comm), std::end(record.comm), key.comm.begin());
   // listen(fd, 0) leaves no trace in its children.
-  const bool doubtful =
-      !incoming && ((record.flags & WEIR_SOCKET_EXISTING) != 0 || finals_ == Finals::kUnmarked);
+  const bool doubtful = !incoming && ((record.flags & WEIR_SOCKET_EXISTING) != 0 || finals_ == Finals::kUnmarked);
   *borrowed = false;
   if (doubtful || (incoming && pid == 0)) {
     const Listener* listener = listeners_.Find(record.netns, local, record.local_port);
@@ -161,17 +142,10 @@ FlowKey SocketTable::FlowOf(const weir_record& record, bool* borrowed) {
 
 void SocketTable::OnRecord(const weir_record& record) {
   switch (record.kind) {
-    case WEIR_RECORD_LISTEN:
-      listeners_.Put(record);
-      break;
-    case WEIR_RECORD_LIVE:
-      OnLive(record);
-      break;
-    case WEIR_RECORD_FINAL:
-      OnFinal(record);
-      break;
-    default:
-      break;
+    case WEIR_RECORD_LISTEN: listeners_.Put(record); break;
+    case WEIR_RECORD_LIVE: OnLive(record); break;
+    case WEIR_RECORD_FINAL: OnFinal(record); break;
+    default: break;
   }
 }
 

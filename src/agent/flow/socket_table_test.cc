@@ -156,12 +156,8 @@ TEST_F(SocketTableTest, FailedAttemptsAreNeverOpened) {
 TEST_F(SocketTableTest, AnAttemptSeenBySnapshotsFailsOnce) {
   Snapshot({RecordBuilder().Outgoing(5, 0).State(TCP_SYN_SENT).Segments(2, 0)});
   (void)Emit();
-  Apply(RecordBuilder()
-            .Outgoing(5, 0)
-            .Final(TCP_SYN_SENT)
-            .Errors(ETIMEDOUT)
-            .Segments(6, 0)
-            .Flags(WEIR_SOCKET_REPORTED));
+  Apply(
+      RecordBuilder().Outgoing(5, 0).Final(TCP_SYN_SENT).Errors(ETIMEDOUT).Segments(6, 0).Flags(WEIR_SOCKET_REPORTED));
   const SideCounters counters = Only().counters;
   EXPECT_EQ(counters.failed_timed_out, 1U);
   EXPECT_EQ(counters.segments_sent, 4U);
@@ -181,21 +177,14 @@ TEST_F(SocketTableTest, ResetsAndTimeoutsOfOpenedConnections) {
 
 TEST_F(SocketTableTest, AnExistingSocketStartsFromABaseLine) {
   const auto old = [] { return RecordBuilder().Flags(WEIR_SOCKET_EXISTING).Process("psql", 5); };
-  Snapshot(
-      {old().Bytes(1'000'000, 2'000'000).Segments(900, 800).Retransmits(50, 0).Timeouts(9).Rtt(70, 60, 600)});
+  Snapshot({old().Bytes(1'000'000, 2'000'000).Segments(900, 800).Retransmits(50, 0).Timeouts(9).Rtt(70, 60, 600)});
   SideReport report = Only();
   EXPECT_EQ(report.identity.process, "psql");
   EXPECT_EQ(report.counters.open, 1U) << "visible";
   EXPECT_EQ(report.counters.bytes_sent + report.counters.bytes_received + report.counters.segments_sent, 0U);
-  EXPECT_EQ(report.counters.opened + report.counters.retransmits + report.counters.timeouts +
-                report.counters.rtt_count,
+  EXPECT_EQ(report.counters.opened + report.counters.retransmits + report.counters.timeouts + report.counters.rtt_count,
             0U);
-  Snapshot({old()
-                .Bytes(1'000'010, 2'000'000)
-                .Segments(901, 801)
-                .Retransmits(51, 0)
-                .Timeouts(10)
-                .Rtt(71, 60, 601)});
+  Snapshot({old().Bytes(1'000'010, 2'000'000).Segments(901, 801).Retransmits(51, 0).Timeouts(10).Rtt(71, 60, 601)});
   report = Only();
   EXPECT_EQ(report.counters.bytes_sent, 10U);
   EXPECT_EQ(report.counters.retransmits, 1U);
@@ -317,9 +306,8 @@ TEST_F(SocketTableTest, AFailedSnapshotSweepsAndAgesNothing) {
 TEST_F(SocketTableTest, AnExistingSocketOfAListenerWithoutBacklogIsIncoming) {
   // listen(fd, 0): the accepted socket has no backlog limit either. The listener's record comes later in the
   // pass.
-  Snapshot(
-      {RecordBuilder().Flags(WEIR_SOCKET_EXISTING).Ends("10.0.0.2", 80, "10.0.0.1", 40'000).Process("srv", 3),
-       RecordBuilder().Socket(2).Listen("0.0.0.0", 80, "srv", 3)});
+  Snapshot({RecordBuilder().Flags(WEIR_SOCKET_EXISTING).Ends("10.0.0.2", 80, "10.0.0.1", 40'000).Process("srv", 3),
+            RecordBuilder().Socket(2).Listen("0.0.0.0", 80, "srv", 3)});
   const SideReport report = Only();
   EXPECT_EQ(report.ends.side, Side::kServer);
   EXPECT_EQ(report.ends.server_port, 80);

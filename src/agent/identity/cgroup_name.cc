@@ -12,9 +12,8 @@ constexpr size_t kContainerIdDigits = 64;  // SHA-256, by every runtime we know
 constexpr std::array<std::string_view, 5> kUnitSuffixes{".service", ".scope", ".socket", ".mount", ".swap"};
 
 bool IsContainerId(std::string_view text) {
-  return text.size() == kContainerIdDigits && std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
+  return text.size() == kContainerIdDigits &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 bool IsUnit(std::string_view folder) {

@@ -7,9 +7,8 @@
 namespace weir::agent::identity {
 
 struct CgroupName {
-  std::string
-      container;     // 64 hex digits as docker, containerd, CRI-O and podman make them; "" outside containers
-  std::string unit;  // systemd unit, or else the last folder; "" inside containers and for the root
+  std::string container;  // 64 hex digits as docker, containerd, CRI-O and podman make them; "" outside containers
+  std::string unit;       // systemd unit, or else the last folder; "" inside containers and for the root
 
   bool operator==(const CgroupName&) const = default;
 };

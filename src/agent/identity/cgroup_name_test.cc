@@ -19,8 +19,7 @@ TEST(CgroupName, EveryRuntimeAndDriver) {
       {"docker, systemd", "/system.slice/docker-" + kId + ".scope", {kId, ""}},
       {"docker, cgroupfs", "/docker/" + kId, {kId, ""}},
       {"containerd, systemd",
-       "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1a_2b.slice/cri-containerd-" + kId +
-           ".scope",
+       "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1a_2b.slice/cri-containerd-" + kId + ".scope",
        {kId, ""}},
       {"containerd, cgroupfs", "/kubepods/burstable/pod1a2b/" + kId, {kId, ""}},
       {"containerd, systemd with a cgroupfs path",
@@ -37,9 +36,7 @@ TEST(CgroupName, EveryRuntimeAndDriver) {
        {kId, ""}},
       {"nerdctl", "/system.slice/nerdctl-" + kId + ".scope", {kId, ""}},
       {"docker in docker", "/docker/" + kId + "/docker/" + kInner, {kInner, ""}},
-      {"a unit inside a container belongs to it",
-       "/docker/" + kId + "/system.slice/nginx.service",
-       {kId, ""}},
+      {"a unit inside a container belongs to it", "/docker/" + kId + "/system.slice/nginx.service", {kId, ""}},
       {"unit", "/system.slice/nginx.service", {"", "nginx.service"}},
       {"unit with a delegated folder", "/system.slice/nginx.service/workers", {"", "nginx.service"}},
       {"login session", "/user.slice/user-1000.slice/session-3.scope", {"", "session-3.scope"}},
@@ -68,8 +65,7 @@ TEST(CgroupName, ProcFileOfAVersionOneNode) {
             (CgroupName{"", "cron.service"}));
   EXPECT_EQ(NameFromProcFile("0::/\n"), CgroupName{});
   EXPECT_EQ(NameFromProcFile("garbage\n:\n"), CgroupName{});
-  EXPECT_EQ(NameFromProcFile("5:cpu:/a:b/c.service"),
-            (CgroupName{"", "c.service"}));  // no newline, colon in path
+  EXPECT_EQ(NameFromProcFile("5:cpu:/a:b/c.service"), (CgroupName{"", "c.service"}));  // no newline, colon in path
 }
 
 TEST(PrintableName, KeepsUtf8ReplacesTheRestAndNeverCutsACharacter) {

@@ -115,8 +115,7 @@ void IdentityIndex::Walk(Nanos now) {
   ForgetOld(now);
 }
 
-void IdentityIndex::WalkFolder(const std::filesystem::path& folder, std::string& relative, int depth,
-                               Nanos now) {
+void IdentityIndex::WalkFolder(const std::filesystem::path& folder, std::string& relative, int depth, Nanos now) {
   if (depth >= kMaxDepth) return;
   DIR* directory = ::opendir(folder.c_str());
   if (directory == nullptr) return;  // removed meanwhile

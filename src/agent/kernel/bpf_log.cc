@@ -66,8 +66,7 @@ std::string SummarizeBpfLog(std::string_view log) {
     if (line.empty()) continue;
     if (first.empty()) first = line;
     // The verifier's statistics follow its verdict, when it had one.
-    if (line.starts_with("processed ") &&
-        before.find("-- BEGIN PROG LOAD LOG --") == std::string_view::npos) {
+    if (line.starts_with("processed ") && before.find("-- BEGIN PROG LOAD LOG --") == std::string_view::npos) {
       verdict = before;
     }
     before = line;

@@ -104,8 +104,7 @@ class Tracker final : public KernelTracker {
 Status FromLibbpf(int error_number, std::string_view what, const BpfLogCapture& log) {
   std::string message(what);
   message.append(": ").append(std::strerror(error_number));
-  if (const std::string summary = log.Summary(); !summary.empty())
-    message.append(" (").append(summary).append(")");
+  if (const std::string summary = log.Summary(); !summary.empty()) message.append(" (").append(summary).append(")");
   if (const std::string hint = HintFor(error_number); !hint.empty()) message.append("; ").append(hint);
   const bool denied = error_number == EPERM || error_number == EACCES;
   const bool full = error_number == ENOMEM || error_number == E2BIG;
@@ -134,8 +133,7 @@ Status Tracker::Attach() {
 }
 
 int Tracker::OnRingRecord(void* self, void* data, size_t size) {
-  if (size >= sizeof(weir_record))
-    static_cast<Tracker*>(self)->sink_->OnRecord(*static_cast<weir_record*>(data));
+  if (size >= sizeof(weir_record)) static_cast<Tracker*>(self)->sink_->OnRecord(*static_cast<weir_record*>(data));
   return 0;
 }
 
@@ -190,14 +188,12 @@ Status Tracker::RunExisting() {
 }
 
 Status Tracker::ReadExisting() {
-  if (existing_.empty())
-    return Status::Unsupported("no program that finds existing sockets works on this kernel");
+  if (existing_.empty()) return Status::Unsupported("no program that finds existing sockets works on this kernel");
   if (existing_ == kExistingFiles) return RunExisting();
   Status status;
   for (const NetNamespace& netns : ListNetNamespaces(kMaxNamespaces)) {
     // One namespace that cannot be entered hides its sockets only.
-    if (Status one = RunInNetNamespace(netns.fd.get(), [this] { return RunExisting(); }); !one.ok())
-      status = one;
+    if (Status one = RunInNetNamespace(netns.fd.get(), [this] { return RunExisting(); }); !one.ok()) status = one;
   }
   return status;
 }
@@ -206,8 +202,7 @@ KernelLosses Tracker::Losses() {
   const auto sum = [this](uint32_t index) {
     std::vector<uint64_t> values(static_cast<size_t>(std::max(libbpf_num_possible_cpus(), 1)));
     uint64_t total = 0;
-    if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.weir_counters), &index, values.data()) != 0)
-      return total;
+    if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.weir_counters), &index, values.data()) != 0) return total;
     for (const uint64_t value : values) total += value;
     return total;
   };
@@ -223,8 +218,7 @@ bool KernelHasTcpField(const char* name) {
   if (kernel == nullptr) return false;
   bool found = false;
   const int id = btf__find_by_name_kind(kernel, "tcp_sock", BTF_KIND_STRUCT);
-  if (const btf_type* type = id > 0 ? btf__type_by_id(kernel, static_cast<__u32>(id)) : nullptr;
-      type != nullptr) {
+  if (const btf_type* type = id > 0 ? btf__type_by_id(kernel, static_cast<__u32>(id)) : nullptr; type != nullptr) {
     const btf_member* member = btf_members(type);
     for (int i = 0; i < btf_vlen(type); ++i) {
       found |= std::strcmp(btf__name_by_offset(kernel, member[i].name_off), name) == 0;
@@ -255,8 +249,7 @@ struct Loaded {
   std::string existing;
 };
 
-std::vector<std::string_view> Order(const std::vector<std::string>& wanted,
-                                    std::vector<std::string_view> preferred) {
+std::vector<std::string_view> Order(const std::vector<std::string>& wanted, std::vector<std::string_view> preferred) {
   return wanted.empty() ? std::move(preferred) : std::vector<std::string_view>(wanted.begin(), wanted.end());
 }
 
@@ -266,8 +259,7 @@ Result<Loaded> LoadBest(const KernelOptions& options, std::vector<model::ProbeRe
   const auto snapshots = Order(options.snapshot_programs, {kSnapshotCast, kSnapshotProbed, kSnapshotIter});
   const auto existing = Order(options.existing_programs, {kExistingFiles, kExistingTcp});
   if (auto all = Load(options, {kTcpState, snapshots.front(), existing.front()}); all.ok()) {
-    for (const char* name : {"tcp_state", "snapshot", "existing_sockets"})
-      probes.push_back({name, "on", "", ""});
+    for (const char* name : {"tcp_state", "snapshot", "existing_sockets"}) probes.push_back({name, "on", "", ""});
     return Loaded{*std::move(all), std::string(snapshots.front()), std::string(existing.front())};
   }
   const Trial state = TryProgram(kTcpState);
@@ -275,18 +267,16 @@ Result<Loaded> LoadBest(const KernelOptions& options, std::vector<model::ProbeRe
   probes.push_back({"tcp_state", state.works ? "on" : "failed", state.reason, hint});
   if (!state.works) {
     const bool denied = state.error == EPERM || state.error == EACCES;
-    return Status(denied ? Code::kDenied : Code::kUnsupported,
-                  "weir_tcp_state: " + state.reason + "; " + hint);
+    return Status(denied ? Code::kDenied : Code::kUnsupported, "weir_tcp_state: " + state.reason + "; " + hint);
   }
   Choice snapshot =
       ChooseProgram("snapshot", snapshots, "slower by a third; Linux 6.2 or newer reads sockets directly");
-  Choice bootstrap = ChooseProgram("existing_sockets", existing,
-                                   "names no processes; Linux 5.11 or newer reads descriptor tables");
+  Choice bootstrap =
+      ChooseProgram("existing_sockets", existing, "names no processes; Linux 5.11 or newer reads descriptor tables");
   probes.push_back(snapshot.report);
   probes.push_back(bootstrap.report);
   if (snapshot.program.empty()) {
-    return Status::Unsupported("no snapshot program works: " + snapshot.report.reason + "; " +
-                               snapshot.report.hint);
+    return Status::Unsupported("no snapshot program works: " + snapshot.report.reason + "; " + snapshot.report.hint);
   }
   WEIR_ASSIGN_OR_RETURN(Skeleton skeleton, Load(options, {kTcpState, snapshot.program, bootstrap.program}));
   return Loaded{std::move(skeleton), std::move(snapshot.program), std::move(bootstrap.program)};
@@ -298,10 +288,9 @@ Result<std::unique_ptr<KernelTracker>> KernelTracker::Open(const KernelOptions& 
                                                            std::vector<model::ProbeReport>& probes) {
   WEIR_ASSIGN_OR_RETURN(Loaded loaded, LoadBest(options, probes));
   const bool counts_timeouts = KernelHasTcpField("total_rto");
-  probes.push_back(
-      {"rto_counter", counts_timeouts ? "on" : "off",
-       counts_timeouts ? "" : "this kernel does not count retransmission timeouts per socket",
-       counts_timeouts ? "" : "Linux 6.7 or newer does; retransmissions are counted in any case"});
+  probes.push_back({"rto_counter", counts_timeouts ? "on" : "off",
+                    counts_timeouts ? "" : "this kernel does not count retransmission timeouts per socket",
+                    counts_timeouts ? "" : "Linux 6.7 or newer does; retransmissions are counted in any case"});
   auto tracker = std::make_unique<Tracker>(std::move(loaded.skeleton), loaded.snapshot, loaded.existing);
   WEIR_RETURN_IF_ERROR(tracker->Attach());
 #ifdef __GLIBC__

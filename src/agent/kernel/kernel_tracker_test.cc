@@ -150,8 +150,8 @@ TEST_F(KernelTrackerTest, TheProcessIsNamedNotTheThread) {
     ::pthread_setname_np(::pthread_self(), "worker-7");
     Socket::Connect("127.0.0.1", listener.port()).Abort();
   }).join();
-  ASSERT_TRUE(Eventually([this] { tracker_->DrainRing(log_); },
-                         [this] { return !log_.Of(WEIR_RECORD_FINAL).empty(); }));
+  ASSERT_TRUE(
+      Eventually([this] { tracker_->DrainRing(log_); }, [this] { return !log_.Of(WEIR_RECORD_FINAL).empty(); }));
   EXPECT_EQ(log_.Only(WEIR_RECORD_FINAL, IsOutgoing).comm, OwnComm());
 }
 
@@ -349,8 +349,7 @@ TEST_F(KernelTrackerTest, ConnectionsBetweenNamespacesAreSeenAtBothEnds) {
   const Lab other;
   lab_.LinkTo(other);
   log_ = RecordLog({lab_.inode(), other.inode()});
-  for (const auto& [server_address, family] :
-       {std::pair("10.9.0.2", AF_INET), std::pair("fd09::2", AF_INET6)}) {
+  for (const auto& [server_address, family] : {std::pair("10.9.0.2", AF_INET), std::pair("fd09::2", AF_INET6)}) {
     log_.Clear();
     other.Enter();
     Pair pair;
@@ -376,12 +375,10 @@ TEST_F(KernelTrackerTest, ConnectionsBetweenNamespacesAreSeenAtBothEnds) {
 }
 
 TEST_F(KernelTrackerTest, TheControlGroupIsTheCreatorsNotThePeers) {
-  const std::string root = ::access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) == 0
-                               ? "/sys/fs/cgroup/unified"
-                               : "/sys/fs/cgroup";
+  const std::string root =
+      ::access("/sys/fs/cgroup/unified/cgroup.procs", F_OK) == 0 ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup";
   const std::string folder = root + "/weir-test-" + std::to_string(::getpid());
-  if (::mkdir(folder.c_str(), 0755) != 0)
-    GTEST_SKIP() << "SKIPPED: no writable v2 control groups in " << root;
+  if (::mkdir(folder.c_str(), 0755) != 0) GTEST_SKIP() << "SKIPPED: no writable v2 control groups in " << root;
   struct stat info {};
   ASSERT_EQ(::stat(folder.c_str(), &info), 0);
   const Socket listener = Socket::Listen("127.0.0.1");
@@ -391,8 +388,8 @@ TEST_F(KernelTrackerTest, TheControlGroupIsTheCreatorsNotThePeers) {
   EXPECT_EQ(::rmdir(folder.c_str()), 0);
   Snapshot();
   tracker_->DrainRing(log_);
-  ASSERT_TRUE(Eventually([this] { tracker_->DrainRing(log_); },
-                         [this] { return !log_.Of(WEIR_RECORD_FINAL).empty(); }));
+  ASSERT_TRUE(
+      Eventually([this] { tracker_->DrainRing(log_); }, [this] { return !log_.Of(WEIR_RECORD_FINAL).empty(); }));
   const weir_record client = log_.Only(WEIR_RECORD_FINAL, IsOutgoing);
   EXPECT_EQ(client.cgroup_id, info.st_ino);
   EXPECT_STREQ(client.comm, "bash");
@@ -453,9 +450,7 @@ class KernelTrackerSnapshots : public KernelTrackerTest, public testing::WithPar
     int minor = 0;
     EXPECT_EQ(std::sscanf(kernel.release, "%d.%d", &major, &minor), 2);
     const int version = major * 100 + minor;
-    return version < (GetParam() == "weir_snapshot_cast"     ? 602
-                      : GetParam() == "weir_snapshot_probed" ? 514
-                                                             : 509);
+    return version < (GetParam() == "weir_snapshot_cast" ? 602 : GetParam() == "weir_snapshot_probed" ? 514 : 509);
   }
   void OpenWithProgram(KernelOptions options) {
     options.snapshot_programs = {GetParam()};
@@ -463,8 +458,7 @@ class KernelTrackerSnapshots : public KernelTrackerTest, public testing::WithPar
     std::vector<model::ProbeReport> probes;
     auto opened = KernelTracker::Open(options, probes);
     // A kernel may be too old for the program or refuse its kind; anything else is our mistake.
-    if (!opened.ok() &&
-        (opened.status().message().find("Operation not permitted") != std::string::npos || TooOld())) {
+    if (!opened.ok() && (opened.status().message().find("Operation not permitted") != std::string::npos || TooOld())) {
       GTEST_SKIP() << "SKIPPED: " << opened.status().message();
     }
     ASSERT_TRUE(opened.ok()) << opened.status().message();
@@ -518,8 +512,7 @@ TEST_P(KernelTrackerSnapshots, PassesThatStopAndGoOnLoseAndRepeatNothing) {
   rlimit files{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
   constexpr size_t kPairs = 6'000;
-  if (files.rlim_max < 2 * kPairs + 100)
-    GTEST_SKIP() << "SKIPPED: needs " << 2 * kPairs + 100 << " descriptors";
+  if (files.rlim_max < 2 * kPairs + 100) GTEST_SKIP() << "SKIPPED: needs " << 2 * kPairs + 100 << " descriptors";
   files.rlim_cur = files.rlim_max;
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
   const Lab other;  // half of them elsewhere
@@ -558,8 +551,7 @@ class KernelTrackerExisting : public KernelTrackerTest, public testing::WithPara
   bool names_processes() const { return GetParam() == "weir_existing_files"; }
 };
 
-INSTANTIATE_TEST_SUITE_P(All, KernelTrackerExisting,
-                         testing::Values("weir_existing_files", "weir_existing_tcp"),
+INSTANTIATE_TEST_SUITE_P(All, KernelTrackerExisting, testing::Values("weir_existing_files", "weir_existing_tcp"),
                          [](const auto& test) { return test.param.substr(std::strlen("weir_existing_")); });
 
 TEST_P(KernelTrackerExisting, SocketsOfEveryNamespaceAreFoundWithTheirDirection) {
@@ -597,8 +589,7 @@ TEST_P(KernelTrackerExisting, SocketsOfEveryNamespaceAreFoundWithTheirDirection)
   CloseInOrder(there);
   log_.Clear();
   AwaitFinals(4);
-  for (const weir_record& record : log_.Of(WEIR_RECORD_FINAL))
-    EXPECT_NE(record.flags & WEIR_SOCKET_EXISTING, 0U);
+  for (const weir_record& record : log_.Of(WEIR_RECORD_FINAL)) EXPECT_NE(record.flags & WEIR_SOCKET_EXISTING, 0U);
 }
 
 TEST_P(KernelTrackerExisting, WhatTheTracepointKnowsIsKept) {
@@ -629,9 +620,9 @@ TEST_F(KernelTrackerTest, ProbesSayWhatIsUsed) {
 
 TEST_F(KernelTrackerTest, AProgramThatDoesNotLoadCostsOnlyItself) {
   std::vector<model::ProbeReport> probes;
-  auto opened = KernelTracker::Open({.snapshot_programs = {"no_such_program", "weir_snapshot_probed"},
-                                     .existing_programs = {"no_such_program"}},
-                                    probes);
+  auto opened = KernelTracker::Open(
+      {.snapshot_programs = {"no_such_program", "weir_snapshot_probed"}, .existing_programs = {"no_such_program"}},
+      probes);
   ASSERT_TRUE(opened.ok()) << opened.status().message();
   EXPECT_EQ((*opened)->snapshot_program(), "weir_snapshot_probed");
   EXPECT_EQ((*opened)->ReadExisting().code(), Code::kUnsupported);

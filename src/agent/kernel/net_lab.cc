@@ -98,8 +98,7 @@ void Lab::Run(const std::string& command) const {
 void Lab::LinkTo(const Lab& other) const {
   Run("ip link add weir0 type veth peer name weir0 netns " + std::to_string(other.holder_));
   Run("ip addr add 10.9.0.1/24 dev weir0; ip -6 addr add fd09::1/64 dev weir0 nodad; ip link set weir0 up");
-  other.Run(
-      "ip addr add 10.9.0.2/24 dev weir0; ip -6 addr add fd09::2/64 dev weir0 nodad; ip link set weir0 up");
+  other.Run("ip addr add 10.9.0.2/24 dev weir0; ip -6 addr add fd09::2/64 dev weir0 nodad; ip link set weir0 up");
 }
 
 void Lab::Filter(const std::string& rules) const {
@@ -136,8 +135,7 @@ int Socket::TryConnect(const std::string& address, uint16_t port) {
 
 int Socket::FinishConnect(std::chrono::milliseconds limit) {
   pollfd wait{.fd = fd(), .events = POLLOUT, .revents = 0};
-  EXPECT_EQ(::poll(&wait, 1, static_cast<int>(limit.count())), 1)
-      << "the connection neither came up nor failed";
+  EXPECT_EQ(::poll(&wait, 1, static_cast<int>(limit.count())), 1) << "the connection neither came up nor failed";
   int error = 0;
   socklen_t size = sizeof(error);
   Check(::getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error, &size), "SO_ERROR");
@@ -192,9 +190,7 @@ void Socket::Set(int level, int option, int value) {
   Check(::setsockopt(fd(), level, option, &value, sizeof(value)), "setsockopt");
 }
 
-void Socket::NonBlocking() {
-  Check(::fcntl(fd(), F_SETFL, ::fcntl(fd(), F_GETFL) | O_NONBLOCK), "O_NONBLOCK");
-}
+void Socket::NonBlocking() { Check(::fcntl(fd(), F_SETFL, ::fcntl(fd(), F_GETFL) | O_NONBLOCK), "O_NONBLOCK"); }
 
 void Socket::ShutdownWrite() { Check(::shutdown(fd(), SHUT_WR), "shutdown"); }
 
@@ -226,8 +222,7 @@ void CloseInOrder(Pair& pair) {
 }
 
 void RecordLog::OnRecord(const weir_record& record) {
-  if (std::find(namespaces_.begin(), namespaces_.end(), record.netns) != namespaces_.end())
-    records_.push_back(record);
+  if (std::find(namespaces_.begin(), namespaces_.end(), record.netns) != namespaces_.end()) records_.push_back(record);
 }
 
 std::vector<weir_record> RecordLog::Of(weir_record_kind kind) const {
@@ -237,8 +232,7 @@ std::vector<weir_record> RecordLog::Of(weir_record_kind kind) const {
   return found;
 }
 
-weir_record RecordLog::Only(weir_record_kind kind,
-                            const std::function<bool(const weir_record&)>& wanted) const {
+weir_record RecordLog::Only(weir_record_kind kind, const std::function<bool(const weir_record&)>& wanted) const {
   std::vector<weir_record> found = Of(kind);
   std::erase_if(found, [&wanted](const weir_record& record) { return !wanted(record); });
   EXPECT_EQ(found.size(), 1U) << "of " << Of(kind).size() << " records of this kind";

@@ -44,15 +44,12 @@ std::vector<NetNamespace> ListNetNamespaces(size_t limit, const fs::path& proc, 
   Collector collector(limit);
   collector.Add(proc / "self" / "ns" / "net");
   std::error_code ignored;  // a folder that is not there has no namespaces
-  for (fs::directory_iterator item(proc, ignored); item != fs::directory_iterator();
-       item.increment(ignored)) {
+  for (fs::directory_iterator item(proc, ignored); item != fs::directory_iterator(); item.increment(ignored)) {
     const std::string name = item->path().filename();
-    const bool is_process =
-        std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool is_process = std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (is_process) collector.Add(item->path() / "ns" / "net");
   }
-  for (fs::directory_iterator item(bound, ignored); item != fs::directory_iterator();
-       item.increment(ignored)) {
+  for (fs::directory_iterator item(bound, ignored); item != fs::directory_iterator(); item.increment(ignored)) {
     collector.Add(item->path());
   }
   return collector.Take();

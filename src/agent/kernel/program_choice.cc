@@ -65,8 +65,7 @@ Trial TryProgram(std::string_view name) {
   return {true, 0, ""};
 }
 
-Choice ChooseProgram(std::string_view probe, const std::vector<std::string_view>& candidates,
-                     std::string_view hint) {
+Choice ChooseProgram(std::string_view probe, const std::vector<std::string_view>& candidates, std::string_view hint) {
   Choice choice;
   choice.report.name = probe;
   for (const std::string_view candidate : candidates) {
@@ -94,13 +93,10 @@ std::string HintFor(int error_number) {
              "already, this kernel's configuration refuses the program";
     case ESRCH:
     case EOPNOTSUPP:
-    case ENOENT:
-      return "this kernel lacks the hook; Linux 5.10 or newer with CONFIG_DEBUG_INFO_BTF has it";
+    case ENOENT: return "this kernel lacks the hook; Linux 5.10 or newer with CONFIG_DEBUG_INFO_BTF has it";
     case ENOMEM:
-    case E2BIG:
-      return "lower --max-sockets";
-    default:
-      return "";
+    case E2BIG: return "lower --max-sockets";
+    default: return "";
   }
 }
 

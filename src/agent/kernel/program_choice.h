@@ -36,8 +36,7 @@ struct Choice {
 
 // The first of `candidates` that works. The report is "on" for the first, "fallback" for another, "failed"
 // for none.
-Choice ChooseProgram(std::string_view probe, const std::vector<std::string_view>& candidates,
-                     std::string_view hint);
+Choice ChooseProgram(std::string_view probe, const std::vector<std::string_view>& candidates, std::string_view hint);
 
 // What to do about an errno value of bpf(2).
 std::string HintFor(int error_number);

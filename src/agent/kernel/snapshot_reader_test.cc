@@ -31,8 +31,7 @@ std::string Records(uint64_t count) {
 
 // Hands out `bytes` in pieces of `piece` bytes, each after one EAGAIN.
 ReadFunction Pieces(std::string bytes, size_t piece) {
-  return [bytes = std::move(bytes), piece, at = size_t{0}, again = false](void* to,
-                                                                          size_t size) mutable -> ssize_t {
+  return [bytes = std::move(bytes), piece, at = size_t{0}, again = false](void* to, size_t size) mutable -> ssize_t {
     again = !again;
     if (again) {
       errno = EAGAIN;
@@ -71,15 +70,14 @@ TEST(ReadRecords, ErrorsArePassedOn) {
 }
 
 TEST(BpfLog, SummaryIsTheFirstLineAndTheVerdict) {
-  EXPECT_EQ(SummarizeBpfLog(
-                "libbpf: prog 'a': BPF program load failed: Permission denied\n"
-                "libbpf: prog 'a': -- BEGIN PROG LOAD LOG --\n0: (bf) r6 = r1\nR1 type=scalar expected=fp\n"
-                "processed 3 insns (limit 1000000)\n-- END PROG LOAD LOG --\n"),
+  EXPECT_EQ(SummarizeBpfLog("libbpf: prog 'a': BPF program load failed: Permission denied\n"
+                            "libbpf: prog 'a': -- BEGIN PROG LOAD LOG --\n0: (bf) r6 = r1\nR1 type=scalar expected=fp\n"
+                            "processed 3 insns (limit 1000000)\n-- END PROG LOAD LOG --\n"),
             "prog 'a': BPF program load failed: Permission denied; verifier: R1 type=scalar expected=fp");
-  EXPECT_EQ(SummarizeBpfLog(
-                "libbpf: prog 'a': load failed: Operation not permitted\n"
-                "libbpf: prog 'a': -- BEGIN PROG LOAD LOG --\nprocessed 0 insns\n-- END PROG LOAD LOG --\n"),
-            "prog 'a': load failed: Operation not permitted");
+  EXPECT_EQ(
+      SummarizeBpfLog("libbpf: prog 'a': load failed: Operation not permitted\n"
+                      "libbpf: prog 'a': -- BEGIN PROG LOAD LOG --\nprocessed 0 insns\n-- END PROG LOAD LOG --\n"),
+      "prog 'a': load failed: Operation not permitted");
   EXPECT_EQ(SummarizeBpfLog(""), "");
   EXPECT_LE(SummarizeBpfLog(std::string(100'000, 'x')).size(), 400U);
 }

@@ -48,8 +48,7 @@ void LocalAddresses::ReadInterfaces(Nanos now) {
     if (item->ifa_addr->sa_family == AF_INET) {
       Add(now, model::Address::FromV4(reinterpret_cast<const sockaddr_in*>(item->ifa_addr)->sin_addr.s_addr));
     } else if (item->ifa_addr->sa_family == AF_INET6) {
-      Add(now,
-          model::Address::FromV6(reinterpret_cast<const sockaddr_in6*>(item->ifa_addr)->sin6_addr.s6_addr));
+      Add(now, model::Address::FromV6(reinterpret_cast<const sockaddr_in6*>(item->ifa_addr)->sin6_addr.s6_addr));
     }
   }
   ::freeifaddrs(first);

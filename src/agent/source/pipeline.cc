@@ -19,9 +19,8 @@ void Pipeline::Emit(Nanos now, Collection& out) {
 
 model::ProbeReport Pipeline::IdentityProbe() const {
   if (identities_.uses_processes()) {
-    return {
-        "control_groups", "fallback", "containers may live in version 1 hierarchies",
-        "processes that end within seconds have no container; boot with systemd.unified_cgroup_hierarchy=1"};
+    return {"control_groups", "fallback", "containers may live in version 1 hierarchies",
+            "processes that end within seconds have no container; boot with systemd.unified_cgroup_hierarchy=1"};
   }
   if (!identities_.has_v2_tree()) {
     return {"control_groups", "off", "no version 2 control groups in /sys/fs/cgroup",

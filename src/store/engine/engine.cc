@@ -37,31 +37,27 @@ Code CodeOfEngineError(std::string_view message) {
   if (message.starts_with(kPrefix)) {
     std::from_chars(message.data() + kPrefix.size(), message.data() + message.size(), code);
   }
-  switch (code) {  // ClickHouse, src/Common/ErrorCodes.cpp
-    case 158:      // TOO_MANY_ROWS
-    case 159:      // TIMEOUT_EXCEEDED
-    case 160:      // TOO_SLOW
-    case 241:      // MEMORY_LIMIT_EXCEEDED
-    case 243:      // NOT_ENOUGH_SPACE
-    case 252:      // TOO_MANY_PARTS
-    case 396:
-      return Code::kExhausted;  // TOO_MANY_ROWS_OR_BYTES
-    case 33:                    // CANNOT_READ_ALL_DATA
-    case 40:                    // CHECKSUM_DOESNT_MATCH
-    case 228:                   // UNKNOWN_PART_NAME
-    case 246:                   // CORRUPTED_DATA
-    case 271:                   // CANNOT_DECOMPRESS
-    case 342:
-      return Code::kCorrupt;  // NO_FILE_IN_DATA_PART and its kind
-    default:
-      break;
+  switch (code) {                       // ClickHouse, src/Common/ErrorCodes.cpp
+    case 158:                           // TOO_MANY_ROWS
+    case 159:                           // TIMEOUT_EXCEEDED
+    case 160:                           // TOO_SLOW
+    case 241:                           // MEMORY_LIMIT_EXCEEDED
+    case 243:                           // NOT_ENOUGH_SPACE
+    case 252:                           // TOO_MANY_PARTS
+    case 396: return Code::kExhausted;  // TOO_MANY_ROWS_OR_BYTES
+    case 33:                            // CANNOT_READ_ALL_DATA
+    case 40:                            // CHECKSUM_DOESNT_MATCH
+    case 228:                           // UNKNOWN_PART_NAME
+    case 246:                           // CORRUPTED_DATA
+    case 271:                           // CANNOT_DECOMPRESS
+    case 342: return Code::kCorrupt;    // NO_FILE_IN_DATA_PART and its kind
+    default: break;
   }
   if (message.find("No space left on device") != std::string_view::npos) return Code::kExhausted;
   return Code::kInternal;
 }
 
-Result<std::unique_ptr<Connection>> Connection::Open(const Library& library,
-                                                     const std::filesystem::path& directory) {
+Result<std::unique_ptr<Connection>> Connection::Open(const Library& library, const std::filesystem::path& directory) {
   const SignalGuard guard;
   if (library.set_signal_handlers_enabled != nullptr) library.set_signal_handlers_enabled(0);
   std::string program = "weir";

@@ -16,8 +16,7 @@ class Connection {
  public:
   // Opens `directory` as ClickHouse's data directory; all connections of a process must name the same one.
   // kCorrupt when ClickHouse refuses the directory.
-  static Result<std::unique_ptr<Connection>> Open(const Library& library,
-                                                  const std::filesystem::path& directory);
+  static Result<std::unique_ptr<Connection>> Open(const Library& library, const std::filesystem::path& directory);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

@@ -66,8 +66,7 @@ Result<const Library*> LoadLibrary(const std::filesystem::path& path) {
 
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
-    return Status::Unsupported(
-        fmt::format("cannot load the storage library {}: {}", path.string(), dlerror()));
+    return Status::Unsupported(fmt::format("cannot load the storage library {}: {}", path.string(), dlerror()));
   }
   auto library = std::make_unique<Library>();
   library->path = path;

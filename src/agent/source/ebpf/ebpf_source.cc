@@ -56,9 +56,8 @@ Status EbpfSource::Start() {
   // knows.
   if (const Status status = tracker_->ReadExisting(); !status.ok()) {
     LogWarn("connections older than the agent stay invisible: {}", status.message());
-    const auto probe = std::find_if(probes_.begin(), probes_.end(), [](const model::ProbeReport& one) {
-      return one.name == "existing_sockets";
-    });
+    const auto probe = std::find_if(probes_.begin(), probes_.end(),
+                                    [](const model::ProbeReport& one) { return one.name == "existing_sockets"; });
     if (probe != probes_.end() && probe->state != "failed") {
       probe->state = "failed";
       probe->reason = status.message();
@@ -115,8 +114,7 @@ void EbpfSource::ScanDescriptors(Nanos now) {
   if (now < next_scan_ || !pipeline_.sockets().TakeBorrowed()) return;
   next_scan_ = now + kDescriptorScanPeriod;
   // A probe tells already when this kernel cannot; listeners' processes are a good answer then.
-  if (const Status status = tracker_->ReadExisting(); !status.ok())
-    LogDebug("descriptor scan: {}", status.message());
+  if (const Status status = tracker_->ReadExisting(); !status.ok()) LogDebug("descriptor scan: {}", status.message());
 }
 
 }  // namespace
@@ -131,8 +129,7 @@ std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock) 
     wanted.max_sockets = options.max_sockets;
     auto opened = kernel::KernelTracker::Open(wanted, probes);
     if (!opened.ok()) return Result<std::unique_ptr<kernel::SocketTracker>>(opened.status());
-    return Result<std::unique_ptr<kernel::SocketTracker>>(
-        std::unique_ptr<kernel::SocketTracker>(*std::move(opened)));
+    return Result<std::unique_ptr<kernel::SocketTracker>>(std::unique_ptr<kernel::SocketTracker>(*std::move(opened)));
   });
 }
 

@@ -59,11 +59,10 @@ class EbpfSourceTest : public testing::Test {
   FakeClock clock_;
   FakeKernel kernel_;
   Status status_;
-  std::unique_ptr<Source> source_ =
-      MakeEbpfSource({}, clock_, [this](std::vector<model::ProbeReport>& probes) {
-        probes.push_back({"existing_sockets", "on", "", ""});
-        return Result<std::unique_ptr<kernel::SocketTracker>>(std::make_unique<FakeTracker>(kernel_));
-      });
+  std::unique_ptr<Source> source_ = MakeEbpfSource({}, clock_, [this](std::vector<model::ProbeReport>& probes) {
+    probes.push_back({"existing_sockets", "on", "", ""});
+    return Result<std::unique_ptr<kernel::SocketTracker>>(std::make_unique<FakeTracker>(kernel_));
+  });
 };
 
 TEST_F(EbpfSourceTest, PollsAndSnapshotsBecomeOneCollection) {

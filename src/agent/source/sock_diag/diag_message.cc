@@ -106,8 +106,7 @@ void GuessEnd(weir_record& record) {
 
 }  // namespace
 
-std::optional<DiagSocket> ParseDiagMessage(std::span<const uint8_t> bytes, DiagOrigin origin,
-                                           uint32_t netns) {
+std::optional<DiagSocket> ParseDiagMessage(std::span<const uint8_t> bytes, DiagOrigin origin, uint32_t netns) {
   inet_diag_msg message{};
   if (bytes.size() < sizeof(message)) return std::nullopt;
   std::memcpy(&message, bytes.data(), sizeof(message));

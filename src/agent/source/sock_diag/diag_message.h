@@ -27,8 +27,7 @@ enum class DiagOrigin {
 // `message` without its netlink header. nullopt when it is no TCP socket with the expected attributes, or a
 // destroyed one that had no peer: a listener, or a socket that tcp_disconnect() has wiped and no dump has
 // seen.
-std::optional<DiagSocket> ParseDiagMessage(std::span<const uint8_t> message, DiagOrigin origin,
-                                           uint32_t netns);
+std::optional<DiagSocket> ParseDiagMessage(std::span<const uint8_t> message, DiagOrigin origin, uint32_t netns);
 
 // Calls `visit` with each sock_diag message of a datagram. True when the datagram holds the end of a dump.
 // The status is that of a netlink error message, or kCorrupt for lengths that do not fit.

@@ -96,10 +96,8 @@ TEST(DiagMessage, ALiveSocket) {
 }
 
 TEST(DiagMessage, NewKernelsCountTimeouts) {
-  const Bytes beyond = {0, 0, 0, 0, 0, 0,
-                        0, 0, 3, 0, 9, 9};  // tcpi_rcv_wnd, tcpi_rehash, tcpi_total_rto, more
-  EXPECT_EQ(ParseDiagMessage(Message(Socket(1), Counters(), beyond), DiagOrigin::kDump, 7)->record.timeouts,
-            3U);
+  const Bytes beyond = {0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 9, 9};  // tcpi_rcv_wnd, tcpi_rehash, tcpi_total_rto, more
+  EXPECT_EQ(ParseDiagMessage(Message(Socket(1), Counters(), beyond), DiagOrigin::kDump, 7)->record.timeouts, 3U);
 }
 
 TEST(DiagMessage, CookiesOfNamespacesDiffer) {
@@ -108,8 +106,8 @@ TEST(DiagMessage, CookiesOfNamespacesDiffer) {
 }
 
 TEST(DiagMessage, TheFinIsTakenFromTheState) {
-  for (const auto& [state, fin] : {std::pair(8, true), std::pair(9, true), std::pair(11, true),
-                                   std::pair(4, false), std::pair(5, false)}) {
+  for (const auto& [state, fin] :
+       {std::pair(8, true), std::pair(9, true), std::pair(11, true), std::pair(4, false), std::pair(5, false)}) {
     const auto socket =
         ParseDiagMessage(Message(Socket(static_cast<uint8_t>(state)), Counters()), DiagOrigin::kDump, 7);
     EXPECT_EQ((socket->record.flags & WEIR_SOCKET_FIN_RECEIVED) != 0, fin) << "state " << state;
@@ -188,9 +186,7 @@ Bytes Netlink(uint16_t type, const Bytes& payload) {
 
 TEST(DiagDatagram, MessagesEndsAndErrors) {
   int visited = 0;
-  const auto visit = [&visited](std::span<const uint8_t> message) {
-    visited += message.size() == 5 ? 1 : 100;
-  };
+  const auto visit = [&visited](std::span<const uint8_t> message) { visited += message.size() == 5 ? 1 : 100; };
   Bytes datagram = Netlink(SOCK_DIAG_BY_FAMILY, Bytes(5));
   const Bytes second = datagram;
   datagram.insert(datagram.end(), second.begin(), second.end());

@@ -36,8 +36,7 @@ UniqueFd DestroyedFd() {
   name.nl_groups = 1U << (SKNLGRP_INET_TCP_DESTROY - 1) | 1U << (SKNLGRP_INET6_TCP_DESTROY - 1);
   // Without CAP_NET_ADMIN the default buffer has to do.
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kDestroyedBufferBytes, sizeof(kDestroyedBufferBytes));
-  return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0 ? std::move(fd)
-                                                                                       : UniqueFd();
+  return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0 ? std::move(fd) : UniqueFd();
 }
 
 }  // namespace
@@ -75,17 +74,15 @@ Status DiagNamespace::DumpFamily(uint8_t family, uint32_t states, const Visitor&
   question.request.sdiag_protocol = IPPROTO_TCP;
   question.request.idiag_ext = 1U << (INET_DIAG_INFO - 1);
   question.request.idiag_states = states;
-  if (::send(dump_.get(), &question, sizeof(question), 0) < 0)
-    return Status::FromErrno(errno, "ask sock_diag");
+  if (::send(dump_.get(), &question, sizeof(question), 0) < 0) return Status::FromErrno(errno, "ask sock_diag");
   Buffer buffer;
   for (;;) {
     const ssize_t size = ::recv(dump_.get(), buffer.data(), buffer.size(), 0);
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) return Status::FromErrno(size < 0 ? errno : EIO, "read sock_diag");
-    auto end =
-        ForEachDiagMessage({buffer.data(), static_cast<size_t>(size)}, [&](std::span<const uint8_t> message) {
-          if (const auto socket = ParseDiagMessage(message, DiagOrigin::kDump, inode_)) visit(*socket);
-        });
+    auto end = ForEachDiagMessage({buffer.data(), static_cast<size_t>(size)}, [&](std::span<const uint8_t> message) {
+      if (const auto socket = ParseDiagMessage(message, DiagOrigin::kDump, inode_)) visit(*socket);
+    });
     if (!end.ok()) return end.status();
     if (*end) return Status::Ok();
   }

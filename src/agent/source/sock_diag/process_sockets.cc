@@ -55,8 +55,7 @@ void ProcessSockets::Refresh(Nanos now) {
   next_ = now + kPeriod;
   holders_.clear();
   std::error_code ignored;  // processes end while we look
-  for (fs::directory_iterator item(proc_, ignored); item != fs::directory_iterator();
-       item.increment(ignored)) {
+  for (fs::directory_iterator item(proc_, ignored); item != fs::directory_iterator(); item.increment(ignored)) {
     if (const uint32_t pid = NumberIn(item->path().filename().native()); pid != 0) ReadProcess(pid);
   }
 }
@@ -65,8 +64,7 @@ void ProcessSockets::ReadProcess(uint32_t pid) {
   const fs::path folder = proc_ / std::to_string(pid);
   SocketHolder holder{.pid = pid};
   std::error_code ignored;
-  for (fs::directory_iterator item(folder / "fd", ignored); item != fs::directory_iterator();
-       item.increment(ignored)) {
+  for (fs::directory_iterator item(folder / "fd", ignored); item != fs::directory_iterator(); item.increment(ignored)) {
     std::array<char, 64> target{};
     const ssize_t length = ::readlink(item->path().c_str(), target.data(), target.size());
     const uint32_t inode = length > 0 ? SocketInode({target.data(), static_cast<size_t>(length)}) : 0;

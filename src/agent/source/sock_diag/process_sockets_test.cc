@@ -25,8 +25,7 @@ class ProcessSocketsTest : public testing::Test {
     fs::create_directories(proc_ / pid / "fd");
     std::ofstream(proc_ / pid / "comm") << comm << "\n";
     int number = 0;
-    for (const std::string& target : targets)
-      fs::create_symlink(target, proc_ / pid / "fd" / std::to_string(number++));
+    for (const std::string& target : targets) fs::create_symlink(target, proc_ / pid / "fd" / std::to_string(number++));
   }
   std::string CommOf(const ProcessSockets& sockets, uint32_t inode) {
     const SocketHolder* holder = sockets.Find(inode);
@@ -37,8 +36,7 @@ class ProcessSocketsTest : public testing::Test {
 };
 
 TEST_F(ProcessSocketsTest, FindsHoldersByInode) {
-  AddProcess("10", "nginx",
-             {"/dev/null", "socket:[100]", "pipe:[101]", "socket:[102]", "socket:[x]", "socket:[103"});
+  AddProcess("10", "nginx", {"/dev/null", "socket:[100]", "pipe:[101]", "socket:[102]", "socket:[x]", "socket:[103"});
   AddProcess("11", "a comm of 15 by", {"socket:[104]"});
   AddProcess("self", "not a process", {"socket:[105]"});
   ProcessSockets sockets(proc_);

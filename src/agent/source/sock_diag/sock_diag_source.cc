@@ -58,15 +58,14 @@ std::vector<model::ProbeReport> SockDiagSource::Probes() const {
   probes.push_back({"sock_diag", "on", "", ""});
   const bool heard = std::any_of(namespaces_.begin(), namespaces_.end(),
                                  [](const auto& item) { return item.second->hears_destroyed(); });
-  probes.push_back(
-      heard ? model::ProbeReport{"closed_sockets", "on", "", ""}
-            : model::ProbeReport{"closed_sockets", "failed", "this kernel tells nothing of destroyed sockets",
-                                 "connections shorter than 5 s stay invisible; grant CAP_NET_ADMIN"});
-  probes.push_back(
-      namespaces_status_.ok()
-          ? model::ProbeReport{"network_namespaces", "on", "", ""}
-          : model::ProbeReport{"network_namespaces", "failed", namespaces_status_.message(),
-                               "grant CAP_SYS_ADMIN and CAP_SYS_PTRACE to see other namespaces"});
+  probes.push_back(heard ? model::ProbeReport{"closed_sockets", "on", "", ""}
+                         : model::ProbeReport{"closed_sockets", "failed",
+                                              "this kernel tells nothing of destroyed sockets",
+                                              "connections shorter than 5 s stay invisible; grant CAP_NET_ADMIN"});
+  probes.push_back(namespaces_status_.ok()
+                       ? model::ProbeReport{"network_namespaces", "on", "", ""}
+                       : model::ProbeReport{"network_namespaces", "failed", namespaces_status_.message(),
+                                            "grant CAP_SYS_ADMIN and CAP_SYS_PTRACE to see other namespaces"});
   probes.push_back(pipeline_.IdentityProbe());
   return probes;
 }
@@ -120,8 +119,7 @@ Status SockDiagSource::DumpAll(Nanos now) {
   Apply(now, sockets);
   ReadDestroyed();
   using Result = flow::SocketTable::Snapshot;
-  pipeline_.sockets().SnapshotEnds(clock_.MonotonicNanos(),
-                                   status.ok() ? Result::kComplete : Result::kFailed);
+  pipeline_.sockets().SnapshotEnds(clock_.MonotonicNanos(), status.ok() ? Result::kComplete : Result::kFailed);
   if (status.ok()) first_dump_done_ = true;
   Count(Metric::agent_snapshot_records, sockets.size());
   Count(Metric::agent_snapshot_microseconds, static_cast<uint64_t>(clock_.MonotonicNanos() - begin) / 1'000);

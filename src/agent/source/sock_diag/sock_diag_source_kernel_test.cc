@@ -53,8 +53,7 @@ class SockDiagSourceTest : public testing::Test {
   bool CollectUntilClosed(uint64_t connections) {
     return kernel::Eventually([this] { Collect(); },
                               [this, connections] {
-                                return client_.counters.closed >= connections &&
-                                       server_.counters.closed >= connections;
+                                return client_.counters.closed >= connections && server_.counters.closed >= connections;
                               });
   }
 
