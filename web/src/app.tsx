@@ -12,7 +12,8 @@ import { Icon, type IconName } from './widgets/icons';
 import { TimePicker } from './widgets/time_picker';
 import { FlowsView } from './views/flows/flows_view';
 import { MapView } from './views/map/map_view';
-import { kCounterSearchId, StatusView } from './views/status/status_view';
+import { kCounterSearchId } from './views/status/counters';
+import { StatusView } from './views/status/status_view';
 
 const kTabs: readonly { view: View; label: string }[] = [
   { view: 'map', label: 'Map' }, { view: 'flows', label: 'Flows' }, { view: 'status', label: 'Status' },

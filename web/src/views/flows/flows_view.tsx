@@ -1,37 +1,20 @@
 // Flows: the table of what talked, its time histogram, grouping, export and the live tail.
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { askFlows, askSeries, flowsCsvUrl, flowsJsonUrl, type FlowsQuestion } from '../../data/api';
+import { askFlows } from '../../data/api';
 import { LiveTail, type LiveState } from '../../data/live';
 import { useQuestion, type Asked } from '../../data/query';
-import { effectiveRange, kLiveRange, navigate, setColumns, setRange, useStore } from '../../data/store';
-import type { Column, FlowRow, FlowsAnswer, SeriesAnswer } from '../../data/types';
-import { kDefaultColumns, kDefaultMeasures, kSchemaColumns, rowKey, title } from '../../domain/columns';
-import { leftOut } from '../../domain/notices';
+import { kLiveRange, navigate, setColumns, useStore } from '../../data/store';
+import type { Column, FlowRow, FlowsAnswer } from '../../data/types';
+import { kDefaultColumns, kDefaultMeasures, kSchemaColumns, rowKey } from '../../domain/columns';
 import { plural } from '../../domain/text';
-import { absoluteRange } from '../../domain/time';
-import { Chart } from '../../widgets/chart';
 import { Icon } from '../../widgets/icons';
-import { Menu } from '../../widgets/menu';
-import { Notices } from '../../widgets/notices';
 import { EmptyState, ErrorLine, ErrorState } from '../../widgets/states';
-import { ColumnPicker, GroupPicker, moved } from './column_picker';
+import { moved } from './column_picker';
+import { FlowsBar } from './flows_bar';
+import { useFlowsQuestion } from './flows_question';
+import { Histogram } from './histogram';
 import { filterBy, RowDrawer } from './row_drawer';
-import { exportName, FlowTable } from './table';
-
-const kCharts: readonly { id: string; label: string; columns: string[]; kind: 'bars' | 'lines' }[] = [
-  { id: 'bytes', label: 'Bytes/s', columns: ['bytes_to_server', 'bytes_to_client'], kind: 'bars' },
-  { id: 'connections', label: 'Connections/s', columns: ['connections_opened'], kind: 'bars' },
-  { id: 'failures', label: 'Failures/s', columns: ['connections_failed'], kind: 'bars' },
-  { id: 'retransmits', label: 'Retransmissions/s', columns: ['retransmits_to_server', 'retransmits_to_client'], kind: 'bars' },
-  { id: 'rtt', label: 'RTT avg and p99', columns: ['rtt_avg_us', 'rtt_p99_us'], kind: 'lines' },
-];
-
-function useFlowsQuestion(): FlowsQuestion {
-  const range = effectiveRange({ since: useStore((s) => s.since), until: useStore((s) => s.until), live: useStore((s) => s.live) });
-  return {
-    ...range, filter: useStore((s) => s.filter), groupBy: useStore((s) => s.groupBy), sort: useStore((s) => s.sort), limit: useStore((s) => s.limit),
-  };
-}
+import { FlowTable } from './table';
 
 // What to show: the reader's columns, or the default; when grouping, the group's own columns come first and other
 // dimensions make no sense.
@@ -42,67 +25,6 @@ export function chosenColumns(all: readonly Column[], chosen: readonly string[],
   const wanted = groupBy.length === 0 || live ? names : [...groupBy, ...names.filter((name) => !isDimension(name))];
   const list = live && !wanted.includes('end') ? ['end', ...wanted] : wanted;
   return [...new Set(list)].map((name) => byName.get(name)).filter((column): column is Column => column !== undefined);
-}
-
-function Histogram({ chart }: { chart: string }) {
-  const { since, until, filter } = useFlowsQuestion();
-  const choice = kCharts.find((c) => c.id === chart) ?? kCharts[0];
-  const columns = choice?.columns ?? [];
-  const asked = useQuestion<SeriesAnswer>(JSON.stringify([since, until, filter, columns]), (signal) => askSeries({ since, until, filter, columns }, signal));
-  const empty = asked.data?.series.length === 0;
-  return (
-    <div class="flows-chart" title="Drag over a time to look at it">
-      {asked.data && !empty && !asked.error && (
-        <Chart answer={asked.data} kind={choice?.kind ?? 'bars'} perSecond label={choice?.label ?? ''} onBrush={(a, b) => { if (b - a >= 1000) setRange(absoluteRange(a, b)); }} />
-      )}
-      {!asked.data && !asked.error && <div class="skeleton chart" />}
-      {empty && !asked.error && <div class="chart-empty">nothing in this range</div>}
-      {asked.error && <div class="chart-empty">{asked.error.message}</div>}
-    </div>
-  );
-}
-
-function ExportMenu({ question }: { question: FlowsQuestion }) {
-  return (
-    <Menu label={<><Icon name="download" />Export</>} title="Download these rows, all columns" alignRight>
-      {(close) => (
-        <>
-          <a class="menu-item" href={flowsCsvUrl({ ...question, limit: 100_000 })} download={exportName('csv')} onClick={close}>CSV, all columns</a>
-          <a class="menu-item" href={flowsJsonUrl({ ...question, limit: 100_000 })} download={exportName('json')} onClick={close}>JSON, as the API answers</a>
-        </>
-      )}
-    </Menu>
-  );
-}
-
-function Bar({ all, shown, answer, live }: { all: Column[]; shown: Column[]; answer: FlowsAnswer | undefined; live: preact.ComponentChildren }) {
-  const groupBy = useStore((s) => s.groupBy);
-  const chart = useStore((s) => s.chart);
-  const isLive = useStore((s) => s.live);
-  const question = useFlowsQuestion();
-  const curves = kCharts.find((c) => c.id === chart)?.columns ?? [];
-  const sortedBy = question.sort.replace(/^-/, '');
-  const sortHidden = !shown.some((column) => column.name === sortedBy);
-  return (
-    <div class="flows-bar">
-      {!isLive && <GroupPicker dimensions={all.filter((c) => c.kind === 'dimension')} groupBy={groupBy} />}
-      {!isLive && (
-        <label class="labelled">Chart
-          <select class="field" value={chart} onChange={(e) => navigate({ chart: e.currentTarget.value }, 'replace')}>
-            {kCharts.map((c) => <option key={c.id} value={c.id}>{c.label}</option>)}
-          </select>
-        </label>
-      )}
-      {!isLive && <span class="chart-keys faint">{curves.map((name, i) => <span key={name}><span class={`chart-key s${i + 1}`} />{title(name)}</span>)}</span>}
-      {live}
-      <span class="grow" />
-      {!isLive && answer && <Notices extra={leftOut(answer.groups_left_out, 'group', 'Only the first by the chosen sort are shown. Raise the limit, group by fewer columns, or narrow the filter.')} />}
-      {!isLive && answer && answer.groups_left_out > 0 && <button type="button" class="button small" onClick={() => navigate({ limit: Math.min(100_000, question.limit * 10) })}>Show more</button>}
-      {!isLive && answer && <span class="muted">{plural(answer.groups, groupBy.length === 0 ? 'flow' : 'group')}{sortHidden && `, ${question.sort.startsWith('-') ? 'most' : 'least'} ${title(sortedBy).toLowerCase()} first`}</span>}
-      <ColumnPicker all={all.filter((c) => isLive || groupBy.length === 0 || c.kind !== 'dimension' || groupBy.includes(c.name))} shown={shown.map((c) => c.name)} />
-      <ExportMenu question={question} />
-    </div>
-  );
 }
 
 function Skeleton() {
@@ -143,7 +65,7 @@ function StoredFlows({ all }: { all: Column[] }) {
   return (
     <>
       {asked.loading && asked.data && <div class="progress" />}
-      <Bar all={all} shown={columns} answer={asked.data} live={null} />
+      <FlowsBar all={all} shown={columns} answer={asked.data} live={null} />
       {asked.error && asked.data && !blocked && <ErrorLine error={asked.error} />}
       {!blocked && <Histogram chart={chart} />}
       <div class="flows-body" data-view="flows">
@@ -208,7 +130,7 @@ function LiveFlows({ all }: { all: Column[] }) {
   if (refused && reason.error) return <ErrorState error={reason.error} />;
   return (
     <>
-      <Bar all={all} shown={columns} answer={undefined} live={<LiveNote state={state} tail={tail} />} />
+      <FlowsBar all={all} shown={columns} answer={undefined} live={<LiveNote state={state} tail={tail} />} />
       <div class="flows-body" data-view="live">
         {rows.length === 0
           ? <div class="grow"><div class="state" data-state="empty"><span class="state-mark"><Icon name="play" /></span><h2>Waiting for rows</h2><p>{filter === '' ? 'They appear as agents report, once per interval.' : 'Rows that match the filter appear as agents report.'}</p></div></div>

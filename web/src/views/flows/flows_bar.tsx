@@ -1,0 +1,57 @@
+// The bar above the table: grouping, the chart's measure, what is left out, columns and export.
+import { flowsCsvUrl, flowsJsonUrl, type FlowsQuestion } from '../../data/api';
+import { navigate, useStore } from '../../data/store';
+import type { Column, FlowsAnswer } from '../../data/types';
+import { title } from '../../domain/columns';
+import { leftOut } from '../../domain/notices';
+import { plural } from '../../domain/text';
+import { Icon } from '../../widgets/icons';
+import { Menu } from '../../widgets/menu';
+import { Notices } from '../../widgets/notices';
+import { ColumnPicker, GroupPicker } from './column_picker';
+import { useFlowsQuestion } from './flows_question';
+import { kCharts } from './histogram';
+import { exportName } from './table';
+
+function ExportMenu({ question }: { question: FlowsQuestion }) {
+  return (
+    <Menu label={<><Icon name="download" />Export</>} title="Download these rows, all columns" alignRight>
+      {(close) => (
+        <>
+          <a class="menu-item" href={flowsCsvUrl({ ...question, limit: 100_000 })} download={exportName('csv')} onClick={close}>CSV, all columns</a>
+          <a class="menu-item" href={flowsJsonUrl({ ...question, limit: 100_000 })} download={exportName('json')} onClick={close}>JSON, as the API answers</a>
+        </>
+      )}
+    </Menu>
+  );
+}
+
+export function FlowsBar({ all, shown, answer, live }: { all: Column[]; shown: Column[]; answer: FlowsAnswer | undefined; live: preact.ComponentChildren }) {
+  const groupBy = useStore((s) => s.groupBy);
+  const chart = useStore((s) => s.chart);
+  const isLive = useStore((s) => s.live);
+  const question = useFlowsQuestion();
+  const curves = kCharts.find((c) => c.id === chart)?.columns ?? [];
+  const sortedBy = question.sort.replace(/^-/, '');
+  const sortHidden = !shown.some((column) => column.name === sortedBy);
+  return (
+    <div class="flows-bar">
+      {!isLive && <GroupPicker dimensions={all.filter((c) => c.kind === 'dimension')} groupBy={groupBy} />}
+      {!isLive && (
+        <label class="labelled">Chart
+          <select class="field" value={chart} onChange={(e) => navigate({ chart: e.currentTarget.value }, 'replace')}>
+            {kCharts.map((c) => <option key={c.id} value={c.id}>{c.label}</option>)}
+          </select>
+        </label>
+      )}
+      {!isLive && <span class="chart-keys faint">{curves.map((name, i) => <span key={name}><span class={`chart-key s${i + 1}`} />{title(name)}</span>)}</span>}
+      {live}
+      <span class="grow" />
+      {!isLive && answer && <Notices extra={leftOut(answer.groups_left_out, 'group', 'Only the first by the chosen sort are shown. Raise the limit, group by fewer columns, or narrow the filter.')} />}
+      {!isLive && answer && answer.groups_left_out > 0 && <button type="button" class="button small" onClick={() => navigate({ limit: Math.min(100_000, question.limit * 10) })}>Show more</button>}
+      {!isLive && answer && <span class="muted">{plural(answer.groups, groupBy.length === 0 ? 'flow' : 'group')}{sortHidden && `, ${question.sort.startsWith('-') ? 'most' : 'least'} ${title(sortedBy).toLowerCase()} first`}</span>}
+      <ColumnPicker all={all.filter((c) => isLive || groupBy.length === 0 || c.kind !== 'dimension' || groupBy.includes(c.name))} shown={shown.map((c) => c.name)} />
+      <ExportMenu question={question} />
+    </div>
+  );
+}

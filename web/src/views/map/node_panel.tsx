@@ -1,0 +1,61 @@
+// Everything about one thing: who it is, whom it talks to, whom it serves.
+import { navigate, useStore } from '../../data/store';
+import { nodeFilter } from '../../domain/filter_edit';
+import type { Graph, GraphEdge, GraphNode } from '../../domain/graph';
+import { byUrgency, kHealthNames } from '../../domain/health';
+import { shortContainer, visible } from '../../domain/text';
+import { formatBytesPerSecond } from '../../domain/units';
+import { DrawerHead, openFlows } from './drawer_head';
+
+function identity(node: GraphNode): [string, string][] {
+  const [member] = node.members;
+  if (!member || node.members.length > 1) return [['Members', String(node.members.length)]];
+  return ([
+    ['Container', shortContainer(member.container)], ['Unit', member.unit], ['Node', member.node],
+    ['Addresses', member.addresses.slice(0, 6).join(', ')], ['Agent', member.external ? 'none: only its peers report' : ''],
+  ] as [string, string][]).filter(([, value]) => value !== '');
+}
+
+export function NodePanel({ node, graph }: { node: GraphNode; graph: Graph }) {
+  const filter = useStore((s) => s.filter);
+  const [member] = node.members;
+  const edges = graph.edges.filter((e) => e.client === node.id || e.server === node.id).sort((a, b) => byUrgency(a.total, b.total));
+  const group = graph.groups.find((g) => g.id === node.groupId);
+  const flows = member && node.members.length === 1 ? nodeFilter(filter, member) : filter;
+  return (
+    <>
+      <DrawerHead title={node.title} note={group && group.label !== node.title ? group.label : kHealthNames[node.health]} />
+      <div class="drawer-body scrollable">
+        {node.members.length === 1 && <section class="actions"><button type="button" class="button primary" onClick={() => openFlows(flows)}>Open its flows</button></section>}
+        <section><table class="facts"><tbody>{identity(node).map(([label, value]) => <tr key={label}><th>{label}</th><td class="wrap">{visible(value)}</td></tr>)}</tbody></table></section>
+        <EdgeList node={node} mine="client" title="Talks to" edges={edges} graph={graph} />
+        <EdgeList node={node} mine="server" title="Serves" edges={edges} graph={graph} />
+      </div>
+    </>
+  );
+}
+
+// The edges in which the node plays one part, `mine`; none, no section.
+function EdgeList({ node, mine, title, edges, graph }: {
+  node: GraphNode; mine: 'client' | 'server'; title: string; edges: readonly GraphEdge[]; graph: Graph;
+}) {
+  const own = edges.filter((e) => e[mine] === node.id);
+  if (own.length === 0) return null;
+  return (
+    <section>
+      <h3>{title} · {own.length}</h3>
+      {own.slice(0, 30).map((edge) => <EdgeButton key={edge.id} edge={edge} other={graph.nodes.get(mine === 'client' ? edge.server : edge.client)} />)}
+    </section>
+  );
+}
+
+function EdgeButton({ edge, other }: { edge: GraphEdge; other: GraphNode | undefined }) {
+  const { total } = edge;
+  const figure = total.bytes_per_second > 0 ? formatBytesPerSecond(total.bytes_per_second) : `${total.connections_failed} failed`;
+  return (
+    <button type="button" class="peer" onClick={() => navigate({ selected: `edge ${edge.id}` }, 'replace')}>
+      <span class={`grow ellipsis ${total.health === 'ok' ? '' : total.health}`}>{visible(other?.title ?? '')} <span class="faint">{total.ports.slice(0, 3).map((p) => `:${p}`).join(' ')}</span></span>
+      <span class={total.health === 'ok' ? 'muted' : total.health}>{figure}</span>
+    </button>
+  );
+}

@@ -1,0 +1,34 @@
+// An edge of the picture and its label.
+import { edgeSentence } from '../../domain/edge_label';
+import type { EdgePath, Point } from '../../domain/edge_path';
+import type { Graph, GraphEdge } from '../../domain/graph';
+import { visible } from '../../domain/text';
+
+export interface Drawn {
+  edge: GraphEdge;
+  path: EdgePath;
+  width: number;
+}
+
+export function EdgeLine({ drawn: { edge, path, width }, graph, picked }: { drawn: Drawn; graph: Graph; picked: boolean }) {
+  const failed = edge.total.health === 'failed';
+  const { x, y } = path.at(0.5);
+  const sentence = edgeSentence(graph.nodes.get(edge.client)?.label ?? '', graph.nodes.get(edge.server)?.label ?? '', edge.total);
+  return (
+    <g class={`edge ${edge.total.health} ${picked ? 'picked' : ''}`} data-edge={edge.id} aria-label={visible(sentence)}>
+      <path class="hit" d={path.curve} />
+      <path class="line" d={path.curve} stroke-width={failed ? 1.8 : width} />
+      <path class="arrow" d={path.arrow} />
+      {failed && <circle class="cross-back" cx={x} cy={y} r="7" />}
+      {failed && <path class="cross" d={`M${x - 4} ${y - 4}l8 8M${x + 4} ${y - 4}l-8 8`} />}
+    </g>
+  );
+}
+
+export function EdgeText({ edge, text, at, quiet }: { edge: GraphEdge; text: string; at: Point; quiet: boolean }) {
+  return (
+    <g class={`edge-label ${edge.total.health}`} data-edge-label={edge.id} {...(quiet ? { 'data-quiet': '' } : {})}>
+      <text x={at.x} y={at.y + 3.5}>{text}</text>
+    </g>
+  );
+}
