@@ -14,11 +14,13 @@ MARK = re.compile(r"\b(TODO|FIXME|XXX)\b")
 NOT_A_FUNCTION = re.compile(
     r"^\s*(inline constexpr|constexpr|static constexpr|namespace|class|struct|enum|union|extern|export (interface|type|const \w+ *(:[^=]*)?= *[\[{])|interface|type|#|//|\*|/\*)"
 )
+STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 PYTHON_FUNCTION = re.compile(r"^(\s*)(async )?def (\w+)")
 
 
 def brace_functions(lines):
     """(first line, length) of every block that starts at indent 0 or 2 with '(' before '{' and ends at '}'."""
+    lines = [STRING.sub('""', line) for line in lines]  # braces inside strings open nothing
     for indent in ("", "  "):
         start = None
         for number, line in enumerate(lines):
@@ -26,6 +28,8 @@ def brace_functions(lines):
                 opens = line.startswith(indent) and len(line) > len(indent) and not line[len(indent)].isspace()
                 if opens and "(" in line and not line.endswith("\\") and not NOT_A_FUNCTION.match(line) and "{" not in line.split("(")[0]:
                     start = number
+            elif indent and line.startswith("}"):
+                start = None  # the enclosing block ended: what looked like a member was a statement
             elif line.startswith(indent + "}"):
                 yield start + 1, number - start + 1
                 start = None
