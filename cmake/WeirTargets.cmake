@@ -39,6 +39,10 @@ function(weir_test name)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
 endfunction()
 
+if(WEIR_FUZZ)
+  add_custom_target(fuzzers)  # all of them, built by ./dev fuzz
+endif()
+
 # weir_fuzzer(<name> SOURCES ... DEPS ...): a libFuzzer target; seeds live in a folder of the same name beside it.
 function(weir_fuzzer name)
   if(NOT WEIR_FUZZ)
@@ -48,4 +52,5 @@ function(weir_fuzzer name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(fuzzers ${name})
 endfunction()

@@ -21,12 +21,27 @@ using Row = std::vector<Cell>;
 constexpr uint32_t kMaxGroups = 100'000;  // what the store gives at most
 
 // The sums of an edge: adding rows and showing them come from this one list.
-#define WEIR_EDGE_SUMS(X)                                                                                             \
-  X(bytes_to_server)                                                                                                  \
-  X(bytes_to_client) X(segments_to_server) X(segments_to_client) X(retransmits) X(connections_opened)                 \
-      X(failed_refused) X(failed_timed_out) X(failed_unreachable) X(failed_abandoned) X(failed_other) X(closed_reset) \
-          X(client_reports) X(server_reports) X(connect_count) X(connect_sum_us) X(client_rtt_count)                  \
-              X(client_rtt_sum_us) X(server_rtt_count) X(server_rtt_sum_us)
+#define WEIR_EDGE_SUMS(X) \
+  X(bytes_to_server)      \
+  X(bytes_to_client)      \
+  X(segments_to_server)   \
+  X(segments_to_client)   \
+  X(retransmits)          \
+  X(connections_opened)   \
+  X(failed_refused)       \
+  X(failed_timed_out)     \
+  X(failed_unreachable)   \
+  X(failed_abandoned)     \
+  X(failed_other)         \
+  X(closed_reset)         \
+  X(client_reports)       \
+  X(server_reports)       \
+  X(connect_count)        \
+  X(connect_sum_us)       \
+  X(client_rtt_count)     \
+  X(client_rtt_sum_us)    \
+  X(server_rtt_count)     \
+  X(server_rtt_sum_us)
 
 // Read besides the sums, or only for a flow's own account.
 constexpr std::string_view kOtherColumns[] = {"connections_failed", "client_rtt_min_us", "server_rtt_min_us",
