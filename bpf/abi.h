@@ -31,7 +31,7 @@ enum weir_record_kind {
 enum weir_socket_flag {
 	WEIR_SOCKET_INCOMING = 1,	/* accepted here: this end is the server */
 	WEIR_SOCKET_EXISTING = 2,	/* older than the agent: its first record is a base line */
-	WEIR_SOCKET_REPORTED = 4,	/* a live record of it was delivered before (may be missing from a record made meanwhile) */
+	WEIR_SOCKET_REPORTED = 4,	/* in records: perhaps a live one came before; see weir_socket.snapshot */
 	WEIR_SOCKET_FIN_RECEIVED = 8,	/* bytes_received counts the peer's FIN: subtract one */
 	WEIR_SOCKET_LISTENING = 16,
 };
@@ -54,7 +54,7 @@ struct weir_socket {
 	weir_u32 pid;			/* process (thread group) that connected, listens or holds it; 0 = unknown */
 	weir_u32 flags;			/* weir_socket_flag */
 	weir_u32 syn_retrans;		/* SYN or SYN-ACK segments sent again before ESTABLISHED */
-	weir_u32 snapshot;		/* number of the last snapshot that reported it */
+	weir_u32 snapshot;		/* number of the last snapshot that reported it; 0 = none did */
 	char comm[WEIR_COMM_BYTES];	/* of that process; empty = unknown */
 };
 

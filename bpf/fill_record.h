@@ -55,10 +55,9 @@ static __always_inline void WEIR_CONCAT(WEIR_FILL, _ends)(struct weir_record *re
 /* Everything but what `sockets` knows: kind, start_ns, established_ns, syn_retrans, pid, comm and most flags. */
 static __always_inline void WEIR_FILL(struct weir_record *record, struct tcp_sock *tp)
 {
-	weir_u32 flags = 0;
-
 	record->time_ns = bpf_ktime_get_ns();
 	record->socket = (weir_u64)tp;
+	record->bytes_received = WEIR_READ(tp, bytes_received);
 	record->cgroup_id = WEIR_CONCAT(WEIR_FILL, _cgroup)(tp);
 	WEIR_CONCAT(WEIR_FILL, _ends)(record, tp);
 	record->state = WEIR_READ(tp, WEIR_COMMON.skc_state);
@@ -71,11 +70,6 @@ static __always_inline void WEIR_FILL(struct weir_record *record, struct tcp_soc
 
 	record->bytes_sent = WEIR_READ(tp, bytes_sent);
 	record->bytes_retransmitted = WEIR_READ(tp, bytes_retrans);
-	record->bytes_received = WEIR_READ(tp, bytes_received);
-	/* After bytes_received: tcp_fin() sets the flag after counting, so a race leaves one byte too many, never too few. */
-	if (WEIR_READ(tp, WEIR_COMMON.skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1)
-		flags = WEIR_SOCKET_FIN_RECEIVED;
-	record->flags = flags;
 	record->segs_in = WEIR_READ(tp, segs_in);
 	record->segs_out = WEIR_READ(tp, segs_out);
 	record->total_retrans = WEIR_READ(tp, total_retrans);
@@ -85,6 +79,12 @@ static __always_inline void WEIR_FILL(struct weir_record *record, struct tcp_soc
 	record->delivered = WEIR_READ(tp, delivered);
 	record->packets_out = WEIR_READ(tp, packets_out);
 	record->unused = 0;
+	/*
+	 * Last, long after bytes_received: tcp_fin() sets the flag shortly after the FIN was counted. A snapshot that
+	 * falls in between had better miss a byte of payload, which the next record makes good, than report the FIN.
+	 */
+	record->flags = WEIR_READ(tp, WEIR_COMMON.skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1 ?
+			WEIR_SOCKET_FIN_RECEIVED : 0;
 }
 
 #undef WEIR_FILL

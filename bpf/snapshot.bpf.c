@@ -80,7 +80,7 @@ static __always_inline int worth_reporting(weir_u64 key, struct weir_socket *soc
 	}
 	if (socket->snapshot == weir_snapshot_number)
 		return 0;
-	if (weir_snapshot_complete || socket->flags & WEIR_SOCKET_LISTENING || !(socket->flags & WEIR_SOCKET_REPORTED))
+	if (weir_snapshot_complete || socket->flags & WEIR_SOCKET_LISTENING || !socket->snapshot)
 		return 1;
 	return socket->segs_in != now->segs_in || socket->segs_out != now->segs_out || now->packets_out;
 }
@@ -95,19 +95,24 @@ static __always_inline int complete(struct weir_record *record, weir_u64 key, st
 	record->start_ns = socket->start_ns;
 	record->established_ns = socket->established_ns;
 	record->syn_retrans = record->state == TCP_SYN_SENT ? record->total_retrans : socket->syn_retrans;
-	record->flags |= socket->flags;
+	record->flags |= socket->flags | (socket->snapshot ? WEIR_SOCKET_REPORTED : 0);
 	record->pid = socket->pid;
 	__builtin_memcpy(record->comm, socket->comm, sizeof(record->comm));
 	return bpf_map_lookup_elem(&weir_sockets, &key) == socket;
 }
 
-/* `seen` was read before the record: what happened in between is reported once more, never forgotten. */
+/*
+ * `seen` was read before the record: what happened in between is reported once more, never forgotten.
+ *
+ * The socket may be closed on another CPU by now, and its map element already be another socket's. Then these stores
+ * hit that one: it seems reported when it was not. So they are plain stores into fields of their own, never a change of
+ * `flags`, and the agent takes the mark as a hint to look, not as a fact.
+ */
 static __always_inline void remember_reported(struct weir_socket *socket, const struct activity *seen)
 {
 	socket->segs_in = seen->segs_in;
 	socket->segs_out = seen->segs_out;
 	socket->snapshot = weir_snapshot_number;
-	socket->flags |= WEIR_SOCKET_REPORTED;
 }
 
 static __always_inline struct weir_record *reserve(struct pass *pass)

@@ -126,7 +126,7 @@ static __always_inline void on_closed(weir_u64 key, struct tcp_sock *tp, int old
 	record->established_ns = socket.established_ns;
 	record->syn_retrans = old_state == TCP_SYN_SENT ? record->total_retrans : socket.syn_retrans;
 	record->pid = socket.pid;
-	record->flags |= socket.flags;
+	record->flags |= socket.flags | (socket.snapshot ? WEIR_SOCKET_REPORTED : 0);
 	__builtin_memcpy(record->comm, socket.comm, sizeof(record->comm));
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }

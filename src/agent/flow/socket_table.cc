@@ -245,10 +245,7 @@ void SocketTable::OnFinal(const weir_record& record) {
 }
 
 // Whether the socket was swept: its final record was thought lost, and it was counted as closed then.
-bool SocketTable::CountedAlready(const weir_record& record) {
-  if (finals_ == Finals::kMarked) return (record.flags & WEIR_SOCKET_REPORTED) != 0;
-  return swept_.erase(KeyOf(record)) > 0;
-}
+bool SocketTable::CountedAlready(const weir_record& record) { return swept_.erase(KeyOf(record)) > 0; }
 
 void SocketTable::Leave(Entry& entry) {
   if (entry.open) flows_.Closed(entry.flow);
@@ -295,10 +292,8 @@ void SocketTable::SweepUnreported() {
       ++counters.failed_other;
     }
     Leave(entry);
-    if (finals_ == Finals::kUnmarked) {
-      if (swept_.size() >= kMaxSwept) swept_.clear();
-      swept_.insert(item->first);
-    }
+    if (swept_.size() >= kMaxSwept) swept_.clear();
+    swept_.insert(item->first);
     item = sockets_.erase(item);
   }
 }

@@ -362,6 +362,15 @@ TEST_F(SocketTableTest, TheSameRaceReadAfterTheSnapshot) {
   EXPECT_EQ(table_.size(), 0U);
 }
 
+TEST_F(SocketTableTest, AMarkWithoutALiveRecordIsNotBelieved) {
+  // A snapshot that lost a race against a close has marked the socket that got the map element next.
+  Apply(Connection().Final().Bytes(100, 0).Flags(WEIR_SOCKET_REPORTED));
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.bytes_sent, 100U);
+  EXPECT_EQ(counters.opened, 1U);
+  EXPECT_EQ(counters.closed, 1U);
+}
+
 TEST_F(SocketTableTest, CountersWrapAndTornReadsDoNotExplode) {
   Snapshot({Connection().Segments(0xffffffff, 10).Timeouts(0xffff).Bytes(100, 100)});
   (void)Emit();
