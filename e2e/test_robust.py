@@ -12,7 +12,7 @@ import zstandard
 
 import forge
 from lab import eventually
-from weir import Process, Weir, get, total
+from weir import BINARY, ROOT, Process, Weir, get, total
 
 AGENT_A, AGENT_B = "a" * 32, "b" * 32
 
@@ -246,8 +246,14 @@ def test_second_server_on_the_same_data_is_refused(server, tmp_path):
 def test_without_privileges_the_degraded_mode_says_so(lab):
     folder = tempfile.mkdtemp(prefix="weir-e2e-")
     os.chmod(folder, 0o777)
+    # The checkout may be in a folder only root can enter: the unprivileged user gets copies.
+    program, library = os.path.join(folder, "weir"), os.path.join(folder, "libchdb.so")
+    shutil.copy(BINARY, program)
+    shutil.copy(os.path.join(ROOT, "build", "deps", "libchdb.so"), library)
+    os.chmod(library, 0o644)
     wrapper = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set", "-all", "--inh-caps", "-all"]
-    process = Process("up", "--listen", "127.0.0.1:0", "--data-dir", os.path.join(folder, "data"), wrapper=wrapper)
+    process = Process("up", "--listen", "127.0.0.1:0", "--data-dir", os.path.join(folder, "data"), "--libchdb", library,
+                      wrapper=wrapper, program=program)
     try:
         agents = eventually(lambda: get(process.url, "/api/v1/status")["agents"])
         assert agents[0]["mode"] == "sock_diag"

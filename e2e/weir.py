@@ -29,8 +29,8 @@ class HttpError(Exception):
 class Process:
     """One weir daemon. Its stderr is kept in .log; its first line on stdout gives .url."""
 
-    def __init__(self, *arguments, env=None, wrapper=(), expect_ready=True):
-        self.arguments = [*wrapper, BINARY, *arguments]
+    def __init__(self, *arguments, env=None, wrapper=(), program=BINARY, expect_ready=True):
+        self.arguments = [*wrapper, program, *arguments]
         self.child = subprocess.Popen(self.arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                       env={**os.environ, **(env or {})})
         self.log = []
