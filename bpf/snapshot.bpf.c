@@ -35,7 +35,15 @@ volatile weir_u32 weir_snapshot_more = 0;
 /* Set before load: live records leave the rest of the ring to final records, which cannot be had again. */
 const volatile weir_u32 weir_live_ring_bytes = 0;
 
+/*
+ * What is read first. The walk holds no lock: while it looks, the socket may close on another CPU, and both its memory
+ * and its map element, key included, may become another connection's. So the key is read once, the birth before the
+ * counters, and both must still be true after them.
+ */
 struct activity {
+	weir_u64 key;
+	weir_u64 start_ns;
+	weir_u64 established_ns;
 	weir_u32 segs_in;
 	weir_u32 segs_out;
 	weir_u32 packets_out;
@@ -46,6 +54,13 @@ struct activity {
 struct pass {
 	weir_u32 more;
 };
+
+static __always_inline void note(struct activity *now, const weir_u64 *key, const struct weir_socket *socket)
+{
+	now->key = *(volatile const weir_u64 *)key;
+	now->start_ns = *(volatile const weir_u64 *)&socket->start_ns;
+	now->established_ns = *(volatile const weir_u64 *)&socket->established_ns;
+}
 
 static __always_inline void look_cast(struct activity *now, struct tcp_sock *tp)
 {
@@ -71,8 +86,10 @@ static __always_inline void look_probed(struct activity *now, struct tcp_sock *t
  * insert, which nobody else will remove. The memory of either is still a tcp_sock (SLAB_TYPESAFE_BY_RCU) or, after
  * the slab was returned, is anything: the protocol is looked at again.
  */
-static __always_inline int worth_reporting(weir_u64 key, struct weir_socket *socket, const struct activity *now)
+static __always_inline int worth_reporting(const struct activity *now, struct weir_socket *socket)
 {
+	weir_u64 key = now->key;
+
 	if (now->state == TCP_CLOSE || now->protocol != IPPROTO_TCP) {
 		if (socket->flags & WEIR_SOCKET_EXISTING && !bpf_map_delete_elem(&weir_sockets, &key))
 			weir_count(WEIR_COUNTER_STALE, 1);
@@ -85,20 +102,22 @@ static __always_inline int worth_reporting(weir_u64 key, struct weir_socket *soc
 	return socket->segs_in != now->segs_in || socket->segs_out != now->segs_out || now->packets_out;
 }
 
-/*
- * Adds what the map knows. False when the socket was closed meanwhile: its memory may belong to another connection
- * already, and the record would mix the two.
- */
-static __always_inline int complete(struct weir_record *record, weir_u64 key, struct weir_socket *socket)
+/* Adds what the map knows. False when the record may mix two connections. */
+static __always_inline int complete(struct weir_record *record, const struct activity *seen,
+				    struct weir_socket *socket)
 {
+	weir_u64 key = seen->key;
+
 	record->kind = socket->flags & WEIR_SOCKET_LISTENING ? WEIR_RECORD_LISTEN : WEIR_RECORD_LIVE;
-	record->start_ns = socket->start_ns;
-	record->established_ns = socket->established_ns;
+	record->start_ns = seen->start_ns;
+	record->established_ns = seen->established_ns;
 	record->syn_retrans = record->state == TCP_SYN_SENT ? record->total_retrans : socket->syn_retrans;
 	record->flags |= socket->flags | (socket->snapshot ? WEIR_SOCKET_REPORTED : 0);
 	record->pid = socket->pid;
 	__builtin_memcpy(record->comm, socket->comm, sizeof(record->comm));
-	return bpf_map_lookup_elem(&weir_sockets, &key) == socket;
+	return bpf_map_lookup_elem(&weir_sockets, &key) == socket &&
+	       *(volatile const weir_u64 *)&socket->start_ns == seen->start_ns &&
+	       *(volatile const weir_u64 *)&socket->established_ns == seen->established_ns;
 }
 
 /*
@@ -126,11 +145,11 @@ static __always_inline struct weir_record *reserve(struct pass *pass)
 	return record;
 }
 
-static __always_inline void hand_over(struct weir_record *record, weir_u64 key, struct weir_socket *socket,
-				      const struct activity *seen)
+static __always_inline void hand_over(struct weir_record *record, const struct activity *seen,
+				      struct weir_socket *socket)
 {
 	/* Reserved before the look into the map, as a final record is after its removal: ring order is life order. */
-	if (!complete(record, key, socket)) {
+	if (!complete(record, seen, socket)) {
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
 		return;
 	}
@@ -140,35 +159,39 @@ static __always_inline void hand_over(struct weir_record *record, weir_u64 key, 
 
 static long visit_cast(struct bpf_map *map, weir_u64 *key, struct weir_socket *socket, struct pass *pass)
 {
-	struct tcp_sock *tp = bpf_rdonly_cast((void *)*key, bpf_core_type_id_kernel(struct tcp_sock));
 	struct weir_record *record;
 	struct activity now;
+	struct tcp_sock *tp;
 
+	note(&now, key, socket);
+	tp = bpf_rdonly_cast((void *)now.key, bpf_core_type_id_kernel(struct tcp_sock));
 	look_cast(&now, tp);
-	if (!worth_reporting(*key, socket, &now))
+	if (!worth_reporting(&now, socket))
 		return 0;
 	record = reserve(pass);
 	if (!record)
 		return 1;
 	fill_direct(record, tp);
-	hand_over(record, *key, socket, &now);
+	hand_over(record, &now, socket);
 	return 0;
 }
 
 static long visit_probed(struct bpf_map *map, weir_u64 *key, struct weir_socket *socket, struct pass *pass)
 {
-	struct tcp_sock *tp = (void *)*key;
 	struct weir_record *record;
 	struct activity now;
+	struct tcp_sock *tp;
 
+	note(&now, key, socket);
+	tp = (void *)now.key;
 	look_probed(&now, tp);
-	if (!worth_reporting(*key, socket, &now))
+	if (!worth_reporting(&now, socket))
 		return 0;
 	record = reserve(pass);
 	if (!record)
 		return 1;
 	fill_probed(record, tp);
-	hand_over(record, *key, socket, &now);
+	hand_over(record, &now, socket);
 	return 0;
 }
 
@@ -202,11 +225,12 @@ int weir_snapshot_iter(struct bpf_iter__bpf_map_elem *ctx)
 
 	if (!key || !socket)
 		return 0;
-	look_probed(&now, (void *)*key);
-	if (!worth_reporting(*key, socket, &now))
+	note(&now, key, socket);
+	look_probed(&now, (void *)now.key);
+	if (!worth_reporting(&now, socket))
 		return 0;
-	fill_probed(&record, (void *)*key);
-	if (!complete(&record, *key, socket))
+	fill_probed(&record, (void *)now.key);
+	if (!complete(&record, &now, socket))
 		return 0;
 	/* A full buffer makes the kernel call again for the same element: nothing may change unless it was taken. */
 	if (!bpf_seq_write(ctx->meta->seq, &record, sizeof(record)))

@@ -81,7 +81,12 @@ void Advance(const weir_record& record, Entry& entry, model::SideCounters& to) {
     entry.timeouts = record.timeouts;
   }
   if (record.delivered != entry.delivered) AddRtt(record, to);
-  // The larger value stays: a FIN counted before its flag was set makes the next payload one byte smaller.
+  // The last record fell between the count of a FIN and its flag, and reported it as payload: take it back from the
+  // flow, where there is something to take it from.
+  if (received + 1 == entry.received && to.bytes_received > 0) {
+    --to.bytes_received;
+    entry.received = received;
+  }
   entry.sent = std::max(entry.sent, sent);
   entry.received = std::max(entry.received, received);
   entry.segs_out = record.segs_out;

@@ -412,6 +412,13 @@ TEST_F(SocketTableTest, AFinFlaggedLateCostsOneByteAtMost) {
   EXPECT_EQ(Only().counters.bytes_received, 0U);
 }
 
+TEST_F(SocketTableTest, AFinFlaggedLateIsTakenBackFromABusyFlow) {
+  Snapshot({Connection().Bytes(0, 51)});
+  Apply(RecordBuilder().Socket(2).Outgoing(7, 8).Process("curl", 42).Final().Bytes(0, 9));
+  Apply(Connection().Final().Bytes(0, 51).Flags(WEIR_SOCKET_REPORTED | WEIR_SOCKET_FIN_RECEIVED));
+  EXPECT_EQ(Only().counters.bytes_received, 59U);
+}
+
 TEST_F(SocketTableTest, ACompleteSnapshotEndsSocketsWhoseFinalRecordWasLost) {
   Snapshot({Connection(), RecordBuilder().Socket(2).Outgoing(5, 0).State(TCP_SYN_SENT)});
   (void)Emit();

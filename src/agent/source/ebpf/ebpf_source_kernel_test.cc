@@ -28,7 +28,7 @@ class EbpfSourceKernelTest : public testing::Test {
     if (const std::string why = kernel::WhyNoKernelTests(); !why.empty()) GTEST_SKIP() << "SKIPPED: " << why;
   }
   void Start() {
-    source_ = MakeEbpfSource({.max_sockets = 16'384, .max_flows = 4'096}, clock_);
+    source_ = MakeEbpfSource({.max_sockets = 131'072, .max_flows = 4'096}, clock_);
     const Status status = source_->Start();
     ASSERT_TRUE(status.ok()) << status.message();
   }
