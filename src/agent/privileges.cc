@@ -38,13 +38,13 @@ Status KeepOnly(const std::vector<unsigned>& wanted) {
 
 Status KeepPrivilegesForCollecting(std::string_view mode) {
   std::vector<unsigned> wanted = {
-      CAP_BPF,              // bpf(2) at run time: an iterator is created for every snapshot, maps are read and deleted
-      CAP_PERFMON,          // the iterator's program reads kernel memory
+      CAP_BPF,              // bpf(2) at run time: a snapshot program runs, maps are read and deleted
+      CAP_PERFMON,          // the snapshot program reads kernel memory
       CAP_NET_ADMIN,        // sock_diag's socket-destroyed groups, and dumps of others' socket options
       CAP_SYS_PTRACE,       // /proc/<pid>/fd, exe and ns of processes of other users
       CAP_DAC_READ_SEARCH,  // their control groups and names, whatever their directories' modes
   };
-  // The eBPF iterators see the sockets of all network namespaces from one. sock_diag answers only for the
+  // The eBPF programs see the sockets of all network namespaces from one. sock_diag answers only for the
   // namespace of its socket, so that mode enters each namespace, and setns(2) asks for CAP_SYS_ADMIN.
   if (mode != "ebpf") wanted.push_back(CAP_SYS_ADMIN);
   return KeepOnly(wanted);
