@@ -1,10 +1,15 @@
-// weir-load: TCP load of four shapes from one epoll thread a side, so that a benchmark measures the kernel and the
-// agent, not the load tool. Prints one JSON line.
+// weir-load: load of several shapes from one epoll thread a side, so that a benchmark measures the kernel and the
+// agent, not the load tool.
 //
-//   weir-load serve PORT [PORTS]                      answers 64-byte requests with 256 bytes, on PORTS ports
-//   weir-load churn  HOST PORT SECONDS CONCURRENCY    connect, 64 B up, 256 B down, close, again
-//   weir-load rr     HOST PORT SECONDS CONCURRENCY    the same on kept-alive connections, with latencies
-//   weir-load hold   HOST PORT SECONDS CONNECTIONS    opens idle connections (PORTS of the server in turn) and waits
+//   weir-load serve PORT [PORTS]           answers 64-byte requests with 256 bytes, on PORTS ports; swallows bulk;
+//                                          answers DNS queries on UDP PORT
+//   weir-load drive SHAPE HOST PORT N      load of N connections, in slots: each line on standard input ends one and
+//                                          prints it as a JSON line; end of input ends the program. SHAPE is
+//       churn   connect, 64 B up, 256 B down, close, again
+//       rr      the same on kept-alive connections
+//       bulk    sends as fast as the connection takes it; an operation is a byte
+//       dns     one query at a time per UDP socket
+//   weir-load hold HOST PORT SECONDS N     opens N idle connections (4 ports of the server in turn) and waits
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -23,6 +28,7 @@
 #include <cstring>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -30,7 +36,13 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 constexpr size_t kRequestBytes = 64;
 constexpr size_t kResponseBytes = 256;
+constexpr size_t kBulkBytes = 256 << 10;
 constexpr int kEvents = 512;
+// A query for web.shop.svc.cluster.local, A, IN (RFC 1035, 4.1).
+constexpr char kQuery[] =
+    "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03web\x04shop\x03svc\x07"
+    "cluster\x05local\x00\x00\x01\x00\x01";
+constexpr size_t kQueryBytes = sizeof kQuery - 1;
 
 [[noreturn]] void Die(const char* what) {
   std::perror(what);
@@ -63,38 +75,82 @@ int Listen(uint16_t port) {
   return fd;
 }
 
-int Serve(uint16_t port, int ports) {
-  RaiseFileLimit();
-  const int epoll = epoll_create1(0);
-  std::vector<bool> listening(1 << 20, false);
-  for (int i = 0; i < ports; ++i) {
-    const int fd = Listen(static_cast<uint16_t>(port + i));
-    listening[static_cast<size_t>(fd)] = true;
-    Watch(epoll, fd, EPOLLIN, EPOLL_CTL_ADD);
+sockaddr_in Address(const char* host, int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  if (inet_pton(AF_INET, host, &address.sin_addr) != 1) Die(host);
+  return address;
+}
+
+class Server {
+ public:
+  Server(uint16_t port, int ports) : kind_(1 << 20, Kind::kStream), buffer_(kBulkBytes) {
+    for (int i = 0; i < ports; ++i) Add(Listen(static_cast<uint16_t>(port + i)), Kind::kListener);
+    const int dns = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    const sockaddr_in address = Address("0.0.0.0", port);
+    if (bind(dns, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) Die("bind");
+    Add(dns, Kind::kDatagram);
   }
-  std::puts("ready");
-  std::fflush(stdout);
-  epoll_event events[kEvents];
-  char buffer[4096]{};
-  while (true) {
-    const int count = epoll_wait(epoll, events, kEvents, -1);
-    for (int i = 0; i < count; ++i) {
-      const int fd = events[i].data.fd;
-      if (listening[static_cast<size_t>(fd)]) {
-        for (int peer = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK); peer >= 0;
-             peer = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK)) {
-          Watch(epoll, peer, EPOLLIN, EPOLL_CTL_ADD);
-        }
-        continue;
-      }
-      const ssize_t got = read(fd, buffer, sizeof buffer);
-      if (got > 0) {
-        if (write(fd, buffer, kResponseBytes) < 0 && errno != EAGAIN) close(fd);
-      } else if (got == 0 || errno != EAGAIN) {
-        close(fd);
-      }
+
+  [[noreturn]] void Run() {
+    epoll_event events[kEvents];
+    while (true) {
+      const int count = epoll_wait(epoll_, events, kEvents, -1);
+      for (int i = 0; i < count; ++i) Handle(events[i].data.fd);
     }
   }
+
+ private:
+  enum class Kind : uint8_t { kStream, kListener, kDatagram };
+
+  void Add(int fd, Kind kind) {
+    kind_[static_cast<size_t>(fd)] = kind;
+    Watch(epoll_, fd, EPOLLIN, EPOLL_CTL_ADD);
+  }
+
+  void Handle(int fd) {
+    switch (kind_[static_cast<size_t>(fd)]) {
+      case Kind::kListener:
+        for (int peer = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK); peer >= 0;
+             peer = accept4(fd, nullptr, nullptr, SOCK_NONBLOCK)) {
+          Add(peer, Kind::kStream);
+        }
+        return;
+      case Kind::kDatagram: return Resolve(fd);
+      case Kind::kStream: return Answer(fd);
+    }
+  }
+
+  void Answer(int fd) {
+    const ssize_t got = read(fd, buffer_.data(), buffer_.size());
+    if (got == 0 || (got < 0 && errno != EAGAIN)) {
+      close(fd);
+    } else if (got == static_cast<ssize_t>(kRequestBytes)) {  // anything else is bulk
+      if (write(fd, buffer_.data(), kResponseBytes) < 0 && errno != EAGAIN) close(fd);
+    }
+  }
+
+  void Resolve(int fd) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    const ssize_t got = recvfrom(fd, buffer_.data(), 512, 0, reinterpret_cast<sockaddr*>(&peer), &size);
+    if (got < 12) return;
+    buffer_[2] = static_cast<char>(static_cast<unsigned char>(buffer_[2]) | 0x80U);  // QR: a response
+    (void)sendto(fd, buffer_.data(), static_cast<size_t>(got), 0, reinterpret_cast<sockaddr*>(&peer), size);
+  }
+
+  int epoll_ = epoll_create1(0);
+  std::vector<Kind> kind_;  // by descriptor
+  std::vector<char> buffer_;
+};
+
+int Serve(uint16_t port, int ports) {
+  RaiseFileLimit();
+  Server server(port, ports);
+  std::puts("ready");
+  std::fflush(stdout);
+  server.Run();
 }
 
 struct Client {
@@ -102,40 +158,53 @@ struct Client {
   size_t received = 0;
 };
 
-struct Totals {
+struct Slot {
+  SteadyClock::time_point started = SteadyClock::now();
   uint64_t operations = 0;
   uint64_t errors = 0;
   std::vector<float> latencies_us;
 };
 
+double Percentile(std::vector<float>& values, double q) {
+  if (values.empty()) return 0;
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(q * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
 class Generator {
  public:
-  Generator(const char* host, uint16_t port, bool keep_alive) : keep_alive_(keep_alive), clients_(1 << 20) {
-    address_.sin_family = AF_INET;
-    address_.sin_port = htons(port);
-    inet_pton(AF_INET, host, &address_.sin_addr);
-  }
+  enum class Shape : uint8_t { kChurn, kRequests, kBulk, kDns };
 
-  Totals Run(double seconds, int concurrency) {
+  Generator(Shape shape, const sockaddr_in& address)
+      : shape_(shape), address_(address), clients_(1 << 20), buffer_(kBulkBytes) {}
+
+  void Run(int concurrency) {
+    Watch(epoll_, STDIN_FILENO, EPOLLIN, EPOLL_CTL_ADD);
     for (int i = 0; i < concurrency; ++i) Connect();
-    const auto end = SteadyClock::now() + std::chrono::duration<double>(seconds);
     epoll_event events[kEvents];
-    while (SteadyClock::now() < end) {
-      const int count = epoll_wait(epoll_, events, kEvents, 50);
-      for (int i = 0; i < count; ++i) Handle(events[i]);
+    for (bool more = true; more;) {
+      const int count = epoll_wait(epoll_, events, kEvents, -1);
+      for (int i = 0; i < count; ++i) {
+        if (events[i].data.fd == STDIN_FILENO) {
+          more = EndSlot();
+        } else {
+          Handle(events[i]);
+        }
+      }
     }
-    return std::move(totals_);
   }
 
  private:
   void Connect() {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    const bool datagram = shape_ == Shape::kDns;
+    const int fd = socket(AF_INET, (datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK, 0);
     if (fd < 0) Die("socket");
     const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (!datagram) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     clients_[static_cast<size_t>(fd)] = {SteadyClock::now(), 0};
     if (connect(fd, reinterpret_cast<const sockaddr*>(&address_), sizeof address_) != 0 && errno != EINPROGRESS) {
-      ++totals_.errors;
+      ++slot_.errors;
       close(fd);
       return;
     }
@@ -145,7 +214,9 @@ class Generator {
   void Ask(int fd) {
     static const char kRequest[kRequestBytes] = {};
     clients_[static_cast<size_t>(fd)] = {SteadyClock::now(), 0};
-    if (write(fd, kRequest, kRequestBytes) != static_cast<ssize_t>(kRequestBytes)) ++totals_.errors;
+    const bool dns = shape_ == Shape::kDns;
+    const size_t size = dns ? kQueryBytes : kRequestBytes;
+    if (write(fd, dns ? kQuery : kRequest, size) != static_cast<ssize_t>(size)) ++slot_.errors;
   }
 
   void Replace(int fd) {
@@ -156,55 +227,72 @@ class Generator {
   void Handle(const epoll_event& event) {
     const int fd = event.data.fd;
     if ((event.events & EPOLLERR) != 0) {
-      ++totals_.errors;
+      ++slot_.errors;
       return Replace(fd);
     }
+    if (shape_ == Shape::kBulk) return Send(fd);
     if ((event.events & EPOLLOUT) != 0) {
       Watch(epoll_, fd, EPOLLIN, EPOLL_CTL_MOD);
       return Ask(fd);
     }
-    char buffer[4096];
-    const ssize_t got = read(fd, buffer, sizeof buffer);
+    Receive(fd);
+  }
+
+  void Send(int fd) {
+    const ssize_t sent = write(fd, buffer_.data(), buffer_.size());
+    if (sent > 0) slot_.operations += static_cast<uint64_t>(sent);
+  }
+
+  void Receive(int fd) {
+    const ssize_t got = read(fd, buffer_.data(), 4096);
     if (got <= 0) {
       if (got < 0 && errno == EAGAIN) return;
-      ++totals_.errors;
+      ++slot_.errors;
       return Replace(fd);
     }
     Client& client = clients_[static_cast<size_t>(fd)];
     client.received += static_cast<size_t>(got);
-    if (client.received < kResponseBytes) return;
-    ++totals_.operations;
-    totals_.latencies_us.push_back(
-        std::chrono::duration<float, std::micro>(SteadyClock::now() - client.started).count());
-    if (keep_alive_) {
-      Ask(fd);
-    } else {
+    if (shape_ != Shape::kDns && client.received < kResponseBytes) return;
+    ++slot_.operations;
+    slot_.latencies_us.push_back(std::chrono::duration<float, std::micro>(SteadyClock::now() - client.started).count());
+    if (shape_ == Shape::kChurn) {
       Replace(fd);
+    } else {
+      Ask(fd);
     }
   }
 
-  bool keep_alive_;
-  int epoll_ = epoll_create1(0);
-  sockaddr_in address_{};
-  std::vector<Client> clients_;
-  Totals totals_;
-};
+  // False at the end of the input.
+  bool EndSlot() {
+    char line[64];
+    if (read(STDIN_FILENO, line, sizeof line) <= 0) return false;
+    const double seconds = std::chrono::duration<double>(SteadyClock::now() - slot_.started).count();
+    const double p50 = Percentile(slot_.latencies_us, 0.50);
+    const double p99 = Percentile(slot_.latencies_us, 0.99);
+    const double p999 = Percentile(slot_.latencies_us, 0.999);
+    std::printf(
+        "{\"per_second\": %.1f, \"operations\": %llu, \"errors\": %llu, \"p50_us\": %.1f, \"p99_us\": %.1f, "
+        "\"p999_us\": %.1f}\n",
+        static_cast<double>(slot_.operations) / seconds, static_cast<unsigned long long>(slot_.operations),
+        static_cast<unsigned long long>(slot_.errors), p50, p99, p999);
+    std::fflush(stdout);
+    slot_ = Slot{};
+    return true;
+  }
 
-double Percentile(std::vector<float>& values, double q) {
-  if (values.empty()) return 0;
-  const auto at = values.begin() + static_cast<std::ptrdiff_t>(q * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), at, values.end());
-  return *at;
-}
+  const Shape shape_;
+  const sockaddr_in address_;
+  int epoll_ = epoll_create1(0);
+  std::vector<Client> clients_;  // by descriptor
+  std::vector<char> buffer_;
+  Slot slot_;
+};
 
 int Hold(const char* host, uint16_t port, double seconds, int connections) {
   RaiseFileLimit();
   std::vector<int> open;
   for (int i = 0; i < connections; ++i) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(port + i % 4));
-    inet_pton(AF_INET, host, &address.sin_addr);
+    sockaddr_in address = Address(host, port + i % 4);
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0 || connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) Die("hold");
     open.push_back(fd);
@@ -215,27 +303,28 @@ int Hold(const char* host, uint16_t port, double seconds, int connections) {
   return 0;
 }
 
-int Load(std::string_view shape, char** arguments) {
-  const double seconds = std::atof(arguments[2]);
-  Generator generator(arguments[0], static_cast<uint16_t>(std::atoi(arguments[1])), shape == "rr");
-  Totals totals = generator.Run(seconds, std::atoi(arguments[3]));
-  const double p50 = Percentile(totals.latencies_us, 0.50);
-  const double p99 = Percentile(totals.latencies_us, 0.99);
-  std::printf("{\"shape\": \"%s\", \"per_second\": %.0f, \"errors\": %llu, \"p50_us\": %.1f, \"p99_us\": %.1f}\n",
-              shape.data(), static_cast<double>(totals.operations) / seconds,
-              static_cast<unsigned long long>(totals.errors), p50, p99);
-  return 0;
+int Drive(std::string_view name, const sockaddr_in& address, int concurrency) {
+  using Shape = Generator::Shape;
+  constexpr std::pair<std::string_view, Shape> kShapes[] = {
+      {"churn", Shape::kChurn}, {"rr", Shape::kRequests}, {"bulk", Shape::kBulk}, {"dns", Shape::kDns}};
+  for (const auto& [known, shape] : kShapes) {
+    if (known != name) continue;
+    Generator(shape, address).Run(concurrency);
+    return 0;
+  }
+  std::fprintf(stderr, "weir-load: no shape of this name: churn, rr, bulk, dns\n");
+  return 2;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string_view shape = argc > 1 ? argv[1] : "";
-  if (shape == "serve" && argc >= 3)
+  const std::string_view mode = argc > 1 ? argv[1] : "";
+  if (mode == "serve" && argc >= 3)
     return Serve(static_cast<uint16_t>(std::atoi(argv[2])), argc > 3 ? std::atoi(argv[3]) : 1);
-  if ((shape == "churn" || shape == "rr") && argc == 6) return Load(shape, argv + 2);
-  if (shape == "hold" && argc == 6)
+  if (mode == "drive" && argc == 6) return Drive(argv[2], Address(argv[3], std::atoi(argv[4])), std::atoi(argv[5]));
+  if (mode == "hold" && argc == 6)
     return Hold(argv[2], static_cast<uint16_t>(std::atoi(argv[3])), std::atof(argv[4]), std::atoi(argv[5]));
-  std::fprintf(stderr, "usage: weir-load serve PORT [PORTS] | churn|rr|hold HOST PORT SECONDS N\n");
+  std::fprintf(stderr, "usage: weir-load serve PORT [PORTS] | drive SHAPE HOST PORT N | hold HOST PORT SECONDS N\n");
   return 2;
 }

@@ -52,7 +52,7 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"mode", 0, FlagType::kChoice, "auto|ebpf|sock_diag", "auto", kCollecting,
      "How sockets are seen. auto: eBPF, or the degraded sock_diag mode where the kernel or the privileges do not allow "
      "it."},
-    {"max-sockets", 0, FlagType::kCount, "N", "131072", kCollecting,
+    {"max-sockets", 0, FlagType::kCount, "N", "65536", kCollecting,
      "Sockets the kernel map holds; beyond, new ones are counted as lost."},
     {"max-flows", 0, FlagType::kCount, "N", "65536", kCollecting,
      "Flows per interval; beyond, they fold into one overflow flow."},

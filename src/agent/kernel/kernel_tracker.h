@@ -16,7 +16,7 @@
 namespace weir::agent::kernel {
 
 struct KernelOptions {
-  uint32_t max_sockets = 131'072;  // rounded up to a power of two; 128 B of kernel memory each
+  uint32_t max_sockets = 65'536;  // rounded up to a power of two; 128 B of kernel memory each
   uint32_t ring_bytes = 0;         // rounded up to a power of two, at least a page; 0 = 64 B per socket, 1..8 MiB
 
   // For tests: use only the first of these that loads. Empty = the order of preference.

@@ -10,7 +10,7 @@
 namespace weir::agent {
 
 struct EbpfOptions {
-  uint32_t max_sockets = 131'072;
+  uint32_t max_sockets = 65'536;
   uint32_t max_flows = 65'536;
 };
 
