@@ -19,7 +19,7 @@ typedef unsigned short weir_u16;
 typedef unsigned char weir_u8;
 #endif
 
-#define WEIR_ABI_VERSION 1
+#define WEIR_ABI_VERSION 2
 #define WEIR_COMM_BYTES 16
 
 enum weir_record_kind {
@@ -34,6 +34,7 @@ enum weir_socket_flag {
 	WEIR_SOCKET_REPORTED = 4,	/* in records: perhaps a live one came before; see weir_socket.snapshot */
 	WEIR_SOCKET_FIN_RECEIVED = 8,	/* bytes_received counts the peer's FIN: subtract one */
 	WEIR_SOCKET_LISTENING = 16,
+	WEIR_SOCKET_ZERO_WINDOW = 32,	/* in records: this end advertised that it has no room */
 };
 
 /* Losses on the kernel side, summed over CPUs by the agent. Index of the `counters` map. */
@@ -55,6 +56,8 @@ struct weir_socket {
 	weir_u32 flags;			/* weir_socket_flag */
 	weir_u32 syn_retrans;		/* SYN or SYN-ACK segments sent again before ESTABLISHED */
 	weir_u32 snapshot;		/* number of the last snapshot that reported it; 0 = none did */
+	weir_u32 retrans_rto;		/* segments sent again after a timeout, SYN excluded */
+	weir_u32 retrans_probe;		/* segments sent again as tail loss probes */
 	char comm[WEIR_COMM_BYTES];	/* of that process; empty = unknown */
 };
 
@@ -92,16 +95,27 @@ struct weir_record {
 	weir_u32 backlog;		/* LISTEN: connections waiting for accept() */
 	weir_u32 max_backlog;
 	weir_u32 drops;			/* LISTEN: connections dropped for a full queue */
-	weir_u32 unused;
+	weir_u32 retrans_rto;
+	weir_u32 retrans_probe;
+	weir_u32 dsack_dups;		/* segments the peer reported as received twice */
+	weir_u32 delivered_ce;		/* segments the peer reported as congestion-marked */
+	weir_u32 busy_jiffies;		/* data to send or in flight, the running period included */
+	weir_u32 window_jiffies;	/* of these, waiting for the peer's window */
+	weir_u32 buffer_jiffies;	/* of these, waiting for the own send buffer */
+	weir_u32 rate_delivered;	/* segments in rate_interval_us: the last delivery rate sample */
+	weir_u32 rate_interval_us;
+	weir_u32 mss;
+	weir_u32 out_of_order;		/* segments received before earlier ones */
+	weir_u32 unread;		/* bytes in the receive queue */
 	char comm[WEIR_COMM_BYTES];
 };
 
 #ifdef __cplusplus
-static_assert(sizeof(weir_socket) == 56, "layout shared with the kernel");
-static_assert(sizeof(weir_record) == 192, "layout shared with the kernel");
+static_assert(sizeof(weir_socket) == 64, "layout shared with the kernel");
+static_assert(sizeof(weir_record) == 240, "layout shared with the kernel");
 #else
-_Static_assert(sizeof(struct weir_socket) == 56, "layout shared with the agent");
-_Static_assert(sizeof(struct weir_record) == 192, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_socket) == 64, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_record) == 240, "layout shared with the agent");
 #endif
 
 #endif /* WEIR_BPF_ABI_H */

@@ -17,7 +17,7 @@
 		for (int i = 0; i < 4; i++)                     \
 			(to)[i] = (tp)->path.in6_u.u6_addr32[i]; \
 	} while (0)
-#define WEIR_READ_BITS(p, field) BPF_CORE_READ_BITFIELD(&(p)->inet_conn, field)
+#define WEIR_READ_BITS(structure, field) BPF_CORE_READ_BITFIELD(structure, field)
 #include "fill_record.h"
 
 #endif /* WEIR_BPF_DIRECT_READ_H */

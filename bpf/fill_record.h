@@ -6,7 +6,7 @@
  *   WEIR_READ(tp, path)        the value of tp->path
  *   WEIR_READ2(p, path, path)  the same through one pointer
  *   WEIR_READ_ADDRESS(to, tp, path)   16 bytes of an IPv6 address
- *   WEIR_READ_BITS(p, field)   a bit field
+ *   WEIR_READ_BITS(structure, field)  a bit field
  * before including it; all of them are undefined again at the end. Needs kernel_types.h and the libbpf headers.
  */
 
@@ -52,7 +52,20 @@ static __always_inline void WEIR_CONCAT(WEIR_FILL, _ends)(struct weir_record *re
 	}
 }
 
-/* Everything but what `sockets` knows: kind, start_ns, established_ns, syn_retrans, pid, comm and most flags. */
+/* What the sender waits for (tcp_chrono_start() in the kernel). The period that runs has not been added yet. */
+static __always_inline void WEIR_CONCAT(WEIR_FILL, _limits)(struct weir_record *record, struct tcp_sock *tp)
+{
+	weir_u32 running = (weir_u32)bpf_jiffies64() - WEIR_READ(tp, chrono_start);
+	weir_u32 type = WEIR_READ_BITS(tp, chrono_type);
+	weir_u32 window = WEIR_READ(tp, chrono_stat[1]) + (type == 2 ? running : 0);
+	weir_u32 buffer = WEIR_READ(tp, chrono_stat[2]) + (type == 3 ? running : 0);
+
+	record->window_jiffies = window;
+	record->buffer_jiffies = buffer;
+	record->busy_jiffies = WEIR_READ(tp, chrono_stat[0]) + (type == 1 ? running : 0) + window + buffer;
+}
+
+/* Everything but what `sockets` knows: kind, start_ns, established_ns, syn_retrans, retrans_*, pid, comm and most flags. */
 static __always_inline void WEIR_FILL(struct weir_record *record, struct tcp_sock *tp)
 {
 	record->time_ns = bpf_ktime_get_ns();
@@ -61,7 +74,7 @@ static __always_inline void WEIR_FILL(struct weir_record *record, struct tcp_soc
 	record->cgroup_id = WEIR_CONCAT(WEIR_FILL, _cgroup)(tp);
 	WEIR_CONCAT(WEIR_FILL, _ends)(record, tp);
 	record->state = WEIR_READ(tp, WEIR_COMMON.skc_state);
-	record->ca_state = WEIR_READ_BITS(tp, icsk_ca_state);
+	record->ca_state = WEIR_READ_BITS(&tp->inet_conn, icsk_ca_state);
 	record->error = WEIR_READ(tp, WEIR_SK.sk_err);
 	record->soft_error = WEIR_READ(tp, WEIR_SK.sk_err_soft);
 	record->backlog = WEIR_READ(tp, WEIR_SK.sk_ack_backlog);
@@ -78,13 +91,21 @@ static __always_inline void WEIR_FILL(struct weir_record *record, struct tcp_soc
 	record->min_rtt_us = WEIR_READ(tp, rtt_min.s[0].v);
 	record->delivered = WEIR_READ(tp, delivered);
 	record->packets_out = WEIR_READ(tp, packets_out);
-	record->unused = 0;
+	record->dsack_dups = WEIR_READ(tp, dsack_dups);
+	record->delivered_ce = WEIR_READ(tp, delivered_ce);
+	record->rate_delivered = WEIR_READ(tp, rate_delivered);
+	record->rate_interval_us = WEIR_READ(tp, rate_interval_us);
+	record->mss = WEIR_READ(tp, mss_cache);
+	record->out_of_order = WEIR_READ(tp, rcv_ooopack);
+	record->unread = WEIR_READ(tp, rcv_nxt) - WEIR_READ(tp, copied_seq);
+	WEIR_CONCAT(WEIR_FILL, _limits)(record, tp);
 	/*
 	 * Last, long after bytes_received: tcp_fin() sets the flag shortly after the FIN was counted. A snapshot that
 	 * falls in between had better miss a byte of payload, which the next record makes good, than report the FIN.
 	 */
-	record->flags = WEIR_READ(tp, WEIR_COMMON.skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1 ?
-			WEIR_SOCKET_FIN_RECEIVED : 0;
+	record->flags = (WEIR_READ(tp, WEIR_COMMON.skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1 ?
+				 WEIR_SOCKET_FIN_RECEIVED : 0) |
+			(WEIR_READ(tp, rcv_wnd) ? 0 : WEIR_SOCKET_ZERO_WINDOW);
 }
 
 #undef WEIR_FILL

@@ -23,6 +23,10 @@
 #define TCP_CLOSE 7
 #define TCP_LISTEN 10
 
+/* include/net/tcp.h, include/net/inet_connection_sock.h */
+#define TCP_CA_Loss 4
+#define ICSK_TIME_LOSS_PROBE 5
+
 /* errno values a map update answers with */
 #define EEXIST 17
 
@@ -102,6 +106,7 @@ struct inet_sock {
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	weir_u8 icsk_ca_state : 5;
+	weir_u8 icsk_pending;
 };
 
 struct minmax_sample {
@@ -126,6 +131,18 @@ struct tcp_sock {
 	weir_u32 delivered;
 	weir_u32 packets_out;
 	weir_u16 total_rto;	/* since 6.7 */
+	weir_u32 dsack_dups;
+	weir_u32 delivered_ce;
+	weir_u32 chrono_start;	/* jiffies */
+	weir_u32 chrono_stat[3];	/* jiffies of ended periods: busy, window-limited, buffer-limited */
+	weir_u8 chrono_type : 2;	/* which of them runs, from 1; 0 = idle */
+	weir_u32 rate_delivered;
+	weir_u32 rate_interval_us;
+	weir_u32 mss_cache;
+	weir_u32 rcv_ooopack;
+	weir_u32 rcv_nxt;
+	weir_u32 copied_seq;
+	weir_u32 rcv_wnd;
 };
 
 struct socket {

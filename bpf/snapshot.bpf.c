@@ -19,7 +19,7 @@
 #define WEIR_READ(tp, path) BPF_CORE_READ(tp, path)
 #define WEIR_READ2(p, first, second) BPF_CORE_READ(p, first, second)
 #define WEIR_READ_ADDRESS(to, tp, path) BPF_CORE_READ_INTO((struct in6_addr *)(to), tp, path)
-#define WEIR_READ_BITS(p, field) BPF_CORE_READ_BITFIELD_PROBED(&(p)->inet_conn, field)
+#define WEIR_READ_BITS(structure, field) BPF_CORE_READ_BITFIELD_PROBED(structure, field)
 #include "fill_record.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -114,6 +114,8 @@ static __always_inline int complete(struct weir_record *record, const struct act
 	record->syn_retrans = record->state == TCP_SYN_SENT ? record->total_retrans : socket->syn_retrans;
 	record->flags |= socket->flags | (socket->snapshot ? WEIR_SOCKET_REPORTED : 0);
 	record->pid = socket->pid;
+	record->retrans_rto = socket->retrans_rto;
+	record->retrans_probe = socket->retrans_probe;
 	__builtin_memcpy(record->comm, socket->comm, sizeof(record->comm));
 	return bpf_map_lookup_elem(&weir_sockets, &key) == socket &&
 	       *(volatile const weir_u64 *)&socket->start_ns == seen->start_ns &&

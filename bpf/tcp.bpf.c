@@ -59,6 +59,8 @@ static __always_inline void on_listening(weir_u64 key, struct sock *sk)
 	record->start_ns = 0;
 	record->established_ns = 0;
 	record->syn_retrans = 0;
+	record->retrans_rto = 0;
+	record->retrans_probe = 0;
 	record->flags = WEIR_SOCKET_LISTENING;
 	record->pid = socket.pid;
 	__builtin_memcpy(record->comm, socket.comm, sizeof(record->comm));
@@ -126,6 +128,8 @@ static __always_inline void on_closed(weir_u64 key, struct tcp_sock *tp, int old
 	record->established_ns = socket.established_ns;
 	record->syn_retrans = old_state == TCP_SYN_SENT ? record->total_retrans : socket.syn_retrans;
 	record->pid = socket.pid;
+	record->retrans_rto = socket.retrans_rto;
+	record->retrans_probe = socket.retrans_probe;
 	record->flags |= socket.flags | (socket.snapshot ? WEIR_SOCKET_REPORTED : 0);
 	__builtin_memcpy(record->comm, socket.comm, sizeof(record->comm));
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
@@ -159,5 +163,28 @@ int BPF_PROG(weir_tcp_state, struct sock *sk, int old_state, int new_state)
 		on_accepted(key, tp);
 	else
 		on_connected(key, tp);
+	return 0;
+}
+
+/*
+ * Why a segment is sent again: tells timeouts and tail loss probes (RFC 8985) from fast retransmits, which the socket's
+ * counters do not. Once per retransmission, with the socket locked.
+ */
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(weir_retransmit, struct sock *sk)
+{
+	weir_u64 key = (weir_u64)sk;
+	struct weir_socket *socket = bpf_map_lookup_elem(&weir_sockets, &key);
+	struct tcp_sock *tp;
+
+	if (!socket || sk->__sk_common.skc_state == TCP_SYN_SENT)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	if (tp->inet_conn.icsk_pending == ICSK_TIME_LOSS_PROBE)
+		socket->retrans_probe++;
+	else if (BPF_CORE_READ_BITFIELD(&tp->inet_conn, icsk_ca_state) == TCP_CA_Loss)
+		socket->retrans_rto++;
 	return 0;
 }

@@ -43,10 +43,15 @@ def test_table_group_by_and_footer(weir):
     assert "SERVER PORT" in text and "7501" in text and "20 KiB" in text
 
 
-def test_map_top_and_status(weir):
+def test_map_top_and_status(lab, weir):
     assert "7501" in weir.cli("map").stdout
-    edges = json.loads(weir.cli("map", "-o", "json").stdout)["edges"]
-    assert any(7501 in edge["ports"] for edge in edges)
+    answer = json.loads(weir.cli("map", "-o", "json").stdout)
+    nodes = {node["id"]: node for node in answer["nodes"]}
+    (edge,) = (edge for edge in answer["edges"] if 7501 in edge["ports"])
+    assert edge["client"] != edge["server"], "the same program in two namespaces is two nodes"
+    for side in ("client", "server"):
+        node = nodes[edge[side]]
+        assert (node["group_kind"], node["group"], node["netns_name"]) == ("netns", *[lab.namespace(side)] * 2)
     assert "to servers" in weir.cli("top").stdout
     status = weir.cli("status").stdout
     assert "ebpf" in status and "reporting" in status

@@ -71,6 +71,7 @@ def test_three_requests_are_three_connections_on_each_side(lab, weir):
     assert row["bytes_to_client"] == 3 * 5000
     assert row["client_process"].startswith("python3") and row["server_process"].startswith("python3")
     assert row["client_netns"] == lab.netns_inode("client") and row["server_netns"] == lab.netns_inode("server")
+    assert row["client_netns_name"] == lab.namespace("client") and row["server_netns_name"] == lab.namespace("server")
 
 
 @pytest.mark.parametrize("v6", [False, True], ids=["v4", "v6"])

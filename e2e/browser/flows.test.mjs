@@ -20,7 +20,7 @@ const headers = (page) => page.$$eval('.th button > span', (cells) => cells.map(
 
 test('rows, totals and units', async () => {
   const { page, context, complaints } = await openFlows();
-  assert.equal(await page.locator('.table').getAttribute('aria-rowcount'), '21');
+  assert.equal(await page.locator('.table').getAttribute('aria-rowcount'), '22');
   const row = await page.locator('.tr', { hasText: 'fetch-weights' }).innerText();
   assert.match(row, /GiB/);
   assert.match(row, /ms/);

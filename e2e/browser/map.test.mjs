@@ -18,8 +18,8 @@ async function openMap(hash = '#/map?refresh=0') {
 
 test('things, arrows, and failed-only edges dashed with a cross', async () => {
   const { page, context, complaints } = await openMap();
-  assert.equal(await page.locator('.node').count(), 19);
-  assert.ok(await page.locator('.map-svg .edge').count() >= 19);
+  assert.equal(await page.locator('.node').count(), 21);
+  assert.ok(await page.locator('.map-svg .edge').count() >= 20);
   const failed = page.locator('.map-svg .edge.failed').first();
   assert.notEqual(await failed.locator('.line').evaluate((e) => getComputedStyle(e).strokeDasharray), 'none');
   assert.equal(await failed.locator('.cross').count(), 1);
@@ -195,7 +195,7 @@ test('a failing refresh keeps the last good answer on screen', async () => {
   mock.use('error');
   await page.keyboard.press('r');
   await page.waitForSelector('[data-state="error-line"]');
-  assert.equal(await page.locator('.node').count(), 19);
+  assert.equal(await page.locator('.node').count(), 21);
   await context.close();
 });
 

@@ -15,10 +15,11 @@ std::string Milliseconds(double microseconds) {
 
 // "3 refused, 1 timed out"
 std::string FailureKinds(const EdgeFacts& facts) {
-  const std::array<std::pair<uint64_t, std::string_view>, 5> kinds{{{facts.failed_refused, "refused"},
+  const std::array<std::pair<uint64_t, std::string_view>, 6> kinds{{{facts.failed_refused, "refused"},
                                                                     {facts.failed_timed_out, "timed out"},
                                                                     {facts.failed_unreachable, "unreachable"},
                                                                     {facts.failed_abandoned, "abandoned"},
+                                                                    {facts.failed_no_port, "without a local port"},
                                                                     {facts.failed_other, "failed otherwise"}}};
   std::string text;
   for (const auto& [count, name] : kinds) {

@@ -35,12 +35,13 @@ struct EdgeFacts {
   uint64_t failed_timed_out = 0;
   uint64_t failed_unreachable = 0;
   uint64_t failed_abandoned = 0;
+  uint64_t failed_no_port = 0;
   uint64_t failed_other = 0;
   double rtt_min_us = 0;  // 0 = unknown
   double rtt_p99_us = 0;  // 0 = unknown
 
   uint64_t failed() const {
-    return failed_refused + failed_timed_out + failed_unreachable + failed_abandoned + failed_other;
+    return failed_refused + failed_timed_out + failed_unreachable + failed_abandoned + failed_no_port + failed_other;
   }
 };
 

@@ -32,8 +32,10 @@ constexpr uint32_t kMaxGroups = 100'000;  // what the store gives at most
   X(failed_timed_out)     \
   X(failed_unreachable)   \
   X(failed_abandoned)     \
+  X(failed_no_port)       \
   X(failed_other)         \
   X(closed_reset)         \
+  X(late_segments)        \
   X(client_reports)       \
   X(server_reports)       \
   X(connect_count)        \
@@ -126,15 +128,17 @@ class Folding {
  public:
   Folding(const store::FlowResult& result, const MapOptions& options) : reader_(result), options_(options) {}
 
+  // Every row, before the first Add(): which namespace is a node's main one shows only in all of them.
+  void Survey(const Row& row) {
+    if (IsAboutAListener(row)) return;
+    main_netns_.Add(ClientOf(row));
+    main_netns_.Add(ServerOf(row));
+  }
+
   void Add(const Row& row) {
-    const std::string_view client_node = reader_.Text(row, "client_node");
-    const std::string_view server_node = reader_.Text(row, "server_node");
-    const size_t client =
-        NodeIndex({reader_.Text(row, "client_process"), reader_.Text(row, "client_container"),
-                   reader_.Text(row, "client_unit"), client_node, reader_.Text(row, "client_address"), server_node});
-    const size_t server =
-        NodeIndex({reader_.Text(row, "server_process"), reader_.Text(row, "server_container"),
-                   reader_.Text(row, "server_unit"), server_node, reader_.Text(row, "server_address"), client_node});
+    if (IsAboutAListener(row)) return;
+    const size_t client = NodeIndex(ClientOf(row));
+    const size_t server = NodeIndex(ServerOf(row));
     Edge& edge = edges_[{client, server}];
     edge.client = client;
     edge.server = server;
@@ -143,6 +147,12 @@ class Folding {
     WEIR_EDGE_SUMS(WEIR_EDGE_ADD)
 #undef WEIR_EDGE_ADD
     AddRtt(edge, row);
+  }
+
+  // A full accept queue is nobody's connection: the client is unspecified.
+  bool IsAboutAListener(const Row& row) const {
+    const std::string_view client = reader_.Text(row, "client_address");
+    return client == "0.0.0.0" || client == "::";
   }
 
   Map Finish() {
@@ -179,7 +189,29 @@ class Folding {
     std::set<std::string> addresses;
   };
 
-  size_t NodeIndex(const EndFacts& end) {
+  EndFacts ClientOf(const Row& row) const {
+    return {.process = reader_.Text(row, "client_process"),
+            .container = reader_.Text(row, "client_container"),
+            .unit = reader_.Text(row, "client_unit"),
+            .node = reader_.Text(row, "client_node"),
+            .address = reader_.Text(row, "client_address"),
+            .other_node = reader_.Text(row, "server_node"),
+            .netns_name = reader_.Text(row, "client_netns_name"),
+            .netns = static_cast<uint32_t>(reader_.Uint(row, "client_netns"))};
+  }
+  EndFacts ServerOf(const Row& row) const {
+    return {.process = reader_.Text(row, "server_process"),
+            .container = reader_.Text(row, "server_container"),
+            .unit = reader_.Text(row, "server_unit"),
+            .node = reader_.Text(row, "server_node"),
+            .address = reader_.Text(row, "server_address"),
+            .other_node = reader_.Text(row, "client_node"),
+            .netns_name = reader_.Text(row, "server_netns_name"),
+            .netns = static_cast<uint32_t>(reader_.Uint(row, "server_netns"))};
+  }
+
+  size_t NodeIndex(EndFacts end) {
+    if (end.netns == main_netns_.Of(end.node)) end.netns = 0;
     MapNode node = NodeOf(end, options_);
     std::string id = node.Id();
     const auto [found, fresh] = index_.try_emplace(id, nodes_.size());
@@ -210,6 +242,7 @@ class Folding {
     facts.failed_timed_out = edge.failed_timed_out;
     facts.failed_unreachable = edge.failed_unreachable;
     facts.failed_abandoned = edge.failed_abandoned;
+    facts.failed_no_port = edge.failed_no_port;
     facts.failed_other = edge.failed_other;
     facts.rtt_min_us = edge.rtt_min_us;
     facts.rtt_p99_us = edge.P99();
@@ -230,6 +263,8 @@ class Folding {
             {"group", node.group},
             {"group_kind", node.group_kind},
             {"container", node.container},
+            {"netns_name", node.netns_name},
+            {"netns", node.netns},
             {"unit", node.unit},
             {"node", node.node},
             {"addresses", known.addresses},
@@ -240,6 +275,7 @@ class Folding {
 
   const Reader reader_;
   const MapOptions options_;
+  MainNetns main_netns_;
   std::vector<Known> nodes_;
   std::unordered_map<std::string, size_t> index_;    // by id
   std::map<std::pair<size_t, size_t>, Edge> edges_;  // by client and server
@@ -257,8 +293,8 @@ Json Folding::EdgeJson(Edge& edge) const {
   const uint64_t rtt_sum = edge.client_rtt_count != 0 ? edge.client_rtt_sum_us : edge.server_rtt_sum_us;
   const std::string_view reported_by = edge.client_reports == 0 ? (edge.server_reports == 0 ? "" : "server")
                                                                 : (edge.server_reports == 0 ? "client" : "both");
-  const uint64_t failed =
-      edge.failed_refused + edge.failed_timed_out + edge.failed_unreachable + edge.failed_abandoned + edge.failed_other;
+  const uint64_t failed = edge.failed_refused + edge.failed_timed_out + edge.failed_unreachable +
+                          edge.failed_abandoned + edge.failed_no_port + edge.failed_other;
   Json json;
   json["id"] = fmt::format("e{:016x}", XXH3_64bits(ends.data(), ends.size()));
   json["client"] = nodes_[edge.client].id;
@@ -273,9 +309,11 @@ Json Folding::EdgeJson(Edge& edge) const {
   json["failed_timed_out"] = edge.failed_timed_out;
   json["failed_unreachable"] = edge.failed_unreachable;
   json["failed_abandoned"] = edge.failed_abandoned;
+  json["failed_no_port"] = edge.failed_no_port;
   json["failed_other"] = edge.failed_other;
   json["closed_reset"] = edge.closed_reset;
   json["retransmits"] = edge.retransmits;
+  json["late_segments"] = edge.late_segments;
   json["retransmit_percent"] = Average(100 * edge.retransmits, edge.segments());
   json["rtt_avg_us"] = Average(rtt_sum, rtt_count);
   json["rtt_p99_us"] = rtt_count == 0 ? Json(nullptr) : Json(edge.P99());
@@ -291,7 +329,7 @@ Json Folding::EdgeJson(Edge& edge) const {
 
 store::FlowQuery MapQuery(const MapOptions& options) {
   std::vector<std::string_view> ends = {"node", "address"};
-  if (options.level != MapLevel::kHost) ends.insert(ends.end(), {"container", "unit"});
+  if (options.level != MapLevel::kHost) ends.insert(ends.end(), {"container", "netns_name", "netns", "unit"});
   if (options.level == MapLevel::kProcess) ends.push_back("process");
   store::FlowQuery query;
   for (const std::string_view side : {"client_", "server_"}) {
@@ -311,6 +349,7 @@ store::FlowQuery MapQuery(const MapOptions& options) {
 
 Map BuildMap(const store::FlowResult& result, const MapOptions& options) {
   Folding folding(result, options);
+  for (const Row& row : result.rows) folding.Survey(row);
   for (const Row& row : result.rows) folding.Add(row);
   Map map = folding.Finish();
   map.edges_left_out += result.groups_left_out;  // at most so many edges lie among them

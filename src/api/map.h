@@ -1,7 +1,8 @@
 // The service map: flows folded into nodes and edges of one level.
 //
-// An end somebody reports from (its node is known) is a process, container or host, as the level says. An end nobody
-// reports from is the host with its address when that is private, and otherwise part of "Internet". Flows of the same
+// An end somebody reports from (its node is known) is a process, container or host, as the level says. Processes of one
+// name are one node where they live in one container, network namespace, unit or else machine. An end nobody reports
+// from is the host with its address when that is private, and otherwise part of "Internet". Flows of the same
 // two nodes are one edge, whatever their ports and addresses.
 #pragma once
 

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
+#include <utility>
 
 #include "model/address.h"
 
@@ -44,37 +47,79 @@ MapNode Unreported(const EndFacts& end, const MapOptions& options) {
   return node;
 }
 
-// A container, or outside containers the unit, or a bare process's host.
+// Units of systemd are named by people and mean something to them. Other control groups are a runtime's own folders,
+// often made of random digits, and one more for every job.
+bool IsUnit(std::string_view name) {
+  static constexpr std::string_view kSuffixes[] = {".service", ".scope", ".slice", ".socket", ".mount"};
+  return std::any_of(std::begin(kSuffixes), std::end(kSuffixes),
+                     [name](std::string_view suffix) { return name.ends_with(suffix); });
+}
+
+// What the end lives in: its container, else the network namespace somebody set apart, else its unit, else the node.
+struct Home {
+  std::string_view kind;
+  std::string name;
+};
+
+Home PutIntoHome(const EndFacts& end, MapNode& node) {
+  node.node = end.node;
+  if (!end.container.empty()) {
+    node.container = end.container;
+    return {"container", ShortContainer(end.container)};
+  }
+  if (!end.netns_name.empty()) {
+    node.netns_name = end.netns_name;
+    return {"netns", node.netns_name};
+  }
+  if (end.netns != 0) {
+    node.netns = end.netns;
+    return {"netns", fmt::format("netns {}", end.netns)};
+  }
+  if (IsUnit(end.unit)) {
+    node.unit = end.unit;
+    return {"unit", node.unit};
+  }
+  return {"host", node.node};
+}
+
 MapNode ContainerNode(const EndFacts& end) {
   MapNode node;
-  node.node = end.node;
-  node.container = end.container;
-  node.unit = end.container.empty() ? end.unit : std::string_view{};
-  if (node.container.empty() && node.unit.empty()) {
-    node.kind = "host";
-    node.name = end.node;
-    return node;
-  }
-  node.kind = "container";
-  node.name = node.container.empty() ? node.unit : ShortContainer(node.container);
+  Home home = PutIntoHome(end, node);
+  node.kind = home.kind == "unit" ? "container" : home.kind;  // as good as one: what a service manager starts as one
+  node.name = std::move(home.name);
+  if (home.kind == "host") return node;
   node.group = end.node;
   node.group_kind = "host";
   return node;
 }
 
 MapNode ProcessNode(const EndFacts& end) {
-  MapNode node = ContainerNode(end);
-  if (end.process.empty()) return node;  // a kernel socket: shown as the thing it lives in
+  if (end.process.empty()) return ContainerNode(end);  // a kernel socket: shown as the thing it lives in
+  MapNode node;
+  Home home = PutIntoHome(end, node);
   node.kind = "process";
   node.name = end.process;
-  node.group = !node.container.empty() ? "container " + ShortContainer(node.container)
-               : !node.unit.empty()    ? node.unit
-                                       : node.node;
-  node.group_kind = !node.container.empty() ? "container" : !node.unit.empty() ? "unit" : "host";
+  node.group_kind = home.kind;
+  node.group = home.kind == "container" ? "container " + home.name : std::move(home.name);
   return node;
 }
 
 }  // namespace
+
+void MainNetns::Add(const EndFacts& end) {
+  if (end.node.empty() || end.netns == 0 || !end.container.empty() || !end.netns_name.empty()) return;
+  auto node = flows_.find(end.node);
+  if (node == flows_.end()) node = flows_.emplace(end.node, std::map<uint32_t, uint64_t>{}).first;
+  ++node->second[end.netns];
+}
+
+uint32_t MainNetns::Of(std::string_view node) const {
+  const auto found = flows_.find(node);
+  if (found == flows_.end()) return 0;
+  const auto most = std::max_element(found->second.begin(), found->second.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most->first;
+}
 
 std::string MapNode::Id() const {
   std::string key;
@@ -83,6 +128,8 @@ std::string MapNode::Id() const {
     key += '\0';
   }
   key += external ? 'x' : ' ';
+  if (!netns_name.empty()) key += "netns " + netns_name;
+  if (netns != 0) key += fmt::format("netns inode {}", netns);
   return fmt::format("n{:016x}", XXH3_64bits(key.data(), key.size()));
 }
 

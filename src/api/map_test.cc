@@ -32,6 +32,13 @@ TEST(MapEnd, EveryKindOfEnd) {
   const EndFacts in_container{"nginx", kContainer, "", "host1", "10.1.0.2", ""};
   const EndFacts in_unit{"sshd", "", "ssh.service", "host1", "10.0.0.1", ""};
   const EndFacts bare{"bash", "", "", "host1", "10.0.0.1", ""};
+  const EndFacts in_named{"curl", "", "session-3.scope", "host1", "10.77.1.2", "", "lab-client", 4026532201};
+  const EndFacts in_nameless{"curl", "", "worker.service", "host1", "10.77.1.2", "", "", 4026532201};
+  const EndFacts pod{"nginx", kContainer, "", "host1", "10.1.0.2", "", "cni-1a2b", 4026532202};
+  const EndFacts kernel_socket{"", "", "", "host1", "10.77.1.2", "", "lab-client", 4026532201};
+  const EndFacts in_hex_folder{"job", "", "0123456789abcdef0123456789abcdef", "host1", "10.0.0.1", ""};
+  const EndFacts in_plain_folder{"job", "", "job7", "host1", "10.0.0.1", ""};
+  const EndFacts in_slice{"job", "", "batch.slice", "host1", "10.0.0.1", ""};
   const EndFacts nameless{"", kContainer, "", "host1", "10.1.0.2", ""};
   const EndFacts private_address{"", "", "", "", "10.9.9.9", "host1"};
   const EndFacts public_address{"", "", "", "", "93.184.216.34", "host1"};
@@ -44,6 +51,17 @@ TEST(MapEnd, EveryKindOfEnd) {
       {in_unit, MapLevel::kContainer, "container", "ssh.service", "host1", "host", false},
       {bare, MapLevel::kProcess, "process", "bash", "host1", "host", false},
       {bare, MapLevel::kContainer, "host", "host1", "", "", false},
+      {in_named, MapLevel::kProcess, "process", "curl", "lab-client", "netns", false},
+      {in_named, MapLevel::kContainer, "netns", "lab-client", "host1", "host", false},
+      {in_named, MapLevel::kHost, "host", "host1", "", "", false},
+      {in_nameless, MapLevel::kProcess, "process", "curl", "netns 4026532201", "netns", false},
+      {in_nameless, MapLevel::kContainer, "netns", "netns 4026532201", "host1", "host", false},
+      {pod, MapLevel::kProcess, "process", "nginx", "container 3f2a9c71d0be", "container", false},
+      {kernel_socket, MapLevel::kProcess, "netns", "lab-client", "host1", "host", false},
+      {in_hex_folder, MapLevel::kProcess, "process", "job", "host1", "host", false},
+      {in_hex_folder, MapLevel::kContainer, "host", "host1", "", "", false},
+      {in_plain_folder, MapLevel::kProcess, "process", "job", "host1", "host", false},
+      {in_slice, MapLevel::kProcess, "process", "job", "batch.slice", "unit", false},
       {nameless, MapLevel::kProcess, "container", "3f2a9c71d0be", "host1", "host", false},
       {private_address, MapLevel::kProcess, "host", "10.9.9.9", "", "", true},
       {public_address, MapLevel::kProcess, "internet", "Internet", "", "", true},
@@ -69,11 +87,25 @@ TEST(MapEnd, IdsTellThingsApartAndStay) {
   other_container.container = "3f2a9c71d0beffff";  // the same when shortened
   EndFacts other_node = base;
   other_node.node = "host2";
+  EndFacts bare = base;
+  bare.container = "";
+  EndFacts in_netns = bare;
+  in_netns.netns = 4026532201;
+  EndFacts in_other_netns = bare;
+  in_other_netns.netns = 4026532202;
+  EndFacts in_named_netns = in_netns;
+  in_named_netns.netns_name = "lab-a";
   EndFacts other_address = base;
   other_address.address = "10.1.0.3";
   std::set<std::string> ids;
-  for (const EndFacts& end : {base, other_process, other_container, other_node}) ids.insert(NodeOf(end, {}).Id());
-  EXPECT_EQ(ids.size(), 4U);
+  for (const EndFacts& end :
+       {base, other_process, other_container, other_node, bare, in_netns, in_other_netns, in_named_netns}) {
+    ids.insert(NodeOf(end, {}).Id());
+  }
+  EXPECT_EQ(ids.size(), 8U);
+  EndFacts same_name = in_named_netns;
+  same_name.netns = 4026532203;  // made anew by the next run of a script
+  EXPECT_EQ(NodeOf(same_name, {}).Id(), NodeOf(in_named_netns, {}).Id());
   EXPECT_EQ(NodeOf(other_address, {}).Id(), NodeOf(base, {}).Id());
   EXPECT_EQ(NodeOf({"", "", "", "", "10.9.9.9", ""}, {}).Id(), NodeOf({"", "", "", "", "10.9.9.9", "host1"}, {}).Id());
   EXPECT_NE(NodeOf({"", "", "", "", "127.0.0.1", "host1"}, {}).Id(),
@@ -129,6 +161,73 @@ TEST(Map, FoldsFlowsOfTheSameTwoNodes) {
   EXPECT_EQ(map.nodes[0]["name"], "curl");
   EXPECT_EQ(map.nodes[0]["id"], edge["client"]);
   EXPECT_EQ(map.nodes[1]["addresses"], Json::array({"10.0.0.2", "10.0.0.3"}));
+}
+
+Cells InNamespaces(uint64_t client_netns, const char* client_name, uint64_t server_netns, const char* server_name) {
+  return {{"server_node", Text("host1")},
+          {"client_netns", Exact(client_netns)},
+          {"client_netns_name", Text(client_name)},
+          {"server_netns", Exact(server_netns)},
+          {"server_netns_name", Text(server_name)}};
+}
+
+TEST(Map, SameProcessInTwoNamedNamespacesIsTwoNodes) {
+  ResultBuilder builder(MapQuery({}));
+  builder.Row(With(Flow("python3", "python3", 7501), InNamespaces(4026532201, "lab-client", 4026532202, "lab-server")));
+  const Map map = BuildMap(builder.result, {});
+  ASSERT_EQ(map.nodes.size(), 2U);
+  EXPECT_EQ(map.nodes[0]["group_kind"], "netns");
+  EXPECT_EQ(map.nodes[0]["group"], "lab-client");
+  EXPECT_EQ(map.nodes[0]["netns_name"], "lab-client");
+  EXPECT_EQ(map.nodes[0]["netns"], 0);
+  EXPECT_EQ(map.nodes[1]["netns_name"], "lab-server");
+  EXPECT_NE(map.edges[0]["client"], map.edges[0]["server"]);
+  // The same traffic level by level: one machine.
+  ResultBuilder hosts(MapQuery({.level = MapLevel::kHost}));
+  hosts.Row({{"client_node", Text("host1")}, {"server_node", Text("host1")}, {"server_port", Exact(7501)}});
+  EXPECT_EQ(BuildMap(hosts.result, {.level = MapLevel::kHost}).nodes.size(), 1U);
+}
+
+TEST(Map, ANamespaceThatIsNotTheNodesMainOneIsAGroup) {
+  constexpr uint64_t kHost = 4026531840;
+  constexpr uint64_t kApart = 4026532300;
+  constexpr uint64_t kNamed = 4026532201;
+  ResultBuilder builder(MapQuery({}));
+  // Ends in named namespaces are many here, but say nothing about the node's own.
+  for (const uint64_t port : {1, 2, 3, 4}) {
+    builder.Row(With(Flow("a", "b", port), InNamespaces(kNamed, "lab", kNamed, "lab")));
+  }
+  builder.Row(With(Flow("python3", "python3", 80), InNamespaces(kHost, "", kApart, "")));
+  builder.Row(With(Flow("python3", "sshd", 22), InNamespaces(kHost, "", kHost, "")));
+  const Map map = BuildMap(builder.result, {});
+  std::map<std::string, std::string> groups;
+  for (const Json& node : map.nodes)
+    groups[node["name"].get<std::string>() + " in " + node["group"].get<std::string>()] = node["group_kind"];
+  EXPECT_EQ(groups, (std::map<std::string, std::string>{{"a in lab", "netns"},
+                                                        {"b in lab", "netns"},
+                                                        {"python3 in host1", "host"},
+                                                        {"python3 in netns 4026532300", "netns"},
+                                                        {"sshd in host1", "host"}}));
+  for (const Json& node : map.nodes) EXPECT_EQ(node["netns"] == kApart, node["group"] == "netns 4026532300");
+}
+
+TEST(MainNetns, TheMostCommonOfEachNodeElseTheLowest) {
+  MainNetns main;
+  const auto add = [&main](const char* node, uint32_t netns) {
+    EndFacts end;
+    end.node = node;
+    end.netns = netns;
+    main.Add(end);
+  };
+  add("host1", 7);
+  add("host1", 9);
+  EXPECT_EQ(main.Of("host1"), 7U);
+  add("host1", 9);
+  add("host2", 5);
+  add("host2", 0);  // unknown
+  EXPECT_EQ(main.Of("host1"), 9U);
+  EXPECT_EQ(main.Of("host2"), 5U);
+  EXPECT_EQ(main.Of("host3"), 0U);
 }
 
 TEST(Map, InternetIsOneNodeWithoutAddresses) {
@@ -212,6 +311,8 @@ TEST(Map, AsksOnlyForWhatTheLevelNeeds) {
   EXPECT_FALSE(names(MapLevel::kContainer).contains("client_process"));
   EXPECT_TRUE(names(MapLevel::kContainer).contains("server_container"));
   EXPECT_FALSE(names(MapLevel::kHost).contains("server_container"));
+  EXPECT_TRUE(names(MapLevel::kContainer).contains("client_netns_name"));
+  EXPECT_FALSE(names(MapLevel::kHost).contains("client_netns"));
   for (const model::Column* column : MapQuery({}).columns) ASSERT_NE(column, nullptr);
   for (const model::Column* column : MapQuery({}).group_by) ASSERT_NE(column, nullptr);
 }

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cli/render.h"
+
 namespace weir::cli {
 namespace {
 
@@ -24,6 +26,19 @@ TEST(RenderFlows, TableSaysWhatWasLeftOutAndEscapes) {
   EXPECT_THAT(text, HasSubstr("41.5 µs"));
   EXPECT_THAT(text, HasSubstr("6 of 7 rows not shown"));
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
+}
+
+TEST(EndText, TheContainerElseTheNetworkNamespace) {
+  const auto text = [](const char* container, const char* netns_name) {
+    return EndText({{"client_address", "10.0.0.1"},
+                    {"client_process", "curl"},
+                    {"client_container", container},
+                    {"client_netns_name", netns_name}},
+                   "client", false);
+  };
+  EXPECT_EQ(text("", ""), "10.0.0.1 curl");
+  EXPECT_EQ(text("", "lab-client"), "10.0.0.1 curl in lab-client");
+  EXPECT_EQ(text("3f2a9c71d0be55aa", "cni-1a2b"), "10.0.0.1 curl in 3f2a9c71d0be");
 }
 
 TEST(RenderFlows, ColumnsAskedForKeepPortsWhole) {

@@ -82,7 +82,12 @@ std::string EndText(const Json& row, const std::string& side, bool with_port) {
   const std::string container = TextAt(row, side + "_container");
   std::string text = address;
   if (!process.empty()) text += " " + process;
-  if (!container.empty()) text += " in " + container.substr(0, 12);
+  const std::string netns_name = TextAt(row, side + "_netns_name");
+  if (!container.empty()) {
+    text += " in " + container.substr(0, 12);
+  } else if (!netns_name.empty()) {
+    text += " in " + netns_name;
+  }
   return text;
 }
 

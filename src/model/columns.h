@@ -35,84 +35,223 @@ enum class ColumnKind {
 inline constexpr size_t kMaxStringBytes = 256;
 
 // Stored columns: X(name, C++ type, ColumnType, ColumnKind, unit, help)
-#define WEIR_STORED_COLUMNS(X)                                                                                      \
-  X(start, int64_t, kTime, kTime, "ms", "Start of the interval, by the server's clock.")                            \
-  X(end, int64_t, kTime, kTime, "ms", "End of the interval, by the server's clock.")                                \
-  X(protocol, std::string, kString, kDimension, "", "Transport protocol: tcp.")                                     \
-  X(client_address, Address, kAddress, kDimension, "", "Address of the side that connected.")                       \
-  X(server_address, Address, kAddress, kDimension, "", "Address the client connected to.")                          \
-  X(server_port, uint16_t, kUint, kDimension, "", "Port the client connected to.")                                  \
-  X(client_process, std::string, kString, kDimension, "",                                                           \
-    "Name of the connecting process; empty when no agent sees the client.")                                         \
-  X(server_process, std::string, kString, kDimension, "",                                                           \
-    "Name of the listening process; empty when no agent sees the server.")                                          \
-  X(client_container, std::string, kString, kDimension, "", "Container id of the client; empty on a bare host.")    \
-  X(server_container, std::string, kString, kDimension, "", "Container id of the server; empty on a bare host.")    \
-  X(client_unit, std::string, kString, kDimension, "",                                                              \
-    "systemd unit or last control-group folder of the client, outside containers.")                                 \
-  X(server_unit, std::string, kString, kDimension, "",                                                              \
-    "systemd unit or last control-group folder of the server, outside containers.")                                 \
-  X(client_node, std::string, kString, kDimension, "", "Node whose agent reported the client side.")                \
-  X(server_node, std::string, kString, kDimension, "", "Node whose agent reported the server side.")                \
-  X(client_netns, uint32_t, kUint, kDimension, "", "Network namespace inode of the client; 0 = unknown.")           \
-  X(server_netns, uint32_t, kUint, kDimension, "", "Network namespace inode of the server; 0 = unknown.")           \
-  X(locality, std::string, kString, kDimension, "",                                                                 \
-    "loopback, same_node, cross_node, private or internet: how far the flow went, as far as known.")                \
-  X(client_reports, uint32_t, kUint, kSum, "", "Intervals reported by the client's agent.")                         \
-  X(server_reports, uint32_t, kUint, kSum, "", "Intervals reported by the server's agent.")                         \
-  X(bytes_to_server, uint64_t, kUint, kSum, "bytes", "Payload from client to server, each byte once.")              \
-  X(bytes_to_client, uint64_t, kUint, kSum, "bytes", "Payload from server to client, each byte once.")              \
-  X(segments_to_server, uint64_t, kUint, kSum, "segments", "TCP segments from client to server.")                   \
-  X(segments_to_client, uint64_t, kUint, kSum, "segments", "TCP segments from server to client.")                   \
-  X(retransmits_to_server, uint64_t, kUint, kSum, "segments",                                                       \
-    "Segments the client sent again, SYN excluded; known only where the client is observed.")                       \
-  X(retransmits_to_client, uint64_t, kUint, kSum, "segments",                                                       \
-    "Segments the server sent again, SYN-ACK excluded; known only where the server is observed.")                   \
-  X(retransmits_syn, uint64_t, kUint, kSum, "segments", "SYN and SYN-ACK segments sent again.")                     \
-  X(timeouts_to_server, uint64_t, kUint, kSum, "events", "Retransmission timeouts (RTO) of the client's sender.")   \
-  X(timeouts_to_client, uint64_t, kUint, kSum, "events", "Retransmission timeouts (RTO) of the server's sender.")   \
-  X(connections_opened, uint64_t, kUint, kSum, "connections", "Connections whose handshake completed.")             \
-  X(connections_closed, uint64_t, kUint, kSum, "connections", "Opened connections that ended, in any way.")         \
-  X(connections_failed, uint64_t, kUint, kSum, "connections",                                                       \
-    "Attempts that never opened: refused + timed out + unreachable + abandoned + other.")                           \
-  X(failed_refused, uint64_t, kUint, kSum, "connections", "Attempts answered by a reset.")                          \
-  X(failed_timed_out, uint64_t, kUint, kSum, "connections", "Attempts that got no answer to any SYN.")              \
-  X(failed_unreachable, uint64_t, kUint, kSum, "connections", "Attempts refused by ICMP or for want of a route.")   \
-  X(failed_abandoned, uint64_t, kUint, kSum, "connections", "Attempts the application gave up on.")                 \
-  X(failed_other, uint64_t, kUint, kSum, "connections", "Attempts that failed otherwise, e.g. no local port left.") \
-  X(closed_reset, uint64_t, kUint, kSum, "connections", "Opened connections ended by a reset from the peer.")       \
-  X(closed_timed_out, uint64_t, kUint, kSum, "connections", "Opened connections given up after retransmissions.")   \
-  X(connections_open, uint64_t, kUint, kMax, "connections",                                                         \
-    "Open connections at the end of an interval; the largest.")                                                     \
-  X(connect_count, uint64_t, kUint, kSum, "connections", "Handshakes whose duration was measured by the client.")   \
-  X(connect_sum_us, uint64_t, kUint, kSum, "us", "Sum of handshake durations seen by the client.")                  \
-  X(connect_max_us, uint64_t, kUint, kMax, "us", "Longest handshake seen by the client.")                           \
-  X(client_rtt_count, uint64_t, kUint, kSum, "samples", "Fresh smoothed-RTT samples taken at the client.")          \
-  X(client_rtt_sum_us, uint64_t, kUint, kSum, "us", "Sum of smoothed-RTT samples taken at the client.")             \
-  X(client_rtt_min_us, uint64_t, kUint, kMin, "us", "Smallest RTT the client's kernel measured.")                   \
-  X(client_rtt_max_us, uint64_t, kUint, kMax, "us", "Largest smoothed-RTT sample taken at the client.")             \
-  X(client_rtt_histogram, Histogram, kHistogram, kHistogram, "us", "Distribution of the client's samples.")         \
-  X(server_rtt_count, uint64_t, kUint, kSum, "samples", "Fresh smoothed-RTT samples taken at the server.")          \
-  X(server_rtt_sum_us, uint64_t, kUint, kSum, "us", "Sum of smoothed-RTT samples taken at the server.")             \
-  X(server_rtt_min_us, uint64_t, kUint, kMin, "us", "Smallest RTT the server's kernel measured.")                   \
-  X(server_rtt_max_us, uint64_t, kUint, kMax, "us", "Largest smoothed-RTT sample taken at the server.")             \
-  X(server_rtt_histogram, Histogram, kHistogram, kHistogram, "us", "Distribution of the server's samples.")
+#define WEIR_STORED_COLUMNS(X)                                                                                       \
+  X(start, int64_t, kTime, kTime, "ms", "Start of the interval, by the server's clock.")                             \
+  X(end, int64_t, kTime, kTime, "ms", "End of the interval, by the server's clock.")                                 \
+  X(protocol, std::string, kString, kDimension, "", "Transport protocol: tcp or udp.")                               \
+  X(client_address, Address, kAddress, kDimension, "", "Address of the side that connected.")                        \
+  X(server_address, Address, kAddress, kDimension, "", "Address the client connected to.")                           \
+  X(server_port, uint16_t, kUint, kDimension, "", "Port the client connected to.")                                   \
+  X(client_process, std::string, kString, kDimension, "",                                                            \
+    "Name of the connecting process; empty when no agent sees the client.")                                          \
+  X(server_process, std::string, kString, kDimension, "",                                                            \
+    "Name of the listening process; empty when no agent sees the server.")                                           \
+  X(client_container, std::string, kString, kDimension, "", "Container id of the client; empty on a bare host.")     \
+  X(server_container, std::string, kString, kDimension, "", "Container id of the server; empty on a bare host.")     \
+  X(client_unit, std::string, kString, kDimension, "",                                                               \
+    "systemd unit or last control-group folder of the client, outside containers.")                                  \
+  X(server_unit, std::string, kString, kDimension, "",                                                               \
+    "systemd unit or last control-group folder of the server, outside containers.")                                  \
+  X(client_node, std::string, kString, kDimension, "", "Node whose agent reported the client side.")                 \
+  X(server_node, std::string, kString, kDimension, "", "Node whose agent reported the server side.")                 \
+  X(client_netns, uint32_t, kUint, kDimension, "", "Network namespace inode of the client; 0 = unknown.")            \
+  X(server_netns, uint32_t, kUint, kDimension, "", "Network namespace inode of the server; 0 = unknown.")            \
+  X(client_netns_name, std::string, kString, kDimension, "",                                                         \
+    "Name of the client's network namespace (ip netns); empty for the host's own and for nameless ones.")            \
+  X(server_netns_name, std::string, kString, kDimension, "",                                                         \
+    "Name of the server's network namespace (ip netns); empty for the host's own and for nameless ones.")            \
+  X(service_address, Address, kAddress, kDimension, "",                                                              \
+    "Address the client used where NAT led it to server_address; :: when it used server_address itself.")            \
+  X(service_port, uint16_t, kUint, kDimension, "",                                                                   \
+    "Port the client used where NAT changed it; 0 when it used server_port itself.")                                 \
+  X(server_name, std::string, kString, kDimension, "",                                                               \
+    "Name the client asked the server for in its TLS ClientHello (SNI, RFC 6066); empty when not seen.")             \
+  X(application, std::string, kString, kDimension, "",                                                               \
+    "Protocol above the transport, where requests are measured or it was recognised: dns, http1, h2, tls, quic.")    \
+  X(operation, std::string, kString, kDimension, "", "What was asked: the HTTP method, the DNS record type.")        \
+  X(resource, std::string, kString, kDimension, "", "What it was asked of: the HTTP path template, the DNS name.")   \
+  X(result, std::string, kString, kDimension, "", "How it ended: the HTTP status, the DNS response code, timeout.")  \
+  X(locality, std::string, kString, kDimension, "",                                                                  \
+    "loopback, same_node, cross_node, private or internet: how far the flow went, as far as known.")                 \
+  X(client_reports, uint32_t, kUint, kSum, "", "Intervals reported by the client's agent.")                          \
+  X(server_reports, uint32_t, kUint, kSum, "", "Intervals reported by the server's agent.")                          \
+  X(bytes_to_server, uint64_t, kUint, kSum, "bytes", "Payload from client to server, each byte once.")               \
+  X(bytes_to_client, uint64_t, kUint, kSum, "bytes", "Payload from server to client, each byte once.")               \
+  X(segments_to_server, uint64_t, kUint, kSum, "segments", "TCP segments from client to server.")                    \
+  X(segments_to_client, uint64_t, kUint, kSum, "segments", "TCP segments from server to client.")                    \
+  X(retransmits_to_server, uint64_t, kUint, kSum, "segments",                                                        \
+    "Segments the client sent again, SYN excluded; known only where the client is observed.")                        \
+  X(retransmits_to_client, uint64_t, kUint, kSum, "segments",                                                        \
+    "Segments the server sent again, SYN-ACK excluded; known only where the server is observed.")                    \
+  X(retransmits_syn, uint64_t, kUint, kSum, "segments", "SYN and SYN-ACK segments sent again.")                      \
+  X(timeouts_to_server, uint64_t, kUint, kSum, "events", "Retransmission timeouts (RTO) of the client's sender.")    \
+  X(timeouts_to_client, uint64_t, kUint, kSum, "events", "Retransmission timeouts (RTO) of the server's sender.")    \
+  X(retransmits_rto_to_server, uint64_t, kUint, kSum, "segments",                                                    \
+    "Of the client's retransmits, those after a timeout (RTO, RFC 6298).")                                           \
+  X(retransmits_rto_to_client, uint64_t, kUint, kSum, "segments",                                                    \
+    "Of the server's retransmits, those after a timeout (RTO, RFC 6298).")                                           \
+  X(retransmits_probe_to_server, uint64_t, kUint, kSum, "segments",                                                  \
+    "Of the client's retransmits, tail loss probes (TLP, RFC 8985); the rest are fast retransmits.")                 \
+  X(retransmits_probe_to_client, uint64_t, kUint, kSum, "segments",                                                  \
+    "Of the server's retransmits, tail loss probes (TLP, RFC 8985); the rest are fast retransmits.")                 \
+  X(spurious_retransmits_to_server, uint64_t, kUint, kSum, "segments",                                               \
+    "Segments the client sent again for nothing, as the server reported (DSACK, RFC 2883).")                         \
+  X(spurious_retransmits_to_client, uint64_t, kUint, kSum, "segments",                                               \
+    "Segments the server sent again for nothing, as the client reported (DSACK, RFC 2883).")                         \
+  X(ecn_marks_to_server, uint64_t, kUint, kSum, "segments",                                                          \
+    "Segments of the client that the network marked as congested (ECN, RFC 3168).")                                  \
+  X(ecn_marks_to_client, uint64_t, kUint, kSum, "segments",                                                          \
+    "Segments of the server that the network marked as congested (ECN, RFC 3168).")                                  \
+  X(busy_us_to_server, uint64_t, kUint, kSum, "us", "Time in which the client had data to send or in flight.")       \
+  X(busy_us_to_client, uint64_t, kUint, kSum, "us", "Time in which the server had data to send or in flight.")       \
+  X(window_limited_us_to_server, uint64_t, kUint, kSum, "us",                                                        \
+    "Of busy time, waiting for room in the server's receive window.")                                                \
+  X(window_limited_us_to_client, uint64_t, kUint, kSum, "us",                                                        \
+    "Of busy time, waiting for room in the client's receive window.")                                                \
+  X(buffer_limited_us_to_server, uint64_t, kUint, kSum, "us",                                                        \
+    "Of busy time, waiting for room in the client's own send buffer.")                                               \
+  X(buffer_limited_us_to_client, uint64_t, kUint, kSum, "us",                                                        \
+    "Of busy time, waiting for room in the server's own send buffer.")                                               \
+  X(delivery_rate_to_server, uint64_t, kUint, kMax, "bytes/s",                                                       \
+    "Fastest delivery rate the client's kernel estimated for one connection.")                                       \
+  X(delivery_rate_to_client, uint64_t, kUint, kMax, "bytes/s",                                                       \
+    "Fastest delivery rate the server's kernel estimated for one connection.")                                       \
+  X(out_of_order_to_server, uint64_t, kUint, kSum, "segments",                                                       \
+    "Segments that reached the server before earlier ones; not the number of lost ones.")                            \
+  X(out_of_order_to_client, uint64_t, kUint, kSum, "segments",                                                       \
+    "Segments that reached the client before earlier ones; not the number of lost ones.")                            \
+  X(late_segments_to_server, uint64_t, kUint, kSum, "segments",                                                      \
+    "Segments that reached the server after later ones: at least so many were lost and sent again. A lower bound.")  \
+  X(late_segments_to_client, uint64_t, kUint, kSum, "segments",                                                      \
+    "Segments that reached the client after later ones: at least so many were lost and sent again. A lower bound.")  \
+  X(late_bytes_to_server, uint64_t, kUint, kSum, "bytes", "Payload of late segments.")                               \
+  X(late_bytes_to_client, uint64_t, kUint, kSum, "bytes", "Payload of late segments.")                               \
+  X(gaps_to_server, uint64_t, kUint, kSum, "events", "Holes that opened in what the server had received.")           \
+  X(gaps_to_client, uint64_t, kUint, kSum, "events", "Holes that opened in what the client had received.")           \
+  X(reordered_to_server, uint64_t, kUint, kSum, "segments",                                                          \
+    "Late segments that came so soon that they were overtaken, not lost.")                                           \
+  X(reordered_to_client, uint64_t, kUint, kSum, "segments",                                                          \
+    "Late segments that came so soon that they were overtaken, not lost.")                                           \
+  X(zero_windows_to_server, uint64_t, kUint, kSum, "samples",                                                        \
+    "Snapshots in which the server had no room: the receive window was 0.")                                          \
+  X(zero_windows_to_client, uint64_t, kUint, kSum, "samples",                                                        \
+    "Snapshots in which the client had no room: the receive window was 0.")                                          \
+  X(unread_max_to_server, uint64_t, kUint, kMax, "bytes",                                                            \
+    "Most data that waited unread in the server's receive queue at a snapshot.")                                     \
+  X(unread_max_to_client, uint64_t, kUint, kMax, "bytes",                                                            \
+    "Most data that waited unread in the client's receive queue at a snapshot.")                                     \
+  X(connections_opened, uint64_t, kUint, kSum, "connections", "Connections whose handshake completed.")              \
+  X(connections_closed, uint64_t, kUint, kSum, "connections", "Opened connections that ended, in any way.")          \
+  X(connections_failed, uint64_t, kUint, kSum, "connections",                                                        \
+    "Attempts that never opened: refused + timed out + unreachable + abandoned + no port + other.")                  \
+  X(failed_refused, uint64_t, kUint, kSum, "connections", "Attempts answered by a reset.")                           \
+  X(failed_timed_out, uint64_t, kUint, kSum, "connections", "Attempts that got no answer to any SYN.")               \
+  X(failed_unreachable, uint64_t, kUint, kSum, "connections", "Attempts refused by ICMP or for want of a route.")    \
+  X(failed_abandoned, uint64_t, kUint, kSum, "connections", "Attempts the application gave up on.")                  \
+  X(failed_no_port, uint64_t, kUint, kSum, "connections", "Attempts for which no local port was left.")              \
+  X(failed_other, uint64_t, kUint, kSum, "connections", "Attempts that failed otherwise, e.g. by a local firewall.") \
+  X(closed_reset_by_client, uint64_t, kUint, kSum, "connections",                                                    \
+    "Opened connections the client ended by a reset: it aborted, or closed with data unread.")                       \
+  X(closed_reset_by_server, uint64_t, kUint, kSum, "connections",                                                    \
+    "Opened connections the server ended by a reset: it aborted, or closed with data unread.")                       \
+  X(closed_timed_out, uint64_t, kUint, kSum, "connections", "Opened connections given up after retransmissions.")    \
+  X(connections_open, uint64_t, kUint, kMax, "connections",                                                          \
+    "Open connections at the end of an interval; the largest.")                                                      \
+  X(accept_overflows, uint64_t, kUint, kSum, "events",                                                               \
+    "Connections the server's kernel dropped because the accept queue was full.")                                    \
+  X(accept_queue_max, uint64_t, kUint, kMax, "connections",                                                          \
+    "Most connections that waited for accept() at a snapshot.")                                                      \
+  X(connect_count, uint64_t, kUint, kSum, "connections", "Handshakes whose duration was measured by the client.")    \
+  X(connect_sum_us, uint64_t, kUint, kSum, "us", "Sum of handshake durations seen by the client.")                   \
+  X(connect_max_us, uint64_t, kUint, kMax, "us", "Longest handshake seen by the client.")                            \
+  X(client_rtt_count, uint64_t, kUint, kSum, "samples", "Fresh smoothed-RTT samples taken at the client.")           \
+  X(client_rtt_sum_us, uint64_t, kUint, kSum, "us", "Sum of smoothed-RTT samples taken at the client.")              \
+  X(client_rtt_min_us, uint64_t, kUint, kMin, "us", "Smallest RTT the client's kernel measured.")                    \
+  X(client_rtt_max_us, uint64_t, kUint, kMax, "us", "Largest smoothed-RTT sample taken at the client.")              \
+  X(client_rtt_histogram, Histogram, kHistogram, kHistogram, "us", "Distribution of the client's samples.")          \
+  X(server_rtt_count, uint64_t, kUint, kSum, "samples", "Fresh smoothed-RTT samples taken at the server.")           \
+  X(server_rtt_sum_us, uint64_t, kUint, kSum, "us", "Sum of smoothed-RTT samples taken at the server.")              \
+  X(server_rtt_min_us, uint64_t, kUint, kMin, "us", "Smallest RTT the server's kernel measured.")                    \
+  X(server_rtt_max_us, uint64_t, kUint, kMax, "us", "Largest smoothed-RTT sample taken at the server.")              \
+  X(server_rtt_histogram, Histogram, kHistogram, kHistogram, "us", "Distribution of the server's samples.")          \
+  X(requests, uint64_t, kUint, kSum, "requests", "Requests whose answer, or failure to come, was seen.")             \
+  X(requests_failed, uint64_t, kUint, kSum, "requests",                                                              \
+    "Requests answered by a failure: HTTP 5xx, DNS codes other than NOERROR and NXDOMAIN.")                          \
+  X(requests_unanswered, uint64_t, kUint, kSum, "requests", "Requests nobody answered in time.")                     \
+  X(requests_repeated, uint64_t, kUint, kSum, "requests", "Requests sent again before they were answered.")          \
+  X(requests_unusable, uint64_t, kUint, kSum, "requests",                                                            \
+    "Exchanges that could not be told apart into requests, e.g. pipelined or out of step.")                          \
+  X(request_latency_count, uint64_t, kUint, kSum, "samples",                                                         \
+    "Times measured from the request to the first byte of the answer.")                                              \
+  X(request_latency_sum_us, uint64_t, kUint, kSum, "us",                                                             \
+    "Sum of times from the request to the first byte of the answer.")                                                \
+  X(request_latency_max_us, uint64_t, kUint, kMax, "us",                                                             \
+    "Longest time from the request to the first byte of the answer.")                                                \
+  X(request_latency_histogram, Histogram, kHistogram, kHistogram, "us",                                              \
+    "Distribution of times from the request to the first byte of the answer.")                                       \
+  X(first_chunk_count, uint64_t, kUint, kSum, "samples",                                                             \
+    "Times measured from the request to the first chunk of the body, after the header.")                             \
+  X(first_chunk_sum_us, uint64_t, kUint, kSum, "us",                                                                 \
+    "Sum of times from the request to the first chunk of the body, after the header.")                               \
+  X(first_chunk_max_us, uint64_t, kUint, kMax, "us",                                                                 \
+    "Longest time from the request to the first chunk of the body, after the header.")                               \
+  X(first_chunk_histogram, Histogram, kHistogram, kHistogram, "us",                                                  \
+    "Distribution of times from the request to the first chunk of the body, after the header.")                      \
+  X(chunk_gap_count, uint64_t, kUint, kSum, "samples",                                                               \
+    "Times measured from the chunk before to the next chunk of a streamed body.")                                    \
+  X(chunk_gap_sum_us, uint64_t, kUint, kSum, "us",                                                                   \
+    "Sum of times from the chunk before to the next chunk of a streamed body.")                                      \
+  X(chunk_gap_max_us, uint64_t, kUint, kMax, "us",                                                                   \
+    "Longest time from the chunk before to the next chunk of a streamed body.")                                      \
+  X(chunk_gap_histogram, Histogram, kHistogram, kHistogram, "us",                                                    \
+    "Distribution of times from the chunk before to the next chunk of a streamed body.")                             \
+  X(request_duration_count, uint64_t, kUint, kSum, "samples",                                                        \
+    "Times measured from the request to the last byte of the answer.")                                               \
+  X(request_duration_sum_us, uint64_t, kUint, kSum, "us",                                                            \
+    "Sum of times from the request to the last byte of the answer.")                                                 \
+  X(request_duration_max_us, uint64_t, kUint, kMax, "us",                                                            \
+    "Longest time from the request to the last byte of the answer.")                                                 \
+  X(request_duration_histogram, Histogram, kHistogram, kHistogram, "us",                                             \
+    "Distribution of times from the request to the last byte of the answer.")
 
 // Derived columns: X(name, ColumnType, unit, help). How each is computed stands once in store/derived.cc (SQL)
 // and once in model/flow_row.cc (rows in memory); a test holds the two against each other.
-#define WEIR_DERIVED_COLUMNS(X)                                                                              \
-  X(reported_by, kString, "", "Which end's agent reported the flow: client, server or both.")                \
-  X(bytes, kUint, "bytes", "Payload in both directions.")                                                    \
-  X(retransmits, kUint, "segments", "All segments sent again, both directions and SYN, as far as observed.") \
-  X(retransmit_percent, kFloat, "%", "Retransmits per hundred segments, both directions.")                   \
-  X(timeouts, kUint, "events", "Retransmission timeouts, both directions.")                                  \
-  X(connect_avg_us, kFloat, "us", "Mean handshake duration seen by the client.")                             \
-  X(rtt_avg_us, kFloat, "us", "Mean smoothed RTT: the client's samples, or the server's where it has none.") \
-  X(rtt_min_us, kUint, "us", "Smallest RTT either kernel measured.")                                         \
-  X(rtt_max_us, kUint, "us", "Largest smoothed-RTT sample of the side rtt_avg_us is taken from.")            \
-  X(rtt_p50_us, kFloat, "us", "Median of the smoothed-RTT samples, by histogram (±19 %).")                   \
-  X(rtt_p90_us, kFloat, "us", "90th percentile of the smoothed-RTT samples, by histogram (±19 %).")          \
-  X(rtt_p99_us, kFloat, "us", "99th percentile of the smoothed-RTT samples, by histogram (±19 %).")
+#define WEIR_DERIVED_COLUMNS(X)                                                                                 \
+  X(reported_by, kString, "", "Which end's agent reported the flow: client, server or both.")                   \
+  X(bytes, kUint, "bytes", "Payload in both directions.")                                                       \
+  X(retransmits, kUint, "segments", "All segments sent again, both directions and SYN, as far as observed.")    \
+  X(retransmit_percent, kFloat, "%", "Retransmits per hundred segments, both directions.")                      \
+  X(timeouts, kUint, "events", "Retransmission timeouts, both directions.")                                     \
+  X(connect_avg_us, kFloat, "us", "Mean handshake duration seen by the client.")                                \
+  X(rtt_avg_us, kFloat, "us", "Mean smoothed RTT: the client's samples, or the server's where it has none.")    \
+  X(rtt_min_us, kUint, "us", "Smallest RTT either kernel measured.")                                            \
+  X(rtt_max_us, kUint, "us", "Largest smoothed-RTT sample of the side rtt_avg_us is taken from.")               \
+  X(rtt_p50_us, kFloat, "us", "Median of the smoothed-RTT samples, by histogram (±19 %).")                      \
+  X(rtt_p90_us, kFloat, "us", "90th percentile of the smoothed-RTT samples, by histogram (±19 %).")             \
+  X(rtt_p99_us, kFloat, "us", "99th percentile of the smoothed-RTT samples, by histogram (±19 %).")             \
+  X(late_segments, kUint, "segments",                                                                           \
+    "Late segments, both directions: at least so many were lost on the way and sent again.")                    \
+  X(late_percent, kFloat, "%",                                                                                  \
+    "Late segments per hundred segments, both directions; a lower bound of the loss seen by receivers.")        \
+  X(closed_reset, kUint, "connections", "Opened connections that ended by a reset, by either side.")            \
+  X(request_latency_avg_us, kFloat, "us", "Mean time to the first byte of the answer.")                         \
+  X(request_latency_p50_us, kFloat, "us", "Median time to the first byte of the answer, by histogram (±19 %).") \
+  X(request_latency_p99_us, kFloat, "us",                                                                       \
+    "99th percentile of the time to the first byte of the answer, by histogram (±19 %).")                       \
+  X(first_chunk_avg_us, kFloat, "us", "Mean time to the first chunk.")                                          \
+  X(first_chunk_p50_us, kFloat, "us", "Median time to the first chunk, by histogram (±19 %).")                  \
+  X(first_chunk_p99_us, kFloat, "us", "99th percentile of the time to the first chunk, by histogram (±19 %).")  \
+  X(chunk_gap_avg_us, kFloat, "us", "Mean time between chunks.")                                                \
+  X(chunk_gap_p50_us, kFloat, "us", "Median time between chunks, by histogram (±19 %).")                        \
+  X(chunk_gap_p99_us, kFloat, "us", "99th percentile of the time between chunks, by histogram (±19 %).")        \
+  X(request_duration_avg_us, kFloat, "us", "Mean time to the end of the answer.")                               \
+  X(request_duration_p50_us, kFloat, "us", "Median time to the end of the answer, by histogram (±19 %).")       \
+  X(request_duration_p99_us, kFloat, "us",                                                                      \
+    "99th percentile of the time to the end of the answer, by histogram (±19 %).")
+
+// Stems of the columns about how long requests take: STEM_count, STEM_sum_us, STEM_max_us, STEM_histogram, and the
+// derived STEM_avg_us, STEM_p50_us, STEM_p99_us.
+#define WEIR_REQUEST_TIMES(X) X(request_latency) X(first_chunk) X(chunk_gap) X(request_duration)
 
 struct Column {
   std::string_view name;

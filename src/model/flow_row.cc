@@ -22,6 +22,10 @@ void AccumulateColumn(const Column& column, T& into, const T& from) {
   }
 }
 
+double Ratio(uint64_t dividend, uint64_t divisor) {
+  return divisor == 0 ? 0 : static_cast<double>(dividend) / static_cast<double>(divisor);
+}
+
 bool ClientMeasuresRtt(const FlowRow& row) { return row.client_rtt_count != 0; }
 
 }  // namespace
@@ -44,19 +48,21 @@ uint64_t Retransmits(const FlowRow& row) {
 }
 
 double RetransmitPercent(const FlowRow& row) {
-  const uint64_t segments = row.segments_to_server + row.segments_to_client;
-  return segments == 0 ? 0 : 100.0 * static_cast<double>(Retransmits(row)) / static_cast<double>(segments);
+  return 100 * Ratio(Retransmits(row), row.segments_to_server + row.segments_to_client);
 }
 
-double ConnectAverage(const FlowRow& row) {
-  if (row.connect_count == 0) return 0;
-  return static_cast<double>(row.connect_sum_us) / static_cast<double>(row.connect_count);
+uint64_t LateSegments(const FlowRow& row) { return row.late_segments_to_server + row.late_segments_to_client; }
+
+double LatePercent(const FlowRow& row) {
+  return 100 * Ratio(LateSegments(row), row.segments_to_server + row.segments_to_client);
 }
+
+double ConnectAverage(const FlowRow& row) { return Ratio(row.connect_sum_us, row.connect_count); }
 
 double RttAverage(const FlowRow& row) {
   const uint64_t count = ClientMeasuresRtt(row) ? row.client_rtt_count : row.server_rtt_count;
   const uint64_t sum = ClientMeasuresRtt(row) ? row.client_rtt_sum_us : row.server_rtt_sum_us;
-  return count == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(count);
+  return Ratio(sum, count);
 }
 
 uint64_t RttMinimum(const FlowRow& row) {
@@ -87,6 +93,15 @@ double DerivedNumber(const FlowRow& row, std::string_view name) {
   if (name == "rtt_p50_us") return RttHistogram(row).Quantile(0.50);
   if (name == "rtt_p90_us") return RttHistogram(row).Quantile(0.90);
   if (name == "rtt_p99_us") return RttHistogram(row).Quantile(0.99);
+  if (name == "late_segments") return static_cast<double>(LateSegments(row));
+  if (name == "late_percent") return LatePercent(row);
+  if (name == "closed_reset") return static_cast<double>(row.closed_reset_by_client + row.closed_reset_by_server);
+#define WEIR_TIMES(stem)                                                          \
+  if (name == #stem "_avg_us") return Ratio(row.stem##_sum_us, row.stem##_count); \
+  if (name == #stem "_p50_us") return row.stem##_histogram.Quantile(0.50);        \
+  if (name == #stem "_p99_us") return row.stem##_histogram.Quantile(0.99);
+  WEIR_REQUEST_TIMES(WEIR_TIMES)
+#undef WEIR_TIMES
   return 0;
 }
 
@@ -109,7 +124,14 @@ std::span<const std::string_view> SampleColumns(const Column& column) {
   if (name == "client_rtt_max_us") return kClient;
   if (name == "server_rtt_max_us") return kServer;
   if (name == "connect_max_us" || name == "connect_avg_us") return kConnect;
-  if (name == "retransmit_percent") return kSegments;
+  if (name == "retransmit_percent" || name == "late_percent") return kSegments;
+#define WEIR_TIMES(stem)                                                                 \
+  if (name.starts_with(#stem "_") && name.ends_with("_us") && name != #stem "_sum_us") { \
+    static constexpr std::string_view kSamples[] = {#stem "_count"};                     \
+    return kSamples;                                                                     \
+  }
+  WEIR_REQUEST_TIMES(WEIR_TIMES)
+#undef WEIR_TIMES
   if (name == "rtt_min_us") return kMinimum;
   if (name.starts_with("rtt_")) return kEither;
   return {};

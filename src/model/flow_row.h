@@ -31,8 +31,10 @@ void Accumulate(FlowRow& into, const FlowRow& from);
 std::string_view ReportedBy(const FlowRow& row);  // client | server | both | "" (nobody)
 uint64_t Retransmits(const FlowRow& row);
 double RetransmitPercent(const FlowRow& row);  // 0 when no segments
-double ConnectAverage(const FlowRow& row);     // microseconds; 0 when none measured
-double RttAverage(const FlowRow& row);         // microseconds; 0 when no sample
+uint64_t LateSegments(const FlowRow& row);
+double LatePercent(const FlowRow& row);     // 0 when no segments
+double ConnectAverage(const FlowRow& row);  // microseconds; 0 when none measured
+double RttAverage(const FlowRow& row);      // microseconds; 0 when no sample
 uint64_t RttMinimum(const FlowRow& row);
 uint64_t RttMaximum(const FlowRow& row);
 const Histogram& RttHistogram(const FlowRow& row);  // of the side RttAverage() is taken from

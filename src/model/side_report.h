@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "model/address.h"
-#include "model/histogram.h"
+#include "model/side_counters.h"
 
 namespace weir::model {
 
@@ -25,6 +25,9 @@ struct FlowEnds {
   Address server_address;
   uint16_t server_port = 0;
   uint32_t netns = 0;  // inode of the reporting end's network namespace
+  // What the client used where NAT led it to server_address; unspecified and 0 otherwise.
+  Address service_address;
+  uint16_t service_port = 0;
 
   bool operator==(const FlowEnds&) const = default;
 };
@@ -34,47 +37,30 @@ struct LocalIdentity {
   std::string process;    // comm of the process, not of the thread
   std::string container;  // container id
   std::string unit;       // systemd unit or last control-group folder
+  // Of FlowEnds::netns, as `ip netns` shows it; "" for the host's own namespace and for those without a name.
+  std::string netns_name;
+  std::string server_name;  // a client's: what it asked for in its TLS ClientHello
+  std::string application;  // recognised on the wire: tls, http1, h2, quic; "" = nobody looked, or unknown
 
   bool operator==(const LocalIdentity&) const = default;
 };
 
-struct SideCounters {
-  uint64_t bytes_sent = 0;      // payload, each byte once
-  uint64_t bytes_received = 0;  // payload, FIN not counted
-  uint64_t segments_sent = 0;
-  uint64_t segments_received = 0;
-  uint64_t retransmits = 0;      // data and FIN segments sent again
-  uint64_t retransmits_syn = 0;  // SYN or SYN-ACK sent again
-  uint64_t timeouts = 0;         // retransmission timeouts (RTO)
+// What the requests of a report have in common. A report is either about requests, with nothing but their measures,
+// or about the transport, with all of this empty.
+struct RequestKind {
+  std::string application;  // dns, http1, h2
+  std::string operation;    // HTTP method, DNS record type
+  std::string resource;     // HTTP path template, DNS name
+  std::string result;       // HTTP status, DNS response code
 
-  uint64_t opened = 0;
-  uint64_t closed = 0;
-  uint64_t failed_refused = 0;
-  uint64_t failed_timed_out = 0;
-  uint64_t failed_unreachable = 0;
-  uint64_t failed_abandoned = 0;
-  uint64_t failed_other = 0;
-  uint64_t closed_reset = 0;
-  uint64_t closed_timed_out = 0;
-  uint64_t open = 0;  // level at the end of the interval, not a delta
-
-  uint64_t connect_count = 0;
-  uint64_t connect_sum_us = 0;
-  uint64_t connect_max_us = 0;
-  uint64_t rtt_count = 0;
-  uint64_t rtt_sum_us = 0;
-  uint64_t rtt_min_us = 0;  // 0 = no sample
-  uint64_t rtt_max_us = 0;
-  Histogram rtt_histogram;
-
-  uint64_t failed() const {
-    return failed_refused + failed_timed_out + failed_unreachable + failed_abandoned + failed_other;
-  }
+  bool empty() const { return application.empty(); }
+  bool operator==(const RequestKind&) const = default;
 };
 
 struct SideReport {
   FlowEnds ends;
   LocalIdentity identity;
+  RequestKind request;
   SideCounters counters;
 };
 

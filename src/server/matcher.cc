@@ -88,6 +88,7 @@ void Matcher::Match(std::span<PendingBatch* const> batches, UnixMillis now, std:
 
 void Matcher::MatchInterval(std::span<PendingBatch* const> batches, const Interval& interval) {
   GroupReports(batches);
+  for (const Seen& seen : request_reports_) EmitRequests(seen, interval);
   for (Group& group : groups_) {
     const AgentNumber agent = OnlyAgentOf(group);
     if (agent == 0) {
@@ -107,9 +108,14 @@ void Matcher::MatchInterval(std::span<PendingBatch* const> batches, const Interv
 void Matcher::GroupReports(std::span<PendingBatch* const> batches) {
   nodes_.clear();
   groups_.clear();
+  request_reports_.clear();
   Clear(group_index_);
   for (PendingBatch* batch : batches) {
     for (model::SideReport& report : batch->batch.reports) {
+      if (!report.request.empty()) {
+        request_reports_.push_back({batch, &report});
+        continue;
+      }
       const FlowKey key = WidestKey(batch->agent, report.ends);
       const auto [found, is_new] = group_index_.try_emplace(key, static_cast<uint32_t>(groups_.size()));
       if (is_new) groups_.push_back({key, {}, {}});
@@ -277,11 +283,13 @@ void Matcher::Remember(KnownEnd& end, const List& list, const Interval& interval
 EndIdentity Matcher::CommonIdentity(const List& list) const {
   const Seen& first = nodes_[list.first].seen;
   EndIdentity identity{{}, first.from->batch.node, first.report->ends.netns};
+  identity.local.netns_name = first.report->identity.netns_name;
   if (list.count == 1) identity.local = first.report->identity;
   for (uint32_t at = nodes_[list.first].next; at != kEnd; at = nodes_[at].next) {
     const Seen& seen = nodes_[at].seen;
     if (seen.from->batch.node != identity.node) identity.node.clear();
     if (seen.report->ends.netns != identity.netns) identity.netns = 0;
+    if (seen.report->identity.netns_name != identity.local.netns_name) identity.local.netns_name.clear();
   }
   return identity;
 }
@@ -361,6 +369,24 @@ void Matcher::EmitMany(const Group& group, const FlowState& state, Shared shared
   // More than the leading end's reports explain: the other end's, or the leading client's beyond its servers'.
   const size_t rest = other.count == 0 ? first_row : first_other_row;
   if (!IsZero(shared)) AddShared((*interval.rows)[rest].row, shared);
+}
+
+// Measured at one end only, so there is nothing to join; the other end is named where the flow is known.
+void Matcher::EmitRequests(const Seen& seen, const Interval& interval) {
+  const Side side = seen.report->ends.side;
+  FlowState unknown;
+  unknown.key = WidestKey(seen.from->agent, seen.report->ends);
+  FlowKey within = unknown.key;
+  within.agent = seen.from->agent;
+  FlowSlot slot = memory_.Find(within);
+  if (slot == FlowMemory::kNone) slot = memory_.Find(unknown.key);
+  (side == Side::kClient ? unknown.client : unknown.server).agent = seen.from->agent;
+  const FlowState& state = slot == FlowMemory::kNone ? unknown : memory_[slot];
+  store::StoredRow& out = NewRow(state, Locality(state, interval.now), interval);
+  SetRequestKind(out.row, seen.report->request);
+  SetReportedEnd(out, side, seen, true);
+  AddOwnMeasures(out.row, side, seen.report->counters);
+  Recall(out.row, OtherSide(side), state, interval);
 }
 
 void Matcher::EmitExcess(FlowState& state, UnixMillis now, std::vector<store::StoredRow>& rows) {

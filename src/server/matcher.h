@@ -93,6 +93,7 @@ class Matcher {
 
   void EmitPair(const Group& group, const FlowState& state, const Shared& shared, const Interval& interval);
   void EmitMany(const Group& group, const FlowState& state, Shared shared, const Interval& interval);
+  void EmitRequests(const Seen& seen, const Interval& interval);
   void EmitExcess(FlowState& state, UnixMillis now, std::vector<store::StoredRow>& rows);
   store::StoredRow& NewRow(const FlowState& state, std::string_view locality, const Interval& interval) const;
   void Recall(model::FlowRow& row, model::Side side, const FlowState& state, const Interval& interval) const;
@@ -107,6 +108,7 @@ class Matcher {
   // Scratch of one interval, kept for its capacity.
   std::vector<Node> nodes_;
   std::vector<Group> groups_;
+  std::vector<Seen> request_reports_;
   std::vector<uint32_t> by_agent_;
   GroupIndex group_index_;
 };

@@ -108,7 +108,7 @@ TEST_F(MatcherTest, EverySharedMeasureIsOrientedAndStoredOnce) {
   client.counters.failed_unreachable = 9;
   client.counters.failed_abandoned = 10;
   client.counters.failed_other = 11;
-  client.counters.closed_reset = 12;
+  client.counters.closed_reset_by_server = 12;
   client.counters.closed_timed_out = 13;
   auto server = client;
   server.ends.side = model::Side::kServer;
@@ -129,7 +129,7 @@ TEST_F(MatcherTest, EverySharedMeasureIsOrientedAndStoredOnce) {
     EXPECT_EQ(row.connections_failed, 45U);
     EXPECT_EQ(row.failed_refused, 7U);
     EXPECT_EQ(row.failed_other, 11U);
-    EXPECT_EQ(row.closed_reset, 12U);
+    EXPECT_EQ(row.closed_reset_by_server, 12U);
     EXPECT_EQ(row.closed_timed_out, 13U);
   }
   EXPECT_TRUE(Quiet(60'000).empty());
@@ -250,6 +250,28 @@ TEST_F(MatcherTest, NamesOfAPairedFlowAreRemembered) {
   EXPECT_EQ(rows[0].server_agent, "") << "no batch of that agent is in this row";
   rows = Match({Batch(1, 700, {ClientReport({}, 1)})});
   EXPECT_EQ(rows[0].row.server_process, "") << "forgotten after ten minutes";
+}
+
+TEST_F(MatcherTest, TheNameOfANamespaceIsCarriedAndRememberedWhereAllReportsAgree) {
+  auto curl = ClientReport({}, 1);
+  curl.identity.netns_name = "lab-client";
+  std::vector<model::SideReport> workers{ServerReport({}, 1, 0, "w1"), ServerReport({}, 0, 0, "w2")};
+  for (model::SideReport& worker : workers) worker.identity.netns_name = "lab-server";
+  auto rows = Match({Batch(1, 1, {curl}), Batch(2, 1, workers)});
+  ASSERT_FALSE(rows.empty());
+  EXPECT_EQ(rows[0].row.client_netns_name, "lab-client");
+  EXPECT_EQ(rows[0].row.server_netns_name, "lab-server");
+
+  rows = Match({Batch(1, 2, {curl})});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].row.server_process, "") << "there are two";
+  EXPECT_EQ(rows[0].row.server_netns_name, "lab-server") << "of both";
+
+  workers[1].identity.netns_name = "elsewhere";
+  Match({Batch(2, 3, workers)});
+  rows = Match({Batch(1, 4, {curl})});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].row.server_netns_name, "");
 }
 
 TEST_F(MatcherTest, AQuietClientLeavesItsServersExcessToBeStoredOnce) {

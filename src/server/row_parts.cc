@@ -1,5 +1,6 @@
 #include "server/row_parts.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::server {
@@ -22,12 +23,17 @@ void SetFlow(model::FlowRow& row, const FlowKey& key, UnixMillis start, UnixMill
 void SetReportedEnd(store::StoredRow& out, model::Side side, const Seen& seen, bool last_use) {
   model::FlowRow& row = out.row;
   model::LocalIdentity& identity = seen.report->identity;
+  if (row.application.empty()) row.application = identity.application;
   if (side == model::Side::kClient) {
     row.client_process = Take(identity.process, last_use);
     row.client_container = Take(identity.container, last_use);
     row.client_unit = Take(identity.unit, last_use);
     row.client_node = seen.from->batch.node;
     row.client_netns = seen.report->ends.netns;
+    row.client_netns_name = Take(identity.netns_name, last_use);
+    row.server_name = Take(identity.server_name, last_use);
+    row.service_address = seen.report->ends.service_address;
+    row.service_port = seen.report->ends.service_port;
     row.client_reports = 1;
     out.client_agent = seen.from->batch.agent_id;
     out.client_sequence = seen.from->batch.sequence;
@@ -37,6 +43,7 @@ void SetReportedEnd(store::StoredRow& out, model::Side side, const Seen& seen, b
     row.server_unit = Take(identity.unit, last_use);
     row.server_node = seen.from->batch.node;
     row.server_netns = seen.report->ends.netns;
+    row.server_netns_name = Take(identity.netns_name, last_use);
     row.server_reports = 1;
     out.server_agent = seen.from->batch.agent_id;
     out.server_sequence = seen.from->batch.sequence;
@@ -50,37 +57,54 @@ void SetRecalledEnd(model::FlowRow& row, model::Side side, const EndIdentity& id
     row.client_unit = identity.local.unit;
     row.client_node = identity.node;
     row.client_netns = identity.netns;
+    row.client_netns_name = identity.local.netns_name;
+    row.server_name = identity.local.server_name;
   } else {
     row.server_process = identity.local.process;
     row.server_container = identity.local.container;
     row.server_unit = identity.local.unit;
     row.server_node = identity.node;
     row.server_netns = identity.netns;
+    row.server_netns_name = identity.local.netns_name;
   }
 }
 
+void SetRequestKind(model::FlowRow& row, model::RequestKind& kind) {
+  row.application = std::move(kind.application);
+  row.operation = std::move(kind.operation);
+  row.resource = std::move(kind.resource);
+  row.result = std::move(kind.result);
+}
+
+// What the client sends goes to the server, what it receives comes to the client; and the other way round.
 void AddOwnMeasures(model::FlowRow& row, model::Side side, model::SideCounters& counters) {
-  row.retransmits_syn += counters.retransmits_syn;
-  if (side == model::Side::kClient) {
-    row.retransmits_to_server += counters.retransmits;
-    row.timeouts_to_server += counters.timeouts;
-    row.connect_count = counters.connect_count;
-    row.connect_sum_us = counters.connect_sum_us;
-    row.connect_max_us = counters.connect_max_us;
-    row.client_rtt_count = counters.rtt_count;
-    row.client_rtt_sum_us = counters.rtt_sum_us;
-    row.client_rtt_min_us = counters.rtt_min_us;
-    row.client_rtt_max_us = counters.rtt_max_us;
-    row.client_rtt_histogram = std::move(counters.rtt_histogram);
-  } else {
-    row.retransmits_to_client += counters.retransmits;
-    row.timeouts_to_client += counters.timeouts;
-    row.server_rtt_count = counters.rtt_count;
-    row.server_rtt_sum_us = counters.rtt_sum_us;
-    row.server_rtt_min_us = counters.rtt_min_us;
-    row.server_rtt_max_us = counters.rtt_max_us;
-    row.server_rtt_histogram = std::move(counters.rtt_histogram);
-  }
+  const bool client = side == model::Side::kClient;
+#define WEIR_SENT(name) (client ? row.name##_to_server : row.name##_to_client) += counters.name;
+  WEIR_SENDER_COUNTERS(WEIR_SENT)
+#undef WEIR_SENT
+#define WEIR_RECEIVED(name) (client ? row.name##_to_client : row.name##_to_server) += counters.name;
+  WEIR_RECEIVER_COUNTERS(WEIR_RECEIVED)
+#undef WEIR_RECEIVED
+#define WEIR_SENT(name) (client ? row.name##_to_server : row.name##_to_client) = counters.name;
+  WEIR_SENDER_MAXIMA(WEIR_SENT)
+#undef WEIR_SENT
+#define WEIR_RECEIVED(name) (client ? row.name##_to_client : row.name##_to_server) = counters.name;
+  WEIR_RECEIVER_MAXIMA(WEIR_RECEIVED)
+#undef WEIR_RECEIVED
+#define WEIR_RTT(name) (client ? row.client_##name : row.server_##name) = counters.name;
+  WEIR_RTT_COUNTERS(WEIR_RTT)
+#undef WEIR_RTT
+  (client ? row.client_rtt_histogram : row.server_rtt_histogram) = std::move(counters.rtt_histogram);
+#define WEIR_END(name) row.name += counters.name;
+  WEIR_END_COUNTERS(WEIR_END)
+  WEIR_END(retransmits_syn)
+#undef WEIR_END
+#define WEIR_END(name) row.name = std::max(row.name, counters.name);
+  WEIR_END_MAXIMA(WEIR_END)
+#undef WEIR_END
+#define WEIR_END(name) row.name.Merge(counters.name);
+  WEIR_END_HISTOGRAMS(WEIR_END)
+#undef WEIR_END
 }
 
 }  // namespace weir::server

@@ -25,7 +25,9 @@ void SetFlow(model::FlowRow& row, const FlowKey& key, UnixMillis start, UnixMill
 void SetReportedEnd(store::StoredRow& out, model::Side side, const Seen& seen, bool last_use);
 // The end that did not report, as remembered.
 void SetRecalledEnd(model::FlowRow& row, model::Side side, const EndIdentity& identity);
-// Adds what only this end can know. Moves the histogram out of the report: at most once per report.
+// What the report's requests have in common. Moves the strings out.
+void SetRequestKind(model::FlowRow& row, model::RequestKind& kind);
+// Adds what only this end can know. Moves the RTT histogram out of the report: at most once per report.
 void AddOwnMeasures(model::FlowRow& row, model::Side side, model::SideCounters& counters);
 
 }  // namespace weir::server

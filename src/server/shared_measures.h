@@ -21,8 +21,10 @@ enum SharedMeasure : size_t {
   kFailedTimedOut,
   kFailedUnreachable,
   kFailedAbandoned,
+  kFailedNoPort,
   kFailedOther,
-  kClosedReset,
+  kClosedResetByClient,
+  kClosedResetByServer,
   kClosedTimedOut,
   kSharedMeasures
 };
@@ -48,8 +50,10 @@ inline Shared SharedOf(const model::SideReport& report) {
           c.failed_timed_out,
           c.failed_unreachable,
           c.failed_abandoned,
+          c.failed_no_port,
           c.failed_other,
-          c.closed_reset,
+          c.closed_reset_by_client,
+          c.closed_reset_by_server,
           c.closed_timed_out};
 }
 
@@ -65,10 +69,12 @@ inline void SetShared(model::FlowRow& row, const Shared& shared) {
   row.failed_timed_out = shared[kFailedTimedOut];
   row.failed_unreachable = shared[kFailedUnreachable];
   row.failed_abandoned = shared[kFailedAbandoned];
+  row.failed_no_port = shared[kFailedNoPort];
   row.failed_other = shared[kFailedOther];
-  row.connections_failed =
-      row.failed_refused + row.failed_timed_out + row.failed_unreachable + row.failed_abandoned + row.failed_other;
-  row.closed_reset = shared[kClosedReset];
+  row.connections_failed = row.failed_refused + row.failed_timed_out + row.failed_unreachable + row.failed_abandoned +
+                           row.failed_no_port + row.failed_other;
+  row.closed_reset_by_client = shared[kClosedResetByClient];
+  row.closed_reset_by_server = shared[kClosedResetByServer];
   row.closed_timed_out = shared[kClosedTimedOut];
 }
 

@@ -18,30 +18,11 @@ bool IsAgentId(const std::string& id) {
 }
 
 bool IsSane(const model::SideCounters& c) {
-  const uint64_t values[] = {c.bytes_sent,
-                             c.bytes_received,
-                             c.segments_sent,
-                             c.segments_received,
-                             c.retransmits,
-                             c.retransmits_syn,
-                             c.timeouts,
-                             c.opened,
-                             c.closed,
-                             c.failed_refused,
-                             c.failed_timed_out,
-                             c.failed_unreachable,
-                             c.failed_abandoned,
-                             c.failed_other,
-                             c.closed_reset,
-                             c.closed_timed_out,
-                             c.open,
-                             c.connect_count,
-                             c.connect_sum_us,
-                             c.connect_max_us,
-                             c.rtt_count,
-                             c.rtt_sum_us,
-                             c.rtt_min_us,
-                             c.rtt_max_us};
+  const uint64_t values[] = {
+#define WEIR_VALUE(name) c.name,
+      WEIR_SIDE_COUNTERS(WEIR_VALUE)
+#undef WEIR_VALUE
+  };
   return std::all_of(std::begin(values), std::end(values), [](uint64_t value) { return value <= kMaxCounter; });
 }
 

@@ -104,6 +104,12 @@ Status CheckVersion(const fs::path& directory) {
                     "or choose another data directory",
                     directory.string(), version, kSchemaVersion));
   }
+  if (version < kSchemaVersion) {
+    return Status::Unsupported(
+        fmt::format("{} was written by an older Weir (schema {}, this one writes {}), which this one cannot read; "
+                    "move the directory away and start again, or choose another data directory",
+                    directory.string(), version, kSchemaVersion));
+  }
   return Status::Ok();
 }
 

@@ -26,14 +26,16 @@ std::string Ratio(std::string_view dividend, std::string_view divisor) {
 // model::Histogram::Quantile and BucketMiddle. One aggregate serves the three quantiles: the weighted
 // quantile of bucket numbers is the first bucket whose running count reaches the wanted share, and much
 // faster than merging maps.
-std::string Quantile(std::string_view side, int index) {
+std::string Quantile(std::string_view stem, int index) {
   return fmt::format(
-      "if(sumArray({0}_rtt_histogram_count) = 0, 0., exp2((quantilesExactWeightedArray(0.5, 0.9, 0.99)"
-      "({0}_rtt_histogram_bucket, {0}_rtt_histogram_count)[{1}] + 0.5) / 2))",
-      side, index);
+      "if(sumArray({0}_histogram_count) = 0, 0., exp2((quantilesExactWeightedArray(0.5, 0.9, 0.99)"
+      "({0}_histogram_bucket, {0}_histogram_count)[{1}] + 0.5) / 2))",
+      stem, index);
 }
 
-std::string RttQuantile(int index) { return OfMeasuringSide(Quantile("client", index), Quantile("server", index)); }
+std::string RttQuantile(int index) {
+  return OfMeasuringSide(Quantile("client_rtt", index), Quantile("server_rtt", index));
+}
 
 std::string RttMinimum() {
   const std::string client = AggregateSql(*model::FindColumn("client_rtt_min_us"));
@@ -47,13 +49,16 @@ std::string ReportedBy() {
          "sum(server_reports) != 0, 'server', '')";
 }
 
-std::string RetransmitPercent() {
-  const std::string segments = Sum("segments_to_server", "segments_to_client");
-  return fmt::format(
-      "if({0} = 0, 0., 100. * toFloat64(sum(retransmits_to_server) + sum(retransmits_to_client) + "
-      "sum(retransmits_syn)) / toFloat64({0}))",
-      segments);
+std::string PercentOfSegments(std::string_view what) {
+  return fmt::format("if({0} = 0, 0., 100. * toFloat64({1}) / toFloat64({0}))",
+                     Sum("segments_to_server", "segments_to_client"), what);
 }
+
+std::string RetransmitPercent() {
+  return PercentOfSegments("sum(retransmits_to_server) + sum(retransmits_to_client) + sum(retransmits_syn)");
+}
+
+std::string LatePercent() { return PercentOfSegments(Sum("late_segments_to_server", "late_segments_to_client")); }
 
 std::string DerivedSql(std::string_view name) {
   if (name == "reported_by") return ReportedBy();
@@ -73,6 +78,15 @@ std::string DerivedSql(std::string_view name) {
   if (name == "rtt_p50_us") return RttQuantile(1);
   if (name == "rtt_p90_us") return RttQuantile(2);
   if (name == "rtt_p99_us") return RttQuantile(3);
+  if (name == "late_segments") return Sum("late_segments_to_server", "late_segments_to_client");
+  if (name == "late_percent") return LatePercent();
+  if (name == "closed_reset") return Sum("closed_reset_by_client", "closed_reset_by_server");
+#define WEIR_TIMES(stem)                                                                \
+  if (name == #stem "_avg_us") return Ratio(Sum(#stem "_sum_us"), Sum(#stem "_count")); \
+  if (name == #stem "_p50_us") return Quantile(#stem, 1);                               \
+  if (name == #stem "_p99_us") return Quantile(#stem, 3);
+  WEIR_REQUEST_TIMES(WEIR_TIMES)
+#undef WEIR_TIMES
   return "0";
 }
 

@@ -26,15 +26,6 @@ constexpr int kCompressionLevel = 1;                   // the node's CPU belongs
 constexpr size_t kMaxExplanationBytes = 1'024;         // of a probe's reason and hint, which are sentences
 constexpr UnixMillis kLatestTime = 7'258'118'400'000;  // 2200-01-01: what the store's time type can hold
 
-// Counters have the same name in the model and on the wire.
-// clang-format off
-#define WEIR_SIDE_COUNTERS(X)                                                                                \
-  X(bytes_sent) X(bytes_received) X(segments_sent) X(segments_received) X(retransmits) X(retransmits_syn)    \
-  X(timeouts) X(opened) X(closed) X(failed_refused) X(failed_timed_out) X(failed_unreachable)                \
-  X(failed_abandoned) X(failed_other) X(closed_reset) X(closed_timed_out) X(open) X(connect_count)           \
-  X(connect_sum_us) X(connect_max_us) X(rtt_count) X(rtt_sum_us) X(rtt_min_us) X(rtt_max_us)
-// clang-format on
-
 bool IsAgentId(std::string_view id) {
   return id.size() == 32 &&
          std::all_of(id.begin(), id.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
@@ -66,7 +57,7 @@ Status CheckCounts(const BatchCounts& counts) {
     return Status::Invalid(fmt::format("{} {}, more than {}", count, what, limit));
   };
   WEIR_RETURN_IF_ERROR(check("flow reports", counts.flows, kMaxReports));
-  WEIR_RETURN_IF_ERROR(check("strings", counts.strings, 3 * kMaxReports + 1));  // three names per report, and ""
+  WEIR_RETURN_IF_ERROR(check("strings", counts.strings, 10 * kMaxReports + 1));  // ten names per report, and ""
   WEIR_RETURN_IF_ERROR(check("probes", counts.probes, kMaxProbes));
   WEIR_RETURN_IF_ERROR(check("counters", counts.counters, kMaxCounters));
   return check("local addresses", counts.local_addresses, kMaxLocalAddresses);
@@ -99,6 +90,13 @@ void PutAddress(const Address& address, std::string& out) {
   }
 }
 
+void PutHistogram(const model::Histogram& histogram, google::protobuf::RepeatedField<uint32_t>& out) {
+  for (const auto& [bucket, count] : histogram.buckets()) {
+    out.Add(bucket);
+    out.Add(count);
+  }
+}
+
 void PutReport(const SideReport& report, Dictionary& dictionary, v1::FlowReport& out) {
   out.set_protocol(static_cast<uint32_t>(report.ends.protocol));
   out.set_server_side(report.ends.side == model::Side::kServer);
@@ -109,13 +107,25 @@ void PutReport(const SideReport& report, Dictionary& dictionary, v1::FlowReport&
   out.set_process(dictionary.IndexOf(report.identity.process));
   out.set_container(dictionary.IndexOf(report.identity.container));
   out.set_unit(dictionary.IndexOf(report.identity.unit));
+  out.set_netns_name(dictionary.IndexOf(report.identity.netns_name));
+  out.set_server_name(dictionary.IndexOf(report.identity.server_name));
+  out.set_application(dictionary.IndexOf(report.identity.application));
+  if (!report.ends.service_address.is_unspecified()) {
+    PutAddress(report.ends.service_address, *out.mutable_service_address());
+    out.set_service_port(report.ends.service_port);
+  }
+  if (!report.request.empty()) {
+    out.set_request_application(dictionary.IndexOf(report.request.application));
+    out.set_request_operation(dictionary.IndexOf(report.request.operation));
+    out.set_request_resource(dictionary.IndexOf(report.request.resource));
+    out.set_request_result(dictionary.IndexOf(report.request.result));
+  }
 #define WEIR_PUT(name) out.set_##name(report.counters.name);
   WEIR_SIDE_COUNTERS(WEIR_PUT)
 #undef WEIR_PUT
-  for (const auto& [bucket, count] : report.counters.rtt_histogram.buckets()) {
-    out.add_rtt_buckets(bucket);
-    out.add_rtt_buckets(count);
-  }
+#define WEIR_PUT(name) PutHistogram(report.counters.name, *out.mutable_##name());
+  WEIR_SIDE_HISTOGRAMS(WEIR_PUT)
+#undef WEIR_PUT
 }
 
 void PutHeader(const AgentBatch& batch, v1::Batch& out) {
@@ -225,17 +235,17 @@ Status TakeAddress(std::string_view what, const std::string& from, Address& to) 
   return Status::Ok();
 }
 
-Status TakeHistogram(const v1::FlowReport& from, model::Histogram& to) {
-  const auto& pairs = from.rtt_buckets();
-  if (pairs.size() % 2 != 0) return Status::Invalid("rtt_buckets are not pairs");
+Status TakeHistogram(std::string_view what, const google::protobuf::RepeatedField<uint32_t>& pairs,
+                     model::Histogram& to) {
+  if (pairs.size() % 2 != 0) return Status::Invalid(fmt::format("{} is not made of pairs", what));
   int64_t previous = -1;
   for (int i = 0; i < pairs.size(); i += 2) {
     const uint32_t bucket = pairs.Get(i);
     const uint32_t count = pairs.Get(i + 1);
     if (bucket >= model::kHistogramBuckets || bucket <= previous) {
-      return Status::Invalid(fmt::format("rtt bucket {} is out of range or out of order", bucket));
+      return Status::Invalid(fmt::format("bucket {} of {} is out of range or out of order", bucket, what));
     }
-    if (count == 0) return Status::Invalid("rtt bucket without samples");
+    if (count == 0) return Status::Invalid(fmt::format("a bucket of {} is without samples", what));
     to.AddBucket(bucket, count);
     previous = bucket;
   }
@@ -251,6 +261,19 @@ Status TakeName(std::string_view what, const v1::Batch& batch, uint32_t index, s
   return Status::Ok();
 }
 
+Status TakeNames(const v1::Batch& batch, const v1::FlowReport& from, SideReport& to) {
+  WEIR_RETURN_IF_ERROR(TakeName("process", batch, from.process(), to.identity.process));
+  WEIR_RETURN_IF_ERROR(TakeName("container", batch, from.container(), to.identity.container));
+  WEIR_RETURN_IF_ERROR(TakeName("unit", batch, from.unit(), to.identity.unit));
+  WEIR_RETURN_IF_ERROR(TakeName("netns_name", batch, from.netns_name(), to.identity.netns_name));
+  WEIR_RETURN_IF_ERROR(TakeName("server_name", batch, from.server_name(), to.identity.server_name));
+  WEIR_RETURN_IF_ERROR(TakeName("application", batch, from.application(), to.identity.application));
+  WEIR_RETURN_IF_ERROR(TakeName("request_application", batch, from.request_application(), to.request.application));
+  WEIR_RETURN_IF_ERROR(TakeName("request_operation", batch, from.request_operation(), to.request.operation));
+  WEIR_RETURN_IF_ERROR(TakeName("request_resource", batch, from.request_resource(), to.request.resource));
+  return TakeName("request_result", batch, from.request_result(), to.request.result);
+}
+
 Status TakeReport(const v1::Batch& batch, const v1::FlowReport& from, SideReport& to) {
   if (from.protocol() > 0xFF || !IsKnown(static_cast<model::Protocol>(from.protocol()))) {
     return Status::Invalid(fmt::format("protocol {} is unknown", from.protocol()));
@@ -262,13 +285,19 @@ Status TakeReport(const v1::Batch& batch, const v1::FlowReport& from, SideReport
   to.ends.netns = from.netns();
   WEIR_RETURN_IF_ERROR(TakeAddress("client_address", from.client_address(), to.ends.client_address));
   WEIR_RETURN_IF_ERROR(TakeAddress("server_address", from.server_address(), to.ends.server_address));
-  WEIR_RETURN_IF_ERROR(TakeName("process", batch, from.process(), to.identity.process));
-  WEIR_RETURN_IF_ERROR(TakeName("container", batch, from.container(), to.identity.container));
-  WEIR_RETURN_IF_ERROR(TakeName("unit", batch, from.unit(), to.identity.unit));
+  if (from.service_port() > 0xFFFF) return Status::Invalid(fmt::format("service_port is {}", from.service_port()));
+  if (!from.service_address().empty()) {
+    WEIR_RETURN_IF_ERROR(TakeAddress("service_address", from.service_address(), to.ends.service_address));
+    to.ends.service_port = static_cast<uint16_t>(from.service_port());
+  }
+  WEIR_RETURN_IF_ERROR(TakeNames(batch, from, to));
 #define WEIR_TAKE(name) to.counters.name = from.name();
   WEIR_SIDE_COUNTERS(WEIR_TAKE)
 #undef WEIR_TAKE
-  return TakeHistogram(from, to.counters.rtt_histogram);
+#define WEIR_TAKE(name) WEIR_RETURN_IF_ERROR(TakeHistogram(#name, from.name(), to.counters.name));
+  WEIR_SIDE_HISTOGRAMS(WEIR_TAKE)
+#undef WEIR_TAKE
+  return Status::Ok();
 }
 
 Status TakeHeader(v1::Batch& from, AgentBatch& to) {

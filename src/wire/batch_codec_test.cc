@@ -21,69 +21,33 @@ using testing::HasSubstr;
 
 Address At(std::string_view text) { return *Address::Parse(text); }
 
-// The test below walks these as an array; a counter added to the model must be added to the wire.
-constexpr size_t kCounterFields = 24;
-static_assert(sizeof(SideCounters) == kCounterFields * sizeof(uint64_t) + sizeof(model::Histogram));
-
 std::vector<uint64_t> CountersOf(const SideCounters& c) {
-  return {c.bytes_sent,
-          c.bytes_received,
-          c.segments_sent,
-          c.segments_received,
-          c.retransmits,
-          c.retransmits_syn,
-          c.timeouts,
-          c.opened,
-          c.closed,
-          c.failed_refused,
-          c.failed_timed_out,
-          c.failed_unreachable,
-          c.failed_abandoned,
-          c.failed_other,
-          c.closed_reset,
-          c.closed_timed_out,
-          c.open,
-          c.connect_count,
-          c.connect_sum_us,
-          c.connect_max_us,
-          c.rtt_count,
-          c.rtt_sum_us,
-          c.rtt_min_us,
-          c.rtt_max_us};
+  return {
+#define WEIR_VALUE(name) c.name,
+      WEIR_SIDE_COUNTERS(WEIR_VALUE)
+#undef WEIR_VALUE
+  };
+}
+
+std::vector<model::Histogram> HistogramsOf(const SideCounters& c) {
+  return {
+#define WEIR_VALUE(name) c.name,
+      WEIR_SIDE_HISTOGRAMS(WEIR_VALUE)
+#undef WEIR_VALUE
+  };
 }
 
 // Every counter has a value of its own, so that two swapped fields are noticed.
 SideCounters DistinctCounters(uint64_t base) {
   SideCounters c;
   uint64_t next = base;
-  for (uint64_t* field : {&c.bytes_sent,
-                          &c.bytes_received,
-                          &c.segments_sent,
-                          &c.segments_received,
-                          &c.retransmits,
-                          &c.retransmits_syn,
-                          &c.timeouts,
-                          &c.opened,
-                          &c.closed,
-                          &c.failed_refused,
-                          &c.failed_timed_out,
-                          &c.failed_unreachable,
-                          &c.failed_abandoned,
-                          &c.failed_other,
-                          &c.closed_reset,
-                          &c.closed_timed_out,
-                          &c.open,
-                          &c.connect_count,
-                          &c.connect_sum_us,
-                          &c.connect_max_us,
-                          &c.rtt_count,
-                          &c.rtt_sum_us,
-                          &c.rtt_min_us,
-                          &c.rtt_max_us}) {
-    *field = next++;
-  }
-  c.rtt_histogram.AddBucket(3, 7);
-  c.rtt_histogram.AddBucket(63, 4'000'000'000U);
+#define WEIR_SET(name) c.name = next++;
+  WEIR_SIDE_COUNTERS(WEIR_SET)
+#undef WEIR_SET
+  uint32_t count = 7;
+#define WEIR_SET(name) c.name.AddBucket(3, count++), c.name.AddBucket(63, 4'000'000'000U);
+  WEIR_SIDE_HISTOGRAMS(WEIR_SET)
+#undef WEIR_SET
   return c;
 }
 
@@ -100,13 +64,22 @@ AgentBatch Sample() {
   batch.counters = {{"weir_agent_ticks_total", 42}, {"weir_agent_sockets", UINT64_MAX}};
   batch.local_addresses = {At("10.1.0.1"), At("fd00::1")};
   SideReport client;
-  client.ends = {model::Protocol::kTcp, model::Side::kClient, At("10.1.0.1"), At("192.0.2.7"), 65'535, UINT32_MAX};
-  client.identity = {"curl", std::string(64, 'c'), ""};
+  client.ends = {model::Protocol::kTcp,
+                 model::Side::kClient,
+                 At("10.1.0.1"),
+                 At("192.0.2.7"),
+                 65'535,
+                 UINT32_MAX,
+                 At("10.96.0.10"),
+                 443};
+  client.identity = {"curl", std::string(64, 'c'), "", "lab-a", "models.example", "tls"};
   client.counters = DistinctCounters(1'000);
   SideReport server;
-  server.ends = {model::Protocol::kUdp, model::Side::kServer, At("2001:db8::2"), At("fd00::1"), 53, 4'026'531'840};
-  server.identity = {"named", "", "named.service"};
-  server.counters = DistinctCounters(UINT64_MAX - 100);
+  server.ends = {
+      model::Protocol::kUdp, model::Side::kServer, At("2001:db8::2"), At("fd00::1"), 53, 4'026'531'840, {}, 0};
+  server.identity = {"named", "", "named.service", "", "", ""};
+  server.request = {"dns", "AAAA", "models.example", "NXDOMAIN"};
+  server.counters = DistinctCounters(UINT64_MAX - 200);
   batch.reports = {client, server};
   return batch;
 }
@@ -137,7 +110,8 @@ void ExpectSame(const AgentBatch& a, const AgentBatch& b) {
     EXPECT_EQ(a.reports[i].ends, b.reports[i].ends);
     EXPECT_EQ(a.reports[i].identity, b.reports[i].identity);
     EXPECT_EQ(CountersOf(a.reports[i].counters), CountersOf(b.reports[i].counters));
-    EXPECT_EQ(a.reports[i].counters.rtt_histogram, b.reports[i].counters.rtt_histogram);
+    EXPECT_EQ(a.reports[i].request, b.reports[i].request);
+    EXPECT_EQ(HistogramsOf(a.reports[i].counters), HistogramsOf(b.reports[i].counters));
   }
 }
 
@@ -195,7 +169,7 @@ TEST(BatchCodec, WritesEachNameOnceAndIpv4InFourBytes) {
   batch.reports.assign(3, batch.reports.front());
   v1::Batch message;
   ASSERT_TRUE(message.ParseFromString(Unframe(*EncodeBatch(batch))));
-  EXPECT_THAT(message.strings(), testing::ElementsAre("", "curl", std::string(64, 'c')));
+  EXPECT_THAT(message.strings(), testing::ElementsAre("", "curl", std::string(64, 'c'), "lab-a"));
   EXPECT_EQ(message.flows(2).client_address().size(), 4U);
   EXPECT_EQ(message.local_addresses(1).size(), 16U);
 }
@@ -323,7 +297,7 @@ TEST(BatchCodec, RefusesTooManyOfAnything) {
     return Frame(plain);
   };
   EXPECT_EQ(ReasonFor(repeated('\x5A', kMaxReports + 1)), "200001 flow reports, more than 200000");
-  EXPECT_EQ(ReasonFor(repeated('\x52', 3 * kMaxReports + 2)), "600002 strings, more than 600001");
+  EXPECT_EQ(ReasonFor(repeated('\x52', 4 * kMaxReports + 2)), "800002 strings, more than 800001");
   EXPECT_EQ(ReasonFor(repeated('\x62', kMaxProbes + 1)), "257 probes, more than 256");
   EXPECT_EQ(ReasonFor(repeated('\x6A', kMaxCounters + 1)), "257 counters, more than 256");
   EXPECT_EQ(ReasonFor(repeated('\x72', kMaxLocalAddresses + 1)), "65537 local addresses, more than 65536");
@@ -350,7 +324,7 @@ TEST(BatchCodec, EncodingObeysTheSameBounds) {
                 for (size_t i = 0; i < b.reports.size(); ++i) {
                   const std::string tail = std::to_string(i);
                   b.reports[i].identity = {std::string(240, 'p') + tail, std::string(240, 'c') + tail,
-                                           std::string(240, 'u') + tail};
+                                           std::string(240, 'u') + tail, ""};
                 }
               }),
               HasSubstr("bytes before compression, more than 67108864"));
@@ -369,9 +343,9 @@ TEST(BatchCodec, TheLargestBatchGoesThrough) {
 
 TEST(BatchCodec, RefusesAnInflatedFlowReport) {
   EXPECT_EQ(ReasonFor(Forged([](v1::Batch& b) {
-              for (int i = 0; i < 3'000; ++i) b.mutable_flows(1)->add_rtt_buckets(1);
+              for (int i = 0; i < 6'000; ++i) b.mutable_flows(1)->add_rtt_histogram(1);
             })),
-            "flow report 1 has 3346 bytes, more than 2048");
+            "flow report 1 has 3346 bytes, more than 4096");
 }
 
 // ---- Fields ----
@@ -412,15 +386,19 @@ TEST(BatchCodec, RefusesBadFieldsAndSaysWhere) {
        [](v1::Batch& b) { b.mutable_flows(0)->clear_client_address(); }},
       {"flow report 0: server_address has 17 bytes, not 4 or 16",
        [](v1::Batch& b) { b.mutable_flows(0)->set_server_address(std::string(17, 'x')); }},
-      {"flow report 0: process is string 99 of 5", [](v1::Batch& b) { b.mutable_flows(0)->set_process(99); }},
-      {"flow report 0: container is string 5 of 5", [](v1::Batch& b) { b.mutable_flows(0)->set_container(5); }},
-      {"flow report 1: unit is string 4294967295 of 5", [](v1::Batch& b) { b.mutable_flows(1)->set_unit(UINT32_MAX); }},
-      {"flow report 0: rtt_buckets are not pairs", [](v1::Batch& b) { b.mutable_flows(0)->add_rtt_buckets(1); }},
-      {"flow report 0: rtt bucket 64 is out of range or out of order",
-       [](v1::Batch& b) { b.mutable_flows(0)->set_rtt_buckets(2, 64); }},
-      {"flow report 0: rtt bucket 3 is out of range or out of order",
-       [](v1::Batch& b) { b.mutable_flows(0)->set_rtt_buckets(2, 3); }},
-      {"flow report 0: rtt bucket without samples", [](v1::Batch& b) { b.mutable_flows(0)->set_rtt_buckets(1, 0); }},
+      {"flow report 0: process is string 99 of 12", [](v1::Batch& b) { b.mutable_flows(0)->set_process(99); }},
+      {"flow report 0: container is string 12 of 12", [](v1::Batch& b) { b.mutable_flows(0)->set_container(12); }},
+      {"flow report 1: unit is string 4294967295 of 12",
+       [](v1::Batch& b) { b.mutable_flows(1)->set_unit(UINT32_MAX); }},
+      {"flow report 1: netns_name is string 12 of 12", [](v1::Batch& b) { b.mutable_flows(1)->set_netns_name(12); }},
+      {"flow report 0: rtt_histogram is not made of pairs",
+       [](v1::Batch& b) { b.mutable_flows(0)->add_rtt_histogram(1); }},
+      {"flow report 0: bucket 64 of rtt_histogram is out of range or out of order",
+       [](v1::Batch& b) { b.mutable_flows(0)->set_rtt_histogram(2, 64); }},
+      {"flow report 0: bucket 3 of rtt_histogram is out of range or out of order",
+       [](v1::Batch& b) { b.mutable_flows(0)->set_rtt_histogram(2, 3); }},
+      {"flow report 0: a bucket of rtt_histogram is without samples",
+       [](v1::Batch& b) { b.mutable_flows(0)->set_rtt_histogram(1, 0); }},
   };
   for (const BadField& bad : cases) {
     SCOPED_TRACE(bad.reason);

@@ -11,8 +11,8 @@ namespace {
 
 using google::protobuf::internal::WireFormatLite;
 
-// 24 counters of at most 12 bytes, two addresses, 64 histogram pairs and room for fields to come.
-constexpr uint32_t kMaxFlowReportBytes = 2'048;
+// 75 counters of at most 12 bytes, three addresses, five histograms of 64 pairs and room for fields to come.
+constexpr uint32_t kMaxFlowReportBytes = 4'096;
 
 size_t* CountOf(int field, BatchCounts& counts) {
   switch (field) {

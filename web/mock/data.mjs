@@ -1,3 +1,5 @@
+import { readColumns } from './tables.mjs';
+
 // The mock's world: a small, believable cluster. Deterministic: the same seed gives the same flows.
 export function random(seed) {
   let state = seed >>> 0;
@@ -33,6 +35,8 @@ const ends = {
   exporterB: { address: '192.168.1.11', process: 'node_exporter', unit: 'node_exporter.service', node: 'node-b', netns: 4026531840 },
   exporterC: { address: '192.168.1.12', process: 'node_exporter', unit: 'node_exporter.service', node: 'node-c', netns: 4026531840 },
   sshd: { address: '192.168.1.11', process: 'sshd', unit: 'ssh.service', node: 'node-b', netns: 4026531840 },
+  labClient: { address: '10.77.1.2', process: 'python3', unit: 'session-3.scope', node: 'node-a', netns: 4026532501, netns_name: 'lab-client' },
+  labServer: { address: '10.77.2.2', process: 'python3', unit: 'session-3.scope', node: 'node-a', netns: 4026532502, netns_name: 'lab-server' },
   admin: { address: '192.168.1.5', process: '' },
   hostile: {
     address: '10.1.1.66', process: '<img src=x onerror=alert(1)>\u202egnp.\u0007\u0000exe' + 'x'.repeat(90),
@@ -60,6 +64,7 @@ const kLinks = [
   ['prometheus', 'exporterB', 9100, 1.1e3, 46e3, 0.07, 240, {}],
   ['prometheus', 'exporterC', 9100, 1.1e3, 47e3, 0.07, 260, {}],
   ['admin', 'sshd', 22, 300, 900, 0.01, 1900, {}],
+  ['labClient', 'labServer', 7501, 900, 41e3, 0.5, 35, {}],
   ['hostile', 'cache', 6379, 2e3, 3e3, 0.1, 47, { failed: { failed_abandoned: 0.003 } }],
   ['hostile', 'legacy', 8443, 0, 0, 0, null, { failed: { failed_unreachable: 0.2 } }],
 ];
@@ -74,6 +79,7 @@ function baseFlow(client, server, port) {
   const at = (end, side) => ({
     [`${side}_address`]: end.address, [`${side}_process`]: end.process ?? '', [`${side}_container`]: end.container ?? '',
     [`${side}_unit`]: end.unit ?? '', [`${side}_node`]: end.node ?? '', [`${side}_netns`]: end.netns ?? 0,
+    [`${side}_netns_name`]: end.netns_name ?? '',
   });
   return { protocol: 'tcp', ...at(client, 'client'), ...at(server, 'server'), server_port: port, locality: locality(client, server) };
 }
@@ -109,8 +115,8 @@ export function largeWorld(things, links) {
   return made;
 }
 
-const kZero = ['retransmits_syn', 'timeouts_to_server', 'timeouts_to_client', 'failed_refused', 'failed_timed_out',
-  'failed_unreachable', 'failed_abandoned', 'failed_other', 'closed_reset', 'closed_timed_out'];
+// Every stored number of the column table that no link below gives a value.
+const kZero = readColumns().filter((c) => c.kind !== 'dimension' && c.kind !== 'derived' && c.type === 'uint').map((c) => c.name);
 
 // One link's row for an interval; `wave` varies it over time.
 export function flowRow(link, startMs, endMs) {

@@ -99,15 +99,27 @@ function flows(mock, query) {
   };
 }
 
+const kNowhere = { group: '', group_kind: '', container: '', netns_name: '', netns: 0, unit: '', node: '', external: false };
+
+// What an end lives in. Only named namespaces: the mock's world has no others that are not a container's.
+function homeOf({ container, netns_name, unit, node }) {
+  if (container) return { group_kind: 'container', group: `container ${container.slice(0, 12)}`, name: container.slice(0, 12), container };
+  if (netns_name) return { group_kind: 'netns', group: netns_name, name: netns_name, netns_name };
+  if (unit) return { group_kind: 'unit', group: unit, name: unit, unit };
+  return { group_kind: 'host', group: node, name: node };
+}
+
 function endOf(row, side, level) {
-  const [process, containerId, unit, node, address] = ['process', 'container', 'unit', 'node', 'address'].map((f) => row[`${side}_${f}`]);
+  const end = Object.fromEntries(['process', 'container', 'netns_name', 'unit', 'node', 'address'].map((f) => [f, row[`${side}_${f}`]]));
+  const { process, node, address } = end;
   const external = node === '';
-  if (external && address.startsWith('203.')) return { kind: 'internet', name: 'internet', group: 'internet', group_kind: 'internet', container: '', unit: '', node: '', addresses: [], external };
-  if (external) return { kind: 'host', name: address, group: address, group_kind: 'host', container: '', unit: '', node: '', addresses: [address], external };
-  const group = level === 'host' ? node : containerId ? `container ${containerId.slice(0, 12)}` : unit || node;
-  const group_kind = level === 'host' ? 'host' : containerId ? 'container' : unit ? 'unit' : 'host';
-  const name = level === 'process' ? process : level === 'container' ? (containerId ? containerId.slice(0, 12) : unit) : node;
-  return { kind: level === 'process' ? 'process' : level, name, group, group_kind, container: level === 'host' ? '' : containerId, unit: level === 'host' ? '' : unit, node, addresses: [address], external };
+  if (external && address.startsWith('203.')) return { ...kNowhere, kind: 'internet', name: 'internet', group: 'internet', group_kind: 'internet', addresses: [], external };
+  if (external) return { ...kNowhere, kind: 'host', name: address, group: address, group_kind: 'host', addresses: [address], external };
+  if (level === 'host') return { ...kNowhere, kind: 'host', name: node, group: node, group_kind: 'host', node, addresses: [address] };
+  const home = homeOf(end);
+  const here = { ...kNowhere, ...home, node, addresses: [address] };
+  if (level === 'process') return { ...here, kind: 'process', name: process };
+  return { ...here, kind: home.group_kind === 'unit' ? 'container' : home.group_kind };
 }
 
 function hash(text) {
@@ -138,7 +150,7 @@ function map(mock, query) {
   const span = range(query, Date.now());
   const [nodes, edges] = [new Map(), new Map()];
   const add = (end) => {
-    const id = hash(JSON.stringify([end.kind, end.name, end.container, end.unit, end.node]));
+    const id = hash(JSON.stringify([end.kind, end.name, end.container, end.netns_name, end.unit, end.node]));
     if (!nodes.has(id)) nodes.set(id, { id, ...end });
     return id;
   };
@@ -152,7 +164,7 @@ function map(mock, query) {
   }
   const all = [...edges.values()].map(({ row, ...edge }) => judge({
     ...edge, ...Object.fromEntries(['bytes_to_server', 'bytes_to_client', 'connections_opened', 'connections_failed', 'failed_refused', 'failed_timed_out',
-      'failed_unreachable', 'failed_abandoned', 'failed_other', 'closed_reset', 'retransmits', 'retransmit_percent', 'rtt_avg_us', 'rtt_p99_us', 'connect_avg_us', 'reported_by'].map((f) => [f, row[f]])),
+      'failed_unreachable', 'failed_abandoned', 'failed_no_port', 'failed_other', 'closed_reset', 'late_segments', 'retransmits', 'retransmit_percent', 'rtt_avg_us', 'rtt_p99_us', 'connect_avg_us', 'reported_by'].map((f) => [f, row[f]])),
     bytes_per_second: row.bytes / ((span.until - span.since) / 1000), segments: row.segments_to_server + row.segments_to_client,
   })).filter((edge) => query.get('only') !== 'problems' || edge.health !== 'ok');
   const limit = Number(query.get('limit') ?? 500);

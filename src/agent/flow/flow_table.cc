@@ -42,6 +42,7 @@ FlowTable::FlowTable(uint32_t max_flows, identity::IdentityIndex& identities)
     Flow& flow = flows_.emplace_back();
     flow.key = OverflowKey(side);
     flow.name = std::make_shared<const identity::CgroupName>();
+    flow.netns_name = identities_.NetnsNameOf(0);
     flow.in_use = true;
   }
 }
@@ -72,6 +73,7 @@ FlowTable::Index FlowTable::Make(const FlowKey& key) {
   }
   flows_[flow].key = key;
   flows_[flow].name = identities_.NameOf(key.owner);  // now: the container may be gone at the end of the interval
+  flows_[flow].netns_name = identities_.NetnsNameOf(key.netns);
   flows_[flow].in_use = true;
   index_.insert({key, flow});
   // Without sockets and news nobody would ever drop it again.
@@ -127,6 +129,9 @@ void FlowTable::Report(Flow& flow, std::vector<model::SideReport>& out) {
   report.identity.process = identity::PrintableName(TextOf(flow.key.comm), WEIR_COMM_BYTES);
   report.identity.container = flow.name->container;
   report.identity.unit = flow.name->unit;
+  // A namespace may get its name after its first socket, and the folder of names is not read at every new flow.
+  if (flow.netns_name->empty()) flow.netns_name = identities_.NetnsNameOf(flow.key.netns);
+  report.identity.netns_name = *flow.netns_name;
   report.counters = std::exchange(flow.counters, {});
   report.counters.open = flow.open;
 }

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "agent/flow/listener_table.h"
@@ -48,6 +49,7 @@ class FlowTable {
   // As Find(), and the flow stays until Release().
   Index Acquire(const FlowKey& key);
   void Release(Index flow) { --flows_[flow].sockets; }
+  model::Side SideOf(Index flow) const { return flows_[flow].key.side; }
 
   // The deltas to add to; `open` is not among them, see Opened() and Closed().
   model::SideCounters& Touch(Index flow);
@@ -64,6 +66,7 @@ class FlowTable {
     FlowKey key;
     model::SideCounters counters;
     std::shared_ptr<const identity::CgroupName> name;
+    std::shared_ptr<const std::string> netns_name;
     uint32_t sockets = 0;  // held by Acquire
     uint32_t open = 0;
     bool active = false;  // in active_

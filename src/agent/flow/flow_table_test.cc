@@ -1,6 +1,12 @@
 #include "agent/flow/flow_table.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "base/metrics.h"
 
@@ -29,7 +35,7 @@ class FlowTableTest : public testing::Test {
   }
 
   FakeClock clock_;
-  identity::IdentityIndex identities_{{"/nonexistent", "/nonexistent"}, clock_};
+  identity::IdentityIndex identities_{{"/nonexistent", "/nonexistent", {}}, clock_};
 };
 
 TEST_F(FlowTableTest, ReportsWhatHappenedAndForgetsFlowsWithoutSockets) {
@@ -81,6 +87,41 @@ TEST_F(FlowTableTest, SidesOwnersNamespacesAndProcessesAreDifferentFlows) {
   process.comm[0] = 'k';
   for (const FlowKey& key : {base, Key(80, Side::kServer), owner, netns, process}) (void)table.Find(key);
   EXPECT_EQ(table.size(), 5U);
+}
+
+// A flow as long as its connection would otherwise never learn a name given, or read, after its first record.
+TEST_F(FlowTableTest, ANamespaceIsAskedForItsNameUntilItHasOne) {
+  std::string top = (std::filesystem::temp_directory_path() / "weir-flow-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(top.data()), nullptr);
+  identity::IdentityIndex identities{{"/nonexistent", "/nonexistent", {top}}, clock_};
+  FlowTable table(100, identities);
+  std::ofstream(top + "/lab") << "a file's inode stands for a namespace's";
+  struct stat info {};
+  ASSERT_EQ(::stat((top + "/lab").c_str(), &info), 0);
+  if (info.st_ino > UINT32_MAX) GTEST_SKIP() << "files in " << top << " have inodes no namespace can have; set TMPDIR";
+  FlowKey other = Key(80);
+  other.netns = 1;
+  (void)table.Find(other);  // reads the folder, which is not read again within the second
+  FlowKey key = Key(80);
+  key.netns = static_cast<uint32_t>(info.st_ino);
+  std::ofstream(top + "/late") << "";
+  ASSERT_EQ(::stat((top + "/late").c_str(), &info), 0);
+  FlowKey late = Key(81);
+  late.netns = static_cast<uint32_t>(info.st_ino);
+  table.Touch(table.Acquire(key)).bytes_sent = 1;
+  const FlowTable::Index flow = table.Acquire(late);
+  table.Touch(flow).bytes_sent = 1;
+  auto reports = Emit(table, kSecond);
+  ASSERT_EQ(reports.size(), 3U);
+  EXPECT_EQ(reports[0].identity.netns_name, "");
+  EXPECT_EQ(reports[1].identity.netns_name, "lab");
+  EXPECT_EQ(reports[2].identity.netns_name, "");
+  clock_.Advance(kSecond);
+  table.Touch(flow).bytes_sent = 1;
+  reports = Emit(table, 2 * kSecond);
+  ASSERT_EQ(reports.size(), 1U);
+  EXPECT_EQ(reports[0].identity.netns_name, "late");
+  std::filesystem::remove_all(top);
 }
 
 TEST_F(FlowTableTest, WhatDoesNotFitGoesToTheOverflowFlowOfItsSideAndIsCounted) {

@@ -18,12 +18,19 @@ size_t ListenerTable::Hash::operator()(const Key& key) const {
   return XXH3_64bits(&key, sizeof(key));
 }
 
-void ListenerTable::Put(const weir_record& record) {
+uint32_t ListenerTable::Put(const weir_record& record) {
   Listener listener;
   std::copy(std::begin(record.comm), std::end(record.comm), listener.comm.begin());
   listener.pid = record.pid;
   listener.seen = snapshot_;
-  listeners_.insert_or_assign(Key{LocalAddress(record), record.netns, record.local_port, 0}, listener);
+  listener.drops = record.drops;
+  const auto [known, is_new] =
+      listeners_.try_emplace(Key{LocalAddress(record), record.netns, record.local_port, 0}, listener);
+  // SO_REUSEPORT: several sockets listen at one place and take turns here; theirs are counted when the count grows.
+  const uint32_t before =
+      is_new ? ((record.flags & WEIR_SOCKET_EXISTING) != 0 ? record.drops : 0) : known->second.drops;
+  if (!is_new) known.value() = listener;
+  return record.drops > before ? record.drops - before : 0;
 }
 
 const Listener* ListenerTable::Find(uint32_t netns, const model::Address& local, uint16_t port) const {

@@ -21,12 +21,15 @@ using Comm = std::array<char, WEIR_COMM_BYTES>;  // as the kernel has it: zero-p
 struct Listener {
   Comm comm{};
   uint32_t pid = 0;
-  uint32_t seen = 0;  // snapshot that reported it last
+  uint32_t seen = 0;   // snapshot that reported it last
+  uint32_t drops = 0;  // as of the last record
 };
 
 class ListenerTable {
  public:
-  void Put(const weir_record& listen_record);
+  // How many connections its full queue has cost since the last record; 0 for the first one of a listener that is older
+  // than the agent.
+  uint32_t Put(const weir_record& listen_record);
   // The listener that accepts at `local`:`port`: bound to the address, or else to a wildcard; "::" takes IPv4
   // as well. nullptr when unknown. Valid until the next Put or Age.
   const Listener* Find(uint32_t netns, const model::Address& local, uint16_t port) const;

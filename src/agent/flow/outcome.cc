@@ -33,9 +33,11 @@ Outcome FailureOf(const weir_record& record) {
   }
   if (IsUnreachable(cause)) return Outcome::kUnreachable;
   if (cause == ETIMEDOUT) return Outcome::kTimedOut;
+  if (cause == EADDRNOTAVAIL) return Outcome::kNoPort;
   if (cause != 0) return Outcome::kOther;
-  // No SYN left this socket: no local port (EADDRNOTAVAIL) or a local refusal to send.
-  return record.segs_out == 0 ? Outcome::kOther : Outcome::kAbandoned;
+  if (record.segs_out != 0) return Outcome::kAbandoned;
+  // No SYN left this socket: connect() found no free port, or something here refused to send.
+  return record.local_port == 0 ? Outcome::kNoPort : Outcome::kOther;
 }
 
 }  // namespace
@@ -46,9 +48,13 @@ bool NeverOpened(const weir_record& record) {
 
 Outcome OutcomeOf(const weir_record& record) {
   if (NeverOpened(record)) return FailureOf(record);
-  // EPIPE is a reset met in CLOSE_WAIT. A local abort leaves no error and is a close like any other.
+  // EPIPE is a reset met in CLOSE_WAIT.
   if (record.error == ECONNRESET || record.error == EPIPE || record.error == ECONNREFUSED) return Outcome::kClosedReset;
   if (record.error == ETIMEDOUT || IsUnreachable(record.error)) return Outcome::kClosedTimedOut;
+  // Straight from an open state to CLOSE, without a FIN of ours: close() with data unread or SO_LINGER 0, which send a
+  // reset, or the socket was destroyed by hand (ECONNABORTED, ss -K).
+  const bool open = record.state == TCP_ESTABLISHED || record.state == TCP_CLOSE_WAIT;
+  if (open && (record.error == 0 || record.error == ECONNABORTED)) return Outcome::kAborted;
   return Outcome::kClosed;
 }
 

@@ -7,14 +7,16 @@
 namespace weir::agent::flow {
 
 enum class Outcome {
-  kClosed,          // opened, then ended in any way but the next two
+  kClosed,          // opened, then ended in any way but the next three
   kClosedReset,     // opened, ended by a reset from the peer
+  kAborted,         // opened, ended by this end without a FIN: it sent a reset
   kClosedTimedOut,  // opened, given up after retransmissions or keep-alive probes
   kRefused,         // the attempt was answered by a reset
   kTimedOut,        // no answer to any SYN
   kUnreachable,     // refused by ICMP
   kAbandoned,       // the application gave up first
-  kOther,           // e.g. no local port left
+  kNoPort,          // no local port was left
+  kOther,           // e.g. refused by a local firewall
 };
 
 // True for a final record of a socket that never reached ESTABLISHED.

@@ -114,6 +114,35 @@ class RecordBuilder {
     record_.delivered = delivered;
     return *this;
   }
+  RecordBuilder& Limits(uint32_t busy, uint32_t window, uint32_t buffer) {
+    record_.busy_jiffies = busy;
+    record_.window_jiffies = window;
+    record_.buffer_jiffies = buffer;
+    return *this;
+  }
+  RecordBuilder& Delivery(uint32_t segments, uint32_t interval_us, uint32_t mss) {
+    record_.rate_delivered = segments;
+    record_.rate_interval_us = interval_us;
+    record_.mss = mss;
+    return *this;
+  }
+  RecordBuilder& Arrivals(uint32_t out_of_order, uint32_t unread) {
+    record_.out_of_order = out_of_order;
+    record_.unread = unread;
+    return *this;
+  }
+  RecordBuilder& RetransmitKinds(uint32_t rto, uint32_t probe, uint32_t spurious) {
+    record_.retrans_rto = rto;
+    record_.retrans_probe = probe;
+    record_.dsack_dups = spurious;
+    return *this;
+  }
+  RecordBuilder& Queue(uint32_t backlog, uint32_t most, uint32_t drops) {
+    record_.backlog = backlog;
+    record_.max_backlog = most;
+    record_.drops = drops;
+    return *this;
+  }
   RecordBuilder& Errors(uint32_t error, uint32_t soft_error = 0) {
     record_.error = error;
     record_.soft_error = soft_error;

@@ -6,6 +6,7 @@
 
 #include "agent/flow/outcome.h"
 #include "agent/flow/record_address.h"
+#include "agent/kernel/jiffies.h"
 
 namespace weir::agent::flow {
 namespace {
@@ -51,17 +52,52 @@ void AddConnectTime(const weir_record& record, model::SideCounters& to) {
   to.connect_max_us = std::max(to.connect_max_us, took_us);
 }
 
-void AddOutcome(const weir_record& record, model::SideCounters& to) {
+void AddOutcome(const weir_record& record, bool client, model::SideCounters& to) {
   switch (OutcomeOf(record)) {
     case Outcome::kClosed: ++to.closed; break;
-    case Outcome::kClosedReset: ++to.closed, ++to.closed_reset; break;
+    case Outcome::kClosedReset: ++to.closed, ++(client ? to.closed_reset_by_server : to.closed_reset_by_client); break;
+    case Outcome::kAborted: ++to.closed, ++(client ? to.closed_reset_by_client : to.closed_reset_by_server); break;
     case Outcome::kClosedTimedOut: ++to.closed, ++to.closed_timed_out; break;
     case Outcome::kRefused: ++to.failed_refused; break;
     case Outcome::kTimedOut: ++to.failed_timed_out; break;
     case Outcome::kUnreachable: ++to.failed_unreachable; break;
     case Outcome::kAbandoned: ++to.failed_abandoned; break;
+    case Outcome::kNoPort: ++to.failed_no_port; break;
     case Outcome::kOther: ++to.failed_other; break;
   }
+}
+
+uint64_t Microseconds(uint32_t jiffies) { return jiffies * kernel::JiffyMicros(); }
+
+// The step since the last record, which becomes this one.
+uint32_t Advanced(uint32_t& before, uint32_t now) {
+  const uint32_t step = Step(now, before);
+  before = now;
+  return step;
+}
+
+// Why the sender did not send faster, and what it sent for nothing.
+template <typename Entry>
+void AdvanceSender(const weir_record& record, Entry& entry, model::SideCounters& to) {
+  to.retransmits_rto += Advanced(entry.retransmits_rto, record.retrans_rto);
+  to.retransmits_probe += Advanced(entry.retransmits_probe, record.retrans_probe);
+  to.spurious_retransmits += Advanced(entry.spurious, record.dsack_dups);
+  to.ecn_marks += Advanced(entry.ecn_marks, record.delivered_ce);
+  to.busy_us += Microseconds(Advanced(entry.busy_jiffies, record.busy_jiffies));
+  to.window_limited_us += Microseconds(Advanced(entry.window_jiffies, record.window_jiffies));
+  to.buffer_limited_us += Microseconds(Advanced(entry.buffer_jiffies, record.buffer_jiffies));
+  if (record.delivered != entry.delivered && record.rate_interval_us != 0) {
+    const uint64_t bytes = uint64_t{record.rate_delivered} * record.mss;
+    to.delivery_rate = std::max(to.delivery_rate, bytes * 1'000'000 / record.rate_interval_us);
+  }
+}
+
+template <typename Entry>
+void AdvanceReceiver(const weir_record& record, Entry& entry, model::SideCounters& to) {
+  to.out_of_order += Advanced(entry.out_of_order, record.out_of_order);
+  if (record.kind == WEIR_RECORD_FINAL) return;  // what is unread at the end is thrown away
+  to.unread_max = std::max<uint64_t>(to.unread_max, record.unread);
+  if (record.state == TCP_ESTABLISHED && (record.flags & WEIR_SOCKET_ZERO_WINDOW) != 0) ++to.zero_windows;
 }
 
 // Adds what happened since `entry` to `to` and brings `entry` up to date.
@@ -80,6 +116,8 @@ void Advance(const weir_record& record, Entry& entry, model::SideCounters& to) {
     to.timeouts += static_cast<uint16_t>(record.timeouts - entry.timeouts);  // total_rto is 16 bits wide
     entry.timeouts = record.timeouts;
   }
+  AdvanceSender(record, entry, to);
+  AdvanceReceiver(record, entry, to);
   if (record.delivered != entry.delivered) AddRtt(record, to);
   // The last record fell between the count of a FIN and its flag, and reported it as payload: take it back from the
   // flow, where there is something to take it from.
@@ -147,11 +185,28 @@ FlowKey SocketTable::FlowOf(const weir_record& record, bool* borrowed) {
 
 void SocketTable::OnRecord(const weir_record& record) {
   switch (record.kind) {
-    case WEIR_RECORD_LISTEN: listeners_.Put(record); break;
+    case WEIR_RECORD_LISTEN: OnListener(record); break;
     case WEIR_RECORD_LIVE: OnLive(record); break;
     case WEIR_RECORD_FINAL: OnFinal(record); break;
     default: break;
   }
+}
+
+// A full accept queue belongs to no connection: the flow's client is unspecified.
+void SocketTable::OnListener(const weir_record& record) {
+  const uint32_t overflows = listeners_.Put(record);
+  if (overflows == 0 && record.backlog == 0) return;
+  FlowKey key;
+  std::copy(std::begin(record.comm), std::end(record.comm), key.comm.begin());
+  key.side = model::Side::kServer;
+  key.server = LocalAddress(record);
+  key.client = key.server.is_v4() ? model::Address::FromV4(0) : model::Address{};
+  key.server_port = record.local_port;
+  key.netns = record.netns;
+  key.owner = identities_.OwnerOf(record.cgroup_id, record.pid);
+  model::SideCounters& counters = flows_.Touch(flows_.Find(key));
+  counters.accept_overflows += overflows;
+  counters.accept_queue_max = std::max<uint64_t>(counters.accept_queue_max, record.backlog);
 }
 
 void SocketTable::OnLive(const weir_record& record) {
@@ -241,7 +296,7 @@ void SocketTable::OnFinal(const weir_record& record) {
   if (NeverOpened(record) && entry.open) {
     ++counters.closed;  // tcp_disconnect() made the record forget that it was open (kUnmarked)
   } else {
-    AddOutcome(record, counters);
+    AddOutcome(record, flows_.SideOf(entry.flow) == model::Side::kClient, counters);
   }
   if (tracked) {
     Leave(entry);

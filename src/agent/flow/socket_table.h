@@ -75,6 +75,14 @@ class SocketTable final : public kernel::RecordSink {
     uint32_t syn_retransmits = 0;
     uint32_t timeouts = 0;
     uint32_t delivered = 0;
+    uint32_t retransmits_rto = 0;
+    uint32_t retransmits_probe = 0;
+    uint32_t spurious = 0;
+    uint32_t ecn_marks = 0;
+    uint32_t busy_jiffies = 0;
+    uint32_t window_jiffies = 0;
+    uint32_t buffer_jiffies = 0;
+    uint32_t out_of_order = 0;
     uint32_t snapshot = 0;  // number of the last one that reported it
     FlowTable::Index flow = 0;
     bool open = false;
@@ -86,6 +94,7 @@ class SocketTable final : public kernel::RecordSink {
   static bool IsOpen(const weir_record& record);
   FlowKey FlowOf(const weir_record& record, bool* borrowed);
 
+  void OnListener(const weir_record& record);
   void OnLive(const weir_record& record);
   void OnFinal(const weir_record& record);
   void Enter(const weir_record& record, Entry& entry, bool existing);

@@ -40,7 +40,7 @@ class SocketTableTest : public testing::Test {
 
   Nanos now_ = 100 * kSecond;
   FakeClock clock_;
-  identity::IdentityIndex identities_{{"/nonexistent", "/nonexistent"}, clock_};
+  identity::IdentityIndex identities_{{"/nonexistent", "/nonexistent", {}}, clock_};
   FlowTable flows_{1'000, identities_};
   SocketTable table_{SocketTable::Finals::kMarked, flows_, identities_};
 };
@@ -171,8 +171,70 @@ TEST_F(SocketTableTest, ResetsAndTimeoutsOfOpenedConnections) {
   const SideCounters counters = Only().counters;
   EXPECT_EQ(counters.opened, 2U);
   EXPECT_EQ(counters.closed, 2U);
-  EXPECT_EQ(counters.closed_reset, 1U);
+  EXPECT_EQ(counters.closed_reset_by_server, 1U);
+  EXPECT_EQ(counters.closed_reset_by_client, 0U);
   EXPECT_EQ(counters.closed_timed_out, 1U);
+}
+
+TEST_F(SocketTableTest, AnAbortIsThisEndsOwnReset) {
+  Apply(Connection().Final(TCP_ESTABLISHED));
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.closed, 1U);
+  EXPECT_EQ(counters.closed_reset_by_client, 1U);
+  EXPECT_EQ(counters.closed_reset_by_server, 0U);
+}
+
+TEST_F(SocketTableTest, WhyASenderWaitsIsCountedFromRecordToRecord) {
+  const uint64_t jiffy_us = kernel::JiffyMicros();
+  Snapshot({Connection().Limits(100, 40, 10).Delivery(10, 1'000, 1'448).Rtt(50, 40, 10)});
+  Snapshot({Connection().Flags(WEIR_SOCKET_REPORTED).Limits(150, 60, 10).Delivery(20, 1'000, 1'448).Rtt(50, 40, 20)});
+  Apply(Connection().Final().Flags(WEIR_SOCKET_REPORTED).Limits(170, 60, 11).Delivery(1, 9'000, 1'448).Rtt(50, 40, 21));
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.busy_us, 170 * jiffy_us);
+  EXPECT_EQ(counters.window_limited_us, 60 * jiffy_us);
+  EXPECT_EQ(counters.buffer_limited_us, 11 * jiffy_us);
+  EXPECT_EQ(counters.delivery_rate, 20 * 1'448 * 1'000U) << "the fastest sample";
+}
+
+TEST_F(SocketTableTest, WhatAReceiverSeesIsCountedFromRecordToRecord) {
+  Snapshot({Connection().Arrivals(5, 70'000).Flags(WEIR_SOCKET_ZERO_WINDOW)});
+  Snapshot({Connection().Flags(WEIR_SOCKET_REPORTED).Arrivals(7, 10)});
+  Apply(Connection().Final().Flags(WEIR_SOCKET_REPORTED | WEIR_SOCKET_ZERO_WINDOW).Arrivals(9, 99'999));
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.out_of_order, 9U);
+  EXPECT_EQ(counters.unread_max, 70'000U) << "at snapshots only: the last one is thrown away";
+  EXPECT_EQ(counters.zero_windows, 1U);
+}
+
+TEST_F(SocketTableTest, KindsOfRetransmissionsAreToldApart) {
+  Snapshot({Connection().Retransmits(10, 0).RetransmitKinds(4, 1, 2)});
+  Apply(Connection().Final().Flags(WEIR_SOCKET_REPORTED).Retransmits(20, 0).RetransmitKinds(9, 3, 2));
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.retransmits, 20U);
+  EXPECT_EQ(counters.retransmits_rto, 9U);
+  EXPECT_EQ(counters.retransmits_probe, 3U);
+  EXPECT_EQ(counters.spurious_retransmits, 2U);
+}
+
+TEST_F(SocketTableTest, AFullAcceptQueueIsTheListenersOwnRow) {
+  const auto listener = [] { return RecordBuilder().Listen("10.0.0.2", 80, "nginx", 7); };
+  Apply(listener());
+  EXPECT_TRUE(Emit().empty()) << "nothing to tell yet";
+  Snapshot({listener().Queue(2, 1, 6)});
+  Snapshot({listener().Queue(1, 1, 15)});
+  const SideReport report = Only();
+  EXPECT_EQ(report.ends.side, model::Side::kServer);
+  EXPECT_TRUE(report.ends.client_address.is_unspecified());
+  EXPECT_EQ(report.ends.server_port, 80U);
+  EXPECT_EQ(report.counters.accept_overflows, 15U);
+  EXPECT_EQ(report.counters.accept_queue_max, 2U);
+}
+
+TEST_F(SocketTableTest, DropsFromBeforeTheAgentAreNotItsOwn) {
+  const auto listener = [] { return RecordBuilder().Listen("10.0.0.2", 80, "nginx", 7).Flags(WEIR_SOCKET_EXISTING); };
+  Snapshot({listener().Queue(0, 1, 1'000)});
+  Snapshot({listener().Queue(0, 1, 1'003)});
+  EXPECT_EQ(Only().counters.accept_overflows, 3U);
 }
 
 TEST_F(SocketTableTest, AnExistingSocketStartsFromABaseLine) {

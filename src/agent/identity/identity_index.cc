@@ -51,7 +51,8 @@ bool HasV1Hierarchies(const std::filesystem::path& cgroup) {
 
 }  // namespace
 
-IdentityIndex::IdentityIndex(Paths paths, const Clock& clock) : paths_(std::move(paths)), clock_(clock) {
+IdentityIndex::IdentityIndex(Paths paths, const Clock& clock)
+    : paths_(std::move(paths)), clock_(clock), netns_names_(paths_.netns, paths_.proc / "1" / "ns" / "net", clock) {
   // Every v2 folder has this file, no v1 folder has.
   for (const std::filesystem::path& root : {paths_.cgroup, paths_.cgroup / "unified"}) {
     if (IsFile(root / "cgroup.procs") && IsFile(root / "cgroup.controllers")) {

@@ -1,4 +1,5 @@
-// IdentityIndex: from a socket's control group id to the container or unit that owns it.
+// IdentityIndex: from a socket's control group id to the container or unit that owns it, and from its network namespace
+// to the name people gave that (netns_names.h).
 //
 // The kernel gives the inode of the v2 folder. The index walks the v2 tree (one readdir per folder, no stat:
 // a directory entry carries the inode) and remembers id -> name. An id it does not know triggers another
@@ -20,8 +21,10 @@
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "agent/identity/cgroup_name.h"
+#include "agent/identity/netns_names.h"
 #include "base/clock.h"
 
 namespace weir::agent::identity {
@@ -31,6 +34,8 @@ class IdentityIndex {
   struct Paths {
     std::filesystem::path cgroup = "/sys/fs/cgroup";
     std::filesystem::path proc = "/proc";
+    // Where `ip netns` keeps its names; the older path is the newer one's symbolic link nearly everywhere.
+    std::vector<std::filesystem::path> netns = {"/run/netns", "/var/run/netns"};
   };
 
   // `clock` outlives the index. Finds the v2 tree in Paths::cgroup or its folder "unified"; does not walk it
@@ -45,6 +50,9 @@ class IdentityIndex {
   void Expire();
   // Never null; empty strings when unknown.
   std::shared_ptr<const CgroupName> NameOf(uint64_t owner);
+
+  // Of a network namespace by its inode. Never null; "" when it has none.
+  std::shared_ptr<const std::string> NetnsNameOf(uint32_t inode) { return netns_names_.NameOf(inode); }
 
   // The state for a ProbeReport.
   bool has_v2_tree() const { return !root_.empty(); }
@@ -78,6 +86,7 @@ class IdentityIndex {
   std::unordered_map<uint64_t, Entry> names_;
   std::unordered_set<uint64_t> unknown_;
   tsl::robin_map<uint32_t, ProcessEntry> processes_;  // asked for every record, so no clock is read there
+  NetnsNames netns_names_;
   std::shared_ptr<const CgroupName> nobody_ = std::make_shared<const CgroupName>();
 };
 

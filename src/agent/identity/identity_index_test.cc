@@ -31,7 +31,7 @@ class IdentityIndexTest : public testing::Test {
     std::string pattern = (fs::temp_directory_path() / "weir-cgroup-XXXXXX").string();
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     top_ = pattern;
-    paths_ = {top_ / "cgroup", top_ / "proc"};
+    paths_ = {top_ / "cgroup", top_ / "proc", {top_ / "netns"}};
   }
   void TearDown() override { fs::remove_all(top_); }
 

@@ -96,6 +96,7 @@ class Tracker final : public KernelTracker {
   const std::string existing_;
   std::unique_ptr<ring_buffer, FreeRing> ring_;
   Link tcp_state_;
+  Link retransmit_;
   Link snapshot_link_;
   Link existing_link_;
   RecordSink* sink_ = nullptr;  // during DrainRing
@@ -117,6 +118,10 @@ Status Tracker::Attach() {
   if (ring_ == nullptr) return FromLibbpf(errno, "map the ring buffer", log);
   tcp_state_.reset(bpf_program__attach(skeleton_->progs.weir_tcp_state));
   if (tcp_state_ == nullptr) return FromLibbpf(errno, "attach weir_tcp_state", log);
+  if (bpf_program__autoload(skeleton_->progs.weir_retransmit)) {
+    retransmit_.reset(bpf_program__attach(skeleton_->progs.weir_retransmit));
+    if (retransmit_ == nullptr) return FromLibbpf(errno, "attach weir_retransmit", log);
+  }
   if (snapshot_ == kSnapshotIter) {
     bpf_iter_link_info info{};
     info.map.map_fd = static_cast<__u32>(bpf_map__fd(skeleton_->maps.weir_sockets));
@@ -258,8 +263,10 @@ std::vector<std::string_view> Order(const std::vector<std::string>& wanted, std:
 Result<Loaded> LoadBest(const KernelOptions& options, std::vector<model::ProbeReport>& probes) {
   const auto snapshots = Order(options.snapshot_programs, {kSnapshotCast, kSnapshotProbed, kSnapshotIter});
   const auto existing = Order(options.existing_programs, {kExistingFiles, kExistingTcp});
-  if (auto all = Load(options, {kTcpState, snapshots.front(), existing.front()}); all.ok()) {
-    for (const char* name : {"tcp_state", "snapshot", "existing_sockets"}) probes.push_back({name, "on", "", ""});
+  if (auto all = Load(options, {kTcpState, kRetransmit, snapshots.front(), existing.front()}); all.ok()) {
+    for (const char* name : {"tcp_state", "retransmit", "snapshot", "existing_sockets"}) {
+      probes.push_back({name, "on", "", ""});
+    }
     return Loaded{*std::move(all), std::string(snapshots.front()), std::string(existing.front())};
   }
   const Trial state = TryProgram(kTcpState);
@@ -269,16 +276,19 @@ Result<Loaded> LoadBest(const KernelOptions& options, std::vector<model::ProbeRe
     const bool denied = state.error == EPERM || state.error == EACCES;
     return Status(denied ? Code::kDenied : Code::kUnsupported, "weir_tcp_state: " + state.reason + "; " + hint);
   }
+  const Choice retransmit = ChooseProgram("retransmit", {kRetransmit}, "");
   Choice snapshot =
       ChooseProgram("snapshot", snapshots, "slower by a third; Linux 6.2 or newer reads sockets directly");
   Choice bootstrap =
       ChooseProgram("existing_sockets", existing, "names no processes; Linux 5.11 or newer reads descriptor tables");
+  probes.push_back(retransmit.report);
   probes.push_back(snapshot.report);
   probes.push_back(bootstrap.report);
   if (snapshot.program.empty()) {
     return Status::Unsupported("no snapshot program works: " + snapshot.report.reason + "; " + snapshot.report.hint);
   }
-  WEIR_ASSIGN_OR_RETURN(Skeleton skeleton, Load(options, {kTcpState, snapshot.program, bootstrap.program}));
+  WEIR_ASSIGN_OR_RETURN(Skeleton skeleton,
+                        Load(options, {kTcpState, retransmit.program, snapshot.program, bootstrap.program}));
   return Loaded{std::move(skeleton), std::move(snapshot.program), std::move(bootstrap.program)};
 }
 

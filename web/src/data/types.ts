@@ -42,7 +42,7 @@ export interface FlowsAnswer extends AnswerFacts {
   groups_left_out: number;
 }
 
-export type NodeKind = 'process' | 'container' | 'host' | 'internet';
+export type NodeKind = 'process' | 'container' | 'netns' | 'host' | 'internet';
 export type Health = 'ok' | 'warn' | 'bad' | 'failed';
 
 export interface MapNode {
@@ -52,6 +52,8 @@ export interface MapNode {
   group: string;
   group_kind: string;
   container: string;
+  netns_name: string;  // set where the thing is grouped by its network namespace
+  netns: number;       // the same for a namespace without a name; 0 = not so
   unit: string;
   node: string;
   addresses: string[];
@@ -72,8 +74,10 @@ export interface MapEdge {
   failed_timed_out: number;
   failed_unreachable: number;
   failed_abandoned: number;
+  failed_no_port: number;
   failed_other: number;
   closed_reset: number;
+  late_segments: number;
   retransmits: number;
   retransmit_percent: number | null;
   rtt_avg_us: number | null;

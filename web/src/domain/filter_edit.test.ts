@@ -48,7 +48,7 @@ describe('adding and removing', () => {
 });
 
 function node(part: Partial<MapNode>): MapNode {
-  return { id: 'n', kind: 'process', name: '', group: '', group_kind: '', container: '', unit: '', node: '', addresses: [], external: false, ...part };
+  return { id: 'n', kind: 'process', name: '', group: '', group_kind: '', container: '', netns_name: '', netns: 0, unit: '', node: '', addresses: [], external: false, ...part };
 }
 
 describe('filters of map things', () => {
@@ -59,6 +59,16 @@ describe('filters of map things', () => {
   test('an edge names both ends and keeps the filter', () => {
     expect(edgeFilter('bytes > 1', nginx, outside))
       .toBe('bytes > 1 and client_node = node-a and client_container = abc and client_process = nginx and server_address = 10.0.0.9');
+  });
+
+  test('a network namespace is named by its name, else by its number', () => {
+    const named = node({ name: 'python3', netns_name: 'lab-a', node: 'node-a' });
+    const nameless = node({ kind: 'netns', name: 'netns 4026532201', netns: 4026532201, node: 'node-a' });
+    expect(edgeFilter('', named, nameless))
+      .toBe('client_node = node-a and client_netns_name = lab-a and client_process = python3 and server_node = node-a and server_netns = 4026532201');
+    expect(nodeFilter('', node({ kind: 'netns', name: 'lab-a', netns_name: 'lab-a', node: 'node-a' })))
+      .toBe('((client_node = node-a and client_netns_name = lab-a) or (server_node = node-a and server_netns_name = lab-a))');
+    expect(checkFilter(edgeFilter('', named, nameless), kSchemaColumns.map((c) => c.name))).toBeUndefined();
   });
 
   test('the internet has no address; its locality selects it', () => {

@@ -67,6 +67,8 @@ export function endConditions(node: MapNode, side: 'client' | 'server'): string[
   const parts: string[] = [];
   if (node.node !== '' && !node.external) parts.push(condition(`${side}_node`, '=', node.node));
   if (node.container !== '') parts.push(condition(`${side}_container`, '=', node.container));
+  else if (node.netns_name !== '') parts.push(condition(`${side}_netns_name`, '=', node.netns_name));
+  else if (node.netns !== 0) parts.push(condition(`${side}_netns`, '=', node.netns));
   else if (node.unit !== '') parts.push(condition(`${side}_unit`, '=', node.unit));
   if (node.kind === 'process' && node.name !== '') parts.push(condition(`${side}_process`, '=', node.name));
   if (parts.length > 0) return parts;

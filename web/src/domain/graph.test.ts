@@ -22,6 +22,14 @@ describe('grouping and folding', () => {
     expect(buildGraph({ nodes: two, edges: [] }, { toggled: kNone }).groups).toHaveLength(2);
   });
 
+  test('processes of one name in two network namespaces are two groups of one host', () => {
+    const two = ['lab-a', 'lab-b'].map((netns_name) => thing(`python3 ${netns_name}`, { name: 'python3', container: '', netns_name, group: netns_name, group_kind: 'netns' }));
+    const { groups } = buildGraph({ nodes: two, edges: [] }, { toggled: kNone });
+    expect(groups.map(({ label, kind, host }) => ({ label, kind, host }))).toEqual([
+      { label: 'lab-a', kind: 'netns', host: 'host1' }, { label: 'lab-b', kind: 'netns', host: 'host1' },
+    ]);
+  });
+
   test('above the limit groups fold, and their edges merge', () => {
     const graph = buildGraph({ nodes, edges }, { toggled: kNone, foldAbove: 2 });
     expect(graph.folding).toBe('groups');

@@ -21,7 +21,7 @@ export interface GraphNode {
 export interface GraphGroup {
   id: string;
   label: string;
-  kind: string;             // container, unit, host, internet
+  kind: string;             // container, netns, unit, host, internet
   host: string;             // the node it runs on, "" when outside or several
   nodes: GraphNode[];
   folded: boolean;
@@ -69,7 +69,7 @@ function largest(parts: readonly MapEdge[], field: 'rtt_p99_us'): number | null 
 
 const kSums = [
   'bytes_to_server', 'bytes_to_client', 'bytes_per_second', 'connections_opened', 'connections_failed', 'failed_refused',
-  'failed_timed_out', 'failed_unreachable', 'failed_abandoned', 'failed_other', 'closed_reset', 'retransmits', 'segments',
+  'failed_timed_out', 'failed_unreachable', 'failed_abandoned', 'failed_no_port', 'failed_other', 'closed_reset', 'late_segments', 'retransmits', 'segments',
 ] as const;
 
 // Averages are weighted, percentiles can only be bounded: the largest stands for all.
@@ -226,13 +226,13 @@ export function neighbours(graph: Graph, nodeId: string): { nodes: Set<string>; 
   return found;
 }
 
-// Names, addresses, containers and units that contain the text; for the find box.
+// Names, addresses, containers, namespaces and units that contain the text; for the find box.
 export function findNodes(graph: Graph, text: string): Set<string> {
   const wanted = text.trim().toLowerCase();
   const found = new Set<string>();
   if (wanted === '') return found;
   for (const node of graph.nodes.values()) {
-    const hit = node.members.some((m) => [m.name, m.group, m.container, m.unit, m.node, ...m.addresses]
+    const hit = node.members.some((m) => [m.name, m.group, m.container, m.netns_name, m.unit, m.node, ...m.addresses]
       .some((field) => field.toLowerCase().includes(wanted)));
     if (hit) found.add(node.id);
   }

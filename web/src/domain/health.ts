@@ -30,5 +30,6 @@ export const kFailureCauses: readonly { field: keyof MapEdge; label: string; hel
   { field: 'failed_timed_out', label: 'timed out', help: 'no answer to any SYN: dropped on the way, or the host is gone' },
   { field: 'failed_unreachable', label: 'unreachable', help: 'refused by ICMP, or there is no route' },
   { field: 'failed_abandoned', label: 'abandoned', help: 'the application gave up before the kernel did' },
-  { field: 'failed_other', label: 'other', help: 'for example no local port left' },
+  { field: 'failed_no_port', label: 'no port', help: 'no local port was left' },
+  { field: 'failed_other', label: 'other', help: 'for example a local firewall' },
 ];

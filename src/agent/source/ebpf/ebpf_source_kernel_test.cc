@@ -54,7 +54,8 @@ class EbpfSourceKernelTest : public testing::Test {
     to.bytes_received += from.bytes_received;
     to.opened += from.opened;
     to.closed += from.closed;
-    to.closed_reset += from.closed_reset;
+    to.closed_reset_by_client += from.closed_reset_by_client;
+    to.closed_reset_by_server += from.closed_reset_by_server;
     to.failed_refused += from.failed_refused;
     to.open += from.open;
     to.connect_count += from.connect_count;
@@ -147,7 +148,9 @@ TEST_F(EbpfSourceKernelTest, SnapshotsThatRaceWithClosesCountNothingTwiceAndForg
   EXPECT_EQ(client.bytes_received, 30 * kConnections);
   EXPECT_EQ(server.bytes_sent, 30 * kConnections);
   EXPECT_EQ(server.bytes_received, 100 * kConnections);
-  EXPECT_EQ(client.closed_reset, (kConnections + 6) / 7);
+  EXPECT_EQ(client.closed_reset_by_server, (kConnections + 6) / 7);
+  EXPECT_EQ(server.closed_reset_by_server, (kConnections + 6) / 7) << "both ends agree on who did it";
+  EXPECT_EQ(client.closed_reset_by_client + server.closed_reset_by_client, 0U);
   EXPECT_EQ(client.connect_count, kConnections);
 }
 
@@ -211,11 +214,12 @@ TEST_F(EbpfSourceKernelTest, RefusalsAndResetsAreTold) {
   const SideReport client = Collect(Side::kClient);
   EXPECT_EQ(client.counters.opened, 1U);
   EXPECT_EQ(client.counters.closed, 1U);
-  EXPECT_EQ(client.counters.closed_reset, 1U);
+  EXPECT_EQ(client.counters.closed_reset_by_server, 1U);
   EXPECT_EQ(client.counters.failed_refused, 1U);
   const SideReport server = Collect(Side::kServer);
   EXPECT_EQ(server.counters.closed, 1U);
-  EXPECT_EQ(server.counters.closed_reset, 0U) << "the peer did not reset it";
+  EXPECT_EQ(server.counters.closed_reset_by_server, 1U);
+  EXPECT_EQ(server.counters.closed_reset_by_client, 0U);
 }
 
 // Lowers the calling thread to what a started source needs; see capabilities(7): a thread's own affair.

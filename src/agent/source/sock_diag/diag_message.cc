@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/kernel/jiffies.h"
+
 namespace weir::agent::source {
 namespace {
 
@@ -78,6 +80,13 @@ void FillCounters(std::span<const uint8_t> bytes, weir_record& record) {
   record.delivered = info.tcpi_delivered;
   record.packets_out = info.tcpi_unacked;
   record.ca_state = info.tcpi_ca_state;
+  record.dsack_dups = info.tcpi_dsack_dups;
+  record.delivered_ce = info.tcpi_delivered_ce;
+  record.out_of_order = info.tcpi_rcv_ooopack;
+  const uint64_t jiffy_us = kernel::JiffyMicros();
+  record.busy_jiffies = static_cast<uint32_t>(info.tcpi_busy_time / jiffy_us);
+  record.window_jiffies = static_cast<uint32_t>(info.tcpi_rwnd_limited / jiffy_us);
+  record.buffer_jiffies = static_cast<uint32_t>(info.tcpi_sndbuf_limited / jiffy_us);
   record.timeouts = kNoTimeouts;
   if (uint16_t timeouts = 0; bytes.size() >= kTotalRtoOffset + sizeof(timeouts)) {
     std::memcpy(&timeouts, bytes.data() + kTotalRtoOffset, sizeof(timeouts));
@@ -94,7 +103,7 @@ bool HasFin(uint8_t state) {
 void GuessEnd(weir_record& record) {
   record.kind = WEIR_RECORD_FINAL;
   if (record.delivered > 0) {
-    record.state = kEstablished;
+    record.state = kLastAck;
     // Most connections end by FIN. One that did not is counted one byte short.
     if (record.bytes_received > 0) record.flags |= WEIR_SOCKET_FIN_RECEIVED;
     return;

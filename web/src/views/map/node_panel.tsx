@@ -11,7 +11,7 @@ function identity(node: GraphNode): [string, string][] {
   const [member] = node.members;
   if (!member || node.members.length > 1) return [['Members', String(node.members.length)]];
   return ([
-    ['Container', shortContainer(member.container)], ['Unit', member.unit], ['Node', member.node],
+    ['Container', shortContainer(member.container)], ['Namespace', member.netns_name || (member.netns === 0 ? '' : String(member.netns))], ['Unit', member.unit], ['Node', member.node],
     ['Addresses', member.addresses.slice(0, 6).join(', ')], ['Agent', member.external ? 'none: only its peers report' : ''],
   ] as [string, string][]).filter(([, value]) => value !== '');
 }

@@ -6,7 +6,7 @@ import { formatBytesPerSecond } from '../../domain/units';
 import { iconPath, type IconName } from '../../widgets/icons';
 
 function iconOf(kind: string): IconName {
-  return kind === 'container' || kind === 'unit' || kind === 'internet' ? kind : 'host';
+  return kind === 'container' || kind === 'netns' || kind === 'unit' || kind === 'internet' ? kind : 'host';
 }
 
 export function GroupBox({ group, box, onFold }: { group: GraphGroup; box: Box; onFold: (id: string) => void }) {
