@@ -43,7 +43,8 @@ enum weir_counter {
 	WEIR_COUNTER_RING_FULL = 1,	/* final records lost: the ring was full */
 	WEIR_COUNTER_RING_FULL_BYTES = 2,	/* payload bytes those records would have reported, at most */
 	WEIR_COUNTER_STALE = 3,		/* entries purged because their socket was already closed */
-	WEIR_COUNTERS = 4,
+	WEIR_COUNTER_ARRIVALS_FULL = 4,	/* sockets whose arrivals are not watched: no room */
+	WEIR_COUNTERS = 5,
 };
 
 /* Value of the `sockets` map, keyed by the kernel's socket pointer. */
@@ -59,6 +60,25 @@ struct weir_socket {
 	weir_u32 retrans_rto;		/* segments sent again after a timeout, SYN excluded */
 	weir_u32 retrans_probe;		/* segments sent again as tail loss probes */
 	char comm[WEIR_COMM_BYTES];	/* of that process; empty = unknown */
+};
+
+#define WEIR_HOLES 4
+
+struct weir_hole {
+	weir_u32 from;			/* sequence numbers, `to` exclusive */
+	weir_u32 to;
+	weir_u64 opened_ns;		/* CLOCK_MONOTONIC */
+};
+
+/* Value of the `arrivals` map, keyed by the kernel's socket pointer. */
+struct weir_arrivals {
+	weir_u64 birth;			/* of the connection: start_ns, or established_ns of an accepted one */
+	weir_u64 late_bytes;
+	weir_u32 late_segments;
+	weir_u32 gaps;
+	weir_u32 reordered;
+	weir_u32 highest;		/* first sequence number nobody has seen yet */
+	struct weir_hole holes[WEIR_HOLES];	/* the newest */
 };
 
 struct weir_record {
@@ -107,15 +127,20 @@ struct weir_record {
 	weir_u32 mss;
 	weir_u32 out_of_order;		/* segments received before earlier ones */
 	weir_u32 unread;		/* bytes in the receive queue */
+	weir_u32 late_segments;		/* since its arrivals are watched: received after later ones */
+	weir_u32 gaps;			/* holes that opened */
+	weir_u32 reordered;		/* late segments that came at once */
+	weir_u32 unused;
+	weir_u64 late_bytes;
 	char comm[WEIR_COMM_BYTES];
 };
 
 #ifdef __cplusplus
 static_assert(sizeof(weir_socket) == 64, "layout shared with the kernel");
-static_assert(sizeof(weir_record) == 240, "layout shared with the kernel");
+static_assert(sizeof(weir_record) == 264, "layout shared with the kernel");
 #else
 _Static_assert(sizeof(struct weir_socket) == 64, "layout shared with the agent");
-_Static_assert(sizeof(struct weir_record) == 240, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_record) == 264, "layout shared with the agent");
 #endif
 
 #endif /* WEIR_BPF_ABI_H */

@@ -143,6 +143,9 @@ struct tcp_sock {
 	weir_u32 rcv_nxt;
 	weir_u32 copied_seq;
 	weir_u32 rcv_wnd;
+	struct {
+		weir_u32 rtt_us;	/* times 8 */
+	} rcv_rtt_est;
 };
 
 struct socket {

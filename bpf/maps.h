@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The three maps, shared by every program. tcp.bpf.c defines them; the other files see them as extern and the
+ * The maps, shared by every program. tcp.bpf.c defines them; the other files see them as extern and the
  * static linker makes them one. Sizes here are placeholders: the agent sets them before it loads the object.
  */
 #ifndef WEIR_BPF_MAPS_H
@@ -29,6 +29,15 @@ typedef struct {
 	__uint(max_entries, 4096);
 } weir_ring_map;
 
+/* What arrivals.bpf.c knows of a socket. Empty unless it is attached somewhere, so not preallocated. */
+typedef struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, weir_u64);
+	__type(value, struct weir_arrivals);
+} weir_arrivals_map;
+
 /* Losses; per CPU, so that counting one costs no shared cache line. */
 typedef struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -45,6 +54,7 @@ typedef struct {
 
 WEIR_MAP weir_sockets_map weir_sockets SEC(".maps");
 WEIR_MAP weir_ring_map weir_ring SEC(".maps");
+WEIR_MAP weir_arrivals_map weir_arrivals SEC(".maps");
 WEIR_MAP weir_counters_map weir_counters SEC(".maps");
 
 static __always_inline void weir_count(weir_u32 counter, weir_u64 by)

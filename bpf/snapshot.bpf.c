@@ -13,6 +13,7 @@
 
 #include <bpf/bpf_tracing.h>
 
+#include "arrivals.h"
 #include "direct_read.h"
 
 #define WEIR_FILL fill_probed
@@ -114,6 +115,7 @@ static __always_inline int complete(struct weir_record *record, const struct act
 	record->syn_retrans = record->state == TCP_SYN_SENT ? record->total_retrans : socket->syn_retrans;
 	record->flags |= socket->flags | (socket->snapshot ? WEIR_SOCKET_REPORTED : 0);
 	record->pid = socket->pid;
+	add_arrivals(record, seen->key, socket);
 	record->retrans_rto = socket->retrans_rto;
 	record->retrans_probe = socket->retrans_probe;
 	__builtin_memcpy(record->comm, socket->comm, sizeof(record->comm));

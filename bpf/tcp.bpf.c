@@ -10,6 +10,7 @@
 
 #include <bpf/bpf_tracing.h>
 
+#include "arrivals.h"
 #include "direct_read.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -61,6 +62,11 @@ static __always_inline void on_listening(weir_u64 key, struct sock *sk)
 	record->syn_retrans = 0;
 	record->retrans_rto = 0;
 	record->retrans_probe = 0;
+	record->late_segments = 0;
+	record->late_bytes = 0;
+	record->gaps = 0;
+	record->reordered = 0;
+	record->unused = 0;
 	record->flags = WEIR_SOCKET_LISTENING;
 	record->pid = socket.pid;
 	__builtin_memcpy(record->comm, socket.comm, sizeof(record->comm));
@@ -128,6 +134,7 @@ static __always_inline void on_closed(weir_u64 key, struct tcp_sock *tp, int old
 	record->established_ns = socket.established_ns;
 	record->syn_retrans = old_state == TCP_SYN_SENT ? record->total_retrans : socket.syn_retrans;
 	record->pid = socket.pid;
+	add_arrivals(record, key, &socket);
 	record->retrans_rto = socket.retrans_rto;
 	record->retrans_probe = socket.retrans_probe;
 	record->flags |= socket.flags | (socket.snapshot ? WEIR_SOCKET_REPORTED : 0);
@@ -157,12 +164,15 @@ int BPF_PROG(weir_tcp_state, struct sock *sk, int old_state, int new_state)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
-	if (new_state == TCP_CLOSE)
+	if (new_state == TCP_CLOSE) {
 		on_closed(key, tp, old_state);
-	else if (old_state == TCP_SYN_RECV)
+		if (weir_arrivals_watched)
+			bpf_map_delete_elem(&weir_arrivals, &key);
+	} else if (old_state == TCP_SYN_RECV) {
 		on_accepted(key, tp);
-	else
+	} else {
 		on_connected(key, tp);
+	}
 	return 0;
 }
 

@@ -2,12 +2,13 @@
 """Traffic of known size. The server answers requests of the form (bytes up, bytes down, delay µs); clients say exactly
 what they sent and received, so tests compare byte for byte.
 
-    traffic.py serve PORT [--bind ADDR] [--backlog N] [--slow MS] [--silent]
+    traffic.py serve PORT [--bind ADDR] [--backlog N] [--slow MS] [--silent] [--drip MS] [--abort]
     traffic.py get ADDR PORT --count N --up BYTES --down BYTES [--keep-alive] [--delay US] [--parallel N] [--hold S]
     traffic.py connect ADDR PORT [--timeout S]     one attempt; prints the errno name or "open"
 """
 
 import argparse
+import contextlib
 import errno
 import socket
 import struct
@@ -23,9 +24,11 @@ def family_of(address):
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def receive_exactly(connection, amount):
+def receive_exactly(connection, amount, drip_ms=0):
     while amount > 0:
-        got = len(connection.recv(min(amount, 1 << 16)))
+        if drip_ms:
+            time.sleep(drip_ms / 1000)
+        got = len(connection.recv(min(amount, 4096 if drip_ms else 1 << 16)))
         if got == 0:
             return False
         amount -= got
@@ -37,6 +40,10 @@ def send_exactly(connection, amount):
         part = CHUNK[: min(amount, len(CHUNK))]
         connection.sendall(part)
         amount -= len(part)
+
+
+def reset_on_close(connection):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def answer(connection, options):
@@ -51,11 +58,15 @@ def answer(connection, options):
             up, down, delay_us = HEADER.unpack(header)
             if options.slow:
                 time.sleep(options.slow / 1000)
-            if not receive_exactly(connection, up):
+            if not receive_exactly(connection, up, options.drip):
                 return
             if delay_us:
                 time.sleep(delay_us / 1e6)
             send_exactly(connection, down)
+            if options.abort:
+                time.sleep(0.1)  # the answer arrives before the reset
+                reset_on_close(connection)
+                return
 
 
 def answer_quietly(connection, options):
@@ -70,6 +81,10 @@ def serve(options):
     if listener.family == socket.AF_INET6:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if options.receive_buffer:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options.receive_buffer)
+    if options.congestion:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, options.congestion.encode())
     listener.bind((options.bind, options.port))
     listener.listen(options.backlog)
     print("ready", flush=True)
@@ -108,6 +123,11 @@ def worker(options, count):
     for _ in range(count):
         with open_connection(options) as connection:
             request(connection, options)
+            if options.abort:
+                reset_on_close(connection)
+            elif options.await_end:
+                with contextlib.suppress(ConnectionResetError):
+                    connection.recv(1)
 
 
 def get(options):
@@ -142,6 +162,10 @@ def main():
     server.add_argument("--backlog", type=int, default=4096)
     server.add_argument("--slow", type=float, default=0, help="milliseconds before reading a request's body")
     server.add_argument("--silent", action="store_true", help="listen but never accept")
+    server.add_argument("--drip", type=float, default=0, help="milliseconds between reads of 4 KiB of a request's body")
+    server.add_argument("--receive-buffer", type=int, default=0)
+    server.add_argument("--congestion", default="")
+    server.add_argument("--abort", action="store_true", help="end connections by a reset after the first answer")
     server.set_defaults(run=serve)
     client = commands.add_parser("get")
     client.add_argument("address")
@@ -154,6 +178,8 @@ def main():
     client.add_argument("--keep-alive", action="store_true")
     client.add_argument("--hold", type=float, default=0, help="seconds to keep the connection open at the end")
     client.add_argument("--congestion", default="")
+    client.add_argument("--abort", action="store_true", help="end connections by a reset")
+    client.add_argument("--await-end", action="store_true", help="let the server end the connection")
     client.set_defaults(run=get)
     single = commands.add_parser("connect")
     single.add_argument("address")

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/kernel/receive_loss.h"
 #include "base/clock.h"
 #include "base/status.h"
 #include "wire/batch_sink.h"
@@ -19,10 +20,11 @@ struct AgentOptions {
   std::filesystem::path data_dir;             // agent id and spool
   uint64_t spool_limit_bytes = uint64_t{256} << 20;
   uint32_t max_sockets = 65'536;  // size of the kernel map, rounded up to a power of two
-  uint32_t max_flows = 65'536;     // flow table entries; beyond: one overflow flow, counted
-  bool allow_ebpf = true;          // false: start in the degraded mode
-  bool require_ebpf = false;       // true: fail rather than start in the degraded mode
-  bool drop_privileges = true;     // keep only what collecting needs, after start
+  uint32_t max_flows = 65'536;    // flow table entries; beyond: one overflow flow, counted
+  bool allow_ebpf = true;         // false: start in the degraded mode
+  bool require_ebpf = false;      // true: fail rather than start in the degraded mode
+  ReceiveLoss receive_loss = ReceiveLoss::kOnEvidence;
+  bool drop_privileges = true;  // keep only what collecting needs, after start
 };
 
 class Agent {

@@ -13,6 +13,7 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentOptions options, wire::BatchSin
     EbpfOptions ebpf;
     ebpf.max_sockets = options.max_sockets;
     ebpf.max_flows = options.max_flows;
+    ebpf.receive_loss = options.receive_loss;
     candidates.push_back(MakeEbpfSource(ebpf, clock));
   }
   if (!options.require_ebpf) candidates.push_back(MakeSockDiagSource(options.max_flows, clock));

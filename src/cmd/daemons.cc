@@ -108,6 +108,11 @@ Result<Serving> StartServing(const Settings& settings, const Clock& clock) {
   return serving;
 }
 
+agent::ReceiveLoss ReceiveLossOf(const std::string& text) {
+  if (text == "off") return agent::ReceiveLoss::kOff;
+  return text == "always" ? agent::ReceiveLoss::kAlways : agent::ReceiveLoss::kOnEvidence;
+}
+
 agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   agent::AgentOptions options;
   options.node = settings.Text("node");
@@ -117,6 +122,7 @@ agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   options.max_sockets = static_cast<uint32_t>(std::min<uint64_t>(settings.Number("max-sockets"), 16U << 20));
   options.max_flows = static_cast<uint32_t>(std::min<uint64_t>(settings.Number("max-flows"), 16U << 20));
   options.allow_ebpf = settings.Text("mode") != "sock_diag";
+  options.receive_loss = ReceiveLossOf(settings.Text("receive-loss"));
   options.require_ebpf = settings.Text("mode") == "ebpf";
   return options;
 }

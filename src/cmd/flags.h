@@ -56,6 +56,9 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "Sockets the kernel map holds; beyond, new ones are counted as lost."},
     {"max-flows", 0, FlagType::kCount, "N", "65536", kCollecting,
      "Flows per interval; beyond, they fold into one overflow flow."},
+    {"receive-loss", 0, FlagType::kChoice, "auto|always|off", "auto", kCollecting,
+     "Whose arriving segments are watched one by one, to count losses on the way in. auto: those control groups where "
+     "something came out of order, from then on; always: all, at a little cost per packet."},
     {"spool-limit", 0, FlagType::kBytes, "BYTES", "256Mi", kCollecting,
      "Disk the agent may use while the server is away."},
 

@@ -127,16 +127,16 @@ TEST(Ledger, MeasuresAreIndependent) {
   client[kFailedRefused] = 2;
   client[kBytesToClient] = 7;
   Shared server{};
-  server[kClosedReset] = 1;
+  server[kClosedResetByServer] = 1;
   server[kBytesToClient] = 9;
   const Shared stored = ledger.Settle({1'000'000, 3'000}, &client, &server);
   EXPECT_EQ(stored[kFailedRefused], 2U);
   EXPECT_EQ(stored[kBytesToClient], 7U);
-  EXPECT_EQ(stored[kClosedReset], 0U);
+  EXPECT_EQ(stored[kClosedResetByServer], 0U);
   const Shared excess = ledger.TakeExcess();
   EXPECT_EQ(excess[kFailedRefused], 0U);
   EXPECT_EQ(excess[kBytesToClient], 2U);
-  EXPECT_EQ(excess[kClosedReset], 1U);
+  EXPECT_EQ(excess[kClosedResetByServer], 1U);
 }
 
 // One flow in small steps. Either agent samples near, not at, the interval's border, may lose intervals, may be

@@ -131,6 +131,13 @@ class RecordBuilder {
     record_.unread = unread;
     return *this;
   }
+  RecordBuilder& Late(uint32_t segments, uint64_t bytes, uint32_t gaps, uint32_t reordered) {
+    record_.late_segments = segments;
+    record_.late_bytes = bytes;
+    record_.gaps = gaps;
+    record_.reordered = reordered;
+    return *this;
+  }
   RecordBuilder& RetransmitKinds(uint32_t rto, uint32_t probe, uint32_t spurious) {
     record_.retrans_rto = rto;
     record_.retrans_probe = probe;

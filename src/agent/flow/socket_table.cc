@@ -95,6 +95,11 @@ void AdvanceSender(const weir_record& record, Entry& entry, model::SideCounters&
 template <typename Entry>
 void AdvanceReceiver(const weir_record& record, Entry& entry, model::SideCounters& to) {
   to.out_of_order += Advanced(entry.out_of_order, record.out_of_order);
+  to.late_segments += Advanced(entry.late_segments, record.late_segments);
+  to.gaps += Advanced(entry.gaps, record.gaps);
+  to.reordered += Advanced(entry.reordered, record.reordered);
+  to.late_bytes += Minus(record.late_bytes, entry.late_bytes);
+  entry.late_bytes = record.late_bytes;
   if (record.kind == WEIR_RECORD_FINAL) return;  // what is unread at the end is thrown away
   to.unread_max = std::max<uint64_t>(to.unread_max, record.unread);
   if (record.state == TCP_ESTABLISHED && (record.flags & WEIR_SOCKET_ZERO_WINDOW) != 0) ++to.zero_windows;
@@ -224,7 +229,7 @@ void SocketTable::OnLive(const weir_record& record) {
   entry.snapshot = snapshot_;
   if (entry.borrowed && record.pid != 0) Attribute(record, entry);
   model::SideCounters& counters = flows_.Touch(entry.flow);
-  Advance(record, entry, counters);
+  Update(record, entry, counters);
   if (!entry.open && IsOpen(record)) {
     entry.open = true;
     ++counters.opened;
@@ -240,7 +245,7 @@ void SocketTable::Enter(const weir_record& record, Entry& entry, bool existing) 
   if (entry.borrowed) ++borrowed_;
   model::SideCounters base_line;
   model::SideCounters& counters = existing ? base_line : flows_.Touch(entry.flow);
-  Advance(record, entry, counters);
+  Update(record, entry, counters);
   if (entry.open) {
     ++counters.opened;
     AddConnectTime(record, counters);
@@ -283,12 +288,12 @@ void SocketTable::OnFinal(const weir_record& record) {
     first.flow = flows_.Find(FlowOf(record, &first.borrowed));
     if ((record.flags & WEIR_SOCKET_EXISTING) != 0) {
       model::SideCounters base_line;
-      Advance(record, first, base_line);
+      Update(record, first, base_line);
       first.open = IsOpen(record);
     }
   }
   model::SideCounters& counters = flows_.Touch(entry.flow);
-  Advance(record, entry, counters);
+  Update(record, entry, counters);
   if (!NeverOpened(record) && !entry.open) {
     ++counters.opened;
     AddConnectTime(record, counters);
@@ -306,6 +311,15 @@ void SocketTable::OnFinal(const weir_record& record) {
 
 // Whether the socket was swept: its final record was thought lost, and it was counted as closed then.
 bool SocketTable::CountedAlready(const weir_record& record) { return swept_.erase(KeyOf(record)) > 0; }
+
+void SocketTable::Update(const weir_record& record, Entry& entry, model::SideCounters& counters) {
+  constexpr size_t kMaxGroups = 64;
+  const uint32_t out_of_order = Step(record.out_of_order, entry.out_of_order);
+  Advance(record, entry, counters);
+  auto& groups = out_of_order_groups_;
+  if (out_of_order == 0 || groups.size() >= kMaxGroups) return;
+  if (std::find(groups.begin(), groups.end(), record.cgroup_id) == groups.end()) groups.push_back(record.cgroup_id);
+}
 
 void SocketTable::Leave(Entry& entry) {
   if (entry.open) flows_.Closed(entry.flow);

@@ -53,6 +53,8 @@ class SocketTable final : public kernel::RecordSink {
   void SnapshotEnds(Nanos now, Snapshot result);
 
   size_t size() const { return sockets_.size(); }
+  // Control groups whose sockets received something out of order since the last call; at most 64.
+  std::vector<uint64_t> TakeOutOfOrderGroups() { return std::exchange(out_of_order_groups_, {}); }
   // Whether connections were attributed to their listener's process and the descriptor tables may know
   // better. The caller asks them, and those that are closed by then do not count again.
   bool TakeBorrowed() { return std::exchange(socket_activated_, false) || borrowed_ > 0; }
@@ -83,6 +85,10 @@ class SocketTable final : public kernel::RecordSink {
     uint32_t window_jiffies = 0;
     uint32_t buffer_jiffies = 0;
     uint32_t out_of_order = 0;
+    uint32_t late_segments = 0;
+    uint32_t gaps = 0;
+    uint32_t reordered = 0;
+    uint64_t late_bytes = 0;
     uint32_t snapshot = 0;  // number of the last one that reported it
     FlowTable::Index flow = 0;
     bool open = false;
@@ -99,6 +105,8 @@ class SocketTable final : public kernel::RecordSink {
   void OnFinal(const weir_record& record);
   void Enter(const weir_record& record, Entry& entry, bool existing);
   void Attribute(const weir_record& record, Entry& entry);
+  // Brings `entry` up to date and adds what happened since to `counters`.
+  void Update(const weir_record& record, Entry& entry, model::SideCounters& counters);
   void Leave(Entry& entry);
   void SweepUnreported();
   void EnterExisting();
@@ -114,6 +122,7 @@ class SocketTable final : public kernel::RecordSink {
   std::vector<weir_record> existing_;  // waiting until all listeners of the snapshot are known
   size_t borrowed_ = 0;
   uint32_t snapshot_ = 0;
+  std::vector<uint64_t> out_of_order_groups_;
   bool in_snapshot_ = false;
   bool socket_activated_ = false;  // a connection was attributed to process 1
   uint64_t race_from_ns_ = 0;      // final records made in this time may lack WEIR_SOCKET_REPORTED

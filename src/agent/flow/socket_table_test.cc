@@ -1,10 +1,12 @@
 #include "agent/flow/socket_table.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cerrno>
 
 #include "agent/flow/record_builder.h"
+#include "agent/kernel/jiffies.h"
 
 namespace weir::agent::flow {
 namespace {
@@ -204,6 +206,20 @@ TEST_F(SocketTableTest, WhatAReceiverSeesIsCountedFromRecordToRecord) {
   EXPECT_EQ(counters.out_of_order, 9U);
   EXPECT_EQ(counters.unread_max, 70'000U) << "at snapshots only: the last one is thrown away";
   EXPECT_EQ(counters.zero_windows, 1U);
+}
+
+TEST_F(SocketTableTest, OutOfOrderArrivalsAskForAWatchOfTheirControlGroup) {
+  Snapshot({Connection().Cgroup(77).Arrivals(0, 0)});
+  EXPECT_TRUE(table_.TakeOutOfOrderGroups().empty());
+  Snapshot({Connection().Flags(WEIR_SOCKET_REPORTED).Cgroup(77).Arrivals(3, 0).Late(0, 0, 0, 0)});
+  EXPECT_THAT(table_.TakeOutOfOrderGroups(), testing::ElementsAre(77));
+  EXPECT_TRUE(table_.TakeOutOfOrderGroups().empty()) << "told once";
+  Apply(Connection().Final().Flags(WEIR_SOCKET_REPORTED).Cgroup(77).Arrivals(9, 0).Late(4, 5'792, 3, 1));
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.late_segments, 4U);
+  EXPECT_EQ(counters.late_bytes, 5'792U);
+  EXPECT_EQ(counters.gaps, 3U);
+  EXPECT_EQ(counters.reordered, 1U);
 }
 
 TEST_F(SocketTableTest, KindsOfRetransmissionsAreToldApart) {

@@ -16,6 +16,7 @@
 
 #include <weir.skel.h>  // needs the types of bpf/abi.h
 
+#include "agent/kernel/arrival_watch.h"
 #include "agent/kernel/bpf_log.h"
 #include "agent/kernel/net_namespaces.h"
 #include "agent/kernel/program_choice.h"
@@ -78,10 +79,13 @@ class Tracker final : public KernelTracker {
       : skeleton_(std::move(skeleton)), snapshot_(std::move(snapshot)), existing_(std::move(existing)) {}
 
   Status Attach();
+  // After Attach().
+  model::ProbeReport WatchArrivals(ReceiveLoss mode);
   void DrainRing(RecordSink& sink) override;
   Status Snapshot(bool complete, RecordSink& sink) override;
   Status ReadExisting() override;
   KernelLosses Losses() override;
+  void OnReceiveLoss(std::span<const uint64_t> cgroup_ids, Nanos now) override;
   std::string_view snapshot_program() const override { return snapshot_; }
   std::string_view existing_program() const override { return existing_; }
 
@@ -99,6 +103,8 @@ class Tracker final : public KernelTracker {
   Link retransmit_;
   Link snapshot_link_;
   Link existing_link_;
+  std::unique_ptr<ArrivalWatch> arrivals_;  // null = nobody's are watched
+  RateLimit arrivals_log_{std::chrono::minutes(1)};
   RecordSink* sink_ = nullptr;  // during DrainRing
 };
 
@@ -135,6 +141,38 @@ Status Tracker::Attach() {
     if (existing_link_ == nullptr) return FromLibbpf(errno, "attach " + existing_, log);
   }
   return Status::Ok();
+}
+
+model::ProbeReport Tracker::WatchArrivals(ReceiveLoss mode) {
+  const std::string name = "receive_loss";
+  if (mode == ReceiveLoss::kOff) return {name, "off", "switched off by an option", "start without --receive-loss off"};
+  if (!bpf_program__autoload(skeleton_->progs.weir_arrivals_ingress)) {
+    const Trial trial = TryProgram(kArrivals);
+    return {name, "failed", trial.reason, HintFor(trial.error)};
+  }
+  auto watch = ArrivalWatch::Make(skeleton_->progs.weir_arrivals_ingress);
+  Status status = watch.status();
+  if (status.ok()) {
+    skeleton_->bss->weir_arrivals_watched = 1;
+    if (mode == ReceiveLoss::kAlways) status = (*watch)->WatchAll();
+  }
+  if (!status.ok()) {
+    return {name, "failed", status.message(), "mount the cgroup2 file system; late arrivals read 0 without it"};
+  }
+  arrivals_ = *std::move(watch);
+  return {name, "on", "", ""};
+}
+
+void Tracker::OnReceiveLoss(std::span<const uint64_t> cgroup_ids, Nanos now) {
+  if (arrivals_ == nullptr) return;
+  for (const uint64_t id : cgroup_ids) {
+    const Status status = arrivals_->Watch(id, now);
+    uint64_t suppressed = 0;
+    if (!status.ok() && status.code() != Code::kNotFound && arrivals_log_.Allow(&suppressed)) {
+      LogWarn("late arrivals of a control group are not counted: {}", status.message());
+    }
+  }
+  arrivals_->Expire(now);
 }
 
 int Tracker::OnRingRecord(void* self, void* data, size_t size) {
@@ -214,7 +252,8 @@ KernelLosses Tracker::Losses() {
   return {.map_full = sum(WEIR_COUNTER_MAP_FULL),
           .ring_full = sum(WEIR_COUNTER_RING_FULL),
           .ring_full_bytes = sum(WEIR_COUNTER_RING_FULL_BYTES),
-          .stale = sum(WEIR_COUNTER_STALE)};
+          .stale = sum(WEIR_COUNTER_STALE),
+          .arrivals_full = sum(WEIR_COUNTER_ARRIVALS_FULL)};
 }
 
 // Whether the running kernel's tcp_sock has a field.
@@ -263,7 +302,8 @@ std::vector<std::string_view> Order(const std::vector<std::string>& wanted, std:
 Result<Loaded> LoadBest(const KernelOptions& options, std::vector<model::ProbeReport>& probes) {
   const auto snapshots = Order(options.snapshot_programs, {kSnapshotCast, kSnapshotProbed, kSnapshotIter});
   const auto existing = Order(options.existing_programs, {kExistingFiles, kExistingTcp});
-  if (auto all = Load(options, {kTcpState, kRetransmit, snapshots.front(), existing.front()}); all.ok()) {
+  const std::string_view arrivals = options.receive_loss == ReceiveLoss::kOff ? "" : kArrivals;
+  if (auto all = Load(options, {kTcpState, kRetransmit, arrivals, snapshots.front(), existing.front()}); all.ok()) {
     for (const char* name : {"tcp_state", "retransmit", "snapshot", "existing_sockets"}) {
       probes.push_back({name, "on", "", ""});
     }
@@ -287,8 +327,9 @@ Result<Loaded> LoadBest(const KernelOptions& options, std::vector<model::ProbeRe
   if (snapshot.program.empty()) {
     return Status::Unsupported("no snapshot program works: " + snapshot.report.reason + "; " + snapshot.report.hint);
   }
+  const std::string_view watched = !arrivals.empty() && TryProgram(arrivals).works ? arrivals : "";
   WEIR_ASSIGN_OR_RETURN(Skeleton skeleton,
-                        Load(options, {kTcpState, retransmit.program, snapshot.program, bootstrap.program}));
+                        Load(options, {kTcpState, retransmit.program, watched, snapshot.program, bootstrap.program}));
   return Loaded{std::move(skeleton), std::move(snapshot.program), std::move(bootstrap.program)};
 }
 
@@ -303,6 +344,7 @@ Result<std::unique_ptr<KernelTracker>> KernelTracker::Open(const KernelOptions& 
                     counts_timeouts ? "" : "Linux 6.7 or newer does; retransmissions are counted in any case"});
   auto tracker = std::make_unique<Tracker>(std::move(loaded.skeleton), loaded.snapshot, loaded.existing);
   WEIR_RETURN_IF_ERROR(tracker->Attach());
+  probes.push_back(tracker->WatchArrivals(options.receive_loss));
 #ifdef __GLIBC__
   ::malloc_trim(0);  // reading the kernel's type information took 20 MB that nobody needs again
 #endif

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/kernel/receive_loss.h"
 #include "agent/kernel/socket_tracker.h"
 #include "model/side_report.h"
 
@@ -17,7 +18,8 @@ namespace weir::agent::kernel {
 
 struct KernelOptions {
   uint32_t max_sockets = 65'536;  // rounded up to a power of two; 128 B of kernel memory each
-  uint32_t ring_bytes = 0;         // rounded up to a power of two, at least a page; 0 = 64 B per socket, 1..8 MiB
+  uint32_t ring_bytes = 0;        // rounded up to a power of two, at least a page; 0 = 64 B per socket, 1..8 MiB
+  ReceiveLoss receive_loss = ReceiveLoss::kOnEvidence;
 
   // For tests: use only the first of these that loads. Empty = the order of preference.
   std::vector<std::string> snapshot_programs{};

@@ -609,7 +609,7 @@ TEST_P(KernelTrackerExisting, WhatTheTracepointKnowsIsKept) {
 TEST_F(KernelTrackerTest, ProbesSayWhatIsUsed) {
   std::vector<model::ProbeReport> probes;
   ASSERT_TRUE(KernelTracker::Open({}, probes).ok());
-  ASSERT_EQ(probes.size(), 4U);
+  ASSERT_EQ(probes.size(), 6U);
   EXPECT_EQ(probes[0].name, "tcp_state");
   EXPECT_EQ(probes[0].state, "on");
   for (const model::ProbeReport& probe : probes) {
@@ -626,9 +626,11 @@ TEST_F(KernelTrackerTest, AProgramThatDoesNotLoadCostsOnlyItself) {
   ASSERT_TRUE(opened.ok()) << opened.status().message();
   EXPECT_EQ((*opened)->snapshot_program(), "weir_snapshot_probed");
   EXPECT_EQ((*opened)->ReadExisting().code(), Code::kUnsupported);
-  EXPECT_EQ(probes[1].state, "fallback");
-  EXPECT_NE(probes[1].reason.find("no_such_program"), std::string::npos);
-  EXPECT_EQ(probes[2].state, "failed");
+  EXPECT_EQ(probes[1].name, "retransmit");
+  EXPECT_EQ(probes[1].state, "on");
+  EXPECT_EQ(probes[2].state, "fallback");
+  EXPECT_NE(probes[2].reason.find("no_such_program"), std::string::npos);
+  EXPECT_EQ(probes[3].state, "failed");
   auto impossible = KernelTracker::Open({.snapshot_programs = {"no_such_program"}}, probes);
   EXPECT_EQ(impossible.status().code(), Code::kUnsupported);
 }

@@ -20,11 +20,11 @@ struct DestroyLink {
   void operator()(bpf_link* link) const { bpf_link__destroy(link); }
 };
 
-// Loaded programs of type `syscall` are run by the agent: there is nothing to attach.
+// Programs of type `syscall` are run by the agent, and that of arrivals is attached when there is a need.
 int TryAttach(weir_bpf& skeleton, bpf_program* program) {
   const std::string_view name = bpf_program__name(program);
   std::unique_ptr<bpf_link, DestroyLink> link;
-  if (name == kSnapshotCast || name == kSnapshotProbed) return 0;
+  if (name == kSnapshotCast || name == kSnapshotProbed || name == kArrivals) return 0;
   if (name == kSnapshotIter) {
     bpf_iter_link_info info{};
     info.map.map_fd = static_cast<__u32>(bpf_map__fd(skeleton.maps.weir_sockets));

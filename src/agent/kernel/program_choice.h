@@ -15,6 +15,7 @@ namespace weir::agent::kernel {
 
 inline constexpr std::string_view kTcpState = "weir_tcp_state";
 inline constexpr std::string_view kRetransmit = "weir_retransmit";
+inline constexpr std::string_view kArrivals = "weir_arrivals_ingress";
 inline constexpr std::string_view kSnapshotCast = "weir_snapshot_cast";
 inline constexpr std::string_view kSnapshotProbed = "weir_snapshot_probed";
 inline constexpr std::string_view kSnapshotIter = "weir_snapshot_iter";

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "agent/kernel/record_sink.h"
+#include "base/clock.h"
 #include "base/status.h"
 
 namespace weir::agent::kernel {
@@ -14,6 +16,7 @@ struct KernelLosses {
   uint64_t ring_full = 0;
   uint64_t ring_full_bytes = 0;
   uint64_t stale = 0;
+  uint64_t arrivals_full = 0;
 };
 
 // Thread: one, all calls.
@@ -28,6 +31,9 @@ class SocketTracker {
   // Learns sockets older than the tracker, and whose the accepted ones are.
   virtual Status ReadExisting() = 0;
   virtual KernelLosses Losses() = 0;
+  // Something is lost on its way to sockets of these control groups: watch what arrives there for a while. To be called
+  // once per interval, also without any.
+  virtual void OnReceiveLoss(std::span<const uint64_t> cgroup_ids, Nanos now_monotonic) = 0;
 };
 
 }  // namespace weir::agent::kernel

@@ -70,6 +70,7 @@ Status EbpfSource::Collect(Nanos now, Collection& out) {
   if (tracker_ == nullptr) return Status::Unavailable("the eBPF source was not started");
   ScanDescriptors(now);
   Status status = Snapshot();
+  tracker_->OnReceiveLoss(pipeline_.sockets().TakeOutOfOrderGroups(), now);
   pipeline_.Emit(now, out);
   return status;
 }
@@ -96,6 +97,7 @@ bool EbpfSource::CountLosses() {
   const uint64_t not_tracked = now.map_full - losses_.map_full;
   const uint64_t lost = now.ring_full - losses_.ring_full;
   const uint64_t lost_bytes = now.ring_full_bytes - losses_.ring_full_bytes;
+  Count(Metric::agent_arrival_watch_full, now.arrivals_full - losses_.arrivals_full);
   losses_ = now;
   Count(Metric::agent_kernel_map_full, not_tracked);
   Count(Metric::agent_kernel_ring_full, lost);
@@ -127,6 +129,7 @@ std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock) 
   return MakeEbpfSource(options, clock, [options](std::vector<model::ProbeReport>& probes) {
     kernel::KernelOptions wanted;
     wanted.max_sockets = options.max_sockets;
+    wanted.receive_loss = options.receive_loss;
     auto opened = kernel::KernelTracker::Open(wanted, probes);
     if (!opened.ok()) return Result<std::unique_ptr<kernel::SocketTracker>>(opened.status());
     return Result<std::unique_ptr<kernel::SocketTracker>>(std::unique_ptr<kernel::SocketTracker>(*std::move(opened)));

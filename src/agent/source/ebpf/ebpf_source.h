@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "agent/kernel/receive_loss.h"
 #include "agent/kernel/socket_tracker.h"
 #include "agent/source.h"
 
@@ -12,6 +13,7 @@ namespace weir::agent {
 struct EbpfOptions {
   uint32_t max_sockets = 65'536;
   uint32_t max_flows = 65'536;
+  ReceiveLoss receive_loss = ReceiveLoss::kOnEvidence;
 };
 
 // `clock` outlives the source.

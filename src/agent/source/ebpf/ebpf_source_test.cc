@@ -22,6 +22,7 @@ struct FakeKernel {
   Status snapshot_status;
   Status existing_status;
   int scans = 0;
+  std::vector<uint64_t> lossy_groups;
   std::vector<bool> snapshots;  // complete or not
 };
 
@@ -42,6 +43,9 @@ class FakeTracker final : public kernel::SocketTracker {
     return kernel_.existing_status;
   }
   kernel::KernelLosses Losses() override { return kernel_.losses; }
+  void OnReceiveLoss(std::span<const uint64_t> groups, Nanos) override {
+    kernel_.lossy_groups.insert(kernel_.lossy_groups.end(), groups.begin(), groups.end());
+  }
 
  private:
   FakeKernel& kernel_;

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Loss as a receiver sees it. When the other end sends again what the network lost, no counter here moves but one: the
+ * segment arrives after later ones. It is counted as late; at least so many were lost, because the tail of a burst
+ * leaves no hole. Segments that fill a hole at once were overtaken rather than lost and are counted apart.
+ *
+ * The only program that runs per packet. The agent attaches it to the control groups whose sockets received something
+ * out of order (docs/adr/0006), so that nobody pays for it while nothing is wrong.
+ */
+#include "kernel_types.h"
+#include "arrivals.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+volatile weir_u32 weir_arrivals_watched = 0;
+
+#define REORDERED_WITHIN_NS 1000000	/* or a quarter of the round trip */
+#define IPV6_HEADER 40
+
+struct segment {
+	weir_u32 seq;
+	weir_u32 bytes;		/* payload; 0 = nothing to look at */
+};
+
+static __always_inline int before(weir_u32 a, weir_u32 b)	/* RFC 9293, 3.4 */
+{
+	return (int)(a - b) < 0;
+}
+
+/* Headers are in the linear part: the TCP layer has not seen the packet, the IP layer has. */
+static __always_inline struct segment parse(struct __sk_buff *skb)
+{
+	struct segment segment = {};
+	weir_u8 *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end, *tcp;
+	weir_u32 headers = 0;
+
+	if (data + 20 > end)
+		return segment;
+	if (data[0] >> 4 == 4) {
+		headers = (data[0] & 15) * 4;
+		if (data[9] != IPPROTO_TCP)
+			return segment;
+	} else {
+		if (data + IPV6_HEADER > end || data[6] != IPPROTO_TCP)	/* with extension headers: not looked at */
+			return segment;
+		headers = IPV6_HEADER;
+	}
+	tcp = data + headers;
+	if (tcp + 20 > end || tcp[13] & 2)	/* SYN */
+		return segment;
+	headers += (tcp[12] >> 4) * 4;
+	if (skb->len <= headers)
+		return segment;
+	segment.seq = (weir_u32)tcp[4] << 24 | (weir_u32)tcp[5] << 16 | (weir_u32)tcp[6] << 8 | tcp[7];
+	segment.bytes = skb->len - headers;
+	return segment;
+}
+
+static __always_inline void on_late(struct weir_arrivals *arrivals, const struct segment *segment, weir_u32 segments,
+				    struct tcp_sock *tp)
+{
+	weir_u64 within = (weir_u64)(tp->rcv_rtt_est.rtt_us >> 3) * 1000 / 4;
+	weir_u64 now = bpf_ktime_get_ns();
+
+	if (!before(tp->rcv_nxt, segment->seq + segment->bytes))
+		return;		/* a copy of what was received long ago: sent again for nothing */
+	arrivals->late_segments += segments;
+	arrivals->late_bytes += segment->bytes;
+	if (within < REORDERED_WITHIN_NS)
+		within = REORDERED_WITHIN_NS;
+	for (int i = 0; i < WEIR_HOLES; i++) {
+		const struct weir_hole *hole = &arrivals->holes[i];
+
+		if (!before(segment->seq, hole->from) && before(segment->seq, hole->to) &&
+		    now - hole->opened_ns < within) {
+			arrivals->reordered += segments;
+			return;
+		}
+	}
+}
+
+static __always_inline struct weir_arrivals *begin(weir_u64 key, struct tcp_sock *tp)
+{
+	const struct weir_socket *socket = bpf_map_lookup_elem(&weir_sockets, &key);
+	struct weir_arrivals fresh = {.highest = tp->rcv_nxt};
+
+	if (!socket || tp->inet_conn.icsk_inet.sk.__sk_common.skc_state == TCP_CLOSE)
+		return 0;
+	fresh.birth = weir_birth(socket);
+	if (bpf_map_update_elem(&weir_arrivals, &key, &fresh, BPF_NOEXIST))
+		weir_count(WEIR_COUNTER_ARRIVALS_FULL, 1);
+	return bpf_map_lookup_elem(&weir_arrivals, &key);
+}
+
+SEC("cgroup_skb/ingress")
+int weir_arrivals_ingress(struct __sk_buff *skb)
+{
+	struct segment segment = parse(skb);
+	struct weir_arrivals *arrivals;
+	struct tcp_sock *tp;
+	weir_u32 index;
+	weir_u64 key;
+	int ahead;
+
+	if (!segment.bytes || !skb->sk)
+		return 1;
+	tp = bpf_skc_to_tcp_sock(skb->sk);
+	if (!tp)
+		return 1;
+	key = (weir_u64)tp;
+	arrivals = bpf_map_lookup_elem(&weir_arrivals, &key);
+	if (!arrivals)
+		arrivals = begin(key, tp);
+	if (!arrivals)
+		return 1;
+	ahead = segment.seq - arrivals->highest;
+	if (ahead < 0) {
+		on_late(arrivals, &segment, skb->gso_segs ? : 1, tp);
+		return 1;
+	}
+	if (ahead > 0) {
+		index = arrivals->gaps++ % WEIR_HOLES;
+		arrivals->holes[index].from = arrivals->highest;
+		arrivals->holes[index].to = segment.seq;
+		arrivals->holes[index].opened_ns = bpf_ktime_get_ns();
+	}
+	arrivals->highest = segment.seq + segment.bytes;
+	return 1;
+}

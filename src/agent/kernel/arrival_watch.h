@@ -1,0 +1,55 @@
+// ArrivalWatch: attaches bpf/arrivals.bpf.c, which runs per packet, to the control groups that need it and to no other.
+//
+// A group is watched for kWatchPeriod after the last evidence that something is lost on its way in. At most kMaxGroups
+// at a time; beyond, groups wait, which is counted. Thread: the agent's loop, all calls.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+
+#include "agent/kernel/unique_fd.h"
+#include "base/clock.h"
+#include "base/status.h"
+
+namespace weir::agent::kernel {
+
+class ArrivalWatch {
+ public:
+  static constexpr Nanos kWatchPeriod = 60'000'000'000;
+  static constexpr size_t kMaxGroups = 64;
+
+  // `program` is loaded and outlives the watch. kUnsupported: no control group v2 hierarchy is mounted.
+  static Result<std::unique_ptr<ArrivalWatch>> Make(bpf_program* program);
+
+  // Watches all groups there are and will be, for good.
+  Status WatchAll();
+  // Watches the group with this id (inode of its folder, 0 = unknown) from now on, or goes on watching it. Its
+  // sockets and those of the groups below it. kNotFound: the group is gone.
+  Status Watch(uint64_t cgroup_id, Nanos now);
+  // Lets go of groups without evidence for long.
+  void Expire(Nanos now);
+  size_t groups() const { return watched_.size(); }
+
+ private:
+  struct DestroyLink {
+    void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+  };
+  using Link = std::unique_ptr<bpf_link, DestroyLink>;
+  struct Watched {
+    Link link;
+    Nanos until = 0;
+  };
+
+  ArrivalWatch(bpf_program* program, UniqueFd root) : program_(program), root_(std::move(root)) {}
+  Result<Link> Attach(int group) const;
+
+  bpf_program* program_;
+  UniqueFd root_;  // folder of the hierarchy's root
+  Link all_;
+  std::unordered_map<uint64_t, Watched> watched_;
+};
+
+}  // namespace weir::agent::kernel
