@@ -167,12 +167,9 @@ Status EmbeddedStore::Open(const Library& library) {
   for (size_t level = 0; level < kLevels; ++level) {
     WEIR_ASSIGN_OR_RETURN(const TableState state, ReadTableState(*writer_, level));
     tables_.Publish(level, state);
+    // Of all tables, for retention may have emptied the raw one.
     last_received_ = std::max(last_received_, state.max_received);
   }
-  // Where retention has emptied the raw table, the roll-ups still know how far it had come.
-  TableState raw = tables_.Snapshot()[0];
-  raw.max_received = last_received_;
-  tables_.Publish(0, raw);
   rollup_ = std::make_unique<Rollup>(*maintainer_, tables_);
   return ReportDamage();
 }
