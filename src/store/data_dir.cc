@@ -104,6 +104,12 @@ Status CheckVersion(const fs::path& directory) {
                     "or choose another data directory",
                     directory.string(), version, kSchemaVersion));
   }
+  if (version < kSchemaVersion) {
+    return Status::Unsupported(
+        fmt::format("{} was written by an older Weir (schema {}, this one writes {}), whose tables this one cannot "
+                    "go on with; move the directory away and start with a new one, or keep the older weir",
+                    directory.string(), version, kSchemaVersion));
+  }
   return Status::Ok();
 }
 

@@ -12,14 +12,15 @@
 namespace weir::store {
 
 // Grows when a binary that does not know the change would misread the tables.
-inline constexpr int kSchemaVersion = 1;
+// 2: `flow`, the hash of all dimensions.
+inline constexpr int kSchemaVersion = 2;
 
 // Holds the lock while it lives; movable.
 class DataDir {
  public:
   // Creates the directory and writes a version when it is new.
   // kConflict: another process (named by pid), or this one, has it open. kDenied, kExhausted: cannot be
-  // written. kUnsupported: made by a newer Weir. kCorrupt: no readable version although there is data.
+  // written. kUnsupported: made by a newer or an older Weir. kCorrupt: no readable version although there is data.
   static Result<DataDir> Open(const std::filesystem::path& path);
   ~DataDir();
   DataDir(DataDir&& other) noexcept;

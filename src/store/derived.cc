@@ -26,14 +26,18 @@ std::string Ratio(std::string_view dividend, std::string_view divisor) {
 // model::Histogram::Quantile and BucketMiddle. One aggregate serves the three quantiles: the weighted
 // quantile of bucket numbers is the first bucket whose running count reaches the wanted share, and much
 // faster than merging maps.
-std::string Quantile(std::string_view side, int index) {
+std::string Quantile(std::string_view side, std::string_view rows, int index) {
   return fmt::format(
-      "if(sumArray({0}_rtt_histogram_count) = 0, 0., exp2((quantilesExactWeightedArray(0.5, 0.9, 0.99)"
-      "({0}_rtt_histogram_bucket, {0}_rtt_histogram_count)[{1}] + 0.5) / 2))",
-      side, index);
+      "if(sumArray{2}({0}_rtt_histogram_count{3}) = 0, 0., exp2((quantilesExactWeightedArray{2}(0.5, 0.9, 0.99)"
+      "({0}_rtt_histogram_bucket, {0}_rtt_histogram_count{3})[{1}] + 0.5) / 2))",
+      side, index, rows.empty() ? "" : "If", rows);
 }
 
-std::string RttQuantile(int index) { return OfMeasuringSide(Quantile("client", index), Quantile("server", index)); }
+// Where the server's distribution is wanted no row has samples of the client; gathering it only from such rows
+// is the same, and spares most flows half of what an answer costs.
+std::string RttQuantile(int index) {
+  return OfMeasuringSide(Quantile("client", "", index), Quantile("server", ", client_rtt_count = 0", index));
+}
 
 std::string RttMinimum() {
   const std::string client = AggregateSql(*model::FindColumn("client_rtt_min_us"));

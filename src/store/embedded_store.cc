@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "store/data_dir.h"
 #include "store/engine/engine.h"
+#include "store/flow_names.h"
 #include "store/native_block.h"
 #include "store/query_sql.h"
 #include "store/result_json.h"
@@ -128,6 +129,7 @@ class EmbeddedStore final : public Store {
   Status Drop(const Partition& partition);
   Result<FlowResult> Run(const QueryPlan& plan);
   Status AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result);
+  Result<ParsedResult> Ask(const QueryPlan& plan, const std::string& sql);
 
   const ProcessClaim claim_;  // this and the lock outlive the connections
   const DataDir directory_;
@@ -146,6 +148,7 @@ class EmbeddedStore final : public Store {
   UnixMillis next_retention_ = 0;
 
   ReaderPool readers_;
+  FlowNames names_;
 };
 
 Status EmbeddedStore::Open(const Library& library) {
@@ -259,9 +262,26 @@ Result<std::map<std::string, uint64_t>> EmbeddedStore::Watermarks() {
   return watermarks;
 }
 
+// Runs a statement that answers with the plan's columns.
+Result<ParsedResult> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql) {
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(sql, "JSONCompact"));
+  const AnswerShape shape{plan.columns, plan.by_flow ? plan.group_by.size() : 0, plan.by_flow};
+  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, ParseJsonCompact(answer, shape));
+  if (!plan.by_flow) return parsed;
+  const auto look_up = [&](const std::vector<uint64_t>& flows) -> Result<FlowNames::Names> {
+    WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-flows"));
+    WEIR_RETURN_IF_ERROR(
+        file.Write({reinterpret_cast<const char*>(flows.data()), flows.size() * sizeof(flows.front())}));
+    WEIR_ASSIGN_OR_RETURN(const std::string found, readers_.Execute(NamesSql(plan, file.path()), "JSONCompact"));
+    WEIR_ASSIGN_OR_RETURN(ParsedResult names, ParseJsonCompact(found, {DefaultGroup(), 0, true}));
+    return FlowNames::Names{std::move(names.flows), std::move(names.rows)};
+  };
+  WEIR_RETURN_IF_ERROR(names_.Fill(parsed.flows, plan.group_by, look_up, parsed.rows));
+  return parsed;
+}
+
 Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result) {
-  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(BucketsSql(plan, all_groups), "JSONCompact"));
-  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, ParseJsonCompact(answer, plan.columns));
+  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, Ask(plan, BucketsSql(plan, all_groups)));
   if (parsed.rows.size() > kMaxResultRows) {
     return Status::Exhausted(
         fmt::format("the answer has more than {} points; choose a longer step, a shorter range or "
@@ -274,17 +294,16 @@ Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowRes
 }
 
 Result<FlowResult> EmbeddedStore::Run(const QueryPlan& plan) {
-  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(GroupsSql(plan), "JSONCompact"));
-  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, ParseJsonCompact(answer, plan.columns));
+  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, Ask(plan, GroupsSql(plan)));
   FlowResult result;
   result.columns = plan.columns;
   result.groups = std::max<uint64_t>(parsed.rows_before_limit, parsed.rows.size());
   result.groups_left_out = result.groups - parsed.rows.size();
   result.rows_read = parsed.rows_read;
-  if (plan.group_by.empty() && !parsed.rows.empty()) parsed.totals = parsed.rows.front();
+  if (plan.group_by.empty() && !plan.by_flow && !parsed.rows.empty()) parsed.totals = parsed.rows.front();
   result.totals = std::move(parsed.totals);
-  result.totals.resize(plan.columns.size());
-  for (size_t i = 0; i < plan.columns.size(); ++i) {
+  if (plan.totals) result.totals.resize(plan.columns.size());
+  for (size_t i = 0; i < result.totals.size(); ++i) {
     const auto type = plan.columns[i]->type;
     result.totals[i].is_text = type == model::ColumnType::kString || type == model::ColumnType::kAddress;
     result.totals[i].text.clear();

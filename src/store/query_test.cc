@@ -101,6 +101,10 @@ class QueryTest : public StoreTest {
         const bool grouped = std::find(query.group_by.begin(), query.group_by.end(), column) != query.group_by.end();
         if (!column->groupable() || grouped) query.sort.push_back({column, random_.Below(2) == 0});
       }
+      const bool by_value =
+          std::any_of(query.sort.begin(), query.sort.end(), [](const SortKey& key) { return key.column->groupable(); });
+      query.by_flow = !by_value && random_.Below(3) == 0;
+      query.totals = random_.Below(4) != 0;
       query.limit = random_.Below(2) == 0 ? 1000 : 1 + random_.Below(5);
       query.bucket_ms = random_.Below(3) == 0 ? bucket_ms : 0;
       if (random_.Below(3) == 0)

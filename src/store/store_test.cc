@@ -249,8 +249,7 @@ TEST_F(PromiseTest, AnswersAreExactWhileRowsComeInAndAreRolledUp) {
     }
   });
   std::thread maintainer([&] {
-    for (UnixMillis now = kBegin; acknowledged < kLast; now += 30 * kSecond)
-      EXPECT_TRUE(store().Maintain(now).ok());
+    for (UnixMillis now = kBegin; acknowledged < kLast; now += 30 * kSecond) EXPECT_TRUE(store().Maintain(now).ok());
   });
   while (acknowledged < kLast) {
     for (const TimeRange& range : Ranges()) {
