@@ -25,6 +25,7 @@
 namespace weir::store {
 namespace {
 
+const std::vector<const model::Column*> kNoColumns;
 constexpr size_t kReaders = 2;
 constexpr auto kReaderWait = std::chrono::seconds(30);
 constexpr int64_t kRetentionPeriodMs = 10 * kSecond;
@@ -129,7 +130,8 @@ class EmbeddedStore final : public Store {
   Status Drop(const Partition& partition);
   Result<FlowResult> Run(const QueryPlan& plan);
   Status AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result);
-  Result<ParsedResult> Ask(const QueryPlan& plan, const std::string& sql);
+  Result<ParsedResult> Ask(const QueryPlan& plan, const std::string& sql, size_t most_rows = SIZE_MAX);
+  Result<ParsedResult> AskGroups(const QueryPlan& plan);
 
   const ProcessClaim claim_;  // this and the lock outlive the connections
   const DataDir directory_;
@@ -262,12 +264,25 @@ Result<std::map<std::string, uint64_t>> EmbeddedStore::Watermarks() {
   return watermarks;
 }
 
-// Runs a statement that answers with the plan's columns.
-Result<ParsedResult> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql) {
+Result<ParsedResult> EmbeddedStore::AskGroups(const QueryPlan& plan) {
+  if (!WorthTwoSteps(plan)) return Ask(plan, GroupsSql(plan));
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(ChosenFlowsSql(plan), "JSONCompact"));
+  WEIR_ASSIGN_OR_RETURN(const ParsedResult chosen, ParseJsonCompact(answer, {kNoColumns, 0, true}));
+  if (chosen.rows_before_limit <= chosen.flows.size()) return Ask(plan, GroupsSql(plan));  // all are shown
+  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, Ask(plan, ChosenGroupsSql(plan, chosen.flows), chosen.flows.size()));
+  parsed.rows_before_limit = chosen.rows_before_limit;
+  parsed.rows_read += chosen.rows_read;
+  return parsed;
+}
+
+// Runs a statement that answers with the plan's columns; rows from `most_rows` on are left out.
+Result<ParsedResult> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql, size_t most_rows) {
   WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(sql, "JSONCompact"));
   const AnswerShape shape{plan.columns, plan.by_flow ? plan.group_by.size() : 0, plan.by_flow};
   WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, ParseJsonCompact(answer, shape));
+  if (parsed.rows.size() > most_rows) parsed.rows.resize(most_rows);
   if (!plan.by_flow) return parsed;
+  parsed.flows.resize(parsed.rows.size());
   const auto look_up = [&](const std::vector<uint64_t>& flows) -> Result<FlowNames::Names> {
     WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-flows"));
     WEIR_RETURN_IF_ERROR(
@@ -294,7 +309,7 @@ Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowRes
 }
 
 Result<FlowResult> EmbeddedStore::Run(const QueryPlan& plan) {
-  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, Ask(plan, GroupsSql(plan)));
+  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, AskGroups(plan));
   FlowResult result;
   result.columns = plan.columns;
   result.groups = std::max<uint64_t>(parsed.rows_before_limit, parsed.rows.size());

@@ -25,6 +25,8 @@ constexpr std::string_view kSettings =
     "exact_rows_before_limit = 1, "
     "output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0";
 
+constexpr uint32_t kMostChosen = 1'000;  // flows named one by one in the text of a statement
+
 bool Contains(const Columns& columns, const Column& column) {
   return std::any_of(columns.begin(), columns.end(), [&](const Column* other) { return other->name == column.name; });
 }
@@ -239,6 +241,28 @@ std::string GroupsSql(const QueryPlan& plan) {
   const std::string tail = GroupClause(plan, plan.totals) + OrderBy(plan, start, false);
   return fmt::format("SELECT {} FROM {}{} LIMIT {}{}", select, RowsSql(plan, select + tail), tail, plan.limit,
                      kSettings);
+}
+
+bool WorthTwoSteps(const QueryPlan& plan) {
+  // Conditions on groups choose what totals are over, which takes every group.
+  return plan.by_flow && plan.totals && plan.filter.groups.empty() && plan.limit <= kMostChosen;
+}
+
+std::string ChosenFlowsSql(const QueryPlan& plan) {
+  const std::string tail = GroupClause(plan, false) + OrderBy(plan, StartSql(plan), false);
+  return fmt::format("SELECT flow FROM {}{} LIMIT {}{}", RowsSql(plan, "flow" + tail), tail, plan.limit, kSettings);
+}
+
+std::string ChosenGroupsSql(const QueryPlan& plan, const std::vector<uint64_t>& flows) {
+  const std::string start = StartSql(plan);
+  std::string select = SelectList(plan, start);
+  select.replace(0, std::string_view("flow").size(), "if(shown, flow, 0) AS shown_flow");
+  const std::string shown = fmt::format("flow IN ({}) AS shown", fmt::join(flows, ", "));
+  std::string order = OrderBy(plan, start, false);
+  order.replace(order.rfind("flow"), std::string_view("flow").size(), "shown_flow");
+  order.insert(std::string_view(" ORDER BY ").size(), "shown DESC, ");
+  return fmt::format("WITH {} SELECT {} FROM {} GROUP BY shown, shown_flow WITH TOTALS{}{}", shown, select,
+                     RowsSql(plan, select + order), order, kSettings);
 }
 
 std::string NamesSql(const QueryPlan& plan, std::string_view file) {

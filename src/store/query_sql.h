@@ -41,6 +41,14 @@ Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, u
 // wanted and there is anything to group by.
 std::string GroupsSql(const QueryPlan& plan);
 
+// Whether the answer is cheaper in two steps: few flows are shown of many, and totals are wanted over all.
+bool WorthTwoSteps(const QueryPlan& plan);
+// First step: the flows to show, in order, with no other column.
+std::string ChosenFlowsSql(const QueryPlan& plan);
+// Second step: what GroupsSql() answers with, but for how many groups there are, given the flows of the first.
+// Rows of all other flows are added up into one, at the end, so that ClickHouse keeps few states. Its flow is 0.
+std::string ChosenGroupsSql(const QueryPlan& plan, const std::vector<uint64_t>& flows);
+
 // One row per flow of those listed in the file, 8 bytes each: the flow and DefaultGroup().
 std::string NamesSql(const QueryPlan& plan, std::string_view file);
 

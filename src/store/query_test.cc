@@ -245,6 +245,29 @@ TEST_F(QueryTest, MixedClausesWorkOnGroupedDimensions) {
   Check(query, {"", "bytes < 10M or (server_port = 1000 and not client_address in 10.0.0.0/8)"}, "raw");
 }
 
+// A few flows shown of many, with totals over all, are asked for in two steps.
+TEST_F(QueryTest, FewOfManyFlowsHaveTheTotalsOfAll) {
+  Insert(random_.Rows(300, kBegin, kBegin + kHour));
+  StoredRow again;
+  again.row = held_[7];
+  Insert(std::vector<StoredRow>(300, again));  // one flow with many rows
+  FlowQuery query;
+  query.range = {kBegin, kBegin + kHour};
+  for (const uint32_t limit : {1U, 3U, 100U, 1'000U, 1'001U}) {
+    query.limit = limit;
+    for (const std::string_view sort : {"bytes", "start", "rtt_p99_us"}) {
+      query.sort = {{FindColumn(sort), limit != 3}};
+      query.by_flow = false;
+      query.group_by = {};
+      Check(query, {}, "raw");
+      query.by_flow = true;
+      query.group_by = {FindColumn("client_process"), FindColumn("server_address")};
+      Check(query, {"server_port > 0", ""}, "raw");
+      Check(query, {"server_port > 0", "bytes > 2M"}, "raw");
+    }
+  }
+}
+
 TEST_F(QueryTest, TheLongestFilterIsAnswered) {
   Insert(random_.Rows(20, kBegin, kBegin + kHour));
   std::string longest = "rtt_p99_us>1";
