@@ -268,12 +268,14 @@ std::string ChosenGroupsSql(const QueryPlan& plan, const std::vector<uint64_t>& 
 std::string NamesSql(const QueryPlan& plan, std::string_view file) {
   std::vector<std::string> items{"flow"};
   for (const Column* column : DefaultGroup()) {
-    const std::string value = fmt::format("any({})", column->name);
-    items.push_back(column->type == ColumnType::kAddress ? fmt::format("hex({})", value) : value);
+    items.push_back(column->type == ColumnType::kAddress ? fmt::format("hex({})", column->name)
+                                                         : std::string(column->name));
   }
   const std::string select = Join(items);
+  // Flows are spread over all rows: sifting before the other columns are read costs more than it saves.
   return fmt::format(
-      "SELECT {} FROM {} WHERE flow IN (SELECT flow FROM file('{}', 'RowBinary', 'flow UInt64')) GROUP BY flow{}",
+      "SELECT {} FROM {} WHERE flow IN (SELECT flow FROM file('{}', 'RowBinary', 'flow UInt64')) LIMIT 1 BY flow{}, "
+      "optimize_move_to_prewhere = 0, query_plan_optimize_prewhere = 0",
       select, RowsSql(plan, select), file, kSettings);
 }
 
