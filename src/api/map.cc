@@ -46,9 +46,7 @@ constexpr uint32_t kMaxGroups = 100'000;  // what the store gives at most
   X(server_rtt_sum_us)
 
 // Read besides the sums, or only for a flow's own account.
-constexpr std::string_view kOtherColumns[] = {"connections_failed", "client_rtt_min_us", "server_rtt_min_us",
-                                              "rtt_min_us",         "rtt_max_us",        "rtt_p50_us",
-                                              "rtt_p90_us",         "rtt_p99_us"};
+constexpr std::string_view kOtherColumns[] = {"rtt_min_us", "rtt_max_us", "rtt_p50_us", "rtt_p90_us", "rtt_p99_us"};
 
 // The slow end of round trips over several flows. The store gives each flow's quantiles, not its distribution: samples
 // are taken at the upper end of the quantile band they lie in, and evenly spread over the last band, up to the largest,
@@ -336,6 +334,8 @@ store::FlowQuery MapQuery(const MapOptions& options) {
     for (const std::string_view end : ends) query.group_by.push_back(model::FindColumn(std::string(side).append(end)));
   }
   query.group_by.push_back(model::FindColumn("server_port"));
+  query.by_flow = options.level == MapLevel::kProcess;  // what else tells flows apart hardly makes more rows
+  query.totals = false;
 #define WEIR_EDGE_COLUMN(name) query.columns.push_back(model::FindColumn(#name));
   WEIR_EDGE_SUMS(WEIR_EDGE_COLUMN)
 #undef WEIR_EDGE_COLUMN

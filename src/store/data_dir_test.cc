@@ -63,6 +63,10 @@ TEST(DataDir, RefusesNewerAndUnknownSchemas) {
   Status status = DataDir::Open(path.path()).status();
   EXPECT_EQ(status.code(), Code::kUnsupported);
   EXPECT_THAT(status.message(), HasSubstr("newer Weir"));
+  Write(path.path() / "version", fmt::format("{}\n", kSchemaVersion - 1));
+  status = DataDir::Open(path.path()).status();
+  EXPECT_EQ(status.code(), Code::kUnsupported);
+  EXPECT_THAT(status.message(), HasSubstr("older Weir"));
   for (const std::string_view damaged : {"", "x\n", "1x\n", "-1\n", "99999999999999999999\n"}) {
     Write(path.path() / "version", damaged);
     status = DataDir::Open(path.path()).status();

@@ -26,15 +26,17 @@ std::string Ratio(std::string_view dividend, std::string_view divisor) {
 // model::Histogram::Quantile and BucketMiddle. One aggregate serves the three quantiles: the weighted
 // quantile of bucket numbers is the first bucket whose running count reaches the wanted share, and much
 // faster than merging maps.
-std::string Quantile(std::string_view stem, int index) {
+std::string Quantile(std::string_view stem, std::string_view rows, int index) {
   return fmt::format(
-      "if(sumArray({0}_histogram_count) = 0, 0., exp2((quantilesExactWeightedArray(0.5, 0.9, 0.99)"
-      "({0}_histogram_bucket, {0}_histogram_count)[{1}] + 0.5) / 2))",
-      stem, index);
+      "if(sumArray{2}({0}_histogram_count{3}) = 0, 0., exp2((quantilesExactWeightedArray{2}(0.5, 0.9, 0.99)"
+      "({0}_histogram_bucket, {0}_histogram_count{3})[{1}] + 0.5) / 2))",
+      stem, index, rows.empty() ? "" : "If", rows);
 }
 
+// Where the server's distribution is wanted no row has samples of the client; gathering it only from such rows
+// is the same, and spares most flows half of what an answer costs.
 std::string RttQuantile(int index) {
-  return OfMeasuringSide(Quantile("client_rtt", index), Quantile("server_rtt", index));
+  return OfMeasuringSide(Quantile("client_rtt", "", index), Quantile("server_rtt", ", client_rtt_count = 0", index));
 }
 
 std::string RttMinimum() {
@@ -83,8 +85,8 @@ std::string DerivedSql(std::string_view name) {
   if (name == "closed_reset") return Sum("closed_reset_by_client", "closed_reset_by_server");
 #define WEIR_TIMES(stem)                                                                \
   if (name == #stem "_avg_us") return Ratio(Sum(#stem "_sum_us"), Sum(#stem "_count")); \
-  if (name == #stem "_p50_us") return Quantile(#stem, 1);                               \
-  if (name == #stem "_p99_us") return Quantile(#stem, 3);
+  if (name == #stem "_p50_us") return Quantile(#stem, "", 1);                           \
+  if (name == #stem "_p99_us") return Quantile(#stem, "", 3);
   WEIR_REQUEST_TIMES(WEIR_TIMES)
 #undef WEIR_TIMES
   return "0";

@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "store/data_dir.h"
 #include "store/engine/engine.h"
+#include "store/flow_names.h"
 #include "store/native_block.h"
 #include "store/query_sql.h"
 #include "store/result_json.h"
@@ -24,6 +25,7 @@
 namespace weir::store {
 namespace {
 
+const std::vector<const model::Column*> kNoColumns;
 constexpr size_t kReaders = 2;
 constexpr auto kReaderWait = std::chrono::seconds(30);
 constexpr int64_t kRetentionPeriodMs = 10 * kSecond;
@@ -128,6 +130,8 @@ class EmbeddedStore final : public Store {
   Status Drop(const Partition& partition);
   Result<FlowResult> Run(const QueryPlan& plan);
   Status AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result);
+  Result<ParsedResult> Ask(const QueryPlan& plan, const std::string& sql, size_t most_rows = SIZE_MAX);
+  Result<ParsedResult> AskGroups(const QueryPlan& plan);
 
   const ProcessClaim claim_;  // this and the lock outlive the connections
   const DataDir directory_;
@@ -146,6 +150,7 @@ class EmbeddedStore final : public Store {
   UnixMillis next_retention_ = 0;
 
   ReaderPool readers_;
+  FlowNames names_;
 };
 
 Status EmbeddedStore::Open(const Library& library) {
@@ -167,12 +172,9 @@ Status EmbeddedStore::Open(const Library& library) {
   for (size_t level = 0; level < kLevels; ++level) {
     WEIR_ASSIGN_OR_RETURN(const TableState state, ReadTableState(*writer_, level));
     tables_.Publish(level, state);
+    // Of all tables, for retention may have emptied the raw one.
     last_received_ = std::max(last_received_, state.max_received);
   }
-  // Where retention has emptied the raw table, the roll-ups still know how far it had come.
-  TableState raw = tables_.Snapshot()[0];
-  raw.max_received = last_received_;
-  tables_.Publish(0, raw);
   rollup_ = std::make_unique<Rollup>(*maintainer_, tables_);
   return ReportDamage();
 }
@@ -262,9 +264,39 @@ Result<std::map<std::string, uint64_t>> EmbeddedStore::Watermarks() {
   return watermarks;
 }
 
+Result<ParsedResult> EmbeddedStore::AskGroups(const QueryPlan& plan) {
+  if (!WorthTwoSteps(plan)) return Ask(plan, GroupsSql(plan));
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(ChosenFlowsSql(plan), "JSONCompact"));
+  WEIR_ASSIGN_OR_RETURN(const ParsedResult chosen, ParseJsonCompact(answer, {kNoColumns, 0, true}));
+  if (chosen.rows_before_limit <= chosen.flows.size()) return Ask(plan, GroupsSql(plan));  // all are shown
+  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, Ask(plan, ChosenGroupsSql(plan, chosen.flows), chosen.flows.size()));
+  parsed.rows_before_limit = chosen.rows_before_limit;
+  parsed.rows_read += chosen.rows_read;
+  return parsed;
+}
+
+// Runs a statement that answers with the plan's columns; rows from `most_rows` on are left out.
+Result<ParsedResult> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql, size_t most_rows) {
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(sql, "JSONCompact"));
+  const AnswerShape shape{plan.columns, plan.by_flow ? plan.group_by.size() : 0, plan.by_flow};
+  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, ParseJsonCompact(answer, shape));
+  if (parsed.rows.size() > most_rows) parsed.rows.resize(most_rows);
+  if (!plan.by_flow) return parsed;
+  parsed.flows.resize(parsed.rows.size());
+  const auto look_up = [&](const std::vector<uint64_t>& flows) -> Result<FlowNames::Names> {
+    WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-flows"));
+    WEIR_RETURN_IF_ERROR(
+        file.Write({reinterpret_cast<const char*>(flows.data()), flows.size() * sizeof(flows.front())}));
+    WEIR_ASSIGN_OR_RETURN(const std::string found, readers_.Execute(NamesSql(plan, file.path()), "JSONCompact"));
+    WEIR_ASSIGN_OR_RETURN(ParsedResult names, ParseJsonCompact(found, {DefaultGroup(), 0, true}));
+    return FlowNames::Names{std::move(names.flows), std::move(names.rows)};
+  };
+  WEIR_RETURN_IF_ERROR(names_.Fill(parsed.flows, plan.group_by, look_up, parsed.rows));
+  return parsed;
+}
+
 Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result) {
-  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(BucketsSql(plan, all_groups), "JSONCompact"));
-  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, ParseJsonCompact(answer, plan.columns));
+  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, Ask(plan, BucketsSql(plan, all_groups)));
   if (parsed.rows.size() > kMaxResultRows) {
     return Status::Exhausted(
         fmt::format("the answer has more than {} points; choose a longer step, a shorter range or "
@@ -277,17 +309,16 @@ Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowRes
 }
 
 Result<FlowResult> EmbeddedStore::Run(const QueryPlan& plan) {
-  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(GroupsSql(plan), "JSONCompact"));
-  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, ParseJsonCompact(answer, plan.columns));
+  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, AskGroups(plan));
   FlowResult result;
   result.columns = plan.columns;
   result.groups = std::max<uint64_t>(parsed.rows_before_limit, parsed.rows.size());
   result.groups_left_out = result.groups - parsed.rows.size();
   result.rows_read = parsed.rows_read;
-  if (plan.group_by.empty() && !parsed.rows.empty()) parsed.totals = parsed.rows.front();
+  if (plan.group_by.empty() && !plan.by_flow && !parsed.rows.empty()) parsed.totals = parsed.rows.front();
   result.totals = std::move(parsed.totals);
-  result.totals.resize(plan.columns.size());
-  for (size_t i = 0; i < plan.columns.size(); ++i) {
+  if (plan.totals) result.totals.resize(plan.columns.size());
+  for (size_t i = 0; i < result.totals.size(); ++i) {
     const auto type = plan.columns[i]->type;
     result.totals[i].is_text = type == model::ColumnType::kString || type == model::ColumnType::kAddress;
     result.totals[i].text.clear();

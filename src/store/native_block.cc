@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "store/flow_hash.h"
 #include "store/schema.h"
 
 namespace weir::store {
@@ -54,6 +55,7 @@ class BlockWriter {
     AddColumn("client_sequence", kMeasureType);
     AddColumn("server_agent", FileType<std::string>());
     AddColumn("server_sequence", kMeasureType);
+    AddColumn("flow", FileType<uint64_t>());
     const model::FlowRow row;
     model::VisitStored(row, [&](const Column& column, const auto& value) {
       using Value = std::remove_cvref_t<decltype(value)>;
@@ -72,6 +74,7 @@ class BlockWriter {
     AppendNumber((at_++)->values, row.client_sequence);
     AppendText((at_++)->values, row.server_agent);
     AppendNumber((at_++)->values, row.server_sequence);
+    AppendNumber((at_++)->values, FlowHash(row.row));
     model::VisitStored(row.row, [&](const Column& column, const auto& value) { AddValue(column, value); });
     ++rows_;
   }

@@ -31,10 +31,16 @@ struct FlowQuery {
   // 0 = one row per group over the whole range; else one row per group and bucket of this many milliseconds,
   // `start` being the bucket's start.
   int64_t bucket_ms = 0;
+  // One row per flow, that is per combination of all dimensions, whichever of them group_by names to be shown:
+  // cheaper than grouping by their values, which is done all the same where the order or an or / not of the filter
+  // needs the value of a dimension. Without group_by, and with all dimensions in it, rows are flows anyway.
+  bool by_flow = false;
+  bool totals = true;  // false = FlowResult::totals stays empty, which is cheaper
   // The measures and derived columns to answer with. Empty = all of them but histograms; fewer are faster.
   std::vector<const model::Column*> columns;
-  std::vector<SortKey> sort;  // empty = bytes, descending; with bucket_ms: start ascending first
-  uint32_t limit = 1'000;     // 1 .. 100'000 groups (series: groups, not points)
+  // Empty = bytes, descending; with bucket_ms: start ascending first. Equals come in a fixed order.
+  std::vector<SortKey> sort;
+  uint32_t limit = 1'000;  // 1 .. 100'000 groups (series: groups, not points)
 };
 
 // The columns that make a row of the flow table when nothing else is asked.
@@ -51,7 +57,7 @@ struct Cell {
 struct FlowResult {
   std::vector<const model::Column*> columns;  // of `rows` and `totals`, in order
   std::vector<std::vector<Cell>> rows;
-  std::vector<Cell> totals;      // over all groups, shown or not; text cells are empty
+  std::vector<Cell> totals;      // over all groups, shown or not; text cells are empty. None where not wanted
   uint64_t groups = 0;           // how many there are
   uint64_t groups_left_out = 0;  // groups beyond the limit
   std::string resolution;        // "raw" | "10s" | "1m" | "1h": the table the answer was read from

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <set>
 
 #include "store/derived.h"
 
@@ -22,6 +24,8 @@ constexpr std::string_view kSettings =
     "= 2000000000, max_execution_time = 30, "
     "exact_rows_before_limit = 1, "
     "output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0";
+
+constexpr uint32_t kMostChosen = 1'000;  // flows named one by one in the text of a statement
 
 bool Contains(const Columns& columns, const Column& column) {
   return std::any_of(columns.begin(), columns.end(), [&](const Column* other) { return other->name == column.name; });
@@ -81,22 +85,50 @@ Result<std::vector<SortKey>> SortKeys(const FlowQuery& query, const Columns& gro
   return query.sort;
 }
 
+bool IsNameCharacter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+
+// The table columns an expression names, comma-separated. A word in a literal may add one: harmless. Fewer columns
+// are less for ClickHouse to analyse in each part of the union.
+std::string ColumnsNamedIn(std::string_view sql) {
+  std::set<std::string_view> words;
+  for (size_t at = 0; at < sql.size();) {
+    const size_t begin = at;
+    while (at < sql.size() && IsNameCharacter(sql[at])) ++at;
+    words.insert(sql.substr(begin, at - begin));
+    if (at == begin) ++at;
+  }
+  std::vector<std::string> columns;
+  for (const std::string& column : TableColumns()) {
+    if (words.contains(column)) columns.push_back(column);
+  }
+  return columns.empty() ? "start" : Join(columns);
+}
+
+// Whether groups are flows and all that order and filter need of them are measures.
+bool GroupsByFlow(const FlowQuery& query, const QueryPlan& plan) {
+  if (!query.by_flow && plan.group_by.size() != DefaultGroup().size()) return false;
+  const auto names_dimension = [](const SortKey& key) { return key.column->groupable(); };
+  return std::none_of(plan.sort.begin(), plan.sort.end(), names_dimension) && TranslateFilter(query.filter, {}).ok();
+}
+
 // The rows of one table with start in `range` and `after` < received <= `upto`.
-std::string TableSql(const QueryPlan& plan, size_t level, const TimeRange& range, uint64_t after, uint64_t upto) {
+std::string TableSql(const QueryPlan& plan, std::string_view columns, size_t level, const TimeRange& range,
+                     uint64_t after, uint64_t upto) {
   std::string sql =
-      fmt::format("SELECT {} FROM {} WHERE received > {} AND received <= {} AND start >= {} AND start < {}",
-                  InsertColumns(kLevels - 1), kLevelTable[level].table, after, upto, range.from, range.to);
+      fmt::format("SELECT {} FROM {} WHERE received > {} AND received <= {} AND start >= {} AND start < {}", columns,
+                  kLevelTable[level].table, after, upto, range.from, range.to);
   if (!plan.filter.rows.empty()) sql += fmt::format(" AND ({})", plan.filter.rows);
   return sql;
 }
 
 // Every row of the answer exactly once. A level's own span is read from its table, but for what a coarser level
 // covers and has rolled up already (received up to that level's watermark); finer levels than plan.level add
-// only what has not been rolled up yet.
-std::string RowsSql(const QueryPlan& plan) {
+// only what has not been rolled up yet. With the columns `uses` names.
+std::string RowsSql(const QueryPlan& plan, std::string_view uses) {
+  const std::string columns = ColumnsNamedIn(uses);
   std::vector<std::string> parts;
   const auto add = [&](size_t level, UnixMillis from, UnixMillis to, uint64_t after, uint64_t upto) {
-    if (from < to && after < upto) parts.push_back(TableSql(plan, level, {from, to}, after, upto));
+    if (from < to && after < upto) parts.push_back(TableSql(plan, columns, level, {from, to}, after, upto));
   };
   for (size_t level = kLevels; level-- > 0;) {
     const TimeRange& span = level < plan.level ? plan.range : plan.spans[level];
@@ -115,7 +147,7 @@ std::string RowsSql(const QueryPlan& plan) {
     add(level, span.from, inner.from, 0, std::min(rolled_up, stored));
     add(level, inner.to, span.to, 0, std::min(rolled_up, stored));
   }
-  if (parts.empty()) parts.push_back(TableSql(plan, plan.level, plan.range, 0, 0));  // nothing stored: no rows
+  if (parts.empty()) parts.push_back(TableSql(plan, columns, plan.level, plan.range, 0, 0));  // nothing stored: no rows
   return fmt::format("({})", Join(parts, " UNION ALL "));
 }
 
@@ -128,7 +160,9 @@ std::string StartSql(const QueryPlan& plan) { return FloorSql("min(start)", kLev
 
 std::string SelectList(const QueryPlan& plan, const std::string& start) {
   std::vector<std::string> items;
+  if (plan.by_flow) items.emplace_back("flow");
   for (const Column* column : plan.columns) {
+    if (plan.by_flow && column->groupable()) continue;
     if (column->name == "start") {
       items.push_back(start);
     } else if (column->type == ColumnType::kAddress) {
@@ -141,6 +175,7 @@ std::string SelectList(const QueryPlan& plan, const std::string& start) {
 }
 
 std::vector<std::string> GroupNames(const QueryPlan& plan) {
+  if (plan.by_flow) return {"flow"};
   std::vector<std::string> names;
   for (const Column* column : plan.group_by) names.emplace_back(column->name);
   return names;
@@ -161,7 +196,7 @@ std::string OrderBy(const QueryPlan& plan, const std::string& start, bool by_buc
 std::string GroupClause(const QueryPlan& plan, bool totals) {
   std::string sql;
   std::string having = plan.filter.groups;
-  if (plan.group_by.empty()) {
+  if (plan.group_by.empty() && !plan.by_flow) {
     // Without GROUP BY there is a row even when there is no data.
     having = having.empty() ? "count() > 0" : fmt::format("count() > 0 AND {}", having);
   } else {
@@ -185,9 +220,11 @@ Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, u
   }
   plan.group_by = query.group_by.empty() && query.bucket_ms == 0 ? DefaultGroup() : query.group_by;
   WEIR_RETURN_IF_ERROR(CheckGroupBy(plan.group_by));
+  plan.totals = query.totals;
   WEIR_ASSIGN_OR_RETURN(plan.columns, AnswerColumns(query, plan.group_by));
   WEIR_ASSIGN_OR_RETURN(plan.sort, SortKeys(query, plan.group_by));
   WEIR_ASSIGN_OR_RETURN(plan.filter, TranslateFilter(query.filter, plan.group_by));
+  plan.by_flow = GroupsByFlow(query, plan);
   plan.limit = query.limit;
   plan.bucket_ms = query.bucket_ms;
   plan.level = ChooseLevel(query.range, query.bucket_ms, HeldSinceOf(states));
@@ -200,24 +237,63 @@ Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, u
 
 std::string GroupsSql(const QueryPlan& plan) {
   const std::string start = StartSql(plan);
-  return fmt::format("SELECT {} FROM {}{}{} LIMIT {}{}", SelectList(plan, start), RowsSql(plan),
-                     GroupClause(plan, true), OrderBy(plan, start, false), plan.limit, kSettings);
+  const std::string select = SelectList(plan, start);
+  const std::string tail = GroupClause(plan, plan.totals) + OrderBy(plan, start, false);
+  return fmt::format("SELECT {} FROM {}{} LIMIT {}{}", select, RowsSql(plan, select + tail), tail, plan.limit,
+                     kSettings);
+}
+
+bool WorthTwoSteps(const QueryPlan& plan) {
+  // Conditions on groups choose what totals are over, which takes every group.
+  return plan.by_flow && plan.totals && plan.filter.groups.empty() && plan.limit <= kMostChosen;
+}
+
+std::string ChosenFlowsSql(const QueryPlan& plan) {
+  const std::string tail = GroupClause(plan, false) + OrderBy(plan, StartSql(plan), false);
+  return fmt::format("SELECT flow FROM {}{} LIMIT {}{}", RowsSql(plan, "flow" + tail), tail, plan.limit, kSettings);
+}
+
+std::string ChosenGroupsSql(const QueryPlan& plan, const std::vector<uint64_t>& flows) {
+  const std::string start = StartSql(plan);
+  std::string select = SelectList(plan, start);
+  select.replace(0, std::string_view("flow").size(), "if(shown, flow, 0) AS shown_flow");
+  const std::string shown = fmt::format("flow IN ({}) AS shown", fmt::join(flows, ", "));
+  std::string order = OrderBy(plan, start, false);
+  order.replace(order.rfind("flow"), std::string_view("flow").size(), "shown_flow");
+  order.insert(std::string_view(" ORDER BY ").size(), "shown DESC, ");
+  return fmt::format("WITH {} SELECT {} FROM {} GROUP BY shown, shown_flow WITH TOTALS{}{}", shown, select,
+                     RowsSql(plan, select + order), order, kSettings);
+}
+
+std::string NamesSql(const QueryPlan& plan, std::string_view file) {
+  std::vector<std::string> items{"flow"};
+  for (const Column* column : DefaultGroup()) {
+    items.push_back(column->type == ColumnType::kAddress ? fmt::format("hex({})", column->name)
+                                                         : std::string(column->name));
+  }
+  const std::string select = Join(items);
+  // Flows are spread over all rows: sifting before the other columns are read costs more than it saves.
+  return fmt::format(
+      "SELECT {} FROM {} WHERE flow IN (SELECT flow FROM file('{}', 'RowBinary', 'flow UInt64')) LIMIT 1 BY flow{}, "
+      "optimize_move_to_prewhere = 0, query_plan_optimize_prewhere = 0",
+      select, RowsSql(plan, select), file, kSettings);
 }
 
 std::string BucketsSql(const QueryPlan& plan, bool all_groups) {
   const std::string bucket = FloorSql("start", plan.bucket_ms);
-  const std::string rows = RowsSql(plan);
+  const std::string select = SelectList(plan, bucket);
   std::vector<std::string> keys{bucket};
   for (std::string& name : GroupNames(plan)) keys.push_back(std::move(name));
+  const std::string tail = fmt::format(" GROUP BY {}{}", Join(keys), OrderBy(plan, bucket, true));
+  const std::string choice = GroupClause(plan, false) + OrderBy(plan, StartSql(plan), false);
+  const std::string rows = RowsSql(plan, select + tail + choice);
 
   std::string chosen;
-  if (!all_groups && !plan.group_by.empty()) {
-    const std::string names = Join(GroupNames(plan));
-    chosen = fmt::format(" WHERE ({0}) IN (SELECT {0} FROM {1}{2}{3} LIMIT {4})", names, rows, GroupClause(plan, false),
-                         OrderBy(plan, StartSql(plan), false), plan.limit);
+  if (!all_groups && (plan.by_flow || !plan.group_by.empty())) {
+    chosen = fmt::format(" WHERE ({0}) IN (SELECT {0} FROM {1}{2} LIMIT {3})", Join(GroupNames(plan)), rows, choice,
+                         plan.limit);
   }
-  return fmt::format("SELECT {} FROM {}{} GROUP BY {}{} LIMIT {}{}", SelectList(plan, bucket), rows, chosen, Join(keys),
-                     OrderBy(plan, bucket, true), kMaxResultRows + 1, kSettings);
+  return fmt::format("SELECT {} FROM {}{}{} LIMIT {}{}", select, rows, chosen, tail, kMaxResultRows + 1, kSettings);
 }
 
 }  // namespace weir::store

@@ -15,6 +15,9 @@ namespace weir::store {
 struct QueryPlan {
   std::vector<const model::Column*> group_by;
   std::vector<const model::Column*> columns;  // of the answer: group_by, start, end, measures
+  // Answers begin with the flow in place of the group_by columns, whose values FlowNames has.
+  bool by_flow = false;
+  bool totals = true;
   std::vector<SortKey> sort;
   uint32_t limit = 0;
   int64_t bucket_ms = 0;
@@ -34,9 +37,20 @@ inline constexpr int64_t kMaxBuckets = 11'000;
 // From `split_from_rows` rows on, the middle of the range is read from roll-ups.
 Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, uint64_t split_from_rows);
 
-// One row per group over the whole range, the first `limit` in order; with totals over all groups when there
-// is anything to group by.
+// One row per group over the whole range, the first `limit` in order; with totals over all groups when they are
+// wanted and there is anything to group by.
 std::string GroupsSql(const QueryPlan& plan);
+
+// Whether the answer is cheaper in two steps: few flows are shown of many, and totals are wanted over all.
+bool WorthTwoSteps(const QueryPlan& plan);
+// First step: the flows to show, in order, with no other column.
+std::string ChosenFlowsSql(const QueryPlan& plan);
+// Second step: what GroupsSql() answers with, but for how many groups there are, given the flows of the first.
+// Rows of all other flows are added up into one, at the end, so that ClickHouse keeps few states. Its flow is 0.
+std::string ChosenGroupsSql(const QueryPlan& plan, const std::vector<uint64_t>& flows);
+
+// One row per flow of those listed in the file, 8 bytes each: the flow and DefaultGroup().
+std::string NamesSql(const QueryPlan& plan, std::string_view file);
 
 // One row per group and bucket, for the groups GroupsSql() answers with. `all_groups`: it answered with all
 // there are, and none is filtered out. REQUIRES: bucket_ms > 0.

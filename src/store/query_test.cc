@@ -101,6 +101,10 @@ class QueryTest : public StoreTest {
         const bool grouped = std::find(query.group_by.begin(), query.group_by.end(), column) != query.group_by.end();
         if (!column->groupable() || grouped) query.sort.push_back({column, random_.Below(2) == 0});
       }
+      const bool by_value =
+          std::any_of(query.sort.begin(), query.sort.end(), [](const SortKey& key) { return key.column->groupable(); });
+      query.by_flow = !by_value && random_.Below(3) == 0;
+      query.totals = random_.Below(4) != 0;
       query.limit = random_.Below(2) == 0 ? 1000 : 1 + random_.Below(5);
       query.bucket_ms = random_.Below(3) == 0 ? bucket_ms : 0;
       if (random_.Below(3) == 0)
@@ -239,6 +243,29 @@ TEST_F(QueryTest, MixedClausesWorkOnGroupedDimensions) {
   query.range = {kBegin, kBegin + kHour};
   query.group_by = {FindColumn("server_port"), FindColumn("client_address")};
   Check(query, {"", "bytes < 10M or (server_port = 1000 and not client_address in 10.0.0.0/8)"}, "raw");
+}
+
+// A few flows shown of many, with totals over all, are asked for in two steps.
+TEST_F(QueryTest, FewOfManyFlowsHaveTheTotalsOfAll) {
+  Insert(random_.Rows(300, kBegin, kBegin + kHour));
+  StoredRow again;
+  again.row = held_[7];
+  Insert(std::vector<StoredRow>(300, again));  // one flow with many rows
+  FlowQuery query;
+  query.range = {kBegin, kBegin + kHour};
+  for (const uint32_t limit : {1U, 3U, 100U, 1'000U, 1'001U}) {
+    query.limit = limit;
+    for (const std::string_view sort : {"bytes", "start", "rtt_p99_us"}) {
+      query.sort = {{FindColumn(sort), limit != 3}};
+      query.by_flow = false;
+      query.group_by = {};
+      Check(query, {}, "raw");
+      query.by_flow = true;
+      query.group_by = {FindColumn("client_process"), FindColumn("server_address")};
+      Check(query, {"server_port > 0", ""}, "raw");
+      Check(query, {"server_port > 0", "bytes > 2M"}, "raw");
+    }
+  }
 }
 
 TEST_F(QueryTest, TheLongestFilterIsAnswered) {

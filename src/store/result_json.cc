@@ -1,11 +1,11 @@
 #include "store/result_json.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <charconv>
 #include <string>
+#include <utility>
 
+#include "store/engine/engine.h"
 #include "store/sql.h"
 
 namespace weir::store {
@@ -13,6 +13,8 @@ namespace {
 
 using model::Column;
 using model::ColumnType;
+
+constexpr int kDeepest = 8;  // ClickHouse nests four levels
 
 std::string AddressText(std::string_view hex) {
   model::Address address;
@@ -23,83 +25,203 @@ std::string AddressText(std::string_view hex) {
 
 bool IsText(const Column& column) { return column.type == ColumnType::kString || column.type == ColumnType::kAddress; }
 
-// Takes the events of the JSON parser, so that a hundred thousand rows need no tree of a million nodes.
-class Reader final : public nlohmann::json_sax<nlohmann::json> {
+void AppendUtf8(std::string& out, uint32_t code) {
+  if (code < 0x80) {
+    out += static_cast<char>(code);
+  } else if (code < 0x800) {
+    out += static_cast<char>(0xc0 | code >> 6);
+    out += static_cast<char>(0x80 | (code & 0x3f));
+  } else {
+    out += static_cast<char>(0xe0 | code >> 12);
+    out += static_cast<char>(0x80 | (code >> 6 & 0x3f));
+    out += static_cast<char>(0x80 | (code & 0x3f));
+  }
+}
+
+// Reads JSON of a known shape from front to back, each value straight into its cell: the answer to a map has a
+// million of them. Every function says whether the text was as expected, and stands behind what it read.
+class Scanner {
  public:
-  explicit Reader(const std::vector<const Column*>& columns) : columns_(columns) {}
+  explicit Scanner(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
 
-  ParsedResult result;
+  bool Take(char wanted) {
+    SkipSpace();
+    if (at_ == end_ || *at_ != wanted) return false;
+    ++at_;
+    return true;
+  }
+  bool Ended() {
+    SkipSpace();
+    return at_ == end_;
+  }
 
-  bool null() override { return Add({}); }
-  bool boolean(bool value) override { return number_unsigned(value ? 1 : 0); }
-  bool number_integer(number_integer_t value) override {
-    return Add({false, "", static_cast<double>(value), value < 0 ? 0 : static_cast<uint64_t>(value)});
-  }
-  bool number_unsigned(number_unsigned_t value) override {
-    if (InCells()) return Add({false, "", static_cast<double>(value), value});
-    if (depth_ == 1 && key_ == "rows_before_limit_at_least") result.rows_before_limit = value;
-    if (depth_ == 2 && key_ == "rows_read") result.rows_read = value;
-    return true;
-  }
-  bool number_float(number_float_t value, const string_t&) override { return Add({false, "", value, 0}); }
-  bool string(string_t& value) override { return Add({true, std::move(value), 0, 0}); }
-  bool binary(binary_t&) override { return false; }
-  bool start_object(std::size_t) override { return ++depth_ <= 4; }
-  bool end_object() override {
-    --depth_;
-    return true;
-  }
-  bool key(string_t& name) override {
-    if (depth_ == 1) section_ = name;
-    key_ = std::move(name);
-    return true;
-  }
-  bool start_array(std::size_t) override {
-    ++depth_;
-    if (InRow()) {
-      result.rows.emplace_back();
-      result.rows.back().reserve(columns_.size());
+  bool Text(std::string& out) {
+    if (!Take('"')) return false;
+    out.clear();
+    while (true) {
+      const char* plain = at_;
+      while (at_ != end_ && *at_ != '"' && *at_ != '\\') ++at_;
+      out.append(plain, at_);
+      if (at_ == end_) return false;
+      if (*at_++ == '"') return true;
+      if (!Escaped(out)) return false;
     }
-    return depth_ <= 4;
   }
-  bool end_array() override {
-    const bool complete = !InCells() || Cells().size() == columns_.size();
-    --depth_;
-    return complete;
+
+  bool Number(Cell& cell) {
+    SkipSpace();
+    if (Word("null")) return true;  // a number that is none: 0
+    const auto [stop, error] = std::from_chars(at_, end_, cell.exact);
+    if (error == std::errc{} && (stop == end_ || (*stop != '.' && *stop != 'e' && *stop != 'E'))) {
+      cell.number = static_cast<double>(cell.exact);
+      at_ = stop;
+      return true;
+    }
+    cell.exact = 0;
+    const auto [float_stop, float_error] = std::from_chars(at_, end_, cell.number);
+    if (float_error != std::errc{}) return false;
+    at_ = float_stop;
+    return true;
   }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+
+  bool Uint(uint64_t& number) {
+    Cell cell;
+    if (!Number(cell)) return false;
+    number = cell.exact;
+    return true;
+  }
+
+  // Any value; it is of no interest.
+  bool Skip(int depth = 0) {
+    SkipSpace();
+    if (at_ == end_ || depth > kDeepest) return false;
+    if (*at_ == '"') return Text(ignored_);
+    if (*at_ == '{' || *at_ == '[') {
+      const bool object = *at_ == '{';
+      return Items(*at_, object ? '}' : ']',
+                   [&] { return (!object || (Text(ignored_) && Take(':'))) && Skip(depth + 1); });
+    }
+    if (Word("true") || Word("false")) return true;
+    Cell cell;
+    return Number(cell);
+  }
+
+  // The items of an array or an object, each read by `item`.
+  template <typename Item>
+  bool Items(char open, char close, const Item& item) {
+    if (!Take(open)) return false;
+    if (Take(close)) return true;
+    do {
+      if (!item()) return false;
+    } while (Take(','));
+    return Take(close);
+  }
 
  private:
-  bool InRow() const { return section_ == "data" && depth_ == 3; }
-  bool InCells() const { return InRow() || (section_ == "totals" && depth_ == 2); }
-  std::vector<Cell>& Cells() { return InRow() ? result.rows.back() : result.totals; }
-
-  bool Add(Cell cell) {
-    if (!InCells()) return true;
-    std::vector<Cell>& cells = Cells();
-    if (cells.size() == columns_.size()) return false;
-    const Column& column = *columns_[cells.size()];
-    if (IsText(column) != cell.is_text) return false;
-    if (column.type == ColumnType::kAddress) cell.text = AddressText(cell.text);
-    cells.push_back(std::move(cell));
+  void SkipSpace() {
+    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\t' || *at_ == '\r')) ++at_;
+  }
+  bool Word(std::string_view word) {
+    if (!std::string_view(at_, end_).starts_with(word)) return false;
+    at_ += word.size();
+    return true;
+  }
+  // What stands behind a backslash.
+  bool Escaped(std::string& out) {
+    if (at_ == end_) return false;
+    const char kind = *at_++;
+    switch (kind) {
+      case 'b': out += '\b'; return true;
+      case 'f': out += '\f'; return true;
+      case 'n': out += '\n'; return true;
+      case 'r': out += '\r'; return true;
+      case 't': out += '\t'; return true;
+      case 'u': break;
+      default: out += kind; return true;
+    }
+    uint32_t code = 0;  // ClickHouse escapes nothing beyond the basic plane
+    if (end_ - at_ < 4 || std::from_chars(at_, at_ + 4, code, 16).ptr != at_ + 4) return false;
+    at_ += 4;
+    AppendUtf8(out, code);
     return true;
   }
 
-  const std::vector<const Column*>& columns_;
-  std::string section_;
-  std::string key_;
-  int depth_ = 0;
+  const char* at_;
+  const char* end_;
+  std::string ignored_;
+};
+
+class Reader {
+ public:
+  Reader(std::string_view json, const AnswerShape& shape) : scanner_(json), shape_(shape) {}
+
+  ParsedResult result;
+  std::string exception;  // ClickHouse's, told in the answer
+
+  bool Read() {
+    const bool whole = scanner_.Items('{', '}', [&] { return Section(); });
+    return whole && scanner_.Ended();
+  }
+
+ private:
+  bool Section() {
+    if (!scanner_.Text(name_) || !scanner_.Take(':')) return false;
+    if (name_ == "data") return scanner_.Items('[', ']', [&] { return Row(); });
+    if (name_ == "totals") return Cells(result.totals, nullptr);
+    if (name_ == "rows_before_limit_at_least") return scanner_.Uint(result.rows_before_limit);
+    if (name_ == "exception") return scanner_.Text(exception);
+    if (name_ != "statistics") return scanner_.Skip();
+    return scanner_.Items('{', '}', [&] {
+      if (!scanner_.Text(name_) || !scanner_.Take(':')) return false;
+      return name_ == "rows_read" ? scanner_.Uint(result.rows_read) : scanner_.Skip();
+    });
+  }
+
+  bool Row() {
+    uint64_t* flow = shape_.flow_first ? &result.flows.emplace_back() : nullptr;
+    return Cells(result.rows.emplace_back(), flow);
+  }
+
+  bool Cells(std::vector<Cell>& cells, uint64_t* flow) {
+    size_t at = shape_.absent;
+    bool flow_is_next = shape_.flow_first;
+    cells.resize(shape_.columns.size());
+    for (size_t i = 0; i < at; ++i) cells[i].is_text = IsText(*shape_.columns[i]);
+    const bool read = scanner_.Items('[', ']', [&] {
+      if (std::exchange(flow_is_next, false)) {
+        uint64_t ignored = 0;
+        return scanner_.Uint(flow == nullptr ? ignored : *flow);
+      }
+      return at < cells.size() && Value(*shape_.columns[at], cells[at]) && ++at != 0;
+    });
+    return read && at == cells.size();
+  }
+
+  bool Value(const Column& column, Cell& cell) {
+    cell.is_text = IsText(column);
+    if (!cell.is_text) return scanner_.Number(cell);
+    if (!scanner_.Text(cell.text)) return false;
+    if (column.type == ColumnType::kAddress) cell.text = AddressText(cell.text);
+    return true;
+  }
+
+  Scanner scanner_;
+  const AnswerShape& shape_;
+  std::string name_;
 };
 
 }  // namespace
 
-Result<ParsedResult> ParseJsonCompact(std::string_view json, const std::vector<const Column*>& columns) {
+Result<ParsedResult> ParseJsonCompact(std::string_view json, const AnswerShape& shape) {
   // libchdb 26.5 writes the parts of an answer without rows in the wrong order when it has totals: no JSON
   // then.
   if (!json.starts_with('{')) return ParsedResult{};
-  Reader reader(columns);
-  if (!nlohmann::json::sax_parse(json, &reader)) {
-    return Status::Internal(fmt::format("the store's answer is not what was asked for: {}", json.substr(0, 200)));
+  Reader reader(json, shape);
+  const bool whole = reader.Read();
+  if (!reader.exception.empty()) return Status(CodeOfEngineError(reader.exception), reader.exception);
+  if (!whole) {
+    return Status::Internal(
+        "the store's answer broke off or is not what was asked for; ask again, and report it if it stays so");
   }
   for (Cell& cell : reader.result.totals) cell.text.clear();
   return std::move(reader.result);

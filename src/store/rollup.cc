@@ -22,15 +22,14 @@ constexpr int kMaxStepsPerRun = 20;
 std::string RollupSql(size_t level, uint64_t after, uint64_t upto) {
   const int64_t step = kLevelTable[level].step_ms;
   const std::string bucket = fmt::format("intDiv(start, {0}) * {0}", step);
-  std::vector<std::string> values;
-  std::vector<std::string> keys{bucket};
+  // Rows of one flow have one value of each dimension.
+  std::vector<std::string> values{"flow"};
   for (const Column& column : model::kColumns) {
     if (!column.stored()) continue;
     // start stays the earliest start itself, not the bucket's: an answer that reads the middle of its range
     // from roll-ups is then the same to the millisecond.
     if (column.groupable()) {
-      values.emplace_back(column.name);
-      keys.emplace_back(column.name);
+      values.push_back(fmt::format("any({})", column.name));
     } else if (column.kind == ColumnKind::kHistogram) {
       HistogramSql histogram = AggregateHistogramSql(column);
       values.push_back(std::move(histogram.buckets));
@@ -42,12 +41,12 @@ std::string RollupSql(size_t level, uint64_t after, uint64_t upto) {
   // Squashing everything into one block is what makes the insert one part, and so atomic.
   return fmt::format(
       "INSERT INTO {} (received, {}) SELECT {}, {} FROM {} WHERE received > {} AND received <= {} GROUP BY "
-      "{} "
+      "{}, flow "
       "SETTINGS max_threads = 2, compile_aggregate_expressions = 0, compile_expressions = 0, "
       "max_insert_threads = 1, min_insert_block_size_rows = 1000000000, "
       "min_insert_block_size_bytes = 0",
       kLevelTable[level].table, InsertColumns(level), upto, Join(values), kLevelTable[level - 1].table, after, upto,
-      Join(keys));
+      bucket);
 }
 
 Status Rollup::Step(size_t level, bool* more) {

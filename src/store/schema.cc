@@ -30,6 +30,7 @@ void VisitTable(bool raw, Purpose purpose, const std::function<void(std::string_
     visit("server_agent", text);
     visit("server_sequence", kMeasureType);
   }
+  visit("flow", FileType<uint64_t>());
   const model::FlowRow row;
   model::VisitStored(row, [&](const Column& column, const auto& value) {
     using Value = std::remove_cvref_t<decltype(value)>;
@@ -78,6 +79,15 @@ std::string InsertColumns(size_t level) {
   VisitTable(level == 0, Purpose::kTable, [&](std::string_view name, std::string_view) {
     columns += fmt::format("{}{}", columns.empty() ? "" : ", ", name);
   });
+  return columns;
+}
+
+const std::vector<std::string>& TableColumns() {
+  static const std::vector<std::string> columns = [] {
+    std::vector<std::string> names;
+    VisitTable(false, Purpose::kTable, [&](std::string_view name, std::string_view) { names.emplace_back(name); });
+    return names;
+  }();
   return columns;
 }
 

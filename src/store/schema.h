@@ -1,6 +1,7 @@
 // The tables, generated from the column table. One table per resolution, all of one shape:
 //
 // * `received`, Unix microseconds of storing, one value per insert, strictly growing: orders the roll-ups;
+// * `flow`, all dimensions as one number, see flow_hash.h;
 // * in the raw table client_agent, client_sequence, server_agent, server_sequence, the batches a row came from;
 // * every stored column; a histogram as two arrays, <name>_bucket and <name>_count.
 //
@@ -13,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include "model/address.h"
 #include "model/columns.h"
@@ -50,6 +52,8 @@ std::string CreateSequenceTableSql();
 
 // Names of the columns an insert into `level` fills, comma-separated, in order, without `received`.
 std::string InsertColumns(size_t level);
+// The columns all levels have, without `received`.
+const std::vector<std::string>& TableColumns();
 // Names and types of what native_block.h writes, for the file() table function.
 std::string InsertStructure();
 

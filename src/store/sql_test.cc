@@ -91,7 +91,7 @@ TEST(ResultJson, ReadsCellsByTheirColumns) {
       R"( 18446744073709551615, 1.5], ["20010DB8000000000000000000000001", "", 0, null]],)"
       R"( "totals": ["00", "", 7, 2], "rows": 2, "rows_before_limit_at_least": 12,)"
       R"( "statistics": {"elapsed": 0.1, "rows_read": 34, "bytes_read": 5}})",
-      columns);
+      {columns});
   ASSERT_TRUE(result.ok()) << result.status().message();
   ASSERT_EQ(result->rows.size(), 2U);
   EXPECT_EQ(result->rows[0][0].text, "10.0.0.1");
@@ -110,9 +110,42 @@ TEST(ResultJson, RefusesWhatItDidNotAskFor) {
   const std::vector<const model::Column*> columns{model::FindColumn("bytes")};
   for (const std::string_view wrong : {R"({"data": [[1, 2]]})", R"({"data": [[]]})", R"({"data": [["1"]]})",
                                        R"({"data": [[1]])", R"({"data": [[[[[1]]]]]})", "{"}) {
-    EXPECT_EQ(ParseJsonCompact(wrong, columns).status().code(), Code::kInternal) << wrong;
+    EXPECT_EQ(ParseJsonCompact(wrong, {columns}).status().code(), Code::kInternal) << wrong;
   }
-  EXPECT_TRUE(ParseJsonCompact("", columns)->rows.empty());
+  EXPECT_TRUE(ParseJsonCompact("", {columns})->rows.empty());
+}
+
+TEST(ResultJson, FlowsStandInPlaceOfWhatIsLookedUp) {
+  const std::vector<const model::Column*> columns{model::FindColumn("protocol"), model::FindColumn("server_port"),
+                                                  model::FindColumn("bytes")};
+  const auto result =
+      ParseJsonCompact(R"({"data": [[18446744073709551615, 5], [1, 6]], "totals": [0, 11]})", {columns, 2, true});
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  EXPECT_EQ(result->flows, (std::vector<uint64_t>{~0ULL, 1}));
+  ASSERT_EQ(result->rows[1].size(), 3U);
+  EXPECT_TRUE(result->rows[1][0].is_text);
+  EXPECT_FALSE(result->rows[1][1].is_text);
+  EXPECT_EQ(result->rows[1][2].exact, 6U);
+  EXPECT_EQ(result->totals[2].exact, 11U);
+}
+
+TEST(ResultJson, UnescapesText) {
+  const std::vector<const model::Column*> columns{model::FindColumn("protocol")};
+  const auto result = ParseJsonCompact("{\"data\": [[\"a\\/b\\\\\\\"\\n\\t\\b\\u001b\\u00e4\\u2028\"]]}", {columns});
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  EXPECT_EQ(result->rows[0][0].text, "a/b\\\"\n\t\b\x1b\xc3\xa4\xe2\x80\xa8");
+}
+
+TEST(ResultJson, AnAnswerGivenUpHalfWaySaysWhy) {
+  const std::vector<const model::Column*> columns{model::FindColumn("bytes")};
+  const Status status =
+      ParseJsonCompact(R"({"data": [[1]], "exception": "Code: 159. DB::Exception: Timeout exceeded"})", {columns})
+          .status();
+  EXPECT_EQ(status.code(), Code::kExhausted);
+  EXPECT_EQ(status.message(), "Code: 159. DB::Exception: Timeout exceeded");
+  const Status broken = ParseJsonCompact(R"({"data": [[1], [2)", {columns}).status();
+  EXPECT_EQ(broken.code(), Code::kInternal);
+  EXPECT_EQ(broken.message().find('['), std::string::npos) << "no raw answer in a message for people";
 }
 
 }  // namespace

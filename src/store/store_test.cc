@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
+#include <thread>
 
 #include "base/metrics.h"
 #include "store/engine/engine.h"
@@ -234,6 +236,40 @@ TEST_F(PromiseTest, TheDiskBudgetIsEnforcedAndItsLimitsAreTold) {
   query.range = Ranges()[3];
   query.columns = {FindColumn("client_reports")};
   EXPECT_EQ(store().Query(query)->totals.back().exact, kRowsPerBatch);
+}
+
+// Two threads write and roll up while a third asks: no answer lacks an acknowledged row or has one twice.
+TEST_F(PromiseTest, AnswersAreExactWhileRowsComeInAndAreRolledUp) {
+  constexpr uint64_t kLast = 40;
+  std::atomic<uint64_t> acknowledged{0};
+  std::thread writer([&] {
+    for (uint64_t sequence = 1; sequence <= kLast; ++sequence) {
+      EXPECT_TRUE(store().Insert(Batch(sequence)).ok());
+      acknowledged = sequence;
+    }
+  });
+  std::thread maintainer([&] {
+    for (UnixMillis now = kBegin; acknowledged < kLast; now += 30 * kSecond) EXPECT_TRUE(store().Maintain(now).ok());
+  });
+  while (acknowledged < kLast) {
+    for (const TimeRange& range : Ranges()) {
+      FlowQuery query;
+      query.range = range;
+      query.columns = {FindColumn("client_reports")};
+      query.group_by = {FindColumn("client_process")};
+      const uint64_t before = acknowledged;
+      const Result<FlowResult> result = store().Query(query);
+      const uint64_t after = acknowledged + 1;  // one may be stored and not yet acknowledged
+      EXPECT_TRUE(result.ok()) << result.status().message();
+      if (!result.ok()) continue;
+      EXPECT_EQ(result->totals.back().exact % kRowsPerBatch, 0U) << "an insert is seen wholly or not at all";
+      EXPECT_GE(result->totals.back().exact, before * kRowsPerBatch);
+      EXPECT_LE(result->totals.back().exact, after * kRowsPerBatch);
+    }
+  }
+  writer.join();
+  maintainer.join();
+  ExpectBatches(kLast);
 }
 
 TEST_F(PromiseTest, OneStorePerProcess) {
