@@ -45,6 +45,20 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Batches dropped, oldest first, because the disk spool was full or unwritable. Raise --spool-limit.")      \
   X(agent_spool_damaged, "weir_agent_spool_damaged_batches_total", kCounter, kLoss,                            \
     "Batches found damaged on disk and set aside in spool/damaged. Check the disk of the node.")               \
+  X(agent_node_passes, "weir_agent_node_passes_total", kCounter, kInfo,                                        \
+    "Readings of the node's own limits (docs/node-signals.md).")                                               \
+  X(agent_node_pass_microseconds, "weir_agent_node_pass_microseconds_total", kCounter, kInfo,                  \
+    "Time spent reading the node's limits, in microseconds.")                                                  \
+  X(agent_node_rate_readings, "weir_agent_node_rate_readings_total", kCounter, kInfo,                          \
+    "Readings of interface counters for the 10 ms rate ring.")                                                 \
+  X(agent_node_rate_microseconds, "weir_agent_node_rate_microseconds_total", kCounter, kInfo,                  \
+    "Time spent on them, in microseconds.")                                                                    \
+  X(agent_node_resets, "weir_agent_node_counter_resets_total", kCounter, kInfo,                                \
+    "Counters of the node that went backwards, e.g. because a driver was restarted; counting goes on from there.") \
+  X(agent_node_samples_dropped, "weir_agent_node_samples_dropped_total", kCounter, kLoss,                      \
+    "Samples of node signals dropped because an interval or the agent's table held too many.")                 \
+  X(agent_node_skipped, "weir_agent_node_skipped_total", kCounter, kInfo,                                      \
+    "Control groups and network namespaces not read in a pass because there are more than it may read.")       \
   X(server_batches_accepted, "weir_server_batches_accepted_total", kCounter, kInfo,                            \
     "Batches stored durably and acknowledged.")                                                                \
   X(server_batches_duplicate, "weir_server_batches_duplicate_total", kCounter, kInfo,                          \
@@ -56,6 +70,10 @@ enum class MetricSeverity { kInfo, kLoss, kError };
   X(server_clock_corrections, "weir_server_clock_corrections_total", kCounter, kError,                         \
     "Batches whose times were shifted because the agent's clock was wrong. Run NTP on that node.")             \
   X(server_rows_stored, "weir_server_rows_stored_total", kCounter, kInfo, "Flow rows written to the store.")   \
+  X(server_node_samples, "weir_server_node_samples_stored_total", kCounter, kInfo,                             \
+    "Samples of node signals written to the store.")                                                           \
+  X(server_node_unknown, "weir_server_node_samples_unknown_total", kCounter, kInfo,                            \
+    "Samples of signals this server does not know, left out. Upgrade the server.")                             \
   X(server_rows_merged, "weir_server_rows_merged_total", kCounter, kInfo,                                      \
     "Reports joined with the other end's report of the same connection.")                                      \
   X(server_flows_forgotten, "weir_server_flows_forgotten_total", kCounter, kError,                             \
