@@ -88,7 +88,8 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "Disk the store may use; the oldest data goes first."},
 
     // Questions
-    {"since", 0, FlagType::kText, "TIME", "15m", kFlows | kMap | kNodes, "Start: 15m, 2h, now-1d, RFC 3339 or Unix time."},
+    {"since", 0, FlagType::kText, "TIME", "15m", kFlows | kMap | kNodes,
+     "Start: 15m, 2h, now-1d, RFC 3339 or Unix time."},
     {"until", 0, FlagType::kText, "TIME", "now", kFlows | kMap | kNodes, "End, in the same forms."},
     {"filter", 'f', FlagType::kText, "EXPR", "", kFlows | kMap | kTop,
      "Only matching flows, e.g. 'server_port = 443 and retransmits > 0'. See docs/filter.md."},
@@ -106,7 +107,8 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"no-headers", 0, FlagType::kSwitch, "", "", kQuestions, "Leave out the header line of tables and CSV."},
     {"watch", 'w', FlagType::kSwitch, "", "", kQuestions,
      "Go on: flows streams new rows as they happen, the others redraw."},
-    {"every", 0, FlagType::kDuration, "TIME", "2s", kMap | kTop | kStatus | kNodes, "How often --watch and top redraw."},
+    {"every", 0, FlagType::kDuration, "TIME", "2s", kMap | kTop | kStatus | kNodes,
+     "How often --watch and top redraw."},
 });
 
 }  // namespace weir::cmd
