@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
+#include <bit>
+#include <cstring>
 
 #include "store/schema.h"
 #include "store/sql.h"
@@ -18,7 +19,43 @@ constexpr std::string_view kOnePart =
     "SETTINGS max_threads = 2, max_insert_threads = 1, min_insert_block_size_rows = 1000000000, "
     "min_insert_block_size_bytes = 0, compile_aggregate_expressions = 0, compile_expressions = 0";
 
-std::string Numbers(const auto& values) { return fmt::format("[{}]", fmt::join(values, ",")); }
+static_assert(std::endian::native == std::endian::little, "RowBinary is little-endian");
+
+template <typename Integer>
+void AppendNumber(std::string& out, Integer value) {
+  char bytes[sizeof(value)];
+  std::memcpy(bytes, &value, sizeof(value));
+  out.append(bytes, sizeof(value));
+}
+
+// LEB128, as ClickHouse writes lengths.
+void AppendLength(std::string& out, size_t length) {
+  for (; length >= 0x80; length >>= 7) out += static_cast<char>((length & 0x7f) | 0x80);
+  out += static_cast<char>(length);
+}
+
+void AppendText(std::string& out, std::string_view text) {
+  AppendLength(out, text.size());
+  out += text;
+}
+
+template <typename Integer>
+void AppendNumbers(std::string& out, const std::vector<Integer>& values) {
+  AppendLength(out, values.size());
+  for (const Integer value : values) AppendNumber(out, value);
+}
+
+// The structure names the file's columns, which are the table's but `received`, in any order.
+std::string InsertSql(NodeTable table, std::string_view path, uint64_t received, std::string_view structure) {
+  std::vector<std::string> names;
+  for (size_t at = 0; at != std::string_view::npos; at = structure.find(", ", at)) {
+    if (at != 0) at += 2;
+    names.emplace_back(structure.substr(at, structure.find(' ', at) - at));
+  }
+  return fmt::format(
+      "INSERT INTO {0} (received, {1}) SELECT toUInt64({2}), {1} FROM file('{3}', 'RowBinary', '{4}') {5}",
+      kNodeTableList[table].table, Join(names), received, path, structure, kOnePart);
+}
 
 std::string NamesOfSignals(const std::vector<model::NodeSignal>& signals) {
   std::vector<std::string> names;
@@ -73,43 +110,59 @@ std::vector<std::string> CreateNodeTablesSql() {
                   kNodeSequenceTable)};
 }
 
-std::string InsertSamplesSql(const std::vector<NodeBatch>& batches, uint64_t received) {
-  std::string sql = fmt::format(
-      "INSERT INTO {} (received, agent, sequence, node, subject, netns, signal, value, time, period_ms) VALUES",
-      kNodeTableList[kNodeRaw].table);
-  const char* separator = " ";
+std::string SampleRows(const std::vector<NodeBatch>& batches) {
+  std::string rows;
   for (const NodeBatch& batch : batches) {
-    const std::string origin =
-        fmt::format("{}, {}, {}, {}", received, QuoteText(batch.agent), batch.sequence, QuoteText(batch.node));
     for (const model::NodeSample& sample : batch.samples) {
-      fmt::format_to(std::back_inserter(sql), "{}({}, {}, {}, {}, {}, {}, {})", separator, origin,
-                     QuoteText(sample.subject), sample.netns, QuoteText(model::Describe(sample.signal).name),
-                     sample.value, sample.time, sample.period_ms);
-      separator = ", ";
+      AppendText(rows, batch.agent);
+      AppendNumber(rows, batch.sequence);
+      AppendText(rows, batch.node);
+      AppendText(rows, sample.subject);
+      AppendNumber(rows, sample.netns);
+      AppendText(rows, model::Describe(sample.signal).name);
+      AppendNumber(rows, sample.value);
+      AppendNumber(rows, sample.time);
+      AppendNumber(rows, sample.period_ms);
     }
   }
-  return sql;
+  return rows;
 }
 
-std::string InsertWindowsSql(const std::vector<NodeBatch>& batches, uint64_t received) {
-  std::string sql = fmt::format(
-      "INSERT INTO {} (received, agent, sequence, place, node, subject, cause, cause_subject, event, start, step_us, "
-      "rx_bytes, tx_bytes, rx_packets, tx_packets) VALUES",
-      kNodeTableList[kNodeWindows].table);
-  const char* separator = " ";
+std::string WindowRows(const std::vector<NodeBatch>& batches) {
+  std::string rows;
   for (const NodeBatch& batch : batches) {
     for (size_t place = 0; place < batch.windows.size(); ++place) {
       const model::RateWindow& window = batch.windows[place];
-      fmt::format_to(std::back_inserter(sql), "{}({}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {})",
-                     separator, received, QuoteText(batch.agent), batch.sequence, place, QuoteText(batch.node),
-                     QuoteText(window.subject), QuoteText(model::Describe(window.cause).name),
-                     QuoteText(window.cause_subject), window.event, window.start, Numbers(window.step_us),
-                     Numbers(window.rx_bytes), Numbers(window.tx_bytes), Numbers(window.rx_packets),
-                     Numbers(window.tx_packets));
-      separator = ", ";
+      AppendText(rows, batch.agent);
+      AppendNumber(rows, batch.sequence);
+      AppendNumber(rows, static_cast<uint32_t>(place));
+      AppendText(rows, batch.node);
+      AppendText(rows, window.subject);
+      AppendText(rows, model::Describe(window.cause).name);
+      AppendText(rows, window.cause_subject);
+      AppendNumber(rows, window.event);
+      AppendNumber(rows, window.start);
+      AppendNumbers(rows, window.step_us);
+      AppendNumbers(rows, window.rx_bytes);
+      AppendNumbers(rows, window.tx_bytes);
+      AppendNumbers(rows, window.rx_packets);
+      AppendNumbers(rows, window.tx_packets);
     }
   }
-  return sql;
+  return rows;
+}
+
+std::string InsertSamplesSql(std::string_view path, uint64_t received) {
+  return InsertSql(kNodeRaw, path, received,
+                   "agent String, sequence UInt64, node String, subject String, netns UInt32, signal String, "
+                   "value UInt64, time Int64, period_ms UInt32");
+}
+
+std::string InsertWindowsSql(std::string_view path, uint64_t received) {
+  return InsertSql(kNodeWindows, path, received,
+                   "agent String, sequence UInt64, place UInt32, node String, subject String, cause String, "
+                   "cause_subject String, event Int64, start Int64, step_us Array(UInt32), rx_bytes Array(UInt64), "
+                   "tx_bytes Array(UInt64), rx_packets Array(UInt64), tx_packets Array(UInt64)");
 }
 
 std::string NodeRollupSql(uint64_t after, uint64_t upto) {

@@ -31,9 +31,14 @@ inline constexpr std::string_view kNodeSequenceTable = "weir.node_sequences";
 
 std::vector<std::string> CreateNodeTablesSql();
 
-// One statement, one part. REQUIRES: at least one row.
-std::string InsertSamplesSql(const std::vector<NodeBatch>& batches, uint64_t received);
-std::string InsertWindowsSql(const std::vector<NodeBatch>& batches, uint64_t received);
+// Rows in ClickHouse's RowBinary format, for the statements below. Not in the statements: ClickHouse as a library takes
+// what the process has on its standard input for more rows of an INSERT ... VALUES.
+std::string SampleRows(const std::vector<NodeBatch>& batches);
+std::string WindowRows(const std::vector<NodeBatch>& batches);
+
+// One statement, one part; `path` of a file with the rows.
+std::string InsertSamplesSql(std::string_view path, uint64_t received);
+std::string InsertWindowsSql(std::string_view path, uint64_t received);
 
 // Into the minute table, what was received after `after`, up to `upto`, marked with `upto`.
 std::string NodeRollupSql(uint64_t after, uint64_t upto);

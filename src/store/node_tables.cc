@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/metrics.h"
+#include "store/native_block.h"
 #include "store/sql.h"
 #include "store/tables.h"
 
@@ -122,11 +123,15 @@ Status NodeTables::Insert(const std::vector<NodeBatch>& batches) {
   }
   if (windows > 0) {
     const uint64_t received = NextReceived();
-    WEIR_RETURN_IF_ERROR(Execute(InsertWindowsSql(fresh, received), kNodeWindows, received, windows));
+    WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-node-windows"));
+    WEIR_RETURN_IF_ERROR(file.Write(WindowRows(fresh)));
+    WEIR_RETURN_IF_ERROR(Execute(InsertWindowsSql(file.path(), received), kNodeWindows, received, windows));
   }
   if (samples > 0) {
     const uint64_t received = NextReceived();
-    WEIR_RETURN_IF_ERROR(Execute(InsertSamplesSql(fresh, received), kNodeRaw, received, samples));
+    WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-node-samples"));
+    WEIR_RETURN_IF_ERROR(file.Write(SampleRows(fresh)));
+    WEIR_RETURN_IF_ERROR(Execute(InsertSamplesSql(file.path(), received), kNodeRaw, received, samples));
     newest_received_ = received;
     Count(Metric::server_node_samples, samples);
   }
