@@ -263,7 +263,11 @@ void NetworkReader::ReadOthers() {
     if (!status.ok()) last = std::move(status);
   }
   next_other_ = first_skipped.value_or(0);
-  probes_.Judge("node_namespaces", last);
+  if (last.ok() && !others_listed_) {
+    probes_.On("node_namespaces", fmt::format("there are more than {}, which is as many as are read", kMaxNamespaces));
+  } else {
+    probes_.Judge("node_namespaces", last);
+  }
 }
 
 std::vector<RateTarget> NetworkReader::RateTargets(size_t limit) const {

@@ -18,7 +18,7 @@
 
 namespace weir::agent::node {
 
-inline constexpr size_t kMaxNamespaces = 1'000;         // read in a pass
+inline constexpr size_t kMaxNamespaces = 500;           // read in a pass; each is a descriptor held meanwhile, of 1,024
 inline constexpr Nanos kNamespaceBudget = 200'000'000;  // of a pass; the rest is counted and has its turn later
 
 // A signal that is evidence of a limit grew on an interface of the agent's own namespace.
