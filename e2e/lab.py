@@ -6,6 +6,7 @@ tests. Nothing of the host's own network is changed.
 """
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -115,6 +116,27 @@ class Lab:
         if child.returncode != 0:
             raise RuntimeError(f"traffic client failed: {arguments}: {out}")
         return out
+
+    # --- limits -------------------------------------------------------------------------------------------------
+
+    def shape(self, host, device, *arguments):
+        """A token bucket: a limit as a cloud or a CNI plugin sets it."""
+        self.run(host, "tc", "qdisc", "add", "dev", device, "root", "handle", "1:", "tbf", *arguments)
+
+    def qdisc(self, host, device, kind):
+        """tc's own counters."""
+        found = json.loads(self.run(host, "tc", "-s", "-j", "qdisc", "show", "dev", device))
+        return next(qdisc for qdisc in found if qdisc["kind"] == kind)
+
+    def link(self, host, device):
+        """ip's own counters."""
+        return json.loads(self.run(host, "ip", "-s", "-j", "link", "show", "dev", device))[0]["stats64"]
+
+    def flood(self, host, to, seconds=1):
+        """As much TCP as fits, over four connections."""
+        self.start(to, "iperf3", "-s", "-1", "--forceflush")
+        eventually(lambda: subprocess.run(["ip", "netns", "exec", self.namespace(host), "iperf3", "-c", self.address(to), "-t",
+                                           str(seconds), "-P", "4"], capture_output=True, check=False).returncode == 0)
 
     def nft(self, host, ruleset):
         self.run(host, "nft", "-f", "-", text_input=ruleset)

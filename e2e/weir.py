@@ -104,6 +104,9 @@ class Weir:
     def totals(self, filter="", **parameters):
         return self.get("/api/v1/flows", filter=filter, **{"since": "1h", "limit": 1, **parameters})["totals"]
 
+    def nodes(self, **parameters):
+        return self.get("/api/v1/nodes", **{"since": "1h", **parameters})["nodes"]
+
     def cli(self, command, *arguments, check=True):
         result = subprocess.run([BINARY, command, "--server", self.url, *arguments], capture_output=True, text=True, timeout=60,
                                 check=False)

@@ -1,4 +1,4 @@
-// weir-gen DIR: writes columns.md, metrics.md and flags.md from the tables in the code. CI fails when the
+// weir-gen DIR: writes columns.md, metrics.md, flags.md and node-signals.md from the tables in the code. CI fails when the
 // committed ones differ.
 #include <fmt/format.h>
 
@@ -12,6 +12,7 @@
 #include "cmd/settings.h"
 #include "model/columns.h"
 #include "model/filter.h"
+#include "model/node_signals.h"
 
 namespace weir {
 namespace {
@@ -63,6 +64,22 @@ std::string Metrics() {
   return out;
 }
 
+std::string NodeSignals() {
+  std::string out = fmt::format(fmt::runtime(kNotice), "src/model/node_signals.h");
+  out +=
+      "# Signals of a node\n\nWhat agents read about the limits of their nodes; `GET /api/v1/nodes` and `weir nodes` show "
+      "them. A counter that grows is evidence of the limit beside it; without one it is context. Sources are tried in "
+      "order, `*` stands for the digits of a queue, and what a kernel or a driver does not have is left out and said so "
+      "in the agent's probe report.\n\n"
+      "| signal | scope | kind | unit | evidence of | meaning | sources |\n|---|---|---|---|---|---|---|\n";
+  for (const model::NodeSignalDescription& signal : model::kNodeSignals) {
+    out += fmt::format("| `{}` | {} | {} | {} | {} | {} | `{}` |\n", signal.name, model::ScopeName(signal.scope),
+                       model::SignalKindName(signal.kind), signal.unit, signal.limit, Escaped(signal.help),
+                       signal.sources);
+  }
+  return out;
+}
+
 std::string Flags() {
   std::string out = fmt::format(fmt::runtime(kNotice), "src/cmd/flags.h");
   out += "# Flags\n\nPrecedence: flag, environment variable, `--config` file (TOML, `name = value`), default.\n";
@@ -99,5 +116,6 @@ int main(int argc, char** argv) {
   }
   const std::filesystem::path directory = argv[1];
   return weir::Write(directory / "columns.md", weir::Columns()) |
-         weir::Write(directory / "metrics.md", weir::Metrics()) | weir::Write(directory / "flags.md", weir::Flags());
+         weir::Write(directory / "metrics.md", weir::Metrics()) | weir::Write(directory / "flags.md", weir::Flags()) |
+         weir::Write(directory / "node-signals.md", weir::NodeSignals());
 }

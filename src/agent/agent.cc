@@ -15,6 +15,7 @@
 #include "agent/collector.h"
 #include "agent/export/data_directory.h"
 #include "agent/export/exporter.h"
+#include "agent/node/node_watch.h"
 #include "agent/privileges.h"
 #include "agent/start.h"
 #include "base/log.h"
@@ -61,7 +62,7 @@ void LogIfFailed(std::string_view thread, const Status& status) {
 }
 
 // Threads: the caller's for Start and Stop; "weir-agent", the loop, which owns the source from its start to
-// its end; "weir-export", see exporter.h.
+// its end; "weir-export", see exporter.h; "weir-node" and "weir-rates", see node/node_watch.h.
 class RunningAgent final : public Agent {
  public:
   RunningAgent(AgentOptions options, DataDirectory directory, std::unique_ptr<Exporter> exporter, const Clock& clock)
@@ -76,7 +77,8 @@ class RunningAgent final : public Agent {
   void Loop(std::vector<std::unique_ptr<Source>> candidates, std::promise<Status> started);
   Result<std::unique_ptr<Source>> FirstThatStarts(std::vector<std::unique_ptr<Source>> candidates,
                                                   std::vector<model::ProbeReport>& probes) const;
-  void Collect(Source& source, std::vector<model::ProbeReport> start_probes);
+  std::unique_ptr<node::NodeWatch> StartNodeWatch() const;
+  void Collect(Source& source, node::NodeWatch* node, std::vector<model::ProbeReport> start_probes);
 
   const AgentOptions options_;
   const DataDirectory directory_;
@@ -119,10 +121,27 @@ void RunningAgent::Loop(std::vector<std::unique_ptr<Source>> candidates, std::pr
     return;
   }
   mode_ = (*source)->mode();
+  const std::unique_ptr<node::NodeWatch> node = StartNodeWatch();
   // Only now: loading and attaching eBPF programs needs more than reading their maps.
   if (options_.drop_privileges) LogIfFailed("thread weir-agent", KeepPrivilegesForCollecting(mode_));
   started.set_value(Status::Ok());
-  Collect(**source, std::move(probes));
+  Collect(**source, node.get(), std::move(probes));
+}
+
+// Its threads start with all privileges of this one, and each gives up what it does not need.
+std::unique_ptr<node::NodeWatch> RunningAgent::StartNodeWatch() const {
+  if (!options_.node_signals) return nullptr;
+  auto watch = std::make_unique<node::NodeWatch>(
+      node::NodeOptions{.interval = options_.interval, .rate_ring = options_.rate_ring}, clock_);
+  watch->Start([drop = options_.drop_privileges](bool enters_namespaces) {
+    if (!drop) return;
+    if (enters_namespaces) {
+      LogIfFailed("thread weir-node", KeepPrivilegesForNode());
+    } else {
+      LogIfFailed("thread weir-rates", KeepNoPrivileges());
+    }
+  });
+  return watch;
 }
 
 Result<std::unique_ptr<Source>> RunningAgent::FirstThatStarts(std::vector<std::unique_ptr<Source>> candidates,
@@ -147,13 +166,18 @@ Result<std::unique_ptr<Source>> RunningAgent::FirstThatStarts(std::vector<std::u
   return last;
 }
 
-void RunningAgent::Collect(Source& source, std::vector<model::ProbeReport> start_probes) {
+void RunningAgent::Collect(Source& source, node::NodeWatch* node, std::vector<model::ProbeReport> start_probes) {
   CollectorOptions options;
   options.agent_id = directory_.agent_id();
   options.node = options_.node;
   options.version = WEIR_VERSION;
   options.interval = options_.interval;
   options.start_probes = std::move(start_probes);
+  if (node != nullptr) {
+    options.contribute = [node](model::AgentBatch& batch) { node->TakeInto(batch); };
+  } else {
+    options.start_probes.push_back({"node_signals", "off", "switched off by an option", ""});
+  }
   Collector collector(
       std::move(options), source, [this](model::AgentBatch batch) { exporter_->Submit(std::move(batch)); }, clock_);
   std::unique_lock lock(mutex_);
@@ -164,6 +188,7 @@ void RunningAgent::Collect(Source& source, std::vector<model::ProbeReport> start
     wake_.wait_for(lock, std::min<std::chrono::nanoseconds>(next, kLongestSleep), [this] { return stopping_; });
   }
   lock.unlock();
+  if (node != nullptr) node->Stop();  // its last reading goes into the last batch
   collector.Finish();
 }
 

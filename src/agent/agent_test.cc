@@ -98,6 +98,7 @@ struct AgentTest : testing::Test {
     options.node = "test-node";
     options.interval = std::chrono::milliseconds(100);
     options.data_dir = temporary.path() / "data";
+    options.node_signals = false;     // of the machine the test runs on
     options.drop_privileges = false;  // the process has other tests to run
   }
   Result<std::unique_ptr<Agent>> Start() {
@@ -128,7 +129,7 @@ TEST_F(AgentTest, CollectsWithTheFirstSourceAndSends) {
     EXPECT_EQ(batches[i].node, "test-node");
     EXPECT_THAT(batches[i].agent_id, testing::MatchesRegex("[0-9a-f]{32}"));
     EXPECT_THAT(batches[i].version, testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
-    EXPECT_EQ(batches[i].probes.size(), 1U);
+    EXPECT_EQ(batches[i].probes.size(), 2U) << "the source's, and node_signals: off";
     if (i > 0) {
       EXPECT_EQ(batches[i].start, batches[i - 1].end);
     }
@@ -157,7 +158,7 @@ TEST_F(AgentTest, ADegradedAgentSaysSoInEveryBatch) {
   (*agent)->Stop();
   for (const auto& batch : server.batches()) {
     EXPECT_EQ(batch.mode, "sock_diag");
-    ASSERT_EQ(batch.probes.size(), 2U);
+    ASSERT_EQ(batch.probes.size(), 3U);
     EXPECT_EQ(batch.probes[1].name, "ebpf");
     EXPECT_EQ(batch.probes[1].state, "failed");
     EXPECT_EQ(batch.probes[1].reason, "load tcp_state: operation not permitted");
@@ -173,7 +174,9 @@ TEST_F(AgentTest, SwitchedOffEbpfIsVisibleToo) {
   ASSERT_TRUE(agent.ok());
   (*agent)->Stop();
   ASSERT_FALSE(server.batches().empty());
-  EXPECT_EQ(server.batches()[0].probes.back().state, "off");
+  ASSERT_EQ(server.batches()[0].probes.size(), 3U);
+  EXPECT_EQ(server.batches()[0].probes[1].name, "ebpf");
+  EXPECT_EQ(server.batches()[0].probes[1].state, "off");
 }
 
 TEST_F(AgentTest, FailsWhenNothingStartsAndSaysWhyOfEach) {
@@ -202,6 +205,23 @@ TEST_F(AgentTest, TwoAgentsDoNotShareADirectory) {
   auto first = Start();
   ASSERT_TRUE(first.ok());
   EXPECT_EQ(Start().status().code(), Code::kConflict);
+}
+
+TEST_F(AgentTest, SendsTheLimitsOfTheNodeUnlessSwitchedOff) {
+  options.node_signals = true;
+  auto agent = Start();
+  ASSERT_TRUE(agent.ok()) << agent.status().message();
+  server.WaitForBatches(2);
+  (*agent)->Stop();
+  size_t passes = 0;
+  for (const auto& batch : server.batches()) {
+    for (const model::NodeSample& sample : batch.node_samples) {
+      if (sample.signal == model::NodeSignal::node_pass_us) ++passes;
+      EXPECT_EQ(sample.time / 1'000'000'000, batch.end / 1'000'000'000);
+    }
+    EXPECT_THAT(batch.probes, testing::Contains(testing::Field(&model::ProbeReport::name, "node_interfaces")));
+  }
+  EXPECT_GE(passes, 2U) << "one before the first batch, one when stopping";
 }
 
 TEST_F(AgentTest, TheNodeIsTheHostUnlessItIsNamed) {

@@ -52,6 +52,7 @@ void Collector::Collect(const Tick& tick) {
       LogError("collecting failed: {} (and {} more since the last message)", status.message(), suppressed);
     }
   }
+  if (options_.contribute) options_.contribute(batch);
   batch.counters = ReadAgentCounters();
   batch.local_addresses = std::move(collection.local_addresses);
   batch.reports = std::move(collection.reports);

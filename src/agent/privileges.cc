@@ -50,6 +50,14 @@ Status KeepPrivilegesForCollecting(std::string_view mode) {
   return KeepOnly(wanted);
 }
 
+Status KeepPrivilegesForNode() {
+  return KeepOnly({
+      CAP_SYS_ADMIN,        // setns(2) into the network namespaces of pods
+      CAP_SYS_PTRACE,       // /proc/<pid>/ns of processes of other users
+      CAP_DAC_READ_SEARCH,  // their control groups, whatever their directories' modes
+  });
+}
+
 Status KeepNoPrivileges() { return KeepOnly({}); }
 
 }  // namespace weir::agent

@@ -11,6 +11,9 @@ namespace weir::agent {
 // For the collecting thread, once its source of this mode has started.
 Status KeepPrivilegesForCollecting(std::string_view mode);
 
+// For the thread that reads the limits of the node: it enters every network namespace, whatever the mode.
+Status KeepPrivilegesForNode();
+
 // For threads that only send, write to the agent's own directory, or wait.
 Status KeepNoPrivileges();
 

@@ -55,6 +55,12 @@ TEST(Privileges, CollectingKeepsWhatItNeedsAndNothingElse) {
   EXPECT_EQ(MyStatus(), before) << "other threads keep theirs";
 }
 
+TEST(Privileges, ReadingTheNodeNeedsNeitherBpfNorNetworkAdministration) {
+  const uint64_t wanted = Bit(CAP_SYS_ADMIN) | Bit(CAP_SYS_PTRACE) | Bit(CAP_DAC_READ_SEARCH);
+  const uint64_t before = MyStatus().at("CapPrm");
+  EXPECT_EQ(AfterOnAThread(KeepPrivilegesForNode).at("CapEff"), before & wanted);
+}
+
 TEST(Privileges, ThreadsThatOnlySendKeepNone) {
   const auto after = AfterOnAThread(KeepNoPrivileges);
   EXPECT_EQ(after.at("CapEff"), 0U);

@@ -397,11 +397,24 @@ TEST_F(ApiTest, AcknowledgementsMayComeLateOrNever) {
 TEST_F(ApiTest, EveryGetRouteIsThereAndHasNoBodyForHead) {
   for (const Route& route : Routes()) {
     if (route.method != "GET" || route.path == "/api/v1/live") continue;
-    EXPECT_EQ(Get(std::string(route.path)).status, 200) << route.path;
+    const bool has_required = route.path == "/api/v1/nodes/series";
+    const std::string question = has_required ? "?node=n1&signal=qdisc.drops" : "";
+    EXPECT_EQ(Get(std::string(route.path) + question).status, 200) << route.path;
     const Answer wrong = Ask({.method = "POST", .path = std::string(route.path), .body = "x"});
     EXPECT_EQ(wrong.status, 405) << route.path;
     EXPECT_EQ(wrong.headers.at("allow"), "GET, HEAD");
   }
+}
+
+TEST_F(ApiTest, QuestionsAboutNodesAreChecked) {
+  EXPECT_EQ(Get("/api/v1/nodes?node=nowhere").status, 404);
+  const Answer slip = Get("/api/v1/nodes/series?node=n1&signal=qdisc.drop");
+  EXPECT_EQ(slip.status, 400);
+  EXPECT_EQ(slip.json()["error"]["parameter"], "signal");
+  EXPECT_THAT(slip.json()["error"]["remedy"].get<std::string>(), HasSubstr("qdisc.drops"));
+  EXPECT_EQ(Get("/api/v1/nodes/series?signal=qdisc.drops").json()["error"]["parameter"], "node");
+  EXPECT_EQ(Get("/api/v1/nodes/series?node=n1&signal=qdisc.drops&step=1ms").json()["error"]["parameter"], "step");
+  EXPECT_EQ(Get("/api/v1/nodes?node=" + std::string(300, 'x')).json()["error"]["parameter"], "node");
 }
 
 TEST_F(ApiTest, GateAndUi) {

@@ -69,6 +69,20 @@ class ResultBuilder {
   }
 };
 
+class FakeNodeStore final : public store::NodeStore {
+ public:
+  Status Insert(const std::vector<store::NodeBatch>&) override { return Status::Ok(); }
+  Result<store::NodeTotals> Totals(const store::NodeTotalsQuery&) override { return totals; }
+  Result<store::NodeSeries> Series(const store::NodeSeriesQuery& query) override {
+    return store::NodeSeries{query.step_ms, {}};
+  }
+  Result<std::vector<store::StoredRateWindow>> RateWindows(const store::TimeRange&, const std::string&,
+                                                           uint32_t) override {
+    return std::vector<store::StoredRateWindow>{};
+  }
+  Result<store::NodeTotals> totals = store::NodeTotals{};
+};
+
 class FakeStore final : public store::Store {
  public:
   Status Insert(const std::vector<store::StoredRow>&) override { return Status::Ok(); }
@@ -84,6 +98,9 @@ class FakeStore final : public store::Store {
     return status;
   }
 
+  store::NodeStore* node() override { return &nodes; }
+
+  FakeNodeStore nodes;
   std::mutex mutex;
   store::FlowQuery last_query;
   Result<store::FlowResult> answer = store::FlowResult{};

@@ -25,6 +25,7 @@ Json SchemaOf(const Parameter& parameter) {
     case ParameterType::kDimensions: schema["examples"] = {"client_process,server_process"}; break;
     case ParameterType::kMeasures: schema["examples"] = {"bytes,retransmits"}; break;
     case ParameterType::kSort: schema["examples"] = {"-bytes,client_address"}; break;
+    case ParameterType::kName: break;
     case ParameterType::kFilter: schema["examples"] = {"server_port = 443 and retransmits > 0"}; break;
   }
   schema["default"] = parameter.fallback;
@@ -54,13 +55,20 @@ Json ContentOf(std::string_view content_types) {
   return content;
 }
 
-// "getFlows" of GET /api/v1/flows
+// "getFlows" of GET /api/v1/flows, "getNodesSeries" of GET /api/v1/nodes/series
 std::string OperationId(const Route& route) {
   std::string id(route.method);
   std::transform(id.begin(), id.end(), id.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  const std::string_view name = route.path.substr(route.path.rfind('/') + 1);
-  id += static_cast<char>(std::toupper(static_cast<unsigned char>(name.front())));
-  return id.append(name.substr(1, name.find('.') - 1));
+  constexpr std::string_view kBase = "/api/v1/";
+  std::string_view rest = route.path.substr(route.path.starts_with(kBase) ? kBase.size() : 1);
+  rest = rest.substr(0, rest.find('.'));
+  while (!rest.empty()) {
+    const std::string_view name = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+    id += static_cast<char>(std::toupper(static_cast<unsigned char>(name.front())));
+    id += name.substr(1);
+  }
+  return id;
 }
 
 Json OperationOf(const Route& route) {

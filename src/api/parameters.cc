@@ -187,6 +187,14 @@ const model::Column* Arguments::ColumnNamed(const Parameter& parameter, std::str
   return nullptr;
 }
 
+std::string Arguments::Name(std::string_view name) {
+  std::string text = Text(Find(name));
+  if (text.size() <= model::kMaxStringBytes) return text;
+  Refuse(name, fmt::format("a name of {} bytes", text.size()),
+         fmt::format("names have at most {} bytes", model::kMaxStringBytes));
+  return "";
+}
+
 std::vector<const model::Column*> Arguments::Columns(std::string_view name) {
   const Parameter& parameter = Find(name);
   const std::string text = Text(parameter);

@@ -17,7 +17,18 @@
 
 namespace weir::api {
 
-enum class ParameterType { kTime, kDuration, kInteger, kBoolean, kChoice, kDimensions, kMeasures, kSort, kFilter };
+enum class ParameterType {
+  kTime,
+  kDuration,
+  kInteger,
+  kBoolean,
+  kChoice,
+  kDimensions,
+  kMeasures,
+  kSort,
+  kFilter,
+  kName
+};
 
 struct Parameter {
   std::string_view name;
@@ -43,6 +54,7 @@ class Arguments {
   int64_t Integer(std::string_view name);
   bool Boolean(std::string_view name);
   std::string Choice(std::string_view name);
+  std::string Name(std::string_view name);                           // any text of at most kMaxStringBytes
   std::vector<const model::Column*> Columns(std::string_view name);  // kDimensions, kMeasures: no repetitions
   std::vector<store::SortKey> Sort(std::string_view name);
   model::Filter Filter(std::string_view name);

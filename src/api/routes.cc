@@ -51,6 +51,26 @@ constexpr auto kLiveParameters = std::to_array<Parameter>({
     {"replay", kDuration, "0s", "Rows of the last so many seconds first, at most 180s."},
 });
 
+constexpr Parameter kNode{"node", kName, "", "Only this node; empty = all."};
+
+constexpr auto kNodesParameters = std::to_array<Parameter>({kSince, kUntil, kNode});
+
+constexpr auto kNodeSeriesParameters = std::to_array<Parameter>({
+    kSince,
+    kUntil,
+    {"node", kName, "", "The node; required."},
+    {"signal", kName, "", "A signal of docs/node-signals.md; required."},
+    {"subject", kName, "*", "What the value is about, as /nodes names it; * adds all of them up."},
+    {"step", kDuration, "", "Width of a step; empty = chosen so that there are at most 300."},
+});
+
+constexpr auto kWindowsParameters = std::to_array<Parameter>({
+    kSince,
+    kUntil,
+    kNode,
+    {"limit", kInteger, "20", "Windows at most, the latest first.", "", 1, 200},
+});
+
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kPlain = "text/plain; charset=utf-8";
 
@@ -62,6 +82,12 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"GET", "/api/v1/series", "Measures over time.", kJson, kSeriesParameters, AnswerSeries, nullptr},
     {"GET", "/api/v1/live", "Rows as they are stored, as server-sent events: columns, rows, heartbeat, dropped.",
      "text/event-stream", kLiveParameters, nullptr, RespondLive},
+    {"GET", "/api/v1/nodes", "The nodes: interfaces, the limits they hit, throttled groups, what is read there.", kJson,
+     kNodesParameters, AnswerNodes, nullptr},
+    {"GET", "/api/v1/nodes/series", "One signal of a node over time.", kJson, kNodeSeriesParameters, AnswerNodeSeries,
+     nullptr},
+    {"GET", "/api/v1/nodes/windows", "Traffic in steps of 10 ms around the moments when limits were hit.", kJson,
+     kWindowsParameters, AnswerRateWindows, nullptr},
     {"GET",
      "/api/v1/columns",
      "Every column, the filter's either-end fields and the flow key.",

@@ -43,6 +43,9 @@ std::span<const Route> Routes();
 net::HttpResponse AnswerFlows(Service& service, Arguments& arguments);  // answer_flows.cc
 net::HttpResponse AnswerMap(Service& service, Arguments& arguments);
 net::HttpResponse AnswerSeries(Service& service, Arguments& arguments);
+net::HttpResponse AnswerNodes(Service& service, Arguments& arguments);  // answer_nodes.cc
+net::HttpResponse AnswerNodeSeries(Service& service, Arguments& arguments);
+net::HttpResponse AnswerRateWindows(Service& service, Arguments& arguments);
 net::HttpResponse AnswerColumns(Service& service, Arguments& arguments);  // answer_about.cc
 net::HttpResponse AnswerStatus(Service& service, Arguments& arguments);
 net::HttpResponse AnswerOpenApi(Service& service, Arguments& arguments);

@@ -23,6 +23,7 @@ struct Question {
   uint64_t limit = 50;
   std::string level = "process";
   bool problems_only = false;
+  std::string node;  // of `nodes`: "" = the list
 
   OutputFormat output = OutputFormat::kTable;
   bool headers = true;
@@ -36,11 +37,13 @@ int RunFlows(const Question& question);
 int RunMap(const Question& question);
 int RunTop(const Question& question);
 int RunStatus(const Question& question);
+int RunNodes(const Question& question);
 
 // Pure: an API answer to text.
 std::string RenderFlows(const Json& answer, const Question& question);
 std::string RenderMap(const Json& answer, const Question& question);
 std::string RenderTop(const Json& answer, const Question& question);
+std::string RenderNodes(const Json& answer, const Question& question);
 std::string RenderStatus(const Json& answer, const Question& question);
 
 }  // namespace weir::cli

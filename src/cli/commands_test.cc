@@ -63,6 +63,45 @@ TEST(RenderFlows, CsvFollowsTheColumnOrder) {
   EXPECT_EQ(RenderFlows(kFlows, question), "client_address,server_port,bytes_to_server\r\n10.0.0.1,8080,2048\r\n");
 }
 
+const Json kNodes = Json::parse(R"({"nodes": [
+  {"node": "gpu-1\u001b", "rx_bytes_per_second": 2048.0, "tx_bytes_per_second": null, "pass_us": 900,
+   "read_since": "2026-11-24T14:00:00.000Z",
+   "interfaces": [{"name": "eth0", "own": true, "hardware": true, "rx_bytes_per_second": 2048.0, "tx_bytes_per_second": null},
+                  {"name": "pod/eth0", "own": false, "hardware": false}],
+   "limits": [{"limit": "inbound bandwidth", "signal": "allowance.bandwidth_in_exceeded", "subject": "eth0", "count": 1500,
+               "unit": "packets", "first": "a", "last": "b", "meaning": "m"},
+              {"limit": "CPU quota", "signal": "cgroup.throttled_periods", "subject": "db", "count": 4, "unit": "periods"},
+              {"limit": "CPU quota", "signal": "cgroup.throttled_us", "subject": "db", "count": 9000, "unit": "us"}],
+   "throttled": [{"cgroup": "db", "periods": 4, "microseconds": 9000}],
+   "probes": [{"name": "node_rdma", "state": "off", "reason": "no RDMA device"}]}]})");
+
+TEST(RenderNodes, AListNamesTheLimitsHit) {
+  const std::string text = RenderNodes(kNodes, Question{});
+  EXPECT_THAT(text, HasSubstr("gpu-1\\x1b"));
+  EXPECT_THAT(text, HasSubstr("inbound bandwidth 1.5k, CPU quota 4"));
+  EXPECT_THAT(text, HasSubstr("2 KiB/s"));
+  EXPECT_THAT(text, HasSubstr("1 group "));
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+}
+
+TEST(RenderNodes, DetailShowsWhereAndWhat) {
+  Question question;
+  question.node = "gpu-1";
+  const std::string text = RenderNodes(kNodes, question);
+  EXPECT_THAT(text, HasSubstr("pod/eth0"));
+  EXPECT_THAT(text, HasSubstr("9 ms"));
+  EXPECT_THAT(text, HasSubstr("no RDMA device"));
+}
+
+TEST(RenderNodes, CsvIsALinePerLimit) {
+  Question question;
+  question.output = OutputFormat::kCsv;
+  const std::string text = RenderNodes(kNodes, question);
+  EXPECT_THAT(text, HasSubstr("node,limit,signal,scope,subject,count"));
+  EXPECT_THAT(text, HasSubstr(",inbound bandwidth,allowance.bandwidth_in_exceeded,,eth0,1500,packets"));
+  EXPECT_THAT(RenderNodes(Json::parse(R"({"nodes": []})"), Question{}), HasSubstr("weir status"));
+}
+
 TEST(RenderFlows, EmptySaysWhereToLook) {
   Question question;
   question.filter = "server_port = 1";

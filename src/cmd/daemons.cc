@@ -123,6 +123,8 @@ agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   options.max_flows = static_cast<uint32_t>(std::min<uint64_t>(settings.Number("max-flows"), 16U << 20));
   options.allow_ebpf = settings.Text("mode") != "sock_diag";
   options.receive_loss = ReceiveLossOf(settings.Text("receive-loss"));
+  options.node_signals = settings.Text("node-signals") != "off";
+  options.rate_ring = settings.Text("rate-ring") != "off";
   options.require_ebpf = settings.Text("mode") == "ebpf";
   return options;
 }

@@ -18,11 +18,12 @@ enum Command : uint32_t {
   kMap = 16,
   kTop = 32,
   kStatus = 64,
+  kNodes = 128,
 };
 inline constexpr uint32_t kDaemons = kUp | kAgent | kServer;
 inline constexpr uint32_t kStoring = kUp | kServer;
 inline constexpr uint32_t kCollecting = kUp | kAgent;
-inline constexpr uint32_t kQuestions = kFlows | kMap | kTop | kStatus;
+inline constexpr uint32_t kQuestions = kFlows | kMap | kTop | kStatus | kNodes;
 
 enum class FlagType { kText, kSwitch, kDuration, kBytes, kCount, kChoice };
 
@@ -62,6 +63,11 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"spool-limit", 0, FlagType::kBytes, "BYTES", "256Mi", kCollecting,
      "Disk the agent may use while the server is away."},
 
+    {"node-signals", 0, FlagType::kChoice, "on|off", "on", kCollecting,
+     "Read the limits of the node itself: interfaces, queues, cloud allowances, TCP, CPU quotas."},
+    {"rate-ring", 0, FlagType::kChoice, "on|off", "on", kCollecting,
+     "Keep the traffic of the last 30 s in steps of 10 ms, to show what led to a limit."},
+
     // Sending and asking
     {"server", 's', FlagType::kText, "URL", "http://127.0.0.1:7600", kAgent | kQuestions,
      "Address of the Weir server."},
@@ -85,8 +91,9 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "Disk the store may use; the oldest data goes first."},
 
     // Questions
-    {"since", 0, FlagType::kText, "TIME", "15m", kFlows | kMap, "Start: 15m, 2h, now-1d, RFC 3339 or Unix time."},
-    {"until", 0, FlagType::kText, "TIME", "now", kFlows | kMap, "End, in the same forms."},
+    {"since", 0, FlagType::kText, "TIME", "15m", kFlows | kMap | kNodes,
+     "Start: 15m, 2h, now-1d, RFC 3339 or Unix time."},
+    {"until", 0, FlagType::kText, "TIME", "now", kFlows | kMap | kNodes, "End, in the same forms."},
     {"filter", 'f', FlagType::kText, "EXPR", "", kFlows | kMap | kTop,
      "Only matching flows, e.g. 'server_port = 443 and retransmits > 0'. See docs/filter.md."},
     {"group-by", 'g', FlagType::kText, "COLUMNS", "", kFlows | kTop,
@@ -103,7 +110,8 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"no-headers", 0, FlagType::kSwitch, "", "", kQuestions, "Leave out the header line of tables and CSV."},
     {"watch", 'w', FlagType::kSwitch, "", "", kQuestions,
      "Go on: flows streams new rows as they happen, the others redraw."},
-    {"every", 0, FlagType::kDuration, "TIME", "2s", kMap | kTop | kStatus, "How often --watch and top redraw."},
+    {"every", 0, FlagType::kDuration, "TIME", "2s", kMap | kTop | kStatus | kNodes,
+     "How often --watch and top redraw."},
 });
 
 }  // namespace weir::cmd

@@ -49,20 +49,22 @@ Result<cli::Question> QuestionOf(const Settings& settings) {
 
 using QuestionRunner = int (*)(const cli::Question&);
 
-int Ask(const Settings& settings, QuestionRunner run) {
-  const Result<cli::Question> question = QuestionOf(settings);
+int Ask(const Settings& settings, QuestionRunner run, const std::string& node = "") {
+  Result<cli::Question> question = QuestionOf(settings);
+  if (question.ok()) question->node = node;
   if (question.ok()) return run(*question);
   std::fprintf(stderr, "weir: %s\n", question.status().message().c_str());
   return 1;
 }
 
-int Dispatch(std::string_view command, const Settings& settings) {
+int Dispatch(std::string_view command, const Settings& settings, const std::string& node) {
   if (command == "up") return RunUp(settings);
   if (command == "agent") return RunAgent(settings);
   if (command == "server") return RunServer(settings);
   if (command == "flows") return Ask(settings, cli::RunFlows);
   if (command == "map") return Ask(settings, cli::RunMap);
   if (command == "top") return Ask(settings, cli::RunTop);
+  if (command == "nodes") return Ask(settings, cli::RunNodes, node);
   return Ask(settings, cli::RunStatus);
 }
 
@@ -86,11 +88,13 @@ int Main(int argc, char** argv) {
 
   std::map<std::string_view, Settings> settings;
   std::string shell = "bash";
+  std::string node;
   for (const CommandHelp& command : Commands()) {
     CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
     sub->footer(fmt::format("Example: {}", command.example));
     if (command.bit != 0) settings[command.name].Register(*sub, static_cast<Command>(command.bit));
     if (command.name == "completion") sub->add_option("shell", shell, "bash, zsh or fish")->type_name("SHELL");
+    if (command.name == "nodes") sub->add_option("name", node, "the node to show in detail")->type_name("NODE");
   }
   CLI11_PARSE(app, argc, argv);
 
@@ -102,7 +106,7 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "weir %s: %s\n", chosen.c_str(), status.message().c_str());
     return 2;
   }
-  return Dispatch(chosen, values);
+  return Dispatch(chosen, values, node);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "model/address.h"
+#include "model/node_report.h"
 #include "model/side_counters.h"
 
 namespace weir::model {
@@ -91,6 +92,11 @@ struct AgentBatch {
   std::vector<AgentCounter> counters;
   std::vector<Address> local_addresses;  // addresses that belong to this node's namespaces
   std::vector<SideReport> reports;
+  std::vector<NodeSample> node_samples;
+  std::vector<RateWindow> rate_windows;
+
+  // Nothing that must be stored: such a batch only says that its agent lives.
+  bool empty() const { return reports.empty() && node_samples.empty() && rate_windows.empty(); }
 };
 
 }  // namespace weir::model

@@ -72,7 +72,7 @@ std::optional<Result<wire::Ack>> Intake::Admit(model::AgentBatch& batch, UnixMil
     Count(Metric::server_batches_duplicate);
     return Result<wire::Ack>(wire::Ack{true, *watermark});
   }
-  const size_t cost = std::max<size_t>(batch.reports.size(), 1);
+  const size_t cost = std::max<size_t>(batch.reports.size() + batch.node_samples.size() + batch.rate_windows.size(), 1);
   if (pending_reports_ != 0 && pending_reports_ + cost > options_.max_pending_reports) {
     return Result<wire::Ack>(Status::Exhausted(
         fmt::format("{} reports are waiting to be stored; send this batch again later", pending_reports_)));
@@ -82,7 +82,7 @@ std::optional<Result<wire::Ack>> Intake::Admit(model::AgentBatch& batch, UnixMil
   Describe(agent.status, batch, now);
 
   const uint64_t sequence = batch.sequence;
-  const bool empty = batch.reports.empty();
+  const bool empty = batch.empty();
   std::string agent_id = batch.agent_id;
   pending_reports_ += cost;
   queued_reports_ += cost;
@@ -136,6 +136,11 @@ Status Intake::CorrectTimes(Agent& agent, model::AgentBatch& batch, UnixMillis s
   const int64_t shift = ClockCorrection(sent_at - now, batch.end - batch.start, agent.clock_shift_ms);
   batch.start -= shift;
   batch.end -= shift;
+  for (model::NodeSample& sample : batch.node_samples) sample.time -= shift;
+  for (model::RateWindow& window : batch.rate_windows) {
+    window.start -= shift;
+    window.event -= shift;
+  }
   WEIR_RETURN_IF_ERROR(CheckInterval(batch, now));
   if (shift != 0) Count(Metric::server_clock_corrections);
   if (shift != 0 && agent.clock_shift_ms == 0) {
@@ -169,7 +174,7 @@ void Intake::RaiseWatermark(const std::string& agent_id, uint64_t sequence) {
 std::vector<std::unique_ptr<PendingBatch>> Intake::Take() {
   const std::lock_guard lock(mutex_);
   for (const auto& batch : queue_) {
-    if (batch->batch.reports.empty()) --pending_reports_;
+    if (batch->batch.empty()) --pending_reports_;
   }
   queued_reports_ = 0;
   return std::exchange(queue_, {});

@@ -91,7 +91,7 @@ Totals TotalsOf(const Rows& rows) {
 }
 
 // Keeps rows in memory. Thread-safe.
-class MemoryStore final : public store::Store {
+class MemoryStore : public store::Store {
  public:
   Status Insert(const std::vector<store::StoredRow>& rows) override {
     std::unique_lock lock(mutex_);

@@ -47,6 +47,29 @@ Status CheckContent(const model::AgentBatch& batch) {
     }
     if (!IsSane(report.counters)) return Status::Invalid(fmt::format("report {} has a counter beyond 2^53", i));
   }
+  return CheckNode(batch);
+}
+
+Status CheckNode(const model::AgentBatch& batch) {
+  if (batch.node_samples.size() > model::kMaxNodeSamples || batch.rate_windows.size() > model::kMaxRateWindows) {
+    return Status::Invalid("the batch has too many node samples or rate windows");
+  }
+  const auto is_near = [&](UnixMillis time) {
+    return time > 0 && time >= batch.start - kMaxIntervalMs && time <= batch.end + kMaxIntervalMs;
+  };
+  for (size_t i = 0; i < batch.node_samples.size(); ++i) {
+    const model::NodeSample& sample = batch.node_samples[i];
+    const bool known = sample.signal < model::NodeSignal::kCount && sample.subject.size() <= model::kMaxStringBytes;
+    if (!known || sample.value > kMaxCounter || !is_near(sample.time)) {
+      return Status::Invalid(fmt::format("node sample {} has a value beyond 2^53, or a time far from its batch", i));
+    }
+  }
+  for (size_t i = 0; i < batch.rate_windows.size(); ++i) {
+    const model::RateWindow& window = batch.rate_windows[i];
+    if (window.step_us.size() > model::kMaxRateSteps || !is_near(window.event) || !is_near(window.start)) {
+      return Status::Invalid(fmt::format("rate window {} is too long, or far from its batch", i));
+    }
+  }
   return Status::Ok();
 }
 

@@ -15,6 +15,9 @@ inline constexpr uint64_t kMaxCounter = uint64_t{1} << 53;  // per report; beyon
 // Everything that does not depend on time.
 Status CheckContent(const model::AgentBatch& batch);
 
+// The node's part of it.
+Status CheckNode(const model::AgentBatch& batch);
+
 // The correction to subtract from the batch's times. `offset_ms` is the agent's clock minus the server's;
 // `previous_ms` the correction of the agent's last batch, kept while it still fits so that intervals neither
 // overlap nor leave gaps when the measured offset trembles. Whole intervals where intervals are short: both ends'

@@ -18,6 +18,7 @@ constexpr size_t kMaxExcessRowsPerInsert = 50'000;
 static_assert(2 * kMaxReportsPerInsert + kMaxExcessRowsPerInsert + 10'000 <= store::kMaxRowsPerInsert);
 static_assert(wire::kMaxReports <= kMaxReportsPerInsert);
 
+constexpr size_t kMaxNodeSamplesPerInsert = 100'000;
 constexpr size_t kRowsKept = 100'000;  // some 100 MB
 
 constexpr std::chrono::milliseconds kFirstBackOff{100};
@@ -57,6 +58,7 @@ void Writer::Step(bool final_round) {
     intake_.ReleaseImpatient(last_failure_);
     return;
   }
+  if (!StoreNode(final_round)) return;
   while (true) {
     if (outbox_.rows.empty()) FillOutbox(clock_.WallMillis(), final_round);
     if (outbox_.rows.empty()) return;
@@ -69,12 +71,45 @@ void Writer::Step(bool final_round) {
   }
 }
 
+bool Writer::StoreNode(bool final_round) {
+  Status status = EmptyNodeOutbox();
+  for (int attempt = 1; final_round && !status.ok() && attempt < kFinalAttempts; ++attempt) status = EmptyNodeOutbox();
+  if (status.ok()) return true;
+  Failed(status);
+  if (final_round) GiveUp();
+  return false;
+}
+
+void Writer::TakeNode(PendingBatch& pending) {
+  model::AgentBatch& batch = pending.batch;
+  if (batch.node_samples.empty() && batch.rate_windows.empty()) return;
+  node_outbox_.batches.push_back({batch.agent_id, batch.sequence, batch.node, std::exchange(batch.node_samples, {}),
+                                  std::exchange(batch.rate_windows, {})});
+  if (batch.reports.empty()) node_outbox_.complete.push_back({pending.agent, batch.sequence});
+}
+
+Status Writer::EmptyNodeOutbox() {
+  store::NodeStore* const node_store = store_.node();
+  for (size_t begin = 0; node_store != nullptr && begin < node_outbox_.batches.size();) {
+    std::vector<store::NodeBatch> some;
+    for (size_t samples = 0; begin < node_outbox_.batches.size() && samples < kMaxNodeSamplesPerInsert; ++begin) {
+      samples += node_outbox_.batches[begin].samples.size();
+      some.push_back(node_outbox_.batches[begin]);  // a copy: a failure repeats all, and what was stored is recognised
+    }
+    WEIR_RETURN_IF_ERROR(node_store->Insert(some));
+  }
+  node_outbox_.batches.clear();
+  if (!node_outbox_.complete.empty()) intake_.Stored(std::exchange(node_outbox_.complete, {}));
+  return Status::Ok();
+}
+
 void Writer::TakeBatches() {
   const UnixMillis now = clock_.WallMillis();
   std::vector<std::unique_ptr<PendingBatch>> batches = intake_.Take();
   // All are observed before any is held: batches that arrived together need not wait for each other.
   for (const auto& batch : batches) neighbourhood_.Observe(batch->agent, batch->batch, now);
   for (auto& batch : batches) {
+    TakeNode(*batch);
     if (!batch->batch.reports.empty()) hold_.Add(std::move(batch), now);
   }
 }
@@ -124,6 +159,7 @@ void Writer::Failed(const Status& status) {
 
 void Writer::GiveUp() {
   std::vector<BatchId> unstored = std::exchange(outbox_, {}).batches;
+  for (const BatchId& id : std::exchange(node_outbox_, {}).complete) unstored.push_back(id);
   for (const auto& batch : hold_.TakeDue(0, true, ~size_t{0})) {
     unstored.push_back({batch->agent, batch->batch.sequence});
   }

@@ -1,5 +1,8 @@
 // Writer: takes batches from the intake, holds and matches them, inserts the rows, then lets the intake answer.
 //
+// The node's part of a batch is stored first, as soon as it comes; it waits for nobody. A batch that has flows too is
+// answered when those are stored as well, and the node store recognises what it has had when such a batch comes again.
+//
 // All rows of a batch are in exactly one insert, and so are all batches of a joined row. A failed insert is
 // repeated with the same rows until it succeeds: nothing else is matched meanwhile, so memory stays bounded by
 // the intake. Thread `weir-writer` runs Step() every flush_interval, sooner when much has come; tests call Step()
@@ -42,7 +45,17 @@ class Writer {
     std::vector<BatchId> batches;
   };
 
+  // Samples and windows on their way, and the batches that have nothing else.
+  struct NodeOutbox {
+    std::vector<store::NodeBatch> batches;
+    std::vector<BatchId> complete;
+  };
+
   void TakeBatches();
+  void TakeNode(PendingBatch& batch);
+  Status EmptyNodeOutbox();
+  // False: failed, to be repeated in the next round.
+  bool StoreNode(bool final_round);
   void FillOutbox(UnixMillis now, bool everything);
   Status EmptyOutbox();
   void GiveUp();
@@ -58,6 +71,7 @@ class Writer {
   Hold hold_;
   Matcher matcher_;
   Outbox outbox_;
+  NodeOutbox node_outbox_;
   Nanos retry_at_ = 0;  // monotonic
   std::chrono::milliseconds back_off_{0};
   Status last_failure_;

@@ -13,6 +13,7 @@
 #include "store/engine/engine.h"
 #include "store/flow_names.h"
 #include "store/native_block.h"
+#include "store/node_tables.h"
 #include "store/query_sql.h"
 #include "store/result_json.h"
 #include "store/retention.h"
@@ -29,12 +30,13 @@ const std::vector<const model::Column*> kNoColumns;
 constexpr size_t kReaders = 2;
 constexpr auto kReaderWait = std::chrono::seconds(30);
 constexpr int64_t kRetentionPeriodMs = 10 * kSecond;
+constexpr uint64_t kNodeShareOfBudget = 8;  // at most an eighth of the disk is the nodes', the rest the flows'
 constexpr size_t kMaxEngineMessageBytes = 500;
 
 // What went wrong last in each kind of work, until it works again. Thread-safe.
 class Health {
  public:
-  enum Work : size_t { kInsert, kRollup, kRetention, kDamage, kWorks };
+  enum Work : size_t { kInsert, kRollup, kRetention, kDamage, kNode, kWorks };
 
   // Remembers the outcome and passes it on, without the parts of ClickHouse's message that run on for pages.
   Status Note(Work work, Status status) {
@@ -122,6 +124,7 @@ class EmbeddedStore final : public Store {
   Result<FlowResult> Query(const FlowQuery& query) override;
   Status Maintain(UnixMillis now) override;
   Result<StoreStatus> GetStatus() override;
+  NodeStore* node() override { return node_.get(); }
 
  private:
   Status ReportDamage();
@@ -147,6 +150,7 @@ class EmbeddedStore final : public Store {
 
   std::unique_ptr<Connection> maintainer_;
   std::unique_ptr<Rollup> rollup_;
+  std::unique_ptr<NodeTables> node_;
   UnixMillis next_retention_ = 0;
 
   ReaderPool readers_;
@@ -176,6 +180,8 @@ Status EmbeddedStore::Open(const Library& library) {
     last_received_ = std::max(last_received_, state.max_received);
   }
   rollup_ = std::make_unique<Rollup>(*maintainer_, tables_);
+  WEIR_ASSIGN_OR_RETURN(node_, NodeTables::Open(library, directory_.clickhouse(), retention_,
+                                                retention_.disk_budget_bytes / kNodeShareOfBudget));
   return ReportDamage();
 }
 
@@ -366,23 +372,27 @@ Status EmbeddedStore::EnforceRetention(UnixMillis now) {
   uint64_t bytes = 0;
   for (const Partition& partition : partitions) bytes += partition.bytes;
   uint64_t excess = 0;
+  Retention retention = retention_;
+  retention.disk_budget_bytes -= std::min(node_->disk_bytes(), retention.disk_budget_bytes);
   for (const Partition& partition :
-       PartitionsToDrop(std::move(partitions), retention_, tables_.Snapshot(), now, &excess)) {
+       PartitionsToDrop(std::move(partitions), retention, tables_.Snapshot(), now, &excess)) {
     WEIR_RETURN_IF_ERROR(Drop(partition));
     bytes -= partition.bytes;
   }
-  SetGauge(Metric::store_disk_bytes, bytes);
+  SetGauge(Metric::store_disk_bytes, bytes + node_->disk_bytes());
   if (excess == 0) return Status::Ok();
   return Status::Exhausted(fmt::format(
       "the store is {} bytes over its disk budget and holds nothing it may drop; raise the budget", excess));
 }
 
 Status EmbeddedStore::Maintain(UnixMillis now) {
+  const Status node = health_.Note(Health::kNode, node_->Maintain(now));
   const Status rolled_up = health_.Note(Health::kRollup, rollup_->Run(now));
   if (now < next_retention_ && now >= next_retention_ - kRetentionPeriodMs) return rolled_up;
   next_retention_ = now + kRetentionPeriodMs;
   const Status retained = health_.Note(Health::kRetention, EnforceRetention(now).Annotate("retention"));
-  return rolled_up.ok() ? retained : rolled_up;
+  if (!rolled_up.ok()) return rolled_up;
+  return retained.ok() ? node : retained;
 }
 
 Result<StoreStatus> EmbeddedStore::GetStatus() {
@@ -403,6 +413,7 @@ Result<StoreStatus> EmbeddedStore::GetStatus() {
     status.tables[partition.level].bytes += partition.bytes;
     status.disk_bytes += partition.bytes;
   }
+  status.disk_bytes += node_->disk_bytes();
   SetGauge(Metric::store_disk_bytes, status.disk_bytes);
   return status;
 }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "model/flow_row.h"
+#include "store/node_store.h"
 #include "store/query.h"
 
 namespace weir::store {
@@ -68,6 +69,8 @@ class Store {
   // Rolls up what is due and enforces retention. Called every second or so by one thread.
   virtual Status Maintain(UnixMillis now) = 0;
   virtual Result<StoreStatus> GetStatus() = 0;
+  // Where the nodes' signals are kept; nullptr: this store keeps none. Lives as long as the store.
+  virtual NodeStore* node() { return nullptr; }
 };
 
 inline constexpr size_t kMaxRowsPerInsert = 500'000;

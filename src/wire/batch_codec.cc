@@ -8,12 +8,13 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <unordered_map>
 
 #include "model/columns.h"
 #include "weir/v1/batch.pb.h"
 #include "wire/batch_scan.h"
 #include "wire/clean_text.h"
+#include "wire/dictionary.h"
+#include "wire/node_codec.h"
 
 namespace weir::wire {
 namespace {
@@ -57,29 +58,16 @@ Status CheckCounts(const BatchCounts& counts) {
     return Status::Invalid(fmt::format("{} {}, more than {}", count, what, limit));
   };
   WEIR_RETURN_IF_ERROR(check("flow reports", counts.flows, kMaxReports));
-  WEIR_RETURN_IF_ERROR(check("strings", counts.strings, 10 * kMaxReports + 1));  // ten names per report, and ""
+  // Ten names per report, and "". No batch with so many has so few reports that its node's names do not fit.
+  WEIR_RETURN_IF_ERROR(check("strings", counts.strings, 10 * kMaxReports + 1));
+  WEIR_RETURN_IF_ERROR(check("node samples", counts.node_samples, model::kMaxNodeSamples));
+  WEIR_RETURN_IF_ERROR(check("rate windows", counts.rate_windows, model::kMaxRateWindows));
   WEIR_RETURN_IF_ERROR(check("probes", counts.probes, kMaxProbes));
   WEIR_RETURN_IF_ERROR(check("counters", counts.counters, kMaxCounters));
   return check("local addresses", counts.local_addresses, kMaxLocalAddresses);
 }
 
 // ---- Encoding ----
-
-// Gives each distinct name an index. Borrows the strings it is asked for until it is destroyed.
-class Dictionary {
- public:
-  explicit Dictionary(v1::Batch& batch) : batch_(batch) { IndexOf(""); }
-
-  uint32_t IndexOf(std::string_view name) {
-    const auto [at, added] = indexes_.try_emplace(name, static_cast<uint32_t>(batch_.strings_size()));
-    if (added) *batch_.add_strings() = CleanText(name, model::kMaxStringBytes);
-    return at->second;
-  }
-
- private:
-  v1::Batch& batch_;
-  std::unordered_map<std::string_view, uint32_t> indexes_;
-};
 
 void PutAddress(const Address& address, std::string& out) {
   const auto* bytes = reinterpret_cast<const char*>(address.bytes.data());
@@ -252,15 +240,6 @@ Status TakeHistogram(std::string_view what, const google::protobuf::RepeatedFiel
   return Status::Ok();
 }
 
-Status TakeName(std::string_view what, const v1::Batch& batch, uint32_t index, std::string& to) {
-  if (index == 0) return Status::Ok();  // the empty string
-  if (index >= static_cast<uint32_t>(batch.strings_size())) {
-    return Status::Invalid(fmt::format("{} is string {} of {}", what, index, batch.strings_size()));
-  }
-  to.assign(batch.strings(static_cast<int>(index)));
-  return Status::Ok();
-}
-
 Status TakeNames(const v1::Batch& batch, const v1::FlowReport& from, SideReport& to) {
   WEIR_RETURN_IF_ERROR(TakeName("process", batch, from.process(), to.identity.process));
   WEIR_RETURN_IF_ERROR(TakeName("container", batch, from.container(), to.identity.container));
@@ -356,7 +335,9 @@ Result<std::string> EncodeBatch(const AgentBatch& batch) {
   WEIR_RETURN_IF_ERROR(CheckCounts({.flows = batch.reports.size(),
                                     .probes = batch.probes.size(),
                                     .counters = batch.counters.size(),
-                                    .local_addresses = batch.local_addresses.size()}));
+                                    .local_addresses = batch.local_addresses.size(),
+                                    .node_samples = batch.node_samples.size(),
+                                    .rate_windows = batch.rate_windows.size()}));
   google::protobuf::Arena arena(ArenaFor(batch.reports.size() * 200));
   auto& message = *google::protobuf::Arena::CreateMessage<v1::Batch>(&arena);
   PutHeader(batch, message);
@@ -366,6 +347,7 @@ Result<std::string> EncodeBatch(const AgentBatch& batch) {
     if (!IsKnown(report.ends.protocol)) return Status::Invalid("a flow report has an unknown protocol");
     PutReport(report, dictionary, *message.add_flows());
   }
+  WEIR_RETURN_IF_ERROR(PutNode(batch, dictionary, message));
 
   const size_t size = message.ByteSizeLong();
   if (size > kMaxDecodedBytes) {
@@ -403,6 +385,7 @@ Result<AgentBatch> DecodeBatch(std::string_view bytes) {
     Status taken = TakeReport(message, message.flows(static_cast<int>(i)), batch.reports[i]);
     if (!taken.ok()) return std::move(taken).Annotate(fmt::format("flow report {}", i));
   }
+  WEIR_RETURN_IF_ERROR(TakeNode(message, batch));
   return batch;
 }
 

@@ -16,7 +16,9 @@ void Check(std::string_view bytes) {
   const auto encoded = weir::wire::EncodeBatch(*batch);
   if (!encoded.ok()) std::abort();
   const auto again = weir::wire::DecodeBatch(*encoded);
-  if (!again.ok() || again->reports.size() != batch->reports.size()) std::abort();
+  if (!again.ok() || again->reports.size() != batch->reports.size() || again->node_samples != batch->node_samples ||
+      again->rate_windows != batch->rate_windows)
+    std::abort();
 }
 
 }  // namespace

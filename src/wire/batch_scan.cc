@@ -4,6 +4,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
 
+#include "model/node_report.h"
 #include "weir/v1/batch.pb.h"
 
 namespace weir::wire {
@@ -13,6 +14,23 @@ using google::protobuf::internal::WireFormatLite;
 
 // 75 counters of at most 12 bytes, three addresses, five histograms of 64 pairs and room for fields to come.
 constexpr uint32_t kMaxFlowReportBytes = 4'096;
+constexpr uint32_t kMaxNodeSampleBytes = 128;
+constexpr uint32_t kMaxRateWindowBytes = model::kMaxRateSteps * (5 + 4 * 10) + 1'024;
+
+// The most bytes a message of this field may have; 0 = no bound of its own.
+uint32_t MaxBytesOf(int field) {
+  switch (field) {
+    case v1::Batch::kFlowsFieldNumber: return kMaxFlowReportBytes;
+    case v1::Batch::kNodeSamplesFieldNumber: return kMaxNodeSampleBytes;
+    case v1::Batch::kRateWindowsFieldNumber: return kMaxRateWindowBytes;
+    default: return 0;
+  }
+}
+
+std::string_view WhatIs(int field) {
+  if (field == v1::Batch::kFlowsFieldNumber) return "flow report";
+  return field == v1::Batch::kNodeSamplesFieldNumber ? "node sample" : "rate window";
+}
 
 size_t* CountOf(int field, BatchCounts& counts) {
   switch (field) {
@@ -21,6 +39,8 @@ size_t* CountOf(int field, BatchCounts& counts) {
     case v1::Batch::kProbesFieldNumber: return &counts.probes;
     case v1::Batch::kCountersFieldNumber: return &counts.counters;
     case v1::Batch::kLocalAddressesFieldNumber: return &counts.local_addresses;
+    case v1::Batch::kNodeSamplesFieldNumber: return &counts.node_samples;
+    case v1::Batch::kRateWindowsFieldNumber: return &counts.rate_windows;
     default: return nullptr;
   }
 }
@@ -55,11 +75,11 @@ Result<BatchCounts> ScanBatch(std::string_view plain) {
     }
     const int field = WireFormatLite::GetTagFieldNumber(tag);
     if (field == v1::Batch::kFormatFieldNumber) counts.format = static_cast<uint32_t>(number);
-    if (field == v1::Batch::kFlowsFieldNumber && length > kMaxFlowReportBytes) {
-      return Status::Invalid(
-          fmt::format("flow report {} has {} bytes, more than {}", counts.flows, length, kMaxFlowReportBytes));
+    size_t* const count = CountOf(field, counts);
+    if (const uint32_t most = MaxBytesOf(field); most != 0 && length > most) {
+      return Status::Invalid(fmt::format("{} {} has {} bytes, more than {}", WhatIs(field), *count, length, most));
     }
-    if (size_t* count = CountOf(field, counts)) ++*count;
+    if (count != nullptr) ++*count;
   }
   return counts;
 }

@@ -18,9 +18,11 @@ struct BatchCounts {
   size_t probes = 0;
   size_t counters = 0;
   size_t local_addresses = 0;
+  size_t node_samples = 0;
+  size_t rate_windows = 0;
 };
 
-// kInvalid when the top level is not well-formed or a flow report is larger than any honest one.
+// kInvalid when the top level is not well-formed or a report, sample or window is larger than any honest one.
 Result<BatchCounts> ScanBatch(std::string_view plain);
 
 }  // namespace weir::wire

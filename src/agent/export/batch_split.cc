@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "wire/batch_codec.h"
 
@@ -17,6 +18,8 @@ std::vector<model::AgentBatch> SplitInterval(model::AgentBatch interval, size_t 
     std::vector<model::SideReport> all = std::move(interval.reports);
     std::vector<model::ProbeReport> probes = std::move(interval.probes);
     std::vector<model::AgentCounter> counters = std::move(interval.counters);
+    std::vector<model::NodeSample> samples = std::exchange(interval.node_samples, {});
+    std::vector<model::RateWindow> windows = std::exchange(interval.rate_windows, {});
     interval.reports.clear();
     interval.probes.clear();
     interval.counters.clear();
@@ -30,6 +33,8 @@ std::vector<model::AgentBatch> SplitInterval(model::AgentBatch interval, size_t 
                             std::make_move_iterator(all.end()));
     interval.probes = std::move(probes);
     interval.counters = std::move(counters);
+    interval.node_samples = std::move(samples);
+    interval.rate_windows = std::move(windows);
   }
   parts.push_back(std::move(interval));
   return parts;

@@ -51,6 +51,17 @@ TEST(SplitInterval, KeepsOrderAndLosesNothing) {
   }
 }
 
+TEST(SplitInterval, TheNodesSamplesTravelOnce) {
+  model::AgentBatch interval = Interval(25);
+  interval.node_samples.resize(3);
+  interval.rate_windows.resize(1);
+  const auto parts = SplitInterval(std::move(interval), 10);
+  ASSERT_EQ(parts.size(), 3U);
+  EXPECT_TRUE(parts[0].node_samples.empty() && parts[0].rate_windows.empty() && parts[1].node_samples.empty());
+  EXPECT_EQ(parts[2].node_samples.size(), 3U);
+  EXPECT_EQ(parts[2].rate_windows.size(), 1U);
+}
+
 TEST(SplitInterval, CutsLocalAddressesToWhatABatchCarries) {
   model::AgentBatch interval = Interval(1);
   interval.local_addresses.resize(wire::kMaxLocalAddresses + 1);

@@ -28,7 +28,7 @@ class Collector {
     if (found_.size() >= limit_ || ::stat(path.c_str(), &info) != 0) return;
     if (!inodes_.insert(info.st_ino).second) return;
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (fd.valid()) found_.push_back({static_cast<uint32_t>(info.st_ino), std::move(fd)});
+    if (fd.valid()) found_.push_back({static_cast<uint32_t>(info.st_ino), std::move(fd), path});
   }
   std::vector<NetNamespace> Take() { return std::move(found_); }
 

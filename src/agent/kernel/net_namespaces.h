@@ -15,6 +15,7 @@ namespace weir::agent::kernel {
 struct NetNamespace {
   uint32_t inode = 0;  // as the kernel's records name it
   UniqueFd fd;
+  std::filesystem::path path;  // where it was found: /proc/PID/ns/net or the bound file
 };
 
 // Namespaces of processes and those bound in /run/netns, each once, at most `limit`; with /proc of the host.

@@ -1,0 +1,285 @@
+#include "agent/node/network_reader.h"
+
+#include <fmt/format.h>
+#include <linux/netlink.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "agent/identity/cgroup_name.h"
+#include "agent/node/proc_text.h"
+#include "agent/node/source_catalogue.h"
+#include "base/metrics.h"
+
+namespace weir::agent::node {
+namespace {
+
+namespace fs = std::filesystem;
+using model::NodeSignal;
+
+constexpr size_t kShortContainerId = 12;
+constexpr const char* kBoundNamespaces = "/run/netns";
+
+struct LinkSignal {
+  NodeSignal signal;
+  uint64_t LinkCounters::*field;
+};
+constexpr LinkSignal kLinkSignals[] = {
+    {NodeSignal::interface_rx_bytes, &LinkCounters::rx_bytes},
+    {NodeSignal::interface_tx_bytes, &LinkCounters::tx_bytes},
+    {NodeSignal::interface_rx_packets, &LinkCounters::rx_packets},
+    {NodeSignal::interface_tx_packets, &LinkCounters::tx_packets},
+    {NodeSignal::interface_rx_errors, &LinkCounters::rx_errors},
+    {NodeSignal::interface_tx_errors, &LinkCounters::tx_errors},
+    {NodeSignal::interface_rx_dropped, &LinkCounters::rx_dropped},
+    {NodeSignal::interface_tx_dropped, &LinkCounters::tx_dropped},
+    {NodeSignal::interface_rx_over, &LinkCounters::rx_over},
+    {NodeSignal::interface_rx_missed, &LinkCounters::rx_missed},
+};
+
+std::string Prefixed(const std::string& space, std::string_view name) {
+  return space.empty() ? std::string(name) : fmt::format("{}/{}", space, name);
+}
+
+// Kernels before 5.14 do not say it by netlink; only the own namespace's interfaces are in sysfs.
+bool IsHardware(const Link& link, bool own) {
+  std::error_code ignored;
+  return link.has_parent || (own && fs::exists(fs::path("/sys/class/net") / link.name / "device", ignored));
+}
+
+// The identity of a qdisc within its namespace. Those a multi-queue device makes by itself share handle 0.
+uint64_t NumberOfQdisc(const Qdisc& qdisc) {
+  return uint64_t{qdisc.ifindex} << 32 ^ (qdisc.handle != 0 ? qdisc.handle : qdisc.parent);
+}
+
+uint32_t InodeOf(const fs::path& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? static_cast<uint32_t>(info.st_ino) : 0;
+}
+
+std::unordered_map<uint32_t, std::string> BoundNames() {
+  std::unordered_map<uint32_t, std::string> names;
+  std::error_code ignored;
+  for (fs::directory_iterator item(kBoundNamespaces, ignored); item != fs::directory_iterator();
+       item.increment(ignored)) {
+    if (const uint32_t inode = InodeOf(item->path()); inode != 0) {
+      names.emplace(inode, identity::PrintableName(item->path().filename().native(), 64));
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+Status NetworkReader::Open() {
+  own_inode_ = InodeOf("/proc/thread-self/ns/net");
+  WEIR_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
+  socket_ = std::move(socket);
+  if (Result<EthtoolReader> ethtool = EthtoolReader::Open(); ethtool.ok()) {
+    ethtool_ = *std::move(ethtool);
+  } else {
+    probes_.Failed("node_ethtool", ethtool.status());
+  }
+  Result<QueueStatsReader> queues = QueueStatsReader::Open();
+  probes_.Judge("node_queue_stats", queues.status());
+  if (queues.ok()) queues_ = *std::move(queues);
+  return Status::Ok();
+}
+
+void NetworkReader::ReadOwn() {
+  own_links_.clear();
+  probes_.Judge("node_interfaces", ReadNamespace(*socket_, own_));
+  probes_.Judge("node_tcp", AddTcp(own_));
+}
+
+Status NetworkReader::ReadNamespace(NetlinkSocket& socket, Namespace& space) {
+  LinkNames links;
+  Status status = DumpLinks(socket, [&](Link link) {
+    if (link.loopback) return;  // nothing limits it, and its traffic is no node's
+    const uint32_t ifindex = link.ifindex;
+    links.emplace(ifindex, std::move(link));
+  });
+  if (status.ok()) {
+    for (const auto& [ifindex, link] : links) AddLink(space, link);
+    status = DumpQdiscs(socket, [&](const Qdisc& qdisc) {
+      const auto link = links.find(qdisc.ifindex);
+      if (link != links.end()) AddQdisc(space, link->second, qdisc);
+    });
+  }
+  space.listed = status.ok();
+  return status;
+}
+
+void NetworkReader::AddEvidence(const Namespace& space, const Link& link, const Object& object, NodeSignal signal,
+                                uint64_t value, Width width) {
+  const uint64_t added = table_.Add(object, signal, value, width);
+  if (added == 0 || space.number != 0 || model::Describe(signal).limit.empty()) return;
+  rises_.push_back({link.ifindex, link.name, signal, std::string(object.name)});
+}
+
+void NetworkReader::AddLink(const Namespace& space, const Link& link) {
+  const std::string subject = Prefixed(space.name, link.name);
+  const bool hardware = IsHardware(link, space.number == 0);
+  // A device that is plugged in, or comes from another namespace, brings its counters along.
+  const Object object{space.number, link.ifindex, subject, !hardware && (space.is_new || space.listed)};
+  for (const auto& [signal, field] : kLinkSignals) AddEvidence(space, link, object, signal, link.counters.*field);
+  if (!link.up) return;
+  table_.Add(object, NodeSignal::interface_hardware, hardware ? 1 : 0);
+  if (space.number == 0) own_links_.push_back({link.ifindex, link.name, hardware, false});
+}
+
+void NetworkReader::AddQdisc(const Namespace& space, const Link& link, const Qdisc& qdisc) {
+  if (qdisc.kind == "noqueue") return;
+  const std::string subject = Prefixed(space.name, fmt::format("{} {}", link.name, QdiscName(qdisc)));
+  const Object object{space.number, NumberOfQdisc(qdisc), subject, space.is_new || space.listed};
+  AddEvidence(space, link, object, NodeSignal::qdisc_drops, qdisc.drops, Width::k32);
+  AddEvidence(space, link, object, NodeSignal::qdisc_overlimits, qdisc.overlimits, Width::k32);
+  table_.Add(object, NodeSignal::qdisc_requeues, qdisc.requeues, Width::k32);
+  if (!Shapes(qdisc)) return;
+  table_.Add(object, NodeSignal::qdisc_backlog, qdisc.backlog_bytes);
+  table_.Add(object, NodeSignal::qdisc_bytes, qdisc.bytes);
+  table_.Add(object, NodeSignal::qdisc_packets, qdisc.packets);
+  for (OwnLink& own : own_links_) own.shaped |= space.number == 0 && own.ifindex == link.ifindex;
+}
+
+// REQUIRES: the thread is in the namespace.
+Status NetworkReader::AddTcp(const Namespace& space) {
+  const Object object{space.number, 0, space.name.empty() ? "host" : std::string_view(space.name), space.is_new};
+  const auto add = [&](std::string_view group, std::string_view name, uint64_t value) {
+    const std::string_view origin = group == "TcpExt" ? "tcpext"
+                                    : group == "Tcp"  ? "tcp"
+                                    : group == "Ip"   ? "ip"
+                                    : group == "Udp"  ? "udp"
+                                                      : "";
+    const auto& names = NamesOf(origin);
+    if (const auto signal = names.find(name); signal != names.end()) table_.Add(object, signal->second, value);
+  };
+  for (const char* file : {"/proc/thread-self/net/snmp", "/proc/thread-self/net/netstat"}) {
+    WEIR_ASSIGN_OR_RETURN(const std::string text, ReadText(file));
+    ParseGroups(text, add);
+  }
+  return Status::Ok();
+}
+
+void NetworkReader::AddDevice(const OwnLink& own) {
+  const Object object{0, own.ifindex, own.name, false};
+  const Link link{
+      .ifindex = own.ifindex, .name = own.name, .up = true, .loopback = false, .has_parent = true, .counters = {}};
+  const Status status = ethtool_->Read(own.name, own.ifindex, [&](NodeSignal signal, uint64_t value) {
+    AddEvidence(own_, link, object, signal, value);
+  });
+  if (status.ok()) {
+    probes_.On("node_ethtool " + own.name, fmt::format("driver {}", ethtool_->DriverOf(own.ifindex)));
+  } else {
+    probes_.Judge("node_ethtool " + own.name, status);
+  }
+}
+
+void NetworkReader::ReadDevices() {
+  std::vector<uint32_t> hardware;
+  for (const OwnLink& link : own_links_) {
+    if (link.hardware) hardware.push_back(link.ifindex);
+  }
+  if (ethtool_) {
+    ethtool_->KeepOnly(hardware);
+    for (const OwnLink& link : own_links_) {
+      if (link.hardware) AddDevice(link);
+    }
+    if (hardware.empty()) probes_.Off("node_ethtool", "no interface here is a device of the machine");
+  }
+  if (!queues_) return;
+  size_t answered = 0;
+  const Status status = queues_->Read([&](const QueueStats& stats) {
+    const auto own = std::find_if(own_links_.begin(), own_links_.end(),
+                                  [&](const OwnLink& link) { return link.ifindex == stats.ifindex; });
+    if (own == own_links_.end()) return;
+    ++answered;
+    const std::string subject = fmt::format("{} {} {}", own->name, stats.transmit ? "tx" : "rx", stats.queue);
+    const uint64_t number = uint64_t{stats.ifindex} << 32 | uint64_t{stats.transmit} << 31 | stats.queue;
+    for (const auto& [signal, value] : stats.values) table_.Add({0, number, subject, false}, signal, value);
+  });
+  if (status.ok() && answered == 0) {
+    probes_.Off("node_queue_stats", "no driver here answers for its queues");
+  } else {
+    probes_.Judge("node_queue_stats", status);
+  }
+}
+
+std::string NetworkReader::NameOf(const kernel::NetNamespace& found) const {
+  if (const auto bound = bound_names_.find(found.inode); bound != bound_names_.end()) return bound->second;
+  // /proc/PID/ns/net -> /proc/PID/cgroup
+  const Result<std::string> text = ReadText(found.path.parent_path().parent_path() / "cgroup");
+  const identity::CgroupName name = text.ok() ? identity::NameFromProcFile(*text) : identity::CgroupName{};
+  if (!name.container.empty()) return name.container.substr(0, kShortContainerId);
+  // Units are no names of namespaces: two may belong to one.
+  return fmt::format("{}#{}", name.unit.empty() ? "net" : name.unit, found.inode);
+}
+
+void NetworkReader::UpdateNamespaces(const std::vector<kernel::NetNamespace>& found) {
+  bound_names_ = BoundNames();
+  for (auto& [inode, space] : others_) space.present = false;
+  for (const kernel::NetNamespace& item : found) {
+    if (item.inode == own_inode_) continue;
+    const auto [at, added] = others_.try_emplace(item.inode);
+    at->second.present = true;
+    if (!added) continue;
+    at->second.number = item.inode;
+    at->second.name = NameOf(item);
+    at->second.is_new = others_listed_;
+  }
+  std::erase_if(others_, [](const auto& entry) { return !entry.second.present; });
+  others_listed_ = found.size() < kMaxNamespaces;
+}
+
+void NetworkReader::ReadOthers() {
+  const std::vector<kernel::NetNamespace> found = kernel::ListNetNamespaces(kMaxNamespaces);
+  UpdateNamespaces(found);
+  const Nanos begin = clock_.MonotonicNanos();
+  Status last;
+  std::optional<size_t> first_skipped;
+  for (size_t i = 0; i < found.size(); ++i) {
+    const size_t place = (next_other_ + i) % found.size();
+    const kernel::NetNamespace& item = found[place];
+    const auto at = others_.find(item.inode);
+    if (at == others_.end()) continue;
+    Namespace& space = at->second;
+    if (clock_.MonotonicNanos() - begin > kNamespaceBudget) {
+      Count(Metric::agent_node_skipped);
+      // What it holds may have been there for long when its turn comes.
+      space.listed = space.is_new = false;
+      if (!first_skipped) first_skipped = place;
+      continue;
+    }
+    Status status = kernel::RunInNetNamespace(item.fd.get(), [&] {
+      WEIR_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
+      WEIR_RETURN_IF_ERROR(ReadNamespace(socket, space));
+      return AddTcp(space);
+    });
+    space.is_new = false;
+    if (!status.ok()) space.listed = false;
+    if (!status.ok()) last = std::move(status);
+  }
+  next_other_ = first_skipped.value_or(0);
+  if (last.ok() && !others_listed_) {
+    probes_.On("node_namespaces", fmt::format("there are more than {}, which is as many as are read", kMaxNamespaces));
+  } else {
+    probes_.Judge("node_namespaces", last);
+  }
+}
+
+std::vector<RateTarget> NetworkReader::RateTargets(size_t limit) const {
+  std::vector<OwnLink> links = own_links_;
+  std::sort(links.begin(), links.end(), [](const OwnLink& a, const OwnLink& b) {
+    if (a.hardware != b.hardware) return a.hardware;
+    return a.shaped != b.shaped ? a.shaped : a.ifindex < b.ifindex;
+  });
+  links.resize(std::min(links.size(), limit));
+  std::vector<RateTarget> targets;
+  for (OwnLink& link : links) targets.push_back({link.ifindex, std::move(link.name)});
+  return targets;
+}
+
+}  // namespace weir::agent::node

@@ -1,0 +1,99 @@
+// Interfaces, queueing disciplines, driver statistics and TCP counters: of the agent's own network namespace with
+// every pass, of all others with the slow ones, each entered for the length of two netlink dumps and two files.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/kernel/net_namespaces.h"
+#include "agent/node/ethtool.h"
+#include "agent/node/link_message.h"
+#include "agent/node/probe_list.h"
+#include "agent/node/queue_stats.h"
+#include "agent/node/sample_table.h"
+#include "base/clock.h"
+
+namespace weir::agent::node {
+
+inline constexpr size_t kMaxNamespaces = 500;           // read in a pass; each is a descriptor held meanwhile, of 1,024
+inline constexpr Nanos kNamespaceBudget = 200'000'000;  // of a pass; the rest is counted and has its turn later
+
+// A signal that is evidence of a limit grew on an interface of the agent's own namespace.
+struct Rise {
+  uint32_t ifindex = 0;
+  std::string interface;
+  model::NodeSignal signal = model::NodeSignal::node_pass_us;
+  std::string subject;
+};
+
+// An interface worth 100 readings a second.
+struct RateTarget {
+  uint32_t ifindex = 0;
+  std::string name;
+};
+
+// Thread: one, which stays in the namespace it calls Open() in.
+class NetworkReader {
+ public:
+  // Both outlive the reader.
+  NetworkReader(SampleTable& table, ProbeList& probes, const Clock& clock)
+      : table_(table), probes_(probes), clock_(clock) {}
+
+  // Fails when the kernel does not tell of interfaces at all.
+  Status Open();
+  void ReadOwn();
+  // Driver statistics and queues of the own namespace; some devices are asked by a command of their own.
+  void ReadDevices();
+  void ReadOthers();
+
+  std::vector<Rise> TakeRises() { return std::exchange(rises_, {}); }
+  // Hardware first, then what has a shaper, then the rest that is up; at most `limit`.
+  std::vector<RateTarget> RateTargets(size_t limit) const;
+
+ private:
+  struct Namespace {
+    uint32_t number = 0;  // inode; 0 = the agent's own
+    std::string name;     // "" = the agent's own
+    bool is_new = false;  // came to be after the last complete listing
+    bool listed = false;  // its objects were listed before, so one not seen then is new
+    bool present = false;
+  };
+  struct OwnLink {
+    uint32_t ifindex = 0;
+    std::string name;
+    bool hardware = false;
+    bool shaped = false;
+  };
+  using LinkNames = std::unordered_map<uint32_t, Link>;
+
+  Status ReadNamespace(NetlinkSocket& socket, Namespace& space);
+  void AddLink(const Namespace& space, const Link& link);
+  void AddQdisc(const Namespace& space, const Link& link, const Qdisc& qdisc);
+  Status AddTcp(const Namespace& space);
+  void AddDevice(const OwnLink& link);
+  // Adds a counter and remembers a rise.
+  void AddEvidence(const Namespace& space, const Link& link, const Object& object, model::NodeSignal signal,
+                   uint64_t value, Width width = Width::k64);
+  std::string NameOf(const kernel::NetNamespace& found) const;
+  void UpdateNamespaces(const std::vector<kernel::NetNamespace>& found);
+
+  SampleTable& table_;
+  ProbeList& probes_;
+  const Clock& clock_;
+  std::optional<NetlinkSocket> socket_;
+  std::optional<EthtoolReader> ethtool_;
+  std::optional<QueueStatsReader> queues_;
+  uint32_t own_inode_ = 0;
+  Namespace own_;
+  std::vector<OwnLink> own_links_;
+  std::unordered_map<uint32_t, Namespace> others_;         // by inode
+  bool others_listed_ = false;                             // completely, by the last slow pass
+  size_t next_other_ = 0;                                  // where the next slow pass begins
+  std::unordered_map<uint32_t, std::string> bound_names_;  // of /run/netns, by inode
+  std::vector<Rise> rises_;
+};
+
+}  // namespace weir::agent::node

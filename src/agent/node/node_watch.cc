@@ -1,0 +1,157 @@
+#include "agent/node/node_watch.h"
+
+#include <fmt/format.h>
+#include <linux/netlink.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <future>
+#include <iterator>
+#include <utility>
+
+#include "base/log.h"
+#include "base/metrics.h"
+
+namespace weir::agent::node {
+namespace {
+
+constexpr Nanos kSecondNanos = 1'000'000'000;
+// A window: what led to the event, and what followed.
+constexpr Nanos kBefore = 8 * kSecondNanos;
+constexpr Nanos kAfter = 2 * kSecondNanos;
+// A limit that is hit all the time makes one window in this time, not one a second.
+constexpr Nanos kBetweenWindows = 30 * kSecondNanos;
+constexpr size_t kMaxPending = 8;
+constexpr const char* kRatesProbe = "node_rates";
+
+}  // namespace
+
+NodeWatch::NodeWatch(NodeOptions options, const Clock& clock)
+    : options_(options), clock_(clock), reader_(options.interval, clock) {}
+
+void NodeWatch::Start(const std::function<void(bool enters_namespaces)>& on_thread) {
+  Status opened = reader_.Open();
+  if (opened.ok() && options_.rate_ring) {
+    Result<NetlinkSocket> socket = NetlinkSocket::Open(NETLINK_ROUTE);
+    if (socket.ok()) {
+      rate_socket_ = std::make_unique<NetlinkSocket>(*std::move(socket));
+      ring_ =
+          std::make_unique<RateRing>([this](uint32_t ifindex) { return ReadCounters(*rate_socket_, ifindex); }, clock_);
+    } else {
+      reader_.probes().Failed(kRatesProbe, socket.status());
+    }
+  }
+  if (!options_.rate_ring) reader_.probes().Off(kRatesProbe, "switched off by an option");
+  if (!opened.ok()) {
+    LogWarn("cannot read the limits of this node: {}", opened.message());
+    reader_.probes().Failed("node_interfaces", opened);
+    probes_ = reader_.probes().reports();
+    return;
+  }
+  std::promise<void> first_pass;
+  thread_ = std::thread([this, &first_pass, &on_thread] {
+    pthread_setname_np(pthread_self(), "weir-node");
+    if (on_thread) on_thread(true);
+    Pass(false);
+    first_pass.set_value();
+    Loop();
+  });
+  first_pass.get_future().wait();
+  if (ring_)
+    ring_->Start([on_thread] {
+      if (on_thread) on_thread(false);
+    });
+}
+
+void NodeWatch::Loop() {
+  const auto interval = std::chrono::nanoseconds(options_.interval);
+  auto due = std::chrono::steady_clock::now() + interval;
+  std::unique_lock lock(mutex_);
+  while (!wake_.wait_until(lock, due, [this] { return stopping_; })) {
+    lock.unlock();
+    Pass(false);
+    // A pass that took longer than the interval is not made up for.
+    due = std::max(due + interval, std::chrono::steady_clock::now());
+    lock.lock();
+  }
+  lock.unlock();
+  Pass(true);
+}
+
+void NodeWatch::Pass(bool last) {
+  reader_.Pass();
+  std::vector<model::RateWindow> windows;
+  if (ring_) {
+    ring_->Track(reader_.RateTargets(kMaxRateInterfaces));
+    NoteRises();
+    CutDue(last, windows);
+    const auto [read, tracked] = ring_->coverage();
+    const std::string note = read == tracked
+                                 ? fmt::format("{} interfaces", read)
+                                 : fmt::format("{} of {} interfaces, for more would cost too much", read, tracked);
+    reader_.probes().On(kRatesProbe, note);
+  } else {
+    reader_.TakeRises();
+  }
+  Publish(std::move(windows));
+}
+
+void NodeWatch::NoteRises() {
+  const Nanos now = clock_.MonotonicNanos();
+  for (Rise& rise : reader_.TakeRises()) {
+    const auto last = last_cut_.find(rise.ifindex);
+    if (last != last_cut_.end() && now - last->second < kBetweenWindows) continue;
+    if (pending_.size() >= kMaxPending) return;
+    last_cut_[rise.ifindex] = now;
+    pending_.push_back({std::move(rise), now, clock_.WallMillis()});
+  }
+  std::erase_if(last_cut_, [now](const auto& entry) { return now - entry.second >= kBetweenWindows; });
+}
+
+void NodeWatch::CutDue(bool all, std::vector<model::RateWindow>& windows) {
+  const Nanos now = clock_.MonotonicNanos();
+  std::erase_if(pending_, [&](PendingCut& cut) {
+    if (!all && now < cut.noticed + kAfter) return false;
+    if (auto window = ring_->Cut(cut.rise.ifindex, cut.noticed - kBefore, cut.noticed + kAfter)) {
+      window->cause = cut.rise.signal;
+      window->cause_subject = std::move(cut.rise.subject);
+      window->event = cut.event;
+      windows.push_back(*std::move(window));
+    }
+    return true;
+  });
+}
+
+void NodeWatch::Publish(std::vector<model::RateWindow> windows) {
+  std::vector<model::NodeSample> samples = reader_.TakeSamples();
+  const std::lock_guard lock(mutex_);
+  if (samples_.size() + samples.size() > model::kMaxNodeSamples) {
+    const size_t excess = std::min(samples_.size(), samples_.size() + samples.size() - model::kMaxNodeSamples);
+    Count(Metric::agent_node_samples_dropped, excess);
+    samples_.erase(samples_.begin(), samples_.begin() + static_cast<std::ptrdiff_t>(excess));
+  }
+  std::move(samples.begin(), samples.end(), std::back_inserter(samples_));
+  for (model::RateWindow& window : windows) {
+    if (windows_.size() < model::kMaxRateWindows) windows_.push_back(std::move(window));
+  }
+  probes_ = reader_.probes().reports();
+}
+
+void NodeWatch::TakeInto(model::AgentBatch& batch) {
+  const std::lock_guard lock(mutex_);
+  batch.node_samples = std::exchange(samples_, {});
+  batch.rate_windows = std::exchange(windows_, {});
+  batch.probes.insert(batch.probes.end(), probes_.begin(), probes_.end());
+}
+
+void NodeWatch::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+  if (ring_) ring_->Stop();
+}
+
+}  // namespace weir::agent::node

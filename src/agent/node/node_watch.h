@@ -1,0 +1,77 @@
+// NodeWatch: reads the node's limits at the agent's interval on a thread of its own, so that a slow driver or many
+// namespaces never delay the sockets, and keeps what was read until the collector takes it.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/node/node_reader.h"
+#include "agent/node/rate_ring.h"
+#include "base/clock.h"
+#include "model/side_report.h"
+
+namespace weir::agent::node {
+
+struct NodeOptions {
+  std::chrono::milliseconds interval{1'000};
+  bool rate_ring = true;
+};
+
+// Threads: "weir-node" reads, "weir-rates" fills the rate ring (rate_ring.h); public calls from any one thread.
+class NodeWatch {
+ public:
+  // `clock` outlives the watch.
+  NodeWatch(NodeOptions options, const Clock& clock);
+  ~NodeWatch() { Stop(); }
+  NodeWatch(const NodeWatch&) = delete;
+  NodeWatch& operator=(const NodeWatch&) = delete;
+
+  // The calling thread's network namespace is the node's own. `on_thread` is called first on either thread, with
+  // whether it is the one that enters other namespaces, to lower privileges. Returns after the first pass, which
+  // lays the base lines.
+  void Start(const std::function<void(bool enters_namespaces)>& on_thread = {});
+  // Reads once more. Idempotent.
+  void Stop();
+
+  // Moves what was read since the last call into the batch and adds the probes. What is not taken in time is dropped,
+  // oldest first, and counted.
+  void TakeInto(model::AgentBatch& batch);
+
+ private:
+  // A rise whose aftermath is still being recorded.
+  struct PendingCut {
+    Rise rise;
+    Nanos noticed = 0;  // monotonic
+    UnixMillis event = 0;
+  };
+
+  void Loop();
+  void Pass(bool last);
+  void NoteRises();
+  void CutDue(bool all, std::vector<model::RateWindow>& windows);
+  void Publish(std::vector<model::RateWindow> windows);
+
+  const NodeOptions options_;
+  const Clock& clock_;
+  NodeReader reader_;
+  std::unique_ptr<NetlinkSocket> rate_socket_;
+  std::unique_ptr<RateRing> ring_;
+  std::vector<PendingCut> pending_;
+  std::unordered_map<uint32_t, Nanos> last_cut_;  // by ifindex: when its last window's event was noticed
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;  // these four: guarded by mutex_
+  std::vector<model::NodeSample> samples_;
+  std::vector<model::RateWindow> windows_;
+  std::vector<model::ProbeReport> probes_;
+  std::thread thread_;
+};
+
+}  // namespace weir::agent::node

@@ -1,0 +1,268 @@
+// THE catalogue of node signals: every number Weir knows about the limits of a node, in one list. The agent finds
+// its sources in it, the wire and the store carry its names, the API tells its meanings, and docs/node-signals.md
+// is made from it.
+//
+// `limit` names the limit a counter that grows is evidence of; "" for numbers that are context, not evidence.
+// `sources` says where a value comes from, best first, separated by blanks: ORIGIN:NAME. The first source with a
+// match is taken, its matches added up. An origin is an ethtool driver (ena, gve, mana, mlx5_core, virtio_net) or
+// an interface of the kernel (link: rtnetlink's 64-bit statistics, qstats: netdev-genl, qdisc: rtnetlink, and files
+// of /proc and /sys). In names of ethtool statistics * stands for the digits of a queue.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace weir::model {
+
+// What a value is about, and so what its subject names. Outside the agent's own network namespace subjects of
+// interfaces and queueing disciplines have the namespace's name and a slash in front: "pod-a/eth0".
+enum class SignalScope : uint8_t {
+  kNode,       // "", or "cpu3"
+  kInterface,  // "eth0"
+  kQueue,      // "eth0 rx 3"
+  kQdisc,      // "eth0 tbf 8001:"
+  kNetns,      // "host", or the namespace's name
+  kCgroup,     // container id, or path
+  kRdmaPort,   // "efa_0/1"
+};
+
+enum class SignalKind : uint8_t {
+  kCounter,  // values are what was added in the period
+  kGauge,    // values are levels
+};
+
+// X(identifier, name, scope, kind, unit, limit, help, sources)
+// clang-format off
+#define WEIR_NODE_SIGNALS(X)                                                                                              \
+  /* Nodes */                                                                                                             \
+  X(node_pass_us, "node.pass_us", kNode, kGauge, "us", "",                                                                \
+    "Time the agent's last reading of all these sources took. Sent with every reading, so it also says that there was one.", "agent:pass") \
+  X(softnet_processed, "softnet.processed", kNode, kCounter, "packets", "",                                               \
+    "Packets a CPU took from receive queues.", "softnet:1")                                                               \
+  X(softnet_dropped, "softnet.dropped", kNode, kCounter, "packets", "receive backlog",                                    \
+    "Packets dropped because a CPU's backlog was full (net.core.netdev_max_backlog).", "softnet:2")                       \
+  X(softnet_squeezed, "softnet.squeezed", kNode, kCounter, "times", "receive budget",                                     \
+    "Times a CPU had to stop receiving with packets left (net.core.netdev_budget).", "softnet:3")                         \
+  X(conntrack_entries, "conntrack.entries", kNode, kGauge, "entries", "",                                                 \
+    "Connections in the kernel's tracking table.", "conntrack:nf_conntrack_count")                                        \
+  X(conntrack_max, "conntrack.max", kNode, kGauge, "entries", "",                                                         \
+    "Connections the tracking table may hold (net.netfilter.nf_conntrack_max).", "conntrack:nf_conntrack_max")            \
+  X(conntrack_insert_failed, "conntrack.insert_failed", kNode, kCounter, "packets", "connection tracking",                \
+    "Packets dropped because their connection could not be entered into the table.", "conntrack:insert_failed")           \
+  X(conntrack_dropped, "conntrack.dropped", kNode, kCounter, "packets", "connection tracking",                            \
+    "Packets dropped by connection tracking, mostly because the table was full.", "conntrack:drop")                       \
+  X(conntrack_early_drop, "conntrack.early_drop", kNode, kCounter, "entries", "connection tracking",                      \
+    "Tracked connections thrown out to make room for new ones.", "conntrack:early_drop")                                  \
+  X(pressure_cpu_us, "pressure.cpu_us", kNode, kCounter, "us", "",                                                        \
+    "Time in which some task of the node waited for a CPU.", "pressure:cpu")                                              \
+  X(pressure_memory_us, "pressure.memory_us", kNode, kCounter, "us", "",                                                  \
+    "Time in which some task of the node waited for memory.", "pressure:memory")                                          \
+  X(pressure_io_us, "pressure.io_us", kNode, kCounter, "us", "",                                                          \
+    "Time in which some task of the node waited for storage.", "pressure:io")                                             \
+  /* Interfaces, every driver */                                                                                          \
+  X(interface_hardware, "interface.hardware", kInterface, kGauge, "", "",                                                 \
+    "1: a device of the machine; 0: a virtual interface (veth, bridge, loopback). Sent for every interface that is up.", "link:parent_dev") \
+  X(interface_rx_bytes, "interface.rx_bytes", kInterface, kCounter, "bytes", "", "Bytes received, headers included.", "link:rx_bytes") \
+  X(interface_tx_bytes, "interface.tx_bytes", kInterface, kCounter, "bytes", "", "Bytes sent, headers included.", "link:tx_bytes") \
+  X(interface_rx_packets, "interface.rx_packets", kInterface, kCounter, "packets", "", "Packets received.", "link:rx_packets") \
+  X(interface_tx_packets, "interface.tx_packets", kInterface, kCounter, "packets", "", "Packets sent.", "link:tx_packets") \
+  X(interface_rx_errors, "interface.rx_errors", kInterface, kCounter, "packets", "", "Bad packets received.", "link:rx_errors") \
+  X(interface_tx_errors, "interface.tx_errors", kInterface, kCounter, "packets", "", "Packets that could not be sent.", "link:tx_errors") \
+  X(interface_rx_dropped, "interface.rx_dropped", kInterface, kCounter, "packets", "",                                    \
+    "Packets received and not processed: no memory, or nobody wanted them.", "link:rx_dropped")                           \
+  X(interface_tx_dropped, "interface.tx_dropped", kInterface, kCounter, "packets", "transmit queue",                      \
+    "Packets dropped by the driver on their way out.", "link:tx_dropped")                                                 \
+  X(interface_rx_missed, "interface.rx_missed", kInterface, kCounter, "packets", "receive ring",                          \
+    "Packets the device dropped because the host had no buffer ready.", "link:rx_missed_errors")                          \
+  X(interface_rx_over, "interface.rx_over", kInterface, kCounter, "packets", "receive ring",                              \
+    "Packets the device dropped because its queue overflowed.", "link:rx_over_errors")                                    \
+  /* Interfaces, what the cloud allows */                                                                                 \
+  X(allowance_bandwidth_in, "allowance.bandwidth_in_exceeded", kInterface, kCounter, "packets", "inbound bandwidth",      \
+    "Packets queued or dropped because inbound traffic exceeded what the instance is allowed.",                           \
+    "ena:bw_in_allowance_exceeded virtio_net:rx_hw_ratelimit_packets virtio_net:rx*_hw_ratelimit_packets")                \
+  X(allowance_bandwidth_out, "allowance.bandwidth_out_exceeded", kInterface, kCounter, "packets", "outbound bandwidth",   \
+    "Packets queued or dropped because outbound traffic exceeded what the instance is allowed.",                          \
+    "ena:bw_out_allowance_exceeded virtio_net:tx_hw_ratelimit_packets virtio_net:tx*_hw_ratelimit_packets")               \
+  X(allowance_packets, "allowance.packets_exceeded", kInterface, kCounter, "packets", "packet rate",                      \
+    "Packets queued or dropped because more packets per second passed than the instance is allowed.",                     \
+    "ena:pps_allowance_exceeded")                                                                                         \
+  X(allowance_connections, "allowance.connections_exceeded", kInterface, kCounter, "packets", "tracked connections",      \
+    "Packets dropped because the instance tracks as many connections as it is allowed; new ones fail.",                   \
+    "ena:conntrack_allowance_exceeded")                                                                                   \
+  X(allowance_link_local, "allowance.link_local_exceeded", kInterface, kCounter, "packets", "link-local packet rate",     \
+    "Packets dropped because DNS, instance metadata and time service got more packets than allowed.",                     \
+    "ena:linklocal_allowance_exceeded")                                                                                   \
+  X(allowance_connections_left, "allowance.connections_left", kInterface, kGauge, "connections", "",                      \
+    "Connections that can still be tracked before the allowance is reached.", "ena:conntrack_allowance_available")        \
+  X(srd_mode, "srd.mode", kInterface, kGauge, "", "", "Which parts of ENA Express (SRD) are switched on.", "ena:ena_srd_mode") \
+  X(srd_tx_packets, "srd.tx_packets", kInterface, kCounter, "packets", "", "Packets sent by SRD.", "ena:ena_srd_tx_pkts") \
+  X(srd_tx_eligible, "srd.tx_eligible_packets", kInterface, kCounter, "packets", "",                                      \
+    "Packets sent that could have gone by SRD.", "ena:ena_srd_eligible_tx_pkts")                                          \
+  X(srd_rx_packets, "srd.rx_packets", kInterface, kCounter, "packets", "", "Packets received by SRD.", "ena:ena_srd_rx_pkts") \
+  X(srd_utilization, "srd.utilization", kInterface, kGauge, "%", "",                                                      \
+    "Share of the device's SRD connections in use.", "ena:ena_srd_resource_utilization")                                  \
+  /* Interfaces, what drivers drop */                                                                                     \
+  X(device_rx_no_buffer, "device.rx_no_buffer", kInterface, kCounter, "packets", "receive ring",                          \
+    "Packets the device dropped because the driver had posted no buffers in time.",                                       \
+    "gve:rx_no_buffers_posted[*] mana:hc_rx_discards_no_wqe mlx5_core:rx_out_of_buffer virtio_net:rx_hw_drop_overruns virtio_net:rx*_hw_drop_overruns") \
+  X(device_rx_dropped, "device.rx_dropped", kInterface, kCounter, "packets", "receive ring",                              \
+    "Packets the device or its driver dropped before the kernel saw them.",                                               \
+    "gve:rx_queue_drop_cnt[*] mana:hc_rx_pkt_drop_phy mlx5_core:rx_discards_phy virtio_net:rx_hw_drops virtio_net:rx*_hw_drops virtio_net:rx_drops virtio_net:rx*_drops virtio_net:rx_queue_*_drops") \
+  X(device_rx_too_long, "device.rx_too_long", kInterface, kCounter, "packets", "",                                        \
+    "Packets dropped because they were longer than the device's largest.", "gve:rx_drops_packet_over_mru[*]")             \
+  X(device_rx_alloc_failed, "device.rx_alloc_failed", kInterface, kCounter, "times", "kernel memory",                     \
+    "Receive buffers the driver could not get from the kernel.", "gve:rx_skb_alloc_fail gve:rx_buf_alloc_fail ena:queue_*_rx_skb_alloc_fail") \
+  X(device_rx_disabled, "device.rx_disabled", kInterface, kCounter, "packets", "",                                        \
+    "Packets that came while the virtual port was disabled.", "mana:hc_rx_err_vport_disabled")                            \
+  X(device_tx_dropped, "device.tx_dropped", kInterface, kCounter, "packets", "transmit queue",                            \
+    "Packets the device or its driver dropped on their way out.",                                                         \
+    "mana:hc_tx_pkt_drop_phy mlx5_core:tx_queue_dropped virtio_net:tx_hw_drops virtio_net:tx*_hw_drops")                  \
+  X(device_tx_stopped, "device.tx_stopped", kInterface, kCounter, "times", "",                                            \
+    "Times a transmit queue was full and had to be stopped.", "ena:queue_*_tx_queue_stop mana:stop_queue gve:tx_stop[*]") \
+  X(device_tx_timeouts, "device.tx_timeouts", kInterface, kCounter, "times", "",                                          \
+    "Times the device did not send for so long that the driver intervened.", "ena:tx_timeout gve:tx_timeouts virtio_net:tx_timeouts virtio_net:tx*_tx_timeouts") \
+  X(device_resets, "device.resets", kInterface, kCounter, "times", "",                                                    \
+    "Times the driver restarted the device.", "ena:total_resets gve:reset_cnt")                                           \
+  X(device_pci_stalled, "device.pci_stalled", kInterface, kCounter, "times", "PCI bandwidth",                             \
+    "Times the device had packets for the host and had to wait for PCI.", "mlx5_core:outbound_pci_stalled_wr")            \
+  X(device_rx_discarded_by_priority, "device.rx_priority_discards", kInterface, kCounter, "packets", "receive ring",      \
+    "Packets discarded by the device for lack of buffer space of their priority.",                                        \
+    "mlx5_core:rx_prio*_buf_discard mlx5_core:rx_prio*_discards")                                                         \
+  /* Queues of interfaces, drivers alike */                                                                               \
+  X(queue_rx_drops, "queue.rx_drops", kQueue, kCounter, "packets", "receive ring",                                        \
+    "Packets the device dropped on this receive queue.", "qstats:13")                                                     \
+  X(queue_rx_overruns, "queue.rx_overruns", kQueue, kCounter, "packets", "receive ring",                                  \
+    "Packets the device dropped on this receive queue because no buffers were posted.", "qstats:14")                      \
+  X(queue_rx_rate_limited, "queue.rx_rate_limited", kQueue, kCounter, "packets", "inbound bandwidth",                     \
+    "Packets the device dropped on this receive queue because they exceeded a rate limit.", "qstats:23")                  \
+  X(queue_rx_alloc_failed, "queue.rx_alloc_failed", kQueue, kCounter, "times", "kernel memory",                           \
+    "Packets or buffers this receive queue could not get memory for.", "qstats:12")                                       \
+  X(queue_tx_drops, "queue.tx_drops", kQueue, kCounter, "packets", "transmit queue",                                      \
+    "Packets the device dropped on this transmit queue.", "qstats:24")                                                    \
+  X(queue_tx_rate_limited, "queue.tx_rate_limited", kQueue, kCounter, "packets", "outbound bandwidth",                    \
+    "Packets the device dropped on this transmit queue because they exceeded a rate limit.", "qstats:32")                 \
+  X(queue_tx_stopped, "queue.tx_stopped", kQueue, kCounter, "times", "",                                                  \
+    "Times this transmit queue was full and had to be stopped.", "qstats:33")                                             \
+  /* Queueing disciplines */                                                                                              \
+  X(qdisc_bytes, "qdisc.bytes", kQdisc, kCounter, "bytes", "", "Bytes sent; of disciplines that shape only.", "qdisc:bytes") \
+  X(qdisc_packets, "qdisc.packets", kQdisc, kCounter, "packets", "", "Packets sent; of disciplines that shape only.", "qdisc:packets") \
+  X(qdisc_drops, "qdisc.drops", kQdisc, kCounter, "packets", "egress queue",                                              \
+    "Packets dropped because the queue was full or the discipline decided so.", "qdisc:drops")                            \
+  X(qdisc_overlimits, "qdisc.overlimits", kQdisc, kCounter, "times", "egress rate",                                       \
+    "Times a packet had to wait because the configured rate was reached.", "qdisc:overlimits")                            \
+  X(qdisc_requeues, "qdisc.requeues", kQdisc, kCounter, "packets", "", "Packets the driver gave back.", "qdisc:requeues") \
+  X(qdisc_backlog, "qdisc.backlog_bytes", kQdisc, kGauge, "bytes", "", "Bytes waiting in the queue.", "qdisc:backlog")    \
+  /* Network namespaces */                                                                                                \
+  X(tcp_retransmits, "tcp.retransmits", kNetns, kCounter, "segments", "", "Segments sent again.", "tcp:RetransSegs")      \
+  X(tcp_resets_sent, "tcp.resets_sent", kNetns, kCounter, "segments", "", "Resets sent.", "tcp:OutRsts")                  \
+  X(tcp_bad_segments, "tcp.bad_segments", kNetns, kCounter, "segments", "", "Damaged segments received.", "tcp:InErrs")   \
+  X(tcp_lost_retransmits, "tcp.lost_retransmits", kNetns, kCounter, "segments", "", "Retransmissions that were lost too.", "tcpext:TCPLostRetransmit") \
+  X(tcp_timeouts, "tcp.timeouts", kNetns, kCounter, "times", "", "Retransmission timeouts.", "tcpext:TCPTimeouts")        \
+  X(tcp_spurious_timeouts, "tcp.spurious_timeouts", kNetns, kCounter, "times", "",                                        \
+    "Timeouts that turned out to be delay, not loss.", "tcpext:TCPSpuriousRTOs")                                          \
+  X(tcp_syn_retransmits, "tcp.syn_retransmits", kNetns, kCounter, "segments", "",                                         \
+    "SYN and SYN-ACK segments sent again.", "tcpext:TCPSynRetrans")                                                       \
+  X(tcp_duplicates_reported, "tcp.duplicates_reported", kNetns, kCounter, "segments", "",                                 \
+    "Segments a peer reported to have got twice: retransmissions that were not needed.", "tcpext:TCPDSACKRecv")           \
+  X(tcp_out_of_order, "tcp.out_of_order", kNetns, kCounter, "segments", "",                                               \
+    "Segments that came out of order and were queued: loss or reordering on the way here.", "tcpext:TCPOFOQueue")         \
+  X(tcp_receive_queue_drops, "tcp.receive_queue_drops", kNetns, kCounter, "segments", "socket receive memory",            \
+    "Segments dropped because a receive queue was full.", "tcpext:TCPRcvQDrop")                                           \
+  X(tcp_zero_window_drops, "tcp.zero_window_drops", kNetns, kCounter, "segments", "socket receive memory",                \
+    "Segments dropped because the application had not read and the window was closed.", "tcpext:TCPZeroWindowDrop")       \
+  X(tcp_backlog_drops, "tcp.backlog_drops", kNetns, kCounter, "segments", "socket receive memory",                        \
+    "Segments dropped because a socket's backlog was full.", "tcpext:TCPBacklogDrop")                                     \
+  X(tcp_pruned, "tcp.pruned", kNetns, kCounter, "times", "socket receive memory",                                         \
+    "Times a receive queue was squeezed for lack of memory.", "tcpext:PruneCalled")                                       \
+  X(tcp_memory_pressure, "tcp.memory_pressure", kNetns, kCounter, "times", "TCP memory",                                  \
+    "Times TCP came near its memory limit (net.ipv4.tcp_mem).", "tcpext:TCPMemoryPressures")                              \
+  X(tcp_listen_overflows, "tcp.listen_overflows", kNetns, kCounter, "connections", "accept queue",                        \
+    "Connections refused because an application does not accept fast enough (backlog, net.core.somaxconn).", "tcpext:ListenOverflows") \
+  X(tcp_listen_drops, "tcp.listen_drops", kNetns, kCounter, "segments", "accept queue",                                   \
+    "SYN segments dropped by listeners, for full queues and other reasons.", "tcpext:ListenDrops")                        \
+  X(tcp_abort_on_data, "tcp.abort_on_data", kNetns, kCounter, "connections", "",                                          \
+    "Connections reset because data came after close.", "tcpext:TCPAbortOnData")                                          \
+  X(tcp_abort_on_close, "tcp.abort_on_close", kNetns, kCounter, "connections", "",                                        \
+    "Connections reset because they were closed with unread data.", "tcpext:TCPAbortOnClose")                             \
+  X(tcp_abort_on_memory, "tcp.abort_on_memory", kNetns, kCounter, "connections", "TCP memory",                            \
+    "Connections reset for lack of memory.", "tcpext:TCPAbortOnMemory")                                                   \
+  X(tcp_abort_on_timeout, "tcp.abort_on_timeout", kNetns, kCounter, "connections", "",                                    \
+    "Connections given up after too many retransmissions or probes.", "tcpext:TCPAbortOnTimeout")                         \
+  X(ip_discards_in, "ip.discards_in", kNetns, kCounter, "packets", "", "IP packets dropped on arrival without fault of their own.", "ip:InDiscards") \
+  X(ip_discards_out, "ip.discards_out", kNetns, kCounter, "packets", "", "IP packets dropped on their way out without fault of their own.", "ip:OutDiscards") \
+  X(ip_no_route, "ip.no_route", kNetns, kCounter, "packets", "", "IP packets dropped because there was no route.", "ip:OutNoRoutes") \
+  X(udp_receive_buffer_errors, "udp.receive_buffer_errors", kNetns, kCounter, "packets", "socket receive memory",         \
+    "UDP packets dropped because a socket's receive buffer was full.", "udp:RcvbufErrors")                                \
+  X(udp_send_buffer_errors, "udp.send_buffer_errors", kNetns, kCounter, "packets", "socket send memory",                  \
+    "UDP packets not sent because a socket's send buffer was full.", "udp:SndbufErrors")                                  \
+  X(udp_no_ports, "udp.no_ports", kNetns, kCounter, "packets", "", "UDP packets for ports nobody listens on.", "udp:NoPorts") \
+  /* Control groups */                                                                                                    \
+  X(cgroup_throttled, "cgroup.throttled_periods", kCgroup, kCounter, "periods", "CPU quota",                              \
+    "Scheduler periods (100 ms by default) in which the group had used up its CPU quota.", "cgroup:nr_throttled")         \
+  X(cgroup_throttled_us, "cgroup.throttled_us", kCgroup, kCounter, "us", "CPU quota",                                     \
+    "Time the group's tasks were kept from running because its CPU quota was used up.", "cgroup:throttled_usec")          \
+  X(cgroup_pressure_cpu_us, "cgroup.pressure_cpu_us", kCgroup, kCounter, "us", "",                                        \
+    "Time in which some task of the group waited for a CPU.", "cgroup:cpu.pressure")                                      \
+  X(cgroup_pressure_memory_us, "cgroup.pressure_memory_us", kCgroup, kCounter, "us", "",                                  \
+    "Time in which some task of the group waited for memory.", "cgroup:memory.pressure")                                  \
+  X(cgroup_pressure_io_us, "cgroup.pressure_io_us", kCgroup, kCounter, "us", "",                                          \
+    "Time in which some task of the group waited for storage.", "cgroup:io.pressure")                                     \
+  /* RDMA: traffic that passes the kernel by, and so no flow shows */                                                     \
+  X(rdma_rx_bytes, "rdma.rx_bytes", kRdmaPort, kCounter, "bytes", "", "Bytes received by RDMA.", "rdma:rx_bytes")         \
+  X(rdma_tx_bytes, "rdma.tx_bytes", kRdmaPort, kCounter, "bytes", "", "Bytes sent by RDMA.", "rdma:tx_bytes")             \
+  X(rdma_rx_words, "rdma.rx_words", kRdmaPort, kCounter, "4 bytes", "", "Units of four bytes received by RDMA (InfiniBand, RoCE).", "rdma:port_rcv_data") \
+  X(rdma_tx_words, "rdma.tx_words", kRdmaPort, kCounter, "4 bytes", "", "Units of four bytes sent by RDMA (InfiniBand, RoCE).", "rdma:port_xmit_data") \
+  X(rdma_read_bytes, "rdma.read_bytes", kRdmaPort, kCounter, "bytes", "", "Bytes fetched by RDMA reads.", "rdma:rdma_read_bytes") \
+  X(rdma_write_bytes, "rdma.write_bytes", kRdmaPort, kCounter, "bytes", "", "Bytes placed by RDMA writes.", "rdma:rdma_write_bytes") \
+  X(rdma_rx_drops, "rdma.rx_drops", kRdmaPort, kCounter, "packets", "receive ring",                                       \
+    "Packets dropped because nothing was posted to receive them.", "rdma:rx_drops rdma:out_of_buffer")                    \
+  X(rdma_retransmit_bytes, "rdma.retransmit_bytes", kRdmaPort, kCounter, "bytes", "", "Bytes sent again.", "rdma:retrans_bytes") \
+  X(rdma_retransmits, "rdma.retransmits", kRdmaPort, kCounter, "packets", "", "Packets sent again.", "rdma:retrans_pkts rdma:packet_seq_err") \
+  X(rdma_timeouts, "rdma.timeouts", kRdmaPort, kCounter, "times", "", "Retransmission timeouts.", "rdma:retrans_timeout_events rdma:local_ack_timeout_err") \
+  X(rdma_unresponsive, "rdma.unresponsive_remotes", kRdmaPort, kCounter, "times", "",                                     \
+    "Times a remote end did not answer.", "rdma:unresponsive_remote_events")                                              \
+  X(rdma_impaired, "rdma.impaired_remotes", kRdmaPort, kCounter, "times", "",                                             \
+    "Times a connection to a remote end was impaired.", "rdma:impaired_remote_conn_events")                               \
+  X(rdma_read_errors, "rdma.read_errors", kRdmaPort, kCounter, "times", "", "RDMA reads that failed.", "rdma:rdma_read_wr_err") \
+  X(rdma_tx_wait, "rdma.tx_wait", kRdmaPort, kCounter, "ticks", "remote receiver",                                        \
+    "Time the port had data and no credit to send it.", "rdma:port_xmit_wait")
+// clang-format on
+
+enum class NodeSignal : uint16_t {
+#define WEIR_SIGNAL_ENUM(id, ...) id,
+  WEIR_NODE_SIGNALS(WEIR_SIGNAL_ENUM)
+#undef WEIR_SIGNAL_ENUM
+      kCount
+};
+
+struct NodeSignalDescription {
+  std::string_view name;
+  SignalScope scope;
+  SignalKind kind;
+  std::string_view unit;
+  std::string_view limit;
+  std::string_view help;
+  std::string_view sources;
+};
+
+inline constexpr size_t kNodeSignalCount = static_cast<size_t>(NodeSignal::kCount);
+
+inline constexpr std::array<NodeSignalDescription, kNodeSignalCount> kNodeSignals{{
+#define WEIR_SIGNAL_ROW(id, name, scope, kind, unit, limit, help, sources) \
+  {name, SignalScope::scope, SignalKind::kind, unit, limit, help, sources},
+    WEIR_NODE_SIGNALS(WEIR_SIGNAL_ROW)
+#undef WEIR_SIGNAL_ROW
+}};
+
+constexpr const NodeSignalDescription& Describe(NodeSignal signal) { return kNodeSignals[static_cast<size_t>(signal)]; }
+
+// By name, as on the wire and in questions.
+std::optional<NodeSignal> FindNodeSignal(std::string_view name);
+
+std::string_view ScopeName(SignalScope scope);  // "interface"
+std::string_view SignalKindName(SignalKind kind);
+
+}  // namespace weir::model
