@@ -18,11 +18,14 @@ struct AgentOptions {
   std::chrono::milliseconds interval{1'000};  // 100 ms .. 60 s
   std::filesystem::path data_dir;             // agent id and spool
   uint64_t spool_limit_bytes = uint64_t{256} << 20;
-  uint32_t max_sockets = 65'536;  // size of the kernel map, rounded up to a power of two
-  uint32_t max_flows = 65'536;     // flow table entries; beyond: one overflow flow, counted
-  bool allow_ebpf = true;          // false: start in the degraded mode
-  bool require_ebpf = false;       // true: fail rather than start in the degraded mode
-  bool drop_privileges = true;     // keep only what collecting needs, after start
+  uint32_t max_sockets = 65'536;    // size of the kernel map, rounded up to a power of two
+  uint32_t max_flows = 65'536;      // flow table entries; beyond: one overflow flow, counted
+  bool allow_ebpf = true;           // false: start in the degraded mode
+  bool require_ebpf = false;        // true: fail rather than start in the degraded mode
+  bool udp = false;                 // UDP flows
+  bool dns = false;                 // DNS as clients see it
+  std::filesystem::path udp_group;  // whose sockets these two watch, below the version 2 root; "" = all
+  bool drop_privileges = true;      // keep only what collecting needs, after start
 };
 
 class Agent {
