@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <map>
 #include <thread>
@@ -292,27 +293,26 @@ TEST_F(UdpSourceKernelTest, AnswersOfEveryKindAreRequestsWithTheirResult) {
 
 TEST_F(UdpSourceKernelTest, LatencyIsWhatTheClientsOwnClockSays) {
   Start();
-  std::vector<uint64_t> own;
-  uint64_t own_sum = 0;
-  constexpr int kQuestions = 20;
-  {
-    const DnsServer server;
-    Datagrams client;
-    client.Connect(53);
-    for (uint16_t id = 1; id <= kQuestions; ++id) {
-      const Nanos begin = clock_.MonotonicNanos();
-      client.Send(Question(id, "slow"));
-      EXPECT_GT(client.Receive().size(), 0U);
-      own.push_back(static_cast<uint64_t>(clock_.MonotonicNanos() - begin) / 1'000);
-      own_sum += own.back();
-    }
-    client.Send(Question(99, "stop"));
+  std::vector<uint64_t> differences;
+  const DnsServer server;
+  Datagrams client;
+  client.Connect(53);
+  for (uint16_t id = 1; id <= 40; ++id) {
+    const Nanos begin = clock_.MonotonicNanos();
+    client.Send(Question(id, "slow"));
+    EXPECT_GT(client.Receive().size(), 0U);
+    const auto own = static_cast<uint64_t>(clock_.MonotonicNanos() - begin) / 1'000;
+    const auto seen = Results(Collect(), "slow.test")["NOERROR"];
+    EXPECT_EQ(seen.request_latency_count, 1U);
+    EXPECT_EQ(seen.request_latency_max_us, seen.request_latency_sum_us);
+    EXPECT_GE(seen.request_latency_sum_us, 30'000U) << "never less than the server slept";
+    EXPECT_LE(seen.request_latency_sum_us, own) << "never more than the client waited";
+    differences.push_back(own - std::min(own, seen.request_latency_sum_us));
   }
-  const auto seen = Results(Collect(), "slow.test").at("NOERROR");
-  EXPECT_EQ(seen.request_latency_count, static_cast<uint64_t>(kQuestions));
-  EXPECT_GE(seen.request_latency_sum_us, 30'000U * kQuestions) << "never less than the server slept";
-  EXPECT_LE(seen.request_latency_sum_us, own_sum) << "never more than the client waited";
-  EXPECT_LE(seen.request_latency_max_us, *std::max_element(own.begin(), own.end()));
+  client.Send(Question(99, "stop"));
+  std::sort(differences.begin(), differences.end());
+  std::printf("own clock minus seen: median %lu us, 95th percentile %lu us\n",  // not judged: a machine may be busy
+              static_cast<unsigned long>(differences[20]), static_cast<unsigned long>(differences[38]));
 }
 
 TEST_F(UdpSourceKernelTest, NoneOfAThousandQuestionsIsMissing) {
