@@ -57,12 +57,14 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"max-flows", 0, FlagType::kCount, "N", "65536", kCollecting,
      "Flows per interval; beyond, they fold into one overflow flow."},
     {"udp", 0, FlagType::kChoice, "off|on", "off", kCollecting,
-     "Count UDP by flow and recognise QUIC. Costs small-packet traffic some percent, see "
+     "Count UDP by flow and recognise QUIC. Runs a program per packet, see "
      "docs/adr/0004-udp-and-dns.md."},
     {"dns", 0, FlagType::kChoice, "off|on", "off", kCollecting,
-     "Follow the DNS queries of this node's sockets: names, response codes, latency, timeouts. Costs what --udp does."},
+     "Follow the DNS queries of this node's sockets: names, response codes, latency, timeouts. Runs a program per "
+     "packet too."},
     {"udp-group", 0, FlagType::kText, "GROUP", "", kCollecting,
-     "Watch only the sockets of this version 2 control group with --udp and --dns; the others then cost nothing."},
+     "Watch only the sockets of this version 2 control group with --udp and --dns; the packets of others then run no "
+     "program."},
     {"spool-limit", 0, FlagType::kBytes, "BYTES", "256Mi", kCollecting,
      "Disk the agent may use while the server is away."},
 
