@@ -148,6 +148,8 @@ def overhead(options):
     with Lab(["client", "server"], prefix=78) as lab:
         prepare(lab)
         observers = {"weir": lambda: WeirAgent(sink)}
+        if options.features:
+            observers.update(features(sink))
         if options.others:
             observers.update(tools(lab))
         for name in names:
@@ -155,6 +157,15 @@ def overhead(options):
         for name in names:
             yield from program_costs(lab, sink, name, options)
     sink.close()
+
+
+def features(sink):
+    """name -> starter of the agent with what is off by default; `elsewhere` watches a control group without the load."""
+    group = os.path.join(next(root for root in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup") if os.path.exists(f"{root}/cgroup.controllers")),
+                         "weir-bench")
+    os.makedirs(group, exist_ok=True)
+    return {"weir --udp": lambda: WeirAgent(sink, "--udp", "on"), "weir --dns": lambda: WeirAgent(sink, "--dns", "on"),
+            "weir --udp --dns elsewhere": lambda: WeirAgent(sink, "--udp", "on", "--dns", "on", "--udp-group", "weir-bench")}
 
 
 def program_costs(lab, sink, name, options):

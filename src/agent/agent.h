@@ -24,9 +24,12 @@ struct AgentOptions {
   bool allow_ebpf = true;         // false: start in the degraded mode
   bool require_ebpf = false;      // true: fail rather than start in the degraded mode
   ReceiveLoss receive_loss = ReceiveLoss::kOnEvidence;
-  bool node_signals = true;     // read the limits of the node itself (docs/node-signals.md)
-  bool rate_ring = true;        // with them, the traffic of the last 30 s in steps of 10 ms (node/rate_ring.h)
-  bool drop_privileges = true;  // keep only what collecting needs, after start
+  bool node_signals = true;         // read the limits of the node itself (docs/node-signals.md)
+  bool rate_ring = true;            // with them, the traffic of the last 30 s in steps of 10 ms (node/rate_ring.h)
+  bool udp = false;                 // UDP flows
+  bool dns = false;                 // DNS as clients see it
+  std::filesystem::path udp_group;  // whose sockets these two watch, below the version 2 root; "" = all
+  bool drop_privileges = true;      // keep only what collecting needs, after start
 };
 
 class Agent {

@@ -1,11 +1,33 @@
 // The sources there are, best first. Apart from the rest of the agent, which knows none of them.
 #include <utility>
+#include <vector>
 
+#include "agent/optional_source.h"
 #include "agent/source/ebpf/ebpf_source.h"
 #include "agent/source/sock_diag/sock_diag_source.h"
 #include "agent/start.h"
+#include "agent/udp/udp_source.h"
 
 namespace weir::agent {
+namespace {
+
+// What was asked for beside TCP; one set per candidate, because only the one that starts keeps its own.
+std::vector<std::unique_ptr<OptionalSource>> OptionsOf(const AgentOptions& options, const Clock& clock) {
+  std::vector<std::unique_ptr<OptionalSource>> asked;
+  if (options.udp || options.dns) {
+    UdpOptions udp;
+    udp.tracker.flows = options.udp;
+    udp.tracker.dns = options.dns;
+    udp.tracker.group = options.udp_group;
+    udp.tracker.max_pairs = options.max_flows;
+    udp.tracker.allowed = options.allow_ebpf;
+    udp.max_flows = options.max_flows;
+    asked.push_back(MakeUdpSource(std::move(udp), clock));
+  }
+  return asked;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Agent>> Agent::Start(AgentOptions options, wire::BatchSink& sink, const Clock& clock) {
   std::vector<std::unique_ptr<Source>> candidates;
@@ -14,9 +36,11 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentOptions options, wire::BatchSin
     ebpf.max_sockets = options.max_sockets;
     ebpf.max_flows = options.max_flows;
     ebpf.receive_loss = options.receive_loss;
-    candidates.push_back(MakeEbpfSource(ebpf, clock));
+    candidates.push_back(WithOptions(MakeEbpfSource(ebpf, clock), OptionsOf(options, clock)));
   }
-  if (!options.require_ebpf) candidates.push_back(MakeSockDiagSource(options.max_flows, clock));
+  if (!options.require_ebpf) {
+    candidates.push_back(WithOptions(MakeSockDiagSource(options.max_flows, clock), OptionsOf(options, clock)));
+  }
   return StartAgent(std::move(options), std::move(candidates), sink, clock);
 }
 

@@ -39,6 +39,25 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Times a control group or socket with loss could not be watched: too many are. Late arrivals there read 0.")   \
   X(agent_flow_table_full, "weir_agent_flow_table_full_total", kCounter, kLoss,                                    \
     "Records folded into the overflow flow because the flow table was full. Raise --max-flows.")                   \
+  X(agent_udp_pairs, "weir_agent_udp_pairs", kGauge, kInfo, "UDP sockets and their peers followed now.")           \
+  X(agent_udp_map_full, "weir_agent_udp_map_full_total", kCounter, kLoss,                                          \
+    "UDP datagrams not counted because the kernel map was full. Raise --max-flows.")                               \
+  X(agent_dns_messages, "weir_agent_dns_messages_total", kCounter, kInfo,                                          \
+    "DNS questions and answers read from the kernel, at the asking end.")                                          \
+  X(agent_dns_ring_full, "weir_agent_dns_ring_full_total", kCounter, kLoss,                                        \
+    "DNS messages lost because the ring buffer was full; the agent was starved of CPU.")                           \
+  X(agent_dns_malformed, "weir_agent_dns_malformed_total", kCounter, kInfo,                                        \
+    "Datagrams to or from port 53 that are no DNS query or answer.")                                               \
+  X(agent_dns_unmatched, "weir_agent_dns_unmatched_total", kCounter, kInfo,                                        \
+    "DNS answers without a question: it was older than the agent, or the answer came after five seconds.")         \
+  X(agent_dns_not_followed, "weir_agent_dns_not_followed_total", kCounter, kLoss,                                  \
+    "DNS questions not followed because 65,536 others waited for their answers.")                                  \
+  X(agent_dns_names_folded, "weir_agent_dns_names_folded_total", kCounter, kInfo,                                  \
+    "DNS requests reported under the name (other): an interval has room for the 500 most asked names.")            \
+  X(agent_other_packets, "weir_agent_other_packets_total", kCounter, kInfo,                                        \
+    "Packets of sockets that are neither TCP nor UDP, ICMP for example. Counted with --udp or --dns.")             \
+  X(agent_other_bytes, "weir_agent_other_bytes_total", kCounter, kInfo,                                            \
+    "Bytes of these packets, IP headers included.")                                                                \
   X(agent_batches_sent, "weir_agent_batches_sent_total", kCounter, kInfo, "Batches acknowledged by a server.")     \
   X(agent_batches_retried, "weir_agent_batches_retried_total", kCounter, kInfo,                                    \
     "Attempts to send a batch that failed and will be repeated. Check the server's address and health.")           \

@@ -121,6 +121,9 @@ agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   options.spool_limit_bytes = settings.Bytes("spool-limit");
   options.max_sockets = static_cast<uint32_t>(std::min<uint64_t>(settings.Number("max-sockets"), 16U << 20));
   options.max_flows = static_cast<uint32_t>(std::min<uint64_t>(settings.Number("max-flows"), 16U << 20));
+  options.udp = settings.Text("udp") == "on";
+  options.dns = settings.Text("dns") == "on";
+  options.udp_group = settings.Text("udp-group");
   options.allow_ebpf = settings.Text("mode") != "sock_diag";
   options.receive_loss = ReceiveLossOf(settings.Text("receive-loss"));
   options.node_signals = settings.Text("node-signals") != "off";

@@ -60,6 +60,15 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"receive-loss", 0, FlagType::kChoice, "auto|always|off", "auto", kCollecting,
      "Whose arriving segments are watched one by one, to count losses on the way in. auto: those control groups where "
      "something came out of order, from then on; always: all, at a little cost per packet."},
+    {"udp", 0, FlagType::kChoice, "off|on", "off", kCollecting,
+     "Count UDP by flow and recognise QUIC. Runs a program per packet, see "
+     "docs/adr/0004-udp-and-dns.md."},
+    {"dns", 0, FlagType::kChoice, "off|on", "off", kCollecting,
+     "Follow the DNS queries of this node's sockets: names, response codes, latency, timeouts. Runs a program per "
+     "packet too."},
+    {"udp-group", 0, FlagType::kText, "GROUP", "", kCollecting,
+     "Watch only the sockets of this version 2 control group with --udp and --dns; the packets of others then run no "
+     "program."},
     {"spool-limit", 0, FlagType::kBytes, "BYTES", "256Mi", kCollecting,
      "Disk the agent may use while the server is away."},
 

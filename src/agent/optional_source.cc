@@ -1,0 +1,77 @@
+#include "agent/optional_source.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace weir::agent {
+namespace {
+
+constexpr size_t kMaxAddresses = 16'384;  // of a batch
+
+class SourceWithOptions final : public Source {
+ public:
+  SourceWithOptions(std::unique_ptr<Source> main, std::vector<std::unique_ptr<OptionalSource>> options)
+      : options_(std::move(options)), main_(std::move(main)) {}
+
+  std::string_view mode() const override { return main_->mode(); }
+  std::chrono::milliseconds poll_period() const override { return main_->poll_period(); }
+  Status Start() override;
+  void Poll() override;
+  Status Collect(Nanos now_monotonic, Collection& out) override;
+  std::vector<model::ProbeReport> Probes() const override;
+
+ private:
+  const std::vector<std::unique_ptr<OptionalSource>> options_;
+  const std::unique_ptr<Source> main_;  // may ask the options: destroyed first
+};
+
+Status SourceWithOptions::Start() {
+  WEIR_RETURN_IF_ERROR(main_->Start());
+  for (const auto& option : options_) option->Start();
+  return Status::Ok();
+}
+
+void SourceWithOptions::Poll() {
+  for (const auto& option : options_) option->Poll();
+  main_->Poll();
+}
+
+Status SourceWithOptions::Collect(Nanos now, Collection& out) {
+  Collection added;
+  for (const auto& option : options_) {
+    Collection one;
+    option->Collect(now, one);
+    std::move(one.reports.begin(), one.reports.end(), std::back_inserter(added.reports));
+    std::vector<model::Address> all;
+    std::set_union(added.local_addresses.begin(), added.local_addresses.end(), one.local_addresses.begin(),
+                   one.local_addresses.end(), std::back_inserter(all));
+    added.local_addresses = std::move(all);
+  }
+  Status status = main_->Collect(now, out);
+  std::move(added.reports.begin(), added.reports.end(), std::back_inserter(out.reports));
+  std::vector<model::Address> all;
+  std::set_union(out.local_addresses.begin(), out.local_addresses.end(), added.local_addresses.begin(),
+                 added.local_addresses.end(), std::back_inserter(all));
+  all.resize(std::min(all.size(), kMaxAddresses));
+  out.local_addresses = std::move(all);
+  return status;
+}
+
+std::vector<model::ProbeReport> SourceWithOptions::Probes() const {
+  std::vector<model::ProbeReport> probes = main_->Probes();
+  for (const auto& option : options_) {
+    for (model::ProbeReport& probe : option->Probes()) probes.push_back(std::move(probe));
+  }
+  return probes;
+}
+
+}  // namespace
+
+std::unique_ptr<Source> WithOptions(std::unique_ptr<Source> main,
+                                    std::vector<std::unique_ptr<OptionalSource>> options) {
+  if (options.empty()) return main;
+  return std::make_unique<SourceWithOptions>(std::move(main), std::move(options));
+}
+
+}  // namespace weir::agent

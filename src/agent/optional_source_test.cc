@@ -1,0 +1,95 @@
+#include "agent/optional_source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace weir::agent {
+namespace {
+
+using testing::ElementsAre;
+
+model::Address At(const char* text) { return *model::Address::Parse(text); }
+
+// Writes down what is asked of it.
+class Option final : public OptionalSource {
+ public:
+  Option(std::string name, std::vector<std::string>& calls) : name_(std::move(name)), calls_(calls) {}
+  void Start() override { calls_.push_back(name_ + " start"); }
+  void Poll() override { calls_.push_back(name_ + " poll"); }
+  void Collect(Nanos, Collection& out) override {
+    calls_.push_back(name_ + " collect");
+    out.reports.emplace_back().ends.server_port = 53;
+    out.local_addresses = {At("10.0.0.1"), At("10.0.0.3")};
+  }
+  std::vector<model::ProbeReport> Probes() const override { return {{name_, "on", "", ""}}; }
+
+ private:
+  const std::string name_;
+  std::vector<std::string>& calls_;
+};
+
+class Main final : public Source {
+ public:
+  Main(Status starts, std::vector<std::string>& calls) : starts_(std::move(starts)), calls_(calls) {}
+  std::string_view mode() const override { return "main"; }
+  Status Start() override {
+    calls_.push_back("main start");
+    return starts_;
+  }
+  void Poll() override { calls_.push_back("main poll"); }
+  std::chrono::milliseconds poll_period() const override { return std::chrono::milliseconds(70); }
+  Status Collect(Nanos, Collection& out) override {
+    calls_.push_back("main collect");
+    out.reports.emplace_back().ends.server_port = 80;
+    out.local_addresses = {At("10.0.0.2"), At("10.0.0.3")};
+    return Status::Unavailable("half of it");
+  }
+  std::vector<model::ProbeReport> Probes() const override { return {{"main", "on", "", ""}}; }
+
+ private:
+  const Status starts_;
+  std::vector<std::string>& calls_;
+};
+
+std::unique_ptr<Source> Make(Status starts, std::vector<std::string>& calls) {
+  std::vector<std::unique_ptr<OptionalSource>> options;
+  options.push_back(std::make_unique<Option>("a", calls));
+  options.push_back(std::make_unique<Option>("b", calls));
+  return WithOptions(std::make_unique<Main>(std::move(starts), calls), std::move(options));
+}
+
+TEST(OptionalSource, StartsAfterTheMainSourceAndAnswersWithIt) {
+  std::vector<std::string> calls;
+  const auto source = Make(Status::Ok(), calls);
+  EXPECT_TRUE(source->Start().ok());
+  source->Poll();
+  Collection out;
+  const Status status = source->Collect(1, out);
+  EXPECT_EQ(status.message(), "half of it");
+  EXPECT_THAT(calls, ElementsAre("main start", "a start", "b start", "a poll", "b poll", "main poll", "a collect",
+                                 "b collect", "main collect"));
+  ASSERT_EQ(out.reports.size(), 3U);
+  EXPECT_EQ(out.reports.front().ends.server_port, 80);
+  EXPECT_THAT(out.local_addresses, ElementsAre(At("10.0.0.1"), At("10.0.0.2"), At("10.0.0.3")));
+  EXPECT_EQ(source->Probes().size(), 3U);
+  EXPECT_EQ(source->mode(), "main");
+  EXPECT_EQ(source->poll_period().count(), 70);
+}
+
+TEST(OptionalSource, IsNotStartedWhereTheMainSourceIsNot) {
+  std::vector<std::string> calls;
+  EXPECT_FALSE(Make(Status::Denied("no"), calls)->Start().ok());
+  EXPECT_THAT(calls, ElementsAre("main start"));
+}
+
+TEST(OptionalSource, WithoutOptionsTheMainSourceIsItself) {
+  std::vector<std::string> calls;
+  auto main = std::make_unique<Main>(Status::Ok(), calls);
+  const Source* const same = main.get();
+  EXPECT_EQ(WithOptions(std::move(main), {}).get(), same);
+}
+
+}  // namespace
+}  // namespace weir::agent
