@@ -19,10 +19,11 @@ struct AgentOptions {
   std::filesystem::path data_dir;             // agent id and spool
   uint64_t spool_limit_bytes = uint64_t{256} << 20;
   uint32_t max_sockets = 65'536;  // size of the kernel map, rounded up to a power of two
-  uint32_t max_flows = 65'536;     // flow table entries; beyond: one overflow flow, counted
-  bool allow_ebpf = true;          // false: start in the degraded mode
-  bool require_ebpf = false;       // true: fail rather than start in the degraded mode
-  bool drop_privileges = true;     // keep only what collecting needs, after start
+  uint32_t max_flows = 65'536;    // flow table entries; beyond: one overflow flow, counted
+  bool requests = false;          // measure HTTP/1 requests and learn TLS server names, where eBPF can
+  bool allow_ebpf = true;         // false: start in the degraded mode
+  bool require_ebpf = false;      // true: fail rather than start in the degraded mode
+  bool drop_privileges = true;    // keep only what collecting needs, after start
 };
 
 class Agent {

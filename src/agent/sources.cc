@@ -1,6 +1,8 @@
 // The sources there are, best first. Apart from the rest of the agent, which knows none of them.
 #include <utility>
 
+#include "agent/optional_source.h"
+#include "agent/requests/request_source.h"
 #include "agent/source/ebpf/ebpf_source.h"
 #include "agent/source/sock_diag/sock_diag_source.h"
 #include "agent/start.h"
@@ -13,7 +15,13 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentOptions options, wire::BatchSin
     EbpfOptions ebpf;
     ebpf.max_sockets = options.max_sockets;
     ebpf.max_flows = options.max_flows;
-    candidates.push_back(MakeEbpfSource(ebpf, clock));
+    std::vector<std::unique_ptr<OptionalSource>> beside;
+    if (options.requests) {
+      auto requests = requests::MakeRequestSource(clock);
+      ebpf.names = &requests->names();
+      beside.push_back(std::move(requests));
+    }
+    candidates.push_back(WithOptions(MakeEbpfSource(ebpf, clock), std::move(beside)));
   }
   if (!options.require_ebpf) candidates.push_back(MakeSockDiagSource(options.max_flows, clock));
   return StartAgent(std::move(options), std::move(candidates), sink, clock);

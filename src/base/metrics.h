@@ -35,6 +35,14 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Final records lost because the ring buffer was full; the agent was starved of CPU.")                      \
   X(agent_flow_table_full, "weir_agent_flow_table_full_total", kCounter, kLoss,                                \
     "Records folded into the overflow flow because the flow table was full. Raise --max-flows.")               \
+  X(agent_requests_skipped, "weir_agent_requests_skipped_total", kCounter, kLoss,                              \
+    "Requests not measured because there were more than the budget of events allows; counts are too low.")     \
+  X(agent_request_steps_lost, "weir_agent_request_steps_lost_total", kCounter, kLoss,                          \
+    "Steps of requests lost to a full ring buffer or unreadable memory; their requests are not measured.")     \
+  X(agent_request_table_full, "weir_agent_request_table_full_total", kCounter, kLoss,                          \
+    "Requests not counted because an interval had more than 16,384 kinds of them, or 65,536 connections.")     \
+  X(agent_server_names_full, "weir_agent_server_names_full_total", kCounter, kLoss,                            \
+    "TLS connections without a server name because more than 65,536 were waiting or known.")                   \
   X(agent_batches_sent, "weir_agent_batches_sent_total", kCounter, kInfo, "Batches acknowledged by a server.") \
   X(agent_batches_retried, "weir_agent_batches_retried_total", kCounter, kInfo,                                \
     "Attempts to send a batch that failed and will be repeated. Check the server's address and health.")       \

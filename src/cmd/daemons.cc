@@ -116,6 +116,7 @@ agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   options.spool_limit_bytes = settings.Bytes("spool-limit");
   options.max_sockets = static_cast<uint32_t>(std::min<uint64_t>(settings.Number("max-sockets"), 16U << 20));
   options.max_flows = static_cast<uint32_t>(std::min<uint64_t>(settings.Number("max-flows"), 16U << 20));
+  options.requests = settings.Text("requests") == "on";
   options.allow_ebpf = settings.Text("mode") != "sock_diag";
   options.require_ebpf = settings.Text("mode") == "ebpf";
   return options;

@@ -56,6 +56,8 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "Sockets the kernel map holds; beyond, new ones are counted as lost."},
     {"max-flows", 0, FlagType::kCount, "N", "65536", kCollecting,
      "Flows per interval; beyond, they fold into one overflow flow."},
+    {"requests", 0, FlagType::kChoice, "off|on", "off", kCollecting,
+     "Measure HTTP/1 requests at their servers and learn the names TLS clients ask for; Linux 6.16 or newer."},
     {"spool-limit", 0, FlagType::kBytes, "BYTES", "256Mi", kCollecting,
      "Disk the agent may use while the server is away."},
 

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/flow/connection_names.h"
 #include "agent/flow/flow_table.h"
 #include "agent/flow/listener_table.h"
 #include "agent/identity/identity_index.h"
@@ -35,9 +36,9 @@ class SocketTable final : public kernel::RecordSink {
     kUnmarked,
   };
 
-  // `flows` and `identities` outlive the table.
-  SocketTable(Finals finals, FlowTable& flows, identity::IdentityIndex& identities)
-      : finals_(finals), flows_(flows), identities_(identities) {}
+  // `flows`, `identities` and, unless null, `names` outlive the table.
+  SocketTable(Finals finals, FlowTable& flows, identity::IdentityIndex& identities, ConnectionNames* names = nullptr)
+      : finals_(finals), flows_(flows), identities_(identities), names_(names) {}
 
   void OnRecord(const weir_record& record) override;
 
@@ -87,6 +88,7 @@ class SocketTable final : public kernel::RecordSink {
     FlowTable::Index flow = 0;
     bool open = false;
     bool borrowed = false;  // counted in borrowed_
+    bool named = false;
   };
   using Sockets = tsl::robin_map<Key, Entry, Hash>;
 
@@ -99,6 +101,7 @@ class SocketTable final : public kernel::RecordSink {
   void OnFinal(const weir_record& record);
   void Enter(const weir_record& record, Entry& entry, bool existing);
   void Attribute(const weir_record& record, Entry& entry);
+  uint32_t NameOf(const weir_record& record);
   void Leave(Entry& entry);
   void SweepUnreported();
   void EnterExisting();
@@ -108,6 +111,7 @@ class SocketTable final : public kernel::RecordSink {
   const Finals finals_;
   FlowTable& flows_;
   identity::IdentityIndex& identities_;
+  ConnectionNames* const names_;
   ListenerTable listeners_;
   Sockets sockets_;
   tsl::robin_set<Key, Hash> swept_;    // counted as closed; their final records are still to come (kUnmarked)

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "agent/flow/record_builder.h"
+#include "agent/kernel/jiffies.h"
 
 namespace weir::agent::flow {
 namespace {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "agent/flow/connection_names.h"
 #include "agent/kernel/socket_tracker.h"
 #include "agent/source.h"
 
@@ -12,6 +13,7 @@ namespace weir::agent {
 struct EbpfOptions {
   uint32_t max_sockets = 65'536;
   uint32_t max_flows = 65'536;
+  flow::ConnectionNames* names = nullptr;  // outlives the source; null = no names besides the processes'
 };
 
 // `clock` outlives the source.
