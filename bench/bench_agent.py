@@ -25,6 +25,7 @@ SHAPES = {
     "bulk, 50 streams": ("bulk", 50, FAR),
     "bulk, same node": ("bulk", 1, SAME),
     "DNS queries": ("dns", 16, FAR),
+    "HTTP requests": ("http", 32, FAR),
 }
 DEFAULT_SHAPES = 3
 
@@ -145,9 +146,13 @@ def summary(name, observer, slots):
 def overhead(options):
     sink = Sink()
     names = list(SHAPES) if options.all_shapes else list(SHAPES)[:DEFAULT_SHAPES]
+    if options.features and not options.all_shapes:
+        names.append("HTTP requests")
     with Lab(["client", "server"], prefix=78) as lab:
         prepare(lab)
         observers = {"weir": lambda: WeirAgent(sink)}
+        if options.features:
+            observers["weir --requests on"] = lambda: WeirAgent(sink, "--requests", "on")
         if options.others:
             observers.update(tools(lab))
         for name in names:
@@ -159,7 +164,7 @@ def overhead(options):
 
 def program_costs(lab, sink, name, options):
     """Nanoseconds per run of each BPF program under a load, the clock reads of the statistics included."""
-    agent, load = WeirAgent(sink), Load(lab, name)
+    agent, load = WeirAgent(sink, *(("--requests", "on") if options.features else ())), Load(lab, name)
     try:
         with bpf_statistics():
             before = program_runs()

@@ -2,6 +2,7 @@
 #include "agent/requests/request_source.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -280,7 +281,9 @@ TEST_F(RequestKernelTest, AServerNameReachesTheClientsFlow) {
   for (const bool snapshot_before : {false, true}) {
     Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
     Collection first;
-    if (snapshot_before) ASSERT_TRUE(source->Collect(0, first).ok());
+    if (snapshot_before) {
+      ASSERT_TRUE(source->Collect(0, first).ok());
+    }
     const std::string name = snapshot_before ? "late.example" : "early.example";
     Exchange(pair, ClientHelloFor(name), "\x16\x03\x03");
     kernel::CloseInOrder(pair);
