@@ -25,6 +25,7 @@ SHAPES = {
     "bulk, 50 streams": ("bulk", 50, FAR),
     "bulk, same node": ("bulk", 1, SAME),
     "DNS queries": ("dns", 16, FAR),
+    "HTTP requests": ("http", 32, FAR),
 }
 DEFAULT_SHAPES = 3
 
@@ -145,6 +146,8 @@ def summary(name, observer, slots):
 def overhead(options):
     sink = Sink()
     names = list(SHAPES) if options.all_shapes else list(SHAPES)[:DEFAULT_SHAPES]
+    if options.features and not options.all_shapes:
+        names.append("HTTP requests")
     with Lab(["client", "server"], prefix=78) as lab:
         prepare(lab)
         observers = {"weir": lambda: WeirAgent(sink)}
@@ -165,12 +168,14 @@ def features(sink):
                          "weir-bench")
     os.makedirs(group, exist_ok=True)
     return {"weir --udp": lambda: WeirAgent(sink, "--udp", "on"), "weir --dns": lambda: WeirAgent(sink, "--dns", "on"),
-            "weir --udp --dns elsewhere": lambda: WeirAgent(sink, "--udp", "on", "--dns", "on", "--udp-group", "weir-bench")}
+            "weir --udp --dns elsewhere": lambda: WeirAgent(sink, "--udp", "on", "--dns", "on", "--udp-group", "weir-bench"),
+            "weir --requests": lambda: WeirAgent(sink, "--requests", "on"),
+            "weir, all": lambda: WeirAgent(sink, "--udp", "on", "--dns", "on", "--requests", "on", "--receive-loss", "always")}
 
 
 def program_costs(lab, sink, name, options):
     """Nanoseconds per run of each BPF program under a load, the clock reads of the statistics included."""
-    agent, load = WeirAgent(sink), Load(lab, name)
+    agent, load = WeirAgent(sink, *(("--requests", "on") if options.features else ())), Load(lab, name)
     try:
         with bpf_statistics():
             before = program_runs()

@@ -7,6 +7,7 @@
 //                                          prints it as a JSON line; end of input ends the program. SHAPE is
 //       churn   connect, 64 B up, 256 B down, close, again
 //       rr      the same on kept-alive connections
+//       http    as rr, the messages being HTTP/1.1
 //       bulk    sends as fast as the connection takes it; an operation is a byte
 //       dns     one query at a time per UDP socket
 //   weir-load hold HOST PORT SECONDS N     opens N idle connections (4 ports of the server in turn) and waits
@@ -36,6 +37,10 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 constexpr size_t kRequestBytes = 64;
 constexpr size_t kResponseBytes = 256;
+constexpr char kHttpRequest[] = "GET /bench/items/12345 HTTP/1.1\r\nHost: bench\r\nX-A: 123456789\r\n\r\n";
+constexpr char kHttpResponse[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 190\r\n\r\n";
+constexpr size_t kHttpHeadBytes = sizeof kHttpResponse - 1;
+static_assert(sizeof kHttpRequest - 1 == kRequestBytes && kHttpHeadBytes + 190 == kResponseBytes);
 constexpr size_t kBulkBytes = 256 << 10;
 constexpr int kEvents = 512;
 // A query for web.shop.svc.cluster.local, A, IN (RFC 1035, 4.1).
@@ -127,6 +132,7 @@ class Server {
     if (got == 0 || (got < 0 && errno != EAGAIN)) {
       close(fd);
     } else if (got == static_cast<ssize_t>(kRequestBytes)) {  // anything else is bulk
+      if (std::memcmp(buffer_.data(), kHttpRequest, 4) == 0) std::memcpy(buffer_.data(), kHttpResponse, kHttpHeadBytes);
       if (write(fd, buffer_.data(), kResponseBytes) < 0 && errno != EAGAIN) close(fd);
     }
   }
@@ -174,7 +180,7 @@ double Percentile(std::vector<float>& values, double q) {
 
 class Generator {
  public:
-  enum class Shape : uint8_t { kChurn, kRequests, kBulk, kDns };
+  enum class Shape : uint8_t { kChurn, kRequests, kHttp, kBulk, kDns };
 
   Generator(Shape shape, const sockaddr_in& address)
       : shape_(shape), address_(address), clients_(1 << 20), buffer_(kBulkBytes) {}
@@ -212,11 +218,12 @@ class Generator {
   }
 
   void Ask(int fd) {
-    static const char kRequest[kRequestBytes] = {};
+    static const char kOpaque[kRequestBytes] = {};
+    const char* const request = shape_ == Shape::kHttp ? kHttpRequest : kOpaque;
     clients_[static_cast<size_t>(fd)] = {SteadyClock::now(), 0};
     const bool dns = shape_ == Shape::kDns;
     const size_t size = dns ? kQueryBytes : kRequestBytes;
-    if (write(fd, dns ? kQuery : kRequest, size) != static_cast<ssize_t>(size)) ++slot_.errors;
+    if (write(fd, dns ? kQuery : request, size) != static_cast<ssize_t>(size)) ++slot_.errors;
   }
 
   void Replace(int fd) {
@@ -305,14 +312,17 @@ int Hold(const char* host, uint16_t port, double seconds, int connections) {
 
 int Drive(std::string_view name, const sockaddr_in& address, int concurrency) {
   using Shape = Generator::Shape;
-  constexpr std::pair<std::string_view, Shape> kShapes[] = {
-      {"churn", Shape::kChurn}, {"rr", Shape::kRequests}, {"bulk", Shape::kBulk}, {"dns", Shape::kDns}};
+  constexpr std::pair<std::string_view, Shape> kShapes[] = {{"churn", Shape::kChurn},
+                                                            {"rr", Shape::kRequests},
+                                                            {"http", Shape::kHttp},
+                                                            {"bulk", Shape::kBulk},
+                                                            {"dns", Shape::kDns}};
   for (const auto& [known, shape] : kShapes) {
     if (known != name) continue;
     Generator(shape, address).Run(concurrency);
     return 0;
   }
-  std::fprintf(stderr, "weir-load: no shape of this name: churn, rr, bulk, dns\n");
+  std::fprintf(stderr, "weir-load: no shape of this name: churn, rr, http, bulk, dns\n");
   return 2;
 }
 

@@ -29,6 +29,7 @@ struct AgentOptions {
   bool udp = false;                 // UDP flows
   bool dns = false;                 // DNS as clients see it
   std::filesystem::path udp_group;  // whose sockets these two watch, below the version 2 root; "" = all
+  bool requests = false;            // measure HTTP/1 requests and learn TLS server names, where eBPF can
   bool drop_privileges = true;      // keep only what collecting needs, after start
 };
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "agent/optional_source.h"
+#include "agent/requests/request_source.h"
 #include "agent/source/ebpf/ebpf_source.h"
 #include "agent/source/sock_diag/sock_diag_source.h"
 #include "agent/start.h"
@@ -36,7 +37,13 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentOptions options, wire::BatchSin
     ebpf.max_sockets = options.max_sockets;
     ebpf.max_flows = options.max_flows;
     ebpf.receive_loss = options.receive_loss;
-    candidates.push_back(WithOptions(MakeEbpfSource(ebpf, clock), OptionsOf(options, clock)));
+    std::vector<std::unique_ptr<OptionalSource>> beside = OptionsOf(options, clock);
+    if (options.requests) {
+      auto requests = requests::MakeRequestSource(clock);
+      ebpf.names = &requests->names();
+      beside.push_back(std::move(requests));
+    }
+    candidates.push_back(WithOptions(MakeEbpfSource(ebpf, clock), std::move(beside)));
   }
   if (!options.require_ebpf) {
     candidates.push_back(WithOptions(MakeSockDiagSource(options.max_flows, clock), OptionsOf(options, clock)));

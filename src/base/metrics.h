@@ -39,6 +39,14 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Times a control group or socket with loss could not be watched: too many are. Late arrivals there read 0.")   \
   X(agent_flow_table_full, "weir_agent_flow_table_full_total", kCounter, kLoss,                                    \
     "Records folded into the overflow flow because the flow table was full. Raise --max-flows.")                   \
+  X(agent_requests_skipped, "weir_agent_requests_skipped_total", kCounter, kLoss,                                  \
+    "Requests not measured because there were more than the budget of events allows; counts are too low.")         \
+  X(agent_request_steps_lost, "weir_agent_request_steps_lost_total", kCounter, kLoss,                              \
+    "Steps of requests lost to a full ring buffer or unreadable memory; their requests are not measured.")         \
+  X(agent_request_table_full, "weir_agent_request_table_full_total", kCounter, kLoss,                              \
+    "Requests not counted because an interval had more than 16,384 kinds of them, or 65,536 connections.")         \
+  X(agent_server_names_full, "weir_agent_server_names_full_total", kCounter, kLoss,                                \
+    "TLS connections without a server name because more than 65,536 were waiting or known.")                       \
   X(agent_udp_pairs, "weir_agent_udp_pairs", kGauge, kInfo, "UDP sockets and their peers followed now.")           \
   X(agent_udp_map_full, "weir_agent_udp_map_full_total", kCounter, kLoss,                                          \
     "UDP datagrams not counted because the kernel map was full. Raise --max-flows.")                               \

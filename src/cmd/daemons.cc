@@ -124,6 +124,7 @@ agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   options.udp = settings.Text("udp") == "on";
   options.dns = settings.Text("dns") == "on";
   options.udp_group = settings.Text("udp-group");
+  options.requests = settings.Text("requests") == "on";
   options.allow_ebpf = settings.Text("mode") != "sock_diag";
   options.receive_loss = ReceiveLossOf(settings.Text("receive-loss"));
   options.node_signals = settings.Text("node-signals") != "off";

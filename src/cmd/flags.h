@@ -69,6 +69,8 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"udp-group", 0, FlagType::kText, "GROUP", "", kCollecting,
      "Watch only the sockets of this version 2 control group with --udp and --dns; the packets of others then run no "
      "program."},
+    {"requests", 0, FlagType::kChoice, "off|on", "off", kCollecting,
+     "Measure HTTP/1 requests at their servers and learn the names TLS clients ask for; Linux 6.16 or newer."},
     {"spool-limit", 0, FlagType::kBytes, "BYTES", "256Mi", kCollecting,
      "Disk the agent may use while the server is away."},
 

@@ -32,12 +32,12 @@ std::string_view TextOf(const Comm& comm) {
 }  // namespace
 
 size_t FlowTable::Hash::operator()(const FlowKey& key) const {
-  static_assert(sizeof(FlowKey) == 64, "hashed as bytes: no padding allowed");
+  static_assert(sizeof(FlowKey) == 72, "hashed as bytes: no padding allowed");
   return XXH3_64bits(&key, sizeof(key));
 }
 
-FlowTable::FlowTable(uint32_t max_flows, identity::IdentityIndex& identities)
-    : max_flows_(max_flows), identities_(identities) {
+FlowTable::FlowTable(uint32_t max_flows, identity::IdentityIndex& identities, const ConnectionNames* names)
+    : max_flows_(max_flows), identities_(identities), names_(names) {
   for (const model::Side side : {model::Side::kClient, model::Side::kServer}) {
     Flow& flow = flows_.emplace_back();
     flow.key = OverflowKey(side);
@@ -132,6 +132,11 @@ void FlowTable::Report(Flow& flow, std::vector<model::SideReport>& out) {
   // A namespace may get its name after its first socket, and the folder of names is not read at every new flow.
   if (flow.netns_name->empty()) flow.netns_name = identities_.NetnsNameOf(flow.key.netns);
   report.identity.netns_name = *flow.netns_name;
+  if (names_ != nullptr && flow.key.name != 0) {
+    const ConnectionName& name = names_->Name(flow.key.name);
+    report.identity.server_name = name.server_name;
+    report.identity.application = name.application;
+  }
   report.counters = std::exchange(flow.counters, {});
   report.counters.open = flow.open;
 }

@@ -185,7 +185,14 @@ FlowKey SocketTable::FlowOf(const weir_record& record, bool* borrowed) {
   key.server_port = incoming ? record.local_port : record.remote_port;
   key.netns = record.netns;
   key.owner = identities_.OwnerOf(record.cgroup_id, pid);
+  if (!incoming) key.name = NameOf(record);
   return key;
+}
+
+// 0 also for a socket older than the agent: it introduced itself before anybody listened.
+uint32_t SocketTable::NameOf(const weir_record& record) {
+  if (names_ == nullptr || record.start_ns == 0) return 0;
+  return names_->Find(record.socket, record.start_ns, record.time_ns);
 }
 
 void SocketTable::OnRecord(const weir_record& record) {
@@ -227,7 +234,9 @@ void SocketTable::OnLive(const weir_record& record) {
   }
   Entry& entry = known.value();
   entry.snapshot = snapshot_;
-  if (entry.borrowed && record.pid != 0) Attribute(record, entry);
+  const bool owner_told = entry.borrowed && record.pid != 0;
+  const bool name_told = !entry.named && NameOf(record) != 0;
+  if (owner_told || name_told) Attribute(record, entry);
   model::SideCounters& counters = flows_.Touch(entry.flow);
   Update(record, entry, counters);
   if (!entry.open && IsOpen(record)) {
@@ -239,7 +248,9 @@ void SocketTable::OnLive(const weir_record& record) {
 }
 
 void SocketTable::Enter(const weir_record& record, Entry& entry, bool existing) {
-  entry.flow = flows_.Acquire(FlowOf(record, &entry.borrowed));
+  const FlowKey key = FlowOf(record, &entry.borrowed);
+  entry.named = key.name != 0;
+  entry.flow = flows_.Acquire(key);
   entry.snapshot = snapshot_;
   entry.open = IsOpen(record);
   if (entry.borrowed) ++borrowed_;
@@ -253,18 +264,20 @@ void SocketTable::Enter(const weir_record& record, Entry& entry, bool existing) 
   }
 }
 
-// The descriptor tables told whose socket it is.
+// The descriptor tables told whose socket it is, or its client's first message whom it asks for.
 void SocketTable::Attribute(const weir_record& record, Entry& entry) {
   bool borrowed = false;
-  const FlowTable::Index flow = flows_.Acquire(FlowOf(record, &borrowed));
+  const FlowKey key = FlowOf(record, &borrowed);
+  const FlowTable::Index flow = flows_.Acquire(key);
   if (entry.open) {
     flows_.Closed(entry.flow);
     flows_.Opened(flow);
   }
   flows_.Release(entry.flow);
   entry.flow = flow;
+  entry.named = key.name != 0;
+  if (entry.borrowed) --borrowed_;
   entry.borrowed = false;
-  --borrowed_;
 }
 
 bool SocketTable::MayBeKnown(const weir_record& record) const {
@@ -284,6 +297,7 @@ void SocketTable::OnFinal(const weir_record& record) {
   Entry first;
   const bool tracked = known != sockets_.end();
   Entry& entry = tracked ? known.value() : first;
+  if (tracked && !entry.named && NameOf(record) != 0) Attribute(record, entry);
   if (!tracked) {
     first.flow = flows_.Find(FlowOf(record, &first.borrowed));
     if ((record.flags & WEIR_SOCKET_EXISTING) != 0) {
@@ -307,6 +321,7 @@ void SocketTable::OnFinal(const weir_record& record) {
     Leave(entry);
     sockets_.erase(known);
   }
+  if (names_ != nullptr) names_->Forget(record.socket);
 }
 
 // Whether the socket was swept: its final record was thought lost, and it was counted as closed then.

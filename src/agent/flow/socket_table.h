@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/flow/connection_names.h"
 #include "agent/flow/flow_table.h"
 #include "agent/flow/listener_table.h"
 #include "agent/identity/identity_index.h"
@@ -35,9 +36,9 @@ class SocketTable final : public kernel::RecordSink {
     kUnmarked,
   };
 
-  // `flows` and `identities` outlive the table.
-  SocketTable(Finals finals, FlowTable& flows, identity::IdentityIndex& identities)
-      : finals_(finals), flows_(flows), identities_(identities) {}
+  // `flows`, `identities` and, unless null, `names` outlive the table.
+  SocketTable(Finals finals, FlowTable& flows, identity::IdentityIndex& identities, ConnectionNames* names = nullptr)
+      : finals_(finals), flows_(flows), identities_(identities), names_(names) {}
 
   void OnRecord(const weir_record& record) override;
 
@@ -93,6 +94,7 @@ class SocketTable final : public kernel::RecordSink {
     FlowTable::Index flow = 0;
     bool open = false;
     bool borrowed = false;  // counted in borrowed_
+    bool named = false;
   };
   using Sockets = tsl::robin_map<Key, Entry, Hash>;
 
@@ -107,6 +109,7 @@ class SocketTable final : public kernel::RecordSink {
   void Attribute(const weir_record& record, Entry& entry);
   // Brings `entry` up to date and adds what happened since to `counters`.
   void Update(const weir_record& record, Entry& entry, model::SideCounters& counters);
+  uint32_t NameOf(const weir_record& record);
   void Leave(Entry& entry);
   void SweepUnreported();
   void EnterExisting();
@@ -116,6 +119,7 @@ class SocketTable final : public kernel::RecordSink {
   const Finals finals_;
   FlowTable& flows_;
   identity::IdentityIndex& identities_;
+  ConnectionNames* const names_;
   ListenerTable listeners_;
   Sockets sockets_;
   tsl::robin_set<Key, Hash> swept_;    // counted as closed; their final records are still to come (kUnmarked)

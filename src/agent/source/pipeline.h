@@ -12,9 +12,10 @@ namespace weir::agent::source {
 
 class Pipeline {
  public:
-  // `clock` outlives the pipeline.
-  Pipeline(flow::SocketTable::Finals finals, uint32_t max_flows, const Clock& clock)
-      : identities_({}, clock), flows_(max_flows, identities_), sockets_(finals, flows_, identities_) {}
+  // `clock` and, unless null, `names` outlive the pipeline.
+  Pipeline(flow::SocketTable::Finals finals, uint32_t max_flows, const Clock& clock,
+           flow::ConnectionNames* names = nullptr)
+      : identities_({}, clock), flows_(max_flows, identities_, names), sockets_(finals, flows_, identities_, names) {}
 
   flow::SocketTable& sockets() { return sockets_; }
 

@@ -41,7 +41,7 @@ bool PeerTable::KeyEqual::operator()(const weir_udp_key& a, const weir_udp_key& 
 }
 
 size_t PeerTable::FlowHash::operator()(const FlowKey& key) const {
-  static_assert(sizeof(FlowKey) == 72, "hashed as bytes: no padding allowed");
+  static_assert(sizeof(FlowKey) == sizeof(flow::FlowKey) + 8, "hashed as bytes: no padding allowed");
   return XXH3_64bits(&key, sizeof(key));
 }
 

@@ -18,7 +18,7 @@ class EbpfSource final : public Source {
   EbpfSource(EbpfOptions options, const Clock& clock, OpenTracker open)
       : clock_(clock),
         open_(std::move(open)),
-        pipeline_(flow::SocketTable::Finals::kMarked, options.max_flows, clock) {}
+        pipeline_(flow::SocketTable::Finals::kMarked, options.max_flows, clock, options.names) {}
 
   std::string_view mode() const override { return "ebpf"; }
   std::chrono::milliseconds poll_period() const override { return std::chrono::milliseconds(100); }

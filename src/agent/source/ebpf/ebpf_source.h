@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "agent/flow/connection_names.h"
 #include "agent/kernel/receive_loss.h"
 #include "agent/kernel/socket_tracker.h"
 #include "agent/source.h"
@@ -14,6 +15,7 @@ struct EbpfOptions {
   uint32_t max_sockets = 65'536;
   uint32_t max_flows = 65'536;
   ReceiveLoss receive_loss = ReceiveLoss::kOnEvidence;
+  flow::ConnectionNames* names = nullptr;  // outlives the source; null = no names besides the processes'
 };
 
 // `clock` outlives the source.

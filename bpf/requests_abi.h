@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What requests.bpf.c tells the agent: the steps of HTTP/1 exchanges at serving sockets and the ClientHello of TLS
+ * clients. Texts are what strangers sent: the agent parses them, the kernel side only copies.
+ */
+#ifndef WEIR_BPF_REQUESTS_ABI_H
+#define WEIR_BPF_REQUESTS_ABI_H
+
+#include "abi.h"
+
+#define WEIR_HEAD_TEXT_BYTES 512	/* of a request's or an answer's beginning */
+#define WEIR_HELLO_TEXT_BYTES 2048	/* a ClientHello with a post-quantum key share is some 1,800 bytes */
+#define WEIR_TAIL_BYTES 5		/* "0\r\n\r\n", the last chunk of RFC 9112, 7.1 */
+
+enum weir_step_kind {
+	WEIR_STEP_REQUEST = 1,	/* the first segment after an answer, or of the connection; a weir_step_head */
+	WEIR_STEP_ANSWER = 2,	/* the first write after a request; a weir_step_head */
+	WEIR_STEP_CHUNK = 3,	/* a later write; a weir_step */
+	WEIR_STEP_CLOSED = 4,	/* the connection ends; a weir_step */
+	WEIR_STEP_HELLO = 5,	/* a client's first write is a ClientHello; a weir_step_hello */
+};
+
+enum weir_step_flag {
+	/* What came before on this connection is not all here: over the budget, or the ring was full. */
+	WEIR_STEP_CUT = 1,
+};
+
+enum weir_request_counter {
+	WEIR_REQUESTS_SKIPPED = 0,	/* turns not told, or not to their end, for the budget of events */
+	WEIR_REQUESTS_RING_FULL = 1,	/* steps lost: the ring was full */
+	WEIR_REQUESTS_UNREADABLE = 2,	/* texts that were not in memory when they were to be copied */
+	WEIR_REQUEST_COUNTERS = 3,
+};
+
+enum weir_port_class {
+	WEIR_PORT_UNKNOWN = 0,
+	WEIR_PORT_HTTP = 1,		/* a connection to it began with an HTTP/1 method */
+	WEIR_PORT_OTHER = 8,		/* as many segments did not; 2 .. 7 are on the way there */
+};
+
+struct weir_step {
+	weir_u64 time_ns;	/* CLOCK_MONOTONIC */
+	weir_u64 socket;	/* kernel pointer */
+	weir_u32 bytes;		/* REQUEST: of the segment; ANSWER, CHUNK: of the whole call */
+	weir_u32 request_bytes;	/* ANSWER: received since the request began, modulo 2^32 */
+	weir_u8 kind;		/* weir_step_kind */
+	weir_u8 flags;		/* weir_step_flag */
+	weir_u8 tail_bytes;	/* ANSWER, CHUNK: valid bytes in tail */
+	weir_u8 tail[WEIR_TAIL_BYTES];	/* the last bytes of the call */
+};
+
+struct weir_step_head {
+	struct weir_step step;
+	weir_u64 cgroup_id;
+	weir_u32 netns;
+	weir_u32 pid;		/* ANSWER: who writes it; 0 in a request, which arrives in nobody's name */
+	weir_u32 local_address[4];	/* network order, IPv4 in [0] */
+	weir_u32 remote_address[4];
+	weir_u16 local_port;	/* host order */
+	weir_u16 remote_port;
+	weir_u16 family;
+	weir_u16 text_bytes;	/* valid in text */
+	char comm[WEIR_COMM_BYTES];
+	char text[WEIR_HEAD_TEXT_BYTES];
+};
+
+struct weir_step_hello {
+	struct weir_step step;
+	weir_u32 text_bytes;
+	weir_u32 zero;
+	char text[WEIR_HELLO_TEXT_BYTES];
+};
+
+#ifdef __cplusplus
+static_assert(sizeof(weir_step) == 32, "layout shared with the kernel");
+static_assert(sizeof(weir_step_head) == 616, "layout shared with the kernel");
+static_assert(sizeof(weir_step_hello) == 2088, "layout shared with the kernel");
+#else
+_Static_assert(sizeof(struct weir_step) == 32, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_step_head) == 616, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_step_hello) == 2088, "layout shared with the agent");
+#endif
+
+#endif /* WEIR_BPF_REQUESTS_ABI_H */

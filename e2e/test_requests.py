@@ -1,0 +1,115 @@
+"""Request turns and TLS server names, from the wire to the command line. What is shown is held against the client's own
+clock and against what was asked for."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+import pytest
+from lab import Lab, eventually, have_root
+from weir import Weir
+
+pytestmark = pytest.mark.skipif(not have_root(), reason="SKIPPED: eBPF and namespaces need root: sudo ./dev test e2e")
+HERE = os.path.dirname(os.path.abspath(__file__))
+STREAMS = 150
+
+CLIENT = f"""
+import http.client, json, socket, sys, time
+c = http.client.HTTPConnection(sys.argv[1], 8080)
+c.connect()
+c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+c.request("GET", "/warm"); c.getresponse().read()
+times = []
+for number in range({STREAMS}):
+    start = time.monotonic()
+    c.request("GET", f"/stream/4?number={{number}}")
+    answer = c.getresponse()
+    header = time.monotonic()
+    answer.read(14)
+    first = time.monotonic()
+    answer.read()
+    times.append([header - start, first - start, time.monotonic() - start])
+for path in ("/orders/1", "/orders/2", "/slow", "/status/404", "/status/500"):
+    c.request("GET", path); c.getresponse().read()
+c.request("POST", "/upload", body=b"x" * 1000000); c.getresponse().read()
+s = socket.create_connection((sys.argv[1], 8080))
+s.sendall(b"GET /a HTTP/1.1\\r\\nHost: x\\r\\n\\r\\nGET /b HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+s.recv(1000)
+print(json.dumps(times))
+"""
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """The client's own times, and what Weir says once the last exchange has arrived."""
+    with Lab(["client", "server"], prefix=81) as lab, Weir("--requests", "on") as weir:
+        (agent,) = eventually(lambda: weir.get("/api/v1/status")["agents"])
+        probe = next(probe for probe in agent["probes"] if probe["name"] == "requests")
+        if probe["state"] == "failed":
+            pytest.skip(f"SKIPPED: this kernel has not the hooks: {probe['reason']}")
+        server = lab.start("server", sys.executable, os.path.join(HERE, "http_server.py"), "0.0.0.0", "8080")
+        assert server.stdout.readline().strip() == "ready"
+        times = json.loads(lab.run("client", sys.executable, "-c", CLIENT, lab.address("server")))
+
+        def rows():
+            answer = weir.cli("flows", "--filter", 'application = "http1" and server_port = 8080', "--group-by",
+                              "operation,resource,result", "--since", "10m", "-o", "json")
+            found = json.loads(answer.stdout)
+            return found if any(row["resource"] == "/upload" for row in found) and any(
+                row["requests_unusable"] for row in found) else None
+
+        yield times, {(row["operation"], row["resource"], row["result"]): row for row in eventually(rows)}, weir, lab
+
+
+def test_every_request_is_counted_by_its_kind(seen):
+    _, rows, _, _ = seen
+    assert rows["GET", "/stream/{id}", "200"]["requests"] == STREAMS
+    assert rows["GET", "/orders/{id}", "200"]["requests"] == 2
+    assert rows["GET", "/status/{id}", "404"]["requests_failed"] == 0
+    assert rows["GET", "/status/{id}", "500"]["requests_failed"] == 1
+    assert rows["POST", "/upload", "200"]["requests"] == 1
+    assert sum(row["requests_unusable"] for row in rows.values()) == 1, "the pipelined pair, once"
+    assert not any(resource in ("/a", "/b") for _, resource, _ in rows)
+
+
+def test_times_are_those_of_the_clients_clock(seen):
+    times, rows, _, _ = seen
+    stream = rows["GET", "/stream/{id}", "200"]
+
+    def mean(column):
+        return statistics.mean(row[column] for row in times) * 1e6
+
+    assert stream["first_chunk_count"] == stream["request_duration_count"] == STREAMS
+    assert stream["first_chunk_avg_us"] == pytest.approx(mean(1), abs=1500)
+    assert stream["request_duration_avg_us"] == pytest.approx(mean(2), abs=1500)
+    assert stream["request_latency_avg_us"] < stream["first_chunk_avg_us"] - 25_000, "the header is not the first chunk"
+    assert stream["chunk_gap_count"] == 3 * STREAMS
+    assert 10_000 <= stream["chunk_gap_avg_us"] < 15_000
+    slow = rows["GET", "/slow", "200"]
+    assert slow["request_latency_avg_us"] >= 20_000
+    assert slow["chunk_gap_count"] == 0
+    assert rows["POST", "/upload", "200"]["request_latency_avg_us"] >= 25_000
+
+
+def test_a_tls_client_shows_what_it_asked_for_and_no_turns(seen, tmp_path):
+    _, _, weir, lab = seen
+    pem = tmp_path / "server.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=shop.example", "-keyout", pem,
+                    "-out", tmp_path / "cert.pem"], check=True, capture_output=True)
+    with open(pem, "a", encoding="ascii") as file:
+        file.write((tmp_path / "cert.pem").read_text())
+    server = lab.start("server", sys.executable, os.path.join(HERE, "http_server.py"), "0.0.0.0", "8443", str(pem))
+    assert server.stdout.readline().strip() == "ready"
+    for name in ("shop.example", "Other.Example"):
+        lab.run("client", "curl", "-sk", "--resolve", f"{name}:8443:{lab.address('server')}", f"https://{name}:8443/slow")
+
+    def rows():
+        found = weir.flows("server_port = 8443", group_by="server_name,application")
+        return found if {row["server_name"] for row in found} >= {"shop.example", "other.example"} else None
+
+    found = eventually(rows)
+    assert all(row["application"] == "tls" for row in found if row["server_name"])
+    assert sum(row["connections_opened"] for row in found) == 2
+    assert sum(row["requests"] for row in found) == 0

@@ -1,0 +1,111 @@
+#include "agent/requests/client_hello.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "agent/identity/cgroup_name.h"
+
+namespace weir::agent::requests {
+namespace {
+
+constexpr uint32_t kHandshakeRecord = 22;
+constexpr uint32_t kClientHello = 1;
+constexpr uint32_t kServerNameExtension = 0;
+constexpr uint32_t kProtocolsExtension = 16;
+constexpr uint32_t kHostName = 0;
+constexpr size_t kRandomBytes = 32;
+constexpr size_t kLongestHostName = 253;  // RFC 1035, 2.3.4, without the length octets
+constexpr size_t kLongestProtocol = 32;
+
+// Reads big-endian lengths and what they announce; once something does not fit, everything is empty.
+class Reader {
+ public:
+  explicit Reader(std::string_view text) : text_(text) {}
+
+  uint32_t Number(size_t bytes) {
+    if (text_.size() < bytes) return Fail();
+    uint32_t value = 0;
+    for (size_t i = 0; i < bytes; ++i) value = value << 8 | static_cast<uint8_t>(text_[i]);
+    text_.remove_prefix(bytes);
+    return value;
+  }
+  std::string_view Bytes(size_t bytes) {
+    if (text_.size() < bytes) return Fail(), std::string_view();
+    const std::string_view out = text_.substr(0, bytes);
+    text_.remove_prefix(bytes);
+    return out;
+  }
+  // At most what there is: the copied text may end before the message does.
+  Reader Within(size_t bytes) { return Reader(Bytes(std::min(bytes, text_.size()))); }
+  std::string_view Sized(size_t length_bytes) { return Bytes(Number(length_bytes)); }
+
+  bool failed() const { return failed_; }
+  bool empty() const { return text_.empty(); }
+
+ private:
+  uint32_t Fail() {
+    failed_ = true;
+    text_ = {};
+    return 0;
+  }
+
+  std::string_view text_;
+  bool failed_ = false;
+};
+
+bool IsHostByte(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_'; }
+
+std::string HostName(std::string_view text) {
+  if (text.empty() || text.size() > kLongestHostName) return "";
+  std::string name(text);
+  for (char& c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return std::all_of(name.begin(), name.end(), IsHostByte) ? name : "";
+}
+
+void TakeServerName(Reader extension, ClientHello& to) {
+  Reader names(extension.Sized(2));
+  while (!names.empty()) {
+    const uint32_t type = names.Number(1);
+    const std::string_view name = names.Sized(2);
+    if (names.failed()) return;
+    if (type == kHostName) {
+      to.server_name = HostName(name);
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+std::optional<ClientHello> ParseClientHello(std::string_view text) {
+  Reader record(text);
+  if (record.Number(1) != kHandshakeRecord || record.Number(1) != 3) return std::nullopt;
+  (void)record.Number(1);
+  Reader handshake = record.Within(record.Number(2));
+  if (handshake.Number(1) != kClientHello) return std::nullopt;
+  Reader hello = handshake.Within(handshake.Number(3));
+  (void)hello.Number(2);  // legacy version
+  (void)hello.Bytes(kRandomBytes);
+  (void)hello.Sized(1);  // session id
+  (void)hello.Sized(2);  // cipher suites
+  (void)hello.Sized(1);  // compression methods
+  if (hello.failed()) return std::nullopt;
+  ClientHello out;
+  if (hello.empty()) return out;  // no extensions
+  Reader extensions = hello.Within(hello.Number(2));
+  while (!extensions.empty()) {
+    const uint32_t type = extensions.Number(2);
+    const std::string_view body = extensions.Sized(2);
+    if (extensions.failed()) break;  // cut, or a length that lies: what came before still holds
+    if (type == kServerNameExtension) TakeServerName(Reader(body), out);
+    if (type == kProtocolsExtension) {
+      Reader list(Reader(body).Sized(2));
+      out.protocol = identity::PrintableName(list.Sized(1), kLongestProtocol);
+    }
+  }
+  return out;
+}
+
+}  // namespace weir::agent::requests

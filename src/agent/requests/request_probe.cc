@@ -1,0 +1,120 @@
+#include "agent/requests/request_probe.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include <weir_requests.skel.h>  // needs the types of bpf/requests_abi.h
+
+#include "agent/kernel/bpf_log.h"
+
+namespace weir::agent::requests {
+namespace {
+
+constexpr double kWindowSeconds = 0.134;  // BUDGET_WINDOW_SHIFT in bpf/requests.bpf.c
+
+struct DestroySkeleton {
+  void operator()(weir_requests_bpf* skeleton) const { weir_requests_bpf__destroy(skeleton); }
+};
+struct FreeRing {
+  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+};
+using Skeleton = std::unique_ptr<weir_requests_bpf, DestroySkeleton>;
+
+Status Failure(int error_number, std::string_view what, const kernel::BpfLogCapture& log) {
+  std::string message = std::string(what) + ": " + std::strerror(error_number);
+  if (const std::string summary = log.Summary(); !summary.empty()) message += " (" + summary + ")";
+  const bool denied = error_number == EPERM || error_number == EACCES;
+  message += denied ? "; run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
+                    : "; Linux 6.16 or newer has the hooks; start with --requests off";
+  return {denied ? Code::kDenied : Code::kUnsupported, message};
+}
+
+class Probe final : public RequestProbe {
+ public:
+  explicit Probe(Skeleton skeleton) : skeleton_(std::move(skeleton)) {}
+
+  Status Attach(const kernel::BpfLogCapture& log) {
+    ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.weir_steps), OnStep, this, nullptr));
+    if (ring_ == nullptr) return Failure(errno, "map the ring of request steps", log);
+    if (const int error = weir_requests_bpf__attach(skeleton_.get()); error != 0) {
+      return Failure(-error, "attach the request programs", log);
+    }
+    return Status::Ok();
+  }
+
+  void Drain(StepSink& sink) override {
+    sink_ = &sink;
+    ring_buffer__consume(ring_.get());
+    sink_ = nullptr;
+  }
+
+  RequestLosses Losses() override {
+    return {.skipped = Sum(WEIR_REQUESTS_SKIPPED),
+            .ring_full = Sum(WEIR_REQUESTS_RING_FULL),
+            .unreadable = Sum(WEIR_REQUESTS_UNREADABLE)};
+  }
+
+  void ForgetOtherPorts() override {
+    for (weir_u8& port : skeleton_->bss->weir_ports) {
+      if (port != WEIR_PORT_HTTP) port = WEIR_PORT_UNKNOWN;
+    }
+  }
+
+ private:
+  static int OnStep(void* self, void* data, size_t size) {
+    if (size < sizeof(weir_step)) return 0;
+    StepSink& sink = *static_cast<Probe*>(self)->sink_;
+    const auto& step = *static_cast<const weir_step*>(data);
+    switch (step.kind) {
+      case WEIR_STEP_REQUEST:
+      case WEIR_STEP_ANSWER:
+        if (size >= sizeof(weir_step_head)) sink.OnHead(*static_cast<const weir_step_head*>(data));
+        break;
+      case WEIR_STEP_HELLO:
+        if (size >= sizeof(weir_step_hello)) sink.OnHello(*static_cast<const weir_step_hello*>(data));
+        break;
+      default: sink.OnStep(step); break;
+    }
+    return 0;
+  }
+
+  uint64_t Sum(uint32_t index) {
+    std::vector<uint64_t> values(static_cast<size_t>(std::max(libbpf_num_possible_cpus(), 1)));
+    uint64_t total = 0;
+    const int map = bpf_map__fd(skeleton_->maps.weir_request_counters);
+    if (bpf_map_lookup_elem(map, &index, values.data()) != 0) return 0;
+    for (const uint64_t value : values) total += value;
+    return total;
+  }
+
+  const Skeleton skeleton_;
+  std::unique_ptr<ring_buffer, FreeRing> ring_;
+  StepSink* sink_ = nullptr;  // during Drain
+};
+
+}  // namespace
+
+Result<std::unique_ptr<RequestProbe>> RequestProbe::Open(const RequestProbeOptions& options) {
+  const kernel::BpfLogCapture log;
+  Skeleton skeleton(weir_requests_bpf__open());
+  if (skeleton == nullptr) return Failure(errno, "open the request programs", log);
+  bpf_map__set_max_entries(skeleton->maps.weir_steps, options.ring_bytes);
+  // Each processor has its share: a node whose load sits on one of them reaches its budget early.
+  const int processors = std::max(libbpf_num_possible_cpus(), 1);
+  const double share = options.steps_per_second * kWindowSeconds / processors;
+  skeleton->rodata->weir_window_budget = std::max<uint64_t>(static_cast<uint64_t>(share), 4);
+  if (const int error = weir_requests_bpf__load(skeleton.get()); error != 0) {
+    return Failure(-error, "load the request programs", log);
+  }
+  auto probe = std::make_unique<Probe>(std::move(skeleton));
+  WEIR_RETURN_IF_ERROR(probe->Attach(log));
+  return std::unique_ptr<RequestProbe>(std::move(probe));
+}
+
+}  // namespace weir::agent::requests

@@ -1,0 +1,48 @@
+// RequestProbe: loads bpf/requests.bpf.c, attaches it and reads its steps. Held by descriptors, nothing is pinned.
+// Thread: one at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/status.h"
+#include "bpf/requests_abi.h"
+#include "model/side_report.h"
+
+namespace weir::agent::requests {
+
+// Takes what is read; everything is valid during the call only.
+class StepSink {
+ public:
+  virtual ~StepSink() = default;
+  virtual void OnHead(const weir_step_head& head) = 0;
+  virtual void OnStep(const weir_step& step) = 0;
+  virtual void OnHello(const weir_step_hello& hello) = 0;
+};
+
+struct RequestProbeOptions {
+  uint32_t steps_per_second = 50'000;  // of the node; above it, turns are left out and counted
+  uint32_t ring_bytes = 8U << 20;      // a power of two
+};
+
+// Since the probe was opened.
+struct RequestLosses {
+  uint64_t skipped = 0;     // turns left out for the budget
+  uint64_t ring_full = 0;   // steps
+  uint64_t unreadable = 0;  // texts
+};
+
+class RequestProbe {
+ public:
+  virtual ~RequestProbe() = default;
+  // kUnsupported: this kernel cannot; kDenied: this process may not. The message carries the remedy.
+  static Result<std::unique_ptr<RequestProbe>> Open(const RequestProbeOptions& options);
+
+  virtual void Drain(StepSink& sink) = 0;
+  virtual RequestLosses Losses() = 0;
+  // Ports that did not begin with HTTP are looked at anew.
+  virtual void ForgetOtherPorts() = 0;
+};
+
+}  // namespace weir::agent::requests

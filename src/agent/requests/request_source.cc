@@ -1,0 +1,110 @@
+#include "agent/requests/request_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/requests/client_hello.h"
+#include "agent/requests/request_table.h"
+#include "agent/requests/server_names.h"
+#include "agent/requests/turn_machine.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+namespace weir::agent::requests {
+namespace {
+
+constexpr Nanos kForgetPortsPeriod = 10'000'000'000;
+
+class KernelRequestSource final : public RequestSource, private StepSink {
+ public:
+  KernelRequestSource(const Clock& clock, OpenProbe open)
+      : open_(std::move(open)),
+        identities_({}, clock),
+        table_(identities_),
+        turns_([this](const weir_step_head& ends, const Turn& turn) { table_.Add(ends, turn); }),
+        names_([this] { Poll(); }) {}
+
+  void Start() override;
+  void Poll() override {
+    if (probe_ != nullptr) probe_->Drain(*this);
+  }
+  void Collect(Nanos now, Collection& out) override;
+  std::vector<model::ProbeReport> Probes() const override { return {report_}; }
+  flow::ConnectionNames& names() override { return names_; }
+
+ private:
+  void OnHead(const weir_step_head& head) override { turns_.OnHead(head); }
+  void OnStep(const weir_step& step) override { turns_.OnStep(step); }
+  void OnHello(const weir_step_hello& hello) override;
+  void CountLosses();
+
+  const OpenProbe open_;
+  identity::IdentityIndex identities_;
+  RequestTable table_;
+  TurnMachine turns_;
+  ServerNames names_;
+  std::unique_ptr<RequestProbe> probe_;
+  RequestLosses losses_;
+  model::ProbeReport report_{"requests", "off", "not started", ""};
+  Nanos forget_ports_ = 0;
+};
+
+void KernelRequestSource::Start() {
+  auto opened = open_();
+  if (opened.ok()) {
+    probe_ = *std::move(opened);
+    report_ = {"requests", "on", "", ""};
+    return;
+  }
+  LogWarn("requests are not measured: {}", opened.status().message());
+  const bool denied = opened.status().code() == Code::kDenied;
+  report_ = {"requests", "failed", opened.status().message(),
+             denied ? "run the agent as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
+                    : "use Linux 6.16 or newer with BTF; everything else is observed all the same"};
+}
+
+void KernelRequestSource::OnHello(const weir_step_hello& hello) {
+  const std::string_view text(hello.text, std::min<size_t>(hello.text_bytes, sizeof(hello.text)));
+  if (const auto said = ParseClientHello(text)) names_.Put(hello.step.socket, hello.step.time_ns, said->server_name);
+}
+
+void KernelRequestSource::Collect(Nanos now, Collection& out) {
+  if (probe_ == nullptr) return;
+  Poll();
+  turns_.Sweep(now);
+  table_.Emit(out.reports);
+  identities_.Expire();
+  CountLosses();
+  if (now < forget_ports_) return;
+  forget_ports_ = now + kForgetPortsPeriod;
+  probe_->ForgetOtherPorts();
+}
+
+void KernelRequestSource::CountLosses() {
+  const RequestLosses now = probe_->Losses();
+  const uint64_t skipped = now.skipped - losses_.skipped;
+  Count(Metric::agent_requests_skipped, skipped);
+  Count(Metric::agent_request_steps_lost, now.ring_full - losses_.ring_full + now.unreadable - losses_.unreadable);
+  losses_ = now;
+  report_ = skipped == 0
+                ? model::ProbeReport{"requests", "on", "", ""}
+                : model::ProbeReport{"requests", "fallback",
+                                     fmt::format("{} requests of the last interval were not measured: over the "
+                                                 "budget of events",
+                                                 skipped),
+                                     "times hold for the others; counts of requests are too low"};
+}
+
+}  // namespace
+
+std::unique_ptr<RequestSource> MakeRequestSource(const Clock& clock, OpenProbe open) {
+  return std::make_unique<KernelRequestSource>(clock, std::move(open));
+}
+
+std::unique_ptr<RequestSource> MakeRequestSource(const Clock& clock) {
+  return MakeRequestSource(clock, [] { return RequestProbe::Open({}); });
+}
+
+}  // namespace weir::agent::requests

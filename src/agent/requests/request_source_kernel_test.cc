@@ -1,0 +1,309 @@
+// Request turns and server names on the running kernel: real sockets over loopback of a namespace of the test's own.
+#include "agent/requests/request_source.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agent/kernel/net_lab.h"
+#include "agent/requests/turn_machine.h"
+#include "agent/source/ebpf/ebpf_source.h"
+
+namespace weir::agent::requests {
+namespace {
+
+using kernel::Lab;
+using kernel::Pair;
+using kernel::Socket;
+
+constexpr std::string_view kGet = "GET /items/5 HTTP/1.1\r\nHost: a\r\n\r\n";
+constexpr std::string_view kShort = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+void Write(const Socket& socket, std::string_view text) {
+  ASSERT_EQ(::send(socket.fd(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+}
+
+// At least `bytes`: waits for them.
+void Read(const Socket& socket, size_t bytes) {
+  std::string buffer(64 << 10, '\0');
+  while (bytes > 0) {
+    const ssize_t got = ::recv(socket.fd(), buffer.data(), std::min(bytes, buffer.size()), 0);
+    ASSERT_GT(got, 0);
+    bytes -= static_cast<size_t>(got);
+  }
+}
+
+int64_t NowMicros() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+class RequestKernelTest : public testing::Test, protected StepSink {
+ protected:
+  void SetUp() override {
+    if (const std::string why = kernel::WhyNoKernelTests(); !why.empty()) GTEST_SKIP() << "SKIPPED: " << why;
+    auto opened = RequestProbe::Open(options_);
+    if (!opened.ok() && opened.status().code() == Code::kUnsupported)
+      GTEST_SKIP() << "SKIPPED: " << opened.status().message();
+    ASSERT_TRUE(opened.ok()) << opened.status().message();
+    probe_ = *std::move(opened);
+  }
+  void OnHead(const weir_step_head& head) override {
+    if (head.netns == lab_.inode()) sockets_.push_back(head.step.socket), machine_.OnHead(head);
+  }
+  void OnStep(const weir_step& step) override { machine_.OnStep(step); }
+  void OnHello(const weir_step_hello&) override { ++hellos_; }
+  void Drain() { probe_->Drain(*this); }
+  // One exchange of two fixed messages.
+  void Exchange(const Pair& pair, std::string_view request, std::string_view answer) {
+    Write(pair.client, request);
+    Read(pair.server, request.size());
+    Write(pair.server, answer);
+    Read(pair.client, answer.size());
+  }
+  size_t Unusable() const {
+    return static_cast<size_t>(std::count_if(turns_.begin(), turns_.end(),
+                                             [](const Turn& turn) { return turn.outcome == TurnOutcome::kUnusable; }));
+  }
+
+  Lab lab_;
+  RequestProbeOptions options_;
+  std::vector<Turn> turns_;
+  std::vector<weir_step_head> ends_;
+  std::vector<uint64_t> sockets_;
+  size_t hellos_ = 0;
+  TurnMachine machine_{[this](const weir_step_head& ends, const Turn& turn) {
+    turns_.push_back(turn);
+    ends_.push_back(ends);
+  }};
+  std::unique_ptr<RequestProbe> probe_;
+};
+
+TEST_F(RequestKernelTest, KeptAliveStreamsAgreeWithBothEndsClocks) {
+  constexpr size_t kStreams = 150;
+  constexpr std::string_view kHeader = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  constexpr std::string_view kChunk = "5\r\nhello\r\n";
+  constexpr std::string_view kEnd = "0\r\n\r\n";
+  Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  pair.server.Set(IPPROTO_TCP, TCP_NODELAY, 1);
+  std::vector<int64_t> client_us(kStreams);
+  std::vector<int64_t> server_us(kStreams);  // from the request's read to just before the first chunk's write
+  std::thread server([&] {
+    for (size_t i = 0; i < kStreams; ++i) {
+      Read(pair.server, kGet.size());
+      const int64_t begin = NowMicros();
+      Write(pair.server, kHeader);
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // what there is to measure
+      server_us[i] = NowMicros() - begin;
+      Write(pair.server, kChunk);
+      Write(pair.server, kChunk);
+      Write(pair.server, kEnd);
+    }
+  });
+  for (size_t i = 0; i < kStreams; ++i) {
+    const int64_t begin = NowMicros();
+    Write(pair.client, kGet);
+    Read(pair.client, kHeader.size() + 1);
+    client_us[i] = NowMicros() - begin;
+    Read(pair.client, 2 * kChunk.size() + kEnd.size() - 1);
+  }
+  server.join();
+  kernel::CloseInOrder(pair);
+  Drain();
+  ASSERT_EQ(turns_.size(), kStreams);
+  std::vector<int64_t> difference(kStreams);
+  for (size_t i = 0; i < kStreams; ++i) {
+    // The kernel's times lie within the client's and around the server's, whatever the machine is busy with.
+    EXPECT_LE(turns_[i].first_chunk_us, client_us[i]);
+    EXPECT_GE(turns_[i].first_chunk_us + 1, server_us[i]);
+    EXPECT_LE(turns_[i].latency_us + 2'000, turns_[i].first_chunk_us + 1) << "the header left 2 ms before";
+    EXPECT_EQ(turns_[i].gaps_us.size(), 1U);
+    EXPECT_GE(turns_[i].duration_us, turns_[i].first_chunk_us);
+    difference[i] = client_us[i] - turns_[i].first_chunk_us;
+  }
+  std::sort(difference.begin(), difference.end());
+  std::printf("client's clock minus ours: median %lld us, p95 %lld us\n",
+              static_cast<long long>(difference[kStreams / 2]),
+              static_cast<long long>(difference[kStreams * 95 / 100]));
+}
+
+TEST_F(RequestKernelTest, TellsEndsAndTheProcessThatAnswers) {
+  Pair pair = kernel::MakePair("::1", "::1");
+  Exchange(pair, kGet, kShort);
+  Drain();
+  ASSERT_EQ(turns_.size(), 1U);
+  EXPECT_EQ(turns_[0].method, "GET");
+  EXPECT_EQ(turns_[0].resource, "/items/{id}");
+  EXPECT_EQ(turns_[0].status, 200);
+  EXPECT_EQ(ends_[0].local_port, pair.listener.port());
+  EXPECT_EQ(ends_[0].remote_port, pair.client.port());
+  EXPECT_EQ(ends_[0].family, AF_INET6);
+  EXPECT_EQ(ends_[0].pid, static_cast<uint32_t>(::getpid()));
+}
+
+TEST_F(RequestKernelTest, WhateverWayAnAnswerIsWritten) {
+  Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  constexpr size_t kBody = 1 << 20;
+  std::string head = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(kBody) + "\r\n\r\n";
+  std::string body(kBody, 'b');
+  std::thread client([&] {
+    for (int i = 0; i < 3; ++i) {
+      Write(pair.client, kGet);
+      Read(pair.client, head.size() + kBody);
+    }
+  });
+  // Header and body in one writev(): one time. A megabyte fills many buffers, and the tracepoint fires for each.
+  Read(pair.server, kGet.size());
+  iovec pieces[] = {{head.data(), head.size()}, {body.data(), body.size()}};
+  ASSERT_EQ(::writev(pair.server.fd(), pieces, 2), static_cast<ssize_t>(head.size() + kBody));
+  // The body by write().
+  Read(pair.server, kGet.size());
+  Write(pair.server, head);
+  Write(pair.server, body);
+  // The body from a file: its bytes are in nobody's memory.
+  FILE* file = std::tmpfile();
+  ASSERT_EQ(std::fwrite(body.data(), 1, kBody, file), kBody);
+  std::fflush(file);
+  Read(pair.server, kGet.size());
+  Write(pair.server, head);
+  off_t offset = 0;
+  while (static_cast<size_t>(offset) < kBody)
+    ASSERT_GT(::sendfile(pair.server.fd(), ::fileno(file), &offset, kBody), 0);
+  std::fclose(file);
+  client.join();
+  Drain();
+  ASSERT_EQ(turns_.size(), 3U);
+  for (const Turn& turn : turns_) {
+    EXPECT_EQ(turn.outcome, TurnOutcome::kAnswered);
+    EXPECT_GE(turn.first_chunk_us, turn.latency_us);
+    EXPECT_GE(turn.duration_us, turn.first_chunk_us);
+  }
+  EXPECT_EQ(turns_[0].first_chunk_us, turns_[0].latency_us);
+}
+
+TEST_F(RequestKernelTest, AnUploadIsOneRequest) {
+  Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  const std::string request = "POST /upload HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + std::string(1'000'000, 'x');
+  std::thread server([&] {
+    Read(pair.server, request.size());
+    Write(pair.server, kShort);
+  });
+  Write(pair.client, request);
+  Read(pair.client, kShort.size());
+  server.join();
+  Exchange(pair, kGet, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+  Exchange(pair, kGet, "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
+  Drain();
+  ASSERT_EQ(turns_.size(), 3U);
+  EXPECT_EQ(Unusable(), 0U);
+  EXPECT_EQ(turns_[0].resource, "/upload");
+  EXPECT_EQ(turns_[1].status, 404);
+  EXPECT_EQ(turns_[2].status, 500);
+}
+
+TEST_F(RequestKernelTest, PipelinedAndForeignExchangesAreNeverGuessed) {
+  Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  const std::string two = std::string(kGet) + std::string(kGet);
+  Exchange(pair, two, std::string(kShort) + std::string(kShort));
+  Pair http2 = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  Exchange(http2, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", std::string("\0\0\0\4\0\0\0\0\0", 9));
+  Drain();
+  ASSERT_EQ(turns_.size(), 2U);
+  EXPECT_EQ(Unusable(), 2U);
+  EXPECT_EQ(turns_[1].application, "h2");
+}
+
+TEST_F(RequestKernelTest, WhatDoesNotBeginLikeARequestCostsNothingMore) {
+  Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  for (const char* text : {"G", "GE", "GET", "\x16\x03\x01", "SSH-2.0", "GETTING", "\n\n\n\n\n", "get / HTTP/1.1\r\n",
+                           " GET / HTTP/1.1"}) {
+    Exchange(pair, text, "x");
+  }
+  // The port has been sorted out by now: even a request is not looked at, until the agent forgets.
+  Exchange(pair, kGet, kShort);
+  Drain();
+  EXPECT_TRUE(sockets_.empty());
+  probe_->ForgetOtherPorts();
+  Exchange(pair, kGet, kShort);
+  Drain();
+  EXPECT_EQ(turns_.size(), 1U);
+}
+
+TEST_F(RequestKernelTest, AboveTheBudgetTurnsAreLeftOutAndCounted) {
+  options_.steps_per_second = 1;  // four steps per processor and 134 ms
+  auto opened = RequestProbe::Open(options_);
+  ASSERT_TRUE(opened.ok());
+  probe_ = *std::move(opened);
+  Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  constexpr size_t kTurns = 200;
+  for (size_t i = 0; i < kTurns; ++i) Exchange(pair, kGet, kShort);
+  Drain();
+  EXPECT_LT(turns_.size(), kTurns);
+  EXPECT_EQ(Unusable(), 0U);
+  EXPECT_EQ(turns_.size() + probe_->Losses().skipped, kTurns);
+}
+
+// A ClientHello as OpenSSL 3 writes it, without what does not matter here.
+std::string ClientHelloFor(const std::string& name) {
+  const auto sized = [](size_t bytes, const std::string& body) {
+    std::string out;
+    for (size_t i = bytes; i-- > 0;) out += static_cast<char>(body.size() >> (8 * i) & 0xff);
+    return out + body;
+  };
+  const std::string extension = std::string(2, '\0') + sized(2, sized(2, std::string(1, '\0') + sized(2, name)));
+  const std::string body = "\x03\x03" + std::string(32, 'r') + sized(1, std::string(32, 's')) +
+                           sized(2, std::string("\x13\x01", 2)) + sized(1, std::string(1, '\0')) + sized(2, extension);
+  return "\x16\x03\x01" + sized(2, "\x01" + sized(3, body));
+}
+
+TEST_F(RequestKernelTest, AServerNameReachesTheClientsFlow) {
+  probe_.reset();
+  FakeClock clock;
+  auto requests = MakeRequestSource(clock);
+  EbpfOptions ebpf;
+  ebpf.max_sockets = 4'096;
+  ebpf.names = &requests->names();
+  std::vector<std::unique_ptr<OptionalSource>> beside;
+  beside.push_back(std::move(requests));
+  auto source = WithOptions(MakeEbpfSource(ebpf, clock), std::move(beside));
+  ASSERT_TRUE(source->Start().ok());
+  for (const bool snapshot_before : {false, true}) {
+    Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+    Collection first;
+    if (snapshot_before) {
+      ASSERT_TRUE(source->Collect(0, first).ok());
+    }
+    const std::string name = snapshot_before ? "late.example" : "early.example";
+    Exchange(pair, ClientHelloFor(name), "\x16\x03\x03");
+    kernel::CloseInOrder(pair);
+    uint64_t bytes = 0;
+    const auto collect = [&] {
+      Collection out;
+      ASSERT_TRUE(source->Collect(0, out).ok());
+      for (const model::SideReport& report : out.reports) {
+        if (report.ends.netns != lab_.inode() || report.ends.server_port != pair.listener.port()) continue;
+        EXPECT_TRUE(report.request.empty()) << "no turns where TLS is spoken";
+        if (report.identity.server_name == name && report.identity.application == "tls") {
+          EXPECT_EQ(report.ends.side, model::Side::kClient);
+          bytes += report.counters.bytes_sent;
+        }
+      }
+    };
+    EXPECT_TRUE(kernel::Eventually(collect, [&] { return bytes == ClientHelloFor(name).size(); }))
+        << name << ": " << bytes;
+  }
+}
+
+}  // namespace
+}  // namespace weir::agent::requests

@@ -1,0 +1,64 @@
+// The source over a probe that plays steps.
+#include "agent/requests/request_source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "agent/requests/turn_builder.h"
+
+namespace weir::agent::requests {
+namespace {
+
+class PlayedProbe final : public RequestProbe {
+ public:
+  explicit PlayedProbe(RequestLosses& losses) : losses_(losses) {}
+  void Drain(StepSink& sink) override {
+    if (std::exchange(played_, true)) return;
+    sink.OnHead(MakeHead(WEIR_STEP_REQUEST, 10, "GET /a HTTP/1.1\r\n\r\n"));
+    sink.OnHead(MakeHead(WEIR_STEP_ANSWER, 12, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  }
+  RequestLosses Losses() override { return losses_; }
+  void ForgetOtherPorts() override {}
+
+ private:
+  RequestLosses& losses_;
+  bool played_ = false;
+};
+
+TEST(RequestSourceTest, WhatCannotStartIsAReportWithARemedy) {
+  FakeClock clock;
+  auto source =
+      MakeRequestSource(clock, [] { return Result<std::unique_ptr<RequestProbe>>(Status::Unsupported("no hook")); });
+  source->Start();
+  source->Poll();
+  Collection out;
+  source->Collect(0, out);
+  EXPECT_TRUE(out.reports.empty());
+  EXPECT_EQ(source->names().Find(1, 0, 10), 0U);
+  ASSERT_EQ(source->Probes().size(), 1U);
+  EXPECT_EQ(source->Probes()[0].state, "failed");
+  EXPECT_EQ(source->Probes()[0].reason, "no hook");
+  EXPECT_THAT(source->Probes()[0].hint, testing::HasSubstr("6.16"));
+}
+
+TEST(RequestSourceTest, StepsBecomeReportsAndLossesShowForTheirInterval) {
+  FakeClock clock;
+  RequestLosses losses;
+  auto source = MakeRequestSource(
+      clock, [&losses] { return Result<std::unique_ptr<RequestProbe>>(std::make_unique<PlayedProbe>(losses)); });
+  source->Start();
+  losses.skipped = 5;
+  Collection out;
+  source->Collect(20'000'000, out);
+  ASSERT_EQ(out.reports.size(), 1U);
+  EXPECT_EQ(out.reports[0].request.resource, "/a");
+  EXPECT_EQ(source->Probes()[0].state, "fallback");
+  EXPECT_THAT(source->Probes()[0].reason, testing::StartsWith("5 "));
+  source->Collect(30'000'000, out);
+  EXPECT_EQ(source->Probes()[0].state, "on");
+}
+
+}  // namespace
+}  // namespace weir::agent::requests

@@ -1,0 +1,50 @@
+#include "agent/requests/server_names.h"
+
+#include "base/metrics.h"
+
+namespace weir::agent::requests {
+namespace {
+
+// Older ones were asked for long ago, or their sockets are not tracked.
+constexpr uint64_t kKeepNs = 600'000'000'000;
+
+}  // namespace
+
+void ServerNames::Put(uint64_t socket, uint64_t time_ns, std::string_view server_name) {
+  if (sockets_.size() >= kMaxSockets && !MakeRoom(time_ns)) {
+    Count(Metric::agent_server_names_full);
+    return;
+  }
+  sockets_[socket] = {time_ns, Intern(server_name)};
+}
+
+bool ServerNames::MakeRoom(uint64_t now_ns) {
+  for (auto item = sockets_.begin(); item != sockets_.end();) {
+    const bool old = now_ns > item->second.time_ns && now_ns - item->second.time_ns > kKeepNs;
+    item = old ? sockets_.erase(item) : std::next(item);
+  }
+  return sockets_.size() < kMaxSockets;
+}
+
+uint32_t ServerNames::Intern(std::string_view server_name) {
+  const auto known = numbers_.find(std::string(server_name));
+  if (known != numbers_.end()) return known->second;
+  if (names_.size() > kMaxNames) {
+    Count(Metric::agent_server_names_full);
+    return 0;
+  }
+  const auto number = static_cast<uint32_t>(names_.size());
+  names_.push_back({std::string(server_name), "tls"});
+  numbers_.emplace(server_name, number);
+  return number;
+}
+
+uint32_t ServerNames::Find(uint64_t socket, uint64_t born_ns, uint64_t until_ns) {
+  if (read_news_) read_news_();
+  const auto known = sockets_.find(socket);
+  if (known == sockets_.end()) return 0;
+  const Entry& entry = known->second;
+  return entry.time_ns >= born_ns && entry.time_ns <= until_ns ? entry.name : 0;
+}
+
+}  // namespace weir::agent::requests

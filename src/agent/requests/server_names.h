@@ -1,0 +1,50 @@
+// ServerNames: what clients asked for in their ClientHello, by their socket, until the flow table has asked for it.
+// Bounded: kMaxSockets and kMaxNames; what does not fit has no name and is counted (agent_server_names_full). Thread:
+// the agent's loop, all calls.
+#pragma once
+
+#include <tsl/robin_map.h>
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/flow/connection_names.h"
+
+namespace weir::agent::requests {
+
+class ServerNames final : public flow::ConnectionNames {
+ public:
+  static constexpr size_t kMaxSockets = 65'536;
+  static constexpr size_t kMaxNames = 65'536;
+
+  // `read_news` brings what the kernel has told by now by way of Put(); it may be empty.
+  explicit ServerNames(std::function<void()> read_news) : read_news_(std::move(read_news)) {}
+
+  // The client's first message on `socket` at `time_ns`; `server_name` is clean.
+  void Put(uint64_t socket, uint64_t time_ns, std::string_view server_name);
+
+  uint32_t Find(uint64_t socket, uint64_t born_ns, uint64_t until_ns) override;
+  void Forget(uint64_t socket) override { sockets_.erase(socket); }
+  const flow::ConnectionName& Name(uint32_t number) const override { return names_[number]; }
+
+  size_t size() const { return sockets_.size(); }
+
+ private:
+  struct Entry {
+    uint64_t time_ns = 0;
+    uint32_t name = 0;
+  };
+
+  uint32_t Intern(std::string_view server_name);
+  bool MakeRoom(uint64_t now_ns);
+
+  const std::function<void()> read_news_;
+  tsl::robin_map<uint64_t, Entry> sockets_;
+  std::vector<flow::ConnectionName> names_{1};  // 0 is nobody's
+  std::unordered_map<std::string, uint32_t> numbers_;
+};
+
+}  // namespace weir::agent::requests

@@ -1,0 +1,41 @@
+#include "agent/requests/server_names.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::agent::requests {
+namespace {
+
+TEST(ServerNamesTest, APointersNextSocketDoesNotInheritItsName) {
+  ServerNames names({});
+  names.Put(0x1000, 50, "shop.example");
+  const uint32_t found = names.Find(0x1000, 40, 60);
+  ASSERT_NE(found, 0U);
+  EXPECT_EQ(names.Name(found).server_name, "shop.example");
+  EXPECT_EQ(names.Name(found).application, "tls");
+  EXPECT_EQ(names.Find(0x1000, 51, 60), 0U) << "born later";
+  EXPECT_EQ(names.Find(0x1000, 40, 49), 0U) << "a record older than the name";
+  EXPECT_EQ(names.Find(0x2000, 40, 60), 0U);
+  names.Forget(0x1000);
+  EXPECT_EQ(names.Find(0x1000, 40, 60), 0U);
+}
+
+TEST(ServerNamesTest, NewsAreReadBeforeTheAnswer) {
+  ServerNames* self = nullptr;
+  ServerNames names([&self] { self->Put(7, 10, "late.example"); });
+  self = &names;
+  EXPECT_NE(names.Find(7, 5, 20), 0U);
+}
+
+TEST(ServerNamesTest, EqualNamesHaveOneNumberAndRoomIsMadeOfOldOnes) {
+  ServerNames names({});
+  for (uint64_t socket = 1; socket <= ServerNames::kMaxSockets; ++socket) names.Put(socket, 1, "one.example");
+  EXPECT_EQ(names.Find(1, 0, 2), names.Find(2, 0, 2));
+  names.Put(1'000'000, 2, "two.example");
+  EXPECT_EQ(names.Find(1'000'000, 0, 9), 0U) << "full";
+  names.Put(1'000'001, 700'000'000'000, "two.example");
+  EXPECT_NE(names.Find(1'000'001, 0, 700'000'000'001), 0U);
+  EXPECT_EQ(names.size(), 1U);
+}
+
+}  // namespace
+}  // namespace weir::agent::requests

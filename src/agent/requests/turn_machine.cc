@@ -1,0 +1,232 @@
+#include "agent/requests/turn_machine.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "agent/requests/path_template.h"
+#include "base/metrics.h"
+
+namespace weir::agent::requests {
+namespace {
+
+constexpr uint64_t kSilenceNs = 10'000'000'000;
+// A last chunk is known by its five bytes, which a chunk's data may end in as well: what follows at once tells.
+constexpr uint64_t kSettleNs = 100'000'000;
+constexpr uint64_t kForgetNs = 600'000'000'000;
+constexpr size_t kMaxGaps = 100'000;  // of one answer
+constexpr std::string_view kLastChunk = "0\r\n\r\n";
+
+std::string_view TextOf(const weir_step_head& head) {
+  return {head.text, std::min<size_t>(head.text_bytes, sizeof(head.text))};
+}
+
+bool EndsInLastChunk(const weir_step& step) {
+  return step.tail_bytes == kLastChunk.size() && std::memcmp(step.tail, kLastChunk.data(), kLastChunk.size()) == 0;
+}
+
+bool SameEnds(const weir_step_head& a, const weir_step_head& b) {
+  return a.remote_port == b.remote_port && a.local_port == b.local_port && a.netns == b.netns &&
+         std::memcmp(a.remote_address, b.remote_address, sizeof(a.remote_address)) == 0 &&
+         std::memcmp(a.local_address, b.local_address, sizeof(a.local_address)) == 0;
+}
+
+int64_t Micros(uint64_t from_ns, uint64_t to_ns) {
+  return to_ns > from_ns ? static_cast<int64_t>((to_ns - from_ns) / 1'000) : 0;
+}
+
+}  // namespace
+
+TurnMachine::Connection* TurnMachine::Find(const weir_step_head& head) {
+  const auto known = connections_.find(head.step.socket);
+  if (known != connections_.end()) {
+    // The end of the one before was lost with a full ring.
+    if (!SameEnds(known->second.ends, head)) known->second = Connection{};
+    return &known->second;
+  }
+  if (head.step.kind != WEIR_STEP_REQUEST) return nullptr;  // answers a request that was not told
+  if (connections_.size() >= kMaxConnections) {
+    Count(Metric::agent_request_table_full);
+    return nullptr;
+  }
+  return &connections_[head.step.socket];
+}
+
+void TurnMachine::OnHead(const weir_step_head& head) {
+  Connection* connection = Find(head);
+  if (connection == nullptr) return;
+  connection->last_step_ns = head.step.time_ns;
+  if (head.step.kind == WEIR_STEP_REQUEST) {
+    OnRequest(*connection, head);
+  } else {
+    OnAnswer(*connection, head);
+  }
+}
+
+void TurnMachine::OnRequest(Connection& connection, const weir_step_head& head) {
+  const std::string_view text = TextOf(head);
+  if ((head.step.flags & WEIR_STEP_CUT) != 0 && connection.state != State::kUnusable) connection.state = State::kIdle;
+  Settle(connection, false);
+  const uint32_t pid = connection.ends.pid;  // of the process that answered before
+  char comm[WEIR_COMM_BYTES];
+  std::memcpy(comm, connection.ends.comm, sizeof(comm));
+  std::memcpy(&connection.ends, &head, offsetof(weir_step_head, text));
+  connection.ends.pid = pid;
+  std::memcpy(connection.ends.comm, comm, sizeof(comm));
+  if (connection.state == State::kUnusable) {
+    // Every further request is one that was not measured; what merely goes on is none.
+    if (ParseRequestHead(text)) GiveUp(connection);
+    return;
+  }
+  connection.turn = Turn{};
+  connection.turn.application = "http1";
+  connection.http2 = IsHttp2Preface(text);
+  const auto request = ParseRequestHead(text);
+  if (connection.http2 || !request || request->method == "CONNECT") {
+    GiveUp(connection);
+    return;
+  }
+  connection.state = State::kRequest;
+  connection.request_ns = head.step.time_ns;
+  connection.turn.method = request->method;
+  connection.turn.resource = PathTemplate(request->target);
+  const Framing& framing = request->framing;
+  const bool known = framing.head_bytes != 0 && !framing.chunked && !framing.unclear;
+  connection.request_bytes = known ? framing.head_bytes + framing.content_length.value_or(0) : 0;
+}
+
+void TurnMachine::OnAnswer(Connection& connection, const weir_step_head& head) {
+  if (connection.state == State::kIdle || connection.state == State::kUnusable) return;
+  connection.ends.pid = head.pid;
+  std::memcpy(connection.ends.comm, head.comm, sizeof(head.comm));
+  const auto answer = ParseAnswerHead(TextOf(head));
+  const bool pipelined = connection.request_bytes != 0 && head.step.request_bytes > connection.request_bytes;
+  if (connection.state != State::kRequest || pipelined || !answer || answer->status == 101) {
+    GiveUp(connection);
+    return;
+  }
+  if (answer->status < 200) return;  // the answer is still to come (RFC 9110, 15.2)
+  connection.state = State::kAnswer;
+  connection.turn.status = answer->status;
+  connection.turn.latency_us = Micros(connection.request_ns, head.step.time_ns);
+  connection.last_write_ns = head.step.time_ns;
+  connection.last_chunk_ns = 0;
+  connection.body_seen = 0;
+  connection.complete = false;
+  const Framing& framing = answer->framing;
+  connection.body_bytes = framing.content_length.value_or(0);
+  const bool bodiless = connection.turn.method == "HEAD" || answer->status == 204 || answer->status == 304;
+  connection.body = framing.head_bytes == 0 || framing.unclear ? Body::kUnknown
+                    : bodiless                                 ? Body::kNone
+                    : framing.chunked                          ? Body::kChunked
+                    : framing.content_length                   ? Body::kLength
+                                                               : Body::kUntilClose;
+  if (connection.body == Body::kUnknown) return;
+  const uint64_t bytes = head.step.bytes > framing.head_bytes ? head.step.bytes - framing.head_bytes : 0;
+  connection.complete =
+      connection.body == Body::kNone || (connection.body == Body::kLength && connection.body_bytes == 0);
+  if (bytes > 0) {
+    OnBody(connection, head.step, bytes);
+  } else if (connection.complete) {
+    Finish(connection, TurnOutcome::kAnswered);
+  }
+}
+
+void TurnMachine::OnStep(const weir_step& step) {
+  const auto known = connections_.find(step.socket);
+  if (known == connections_.end()) return;
+  Connection& connection = known->second;
+  connection.last_step_ns = step.time_ns;
+  if (step.kind == WEIR_STEP_CLOSED) {
+    if ((step.flags & WEIR_STEP_CUT) == 0) Settle(connection, true);
+    connections_.erase(known);
+    return;
+  }
+  if (connection.state != State::kAnswer) return;
+  if (connection.body == Body::kUnknown) {
+    connection.last_write_ns = step.time_ns;
+  } else {
+    OnBody(connection, step, step.bytes);
+  }
+}
+
+// A write of `bytes` bytes of the body.
+void TurnMachine::OnBody(Connection& connection, const weir_step& step, uint64_t bytes) {
+  const bool last_chunk = connection.body == Body::kChunked && EndsInLastChunk(step);
+  connection.last_write_ns = step.time_ns;
+  connection.complete = last_chunk;
+  connection.body_seen += bytes;
+  if (!last_chunk || bytes > kLastChunk.size()) {
+    const bool streamed = connection.body != Body::kLength;
+    if (connection.last_chunk_ns == 0) {
+      connection.turn.first_chunk_us = Micros(connection.request_ns, step.time_ns);
+    } else if (streamed && connection.turn.gaps_us.size() < kMaxGaps) {
+      const int64_t gap = Micros(connection.last_chunk_ns, step.time_ns);
+      connection.turn.gaps_us.push_back(static_cast<uint32_t>(std::min<int64_t>(gap, UINT32_MAX)));
+    }
+    connection.last_chunk_ns = step.time_ns;
+  }
+  const bool bounded = connection.body == Body::kLength || connection.body == Body::kNone;
+  if (!bounded || connection.body_seen < connection.body_bytes) return;
+  if (connection.body == Body::kNone || connection.body_seen > connection.body_bytes) {
+    GiveUp(connection);  // more than was announced: not the answer we took it for
+  } else {
+    Finish(connection, TurnOutcome::kAnswered);
+  }
+}
+
+// What was going on ends because something else begins, or the connection ends.
+void TurnMachine::Settle(Connection& connection, bool connection_ends) {
+  if (connection.state == State::kRequest) {
+    if (connection_ends) {
+      Finish(connection, TurnOutcome::kUnanswered);
+    } else {
+      GiveUp(connection);
+    }
+    return;
+  }
+  if (connection.state != State::kAnswer) return;
+  const bool open_ended = connection.body == Body::kUnknown || connection.body == Body::kUntilClose;
+  if (connection.complete || open_ended) {
+    Finish(connection, TurnOutcome::kAnswered);
+  } else {
+    GiveUp(connection);  // broken off, or the next request did not wait
+  }
+}
+
+void TurnMachine::Finish(Connection& connection, TurnOutcome outcome) {
+  connection.turn.outcome = outcome;
+  if (outcome == TurnOutcome::kAnswered) {
+    connection.turn.duration_us = Micros(connection.request_ns, connection.last_write_ns);
+  }
+  sink_(connection.ends, connection.turn);
+  connection.state = State::kIdle;
+  connection.turn = Turn{};
+}
+
+void TurnMachine::GiveUp(Connection& connection) {
+  Turn turn;
+  turn.outcome = TurnOutcome::kUnusable;
+  turn.application = connection.http2 ? "h2" : "http1";
+  sink_(connection.ends, turn);
+  connection.turn = Turn{};
+  connection.state = State::kUnusable;
+}
+
+void TurnMachine::Sweep(Nanos now) {
+  const auto now_ns = static_cast<uint64_t>(now);
+  for (auto item = connections_.begin(); item != connections_.end();) {
+    Connection& connection = item->second;
+    const uint64_t silent = now_ns > connection.last_step_ns ? now_ns - connection.last_step_ns : 0;
+    const bool open_ended = connection.body == Body::kUnknown || connection.body == Body::kUntilClose;
+    if (connection.state == State::kAnswer &&
+        ((connection.complete && silent > kSettleNs) || (open_ended && silent > kSilenceNs))) {
+      Finish(connection, TurnOutcome::kAnswered);
+    }
+    // One whose answer is still to come is kept however long it takes: the kernel tells when it closes.
+    const bool forget = silent > kForgetNs && connection.state == State::kIdle;
+    item = forget ? connections_.erase(item) : std::next(item);
+  }
+}
+
+}  // namespace weir::agent::requests

@@ -1,0 +1,96 @@
+// TurnMachine: from the steps of a node's HTTP/1 connections (bpf/requests_abi.h) to finished turns: one request and
+// its answer, with the times between. What cannot be told apart for certain is a turn of its own, marked unusable, and
+// ends the connection's measuring: a guess would put one request's time beside another's path.
+//
+// Times start when the request's first segment arrives, before any process is woken: waiting for a busy process is part
+// of what the client feels. An answer ends where its own framing says (RFC 9112, 6.3), else with the connection, with
+// the next request, or with 10 s of silence; its last write tells when.
+//
+// Bounded: kMaxConnections; steps of further ones are counted (agent_request_table_full). Thread: the agent's loop, all
+// calls.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/requests/http_head.h"
+#include "base/clock.h"
+#include "bpf/requests_abi.h"
+
+namespace weir::agent::requests {
+
+enum class TurnOutcome {
+  kAnswered,
+  kUnanswered,  // the connection ended first
+  kUnusable,    // pipelined, out of step, upgraded, unparsable, broken off
+};
+
+struct Turn {
+  TurnOutcome outcome = TurnOutcome::kUnusable;
+  std::string_view application;  // "http1", "h2"
+  std::string method;            // "" where it is not known
+  std::string resource;          // path template
+  int status = 0;                // 0 = none
+  // Microseconds since the request's first byte; -1 = not measured.
+  int64_t latency_us = -1;        // to the answer's header
+  int64_t first_chunk_us = -1;    // to the first write that holds some of the body
+  int64_t duration_us = -1;       // to the last write
+  std::vector<uint32_t> gaps_us;  // between the writes of a streamed body
+};
+
+class TurnMachine {
+ public:
+  static constexpr size_t kMaxConnections = 65'536;
+
+  // Takes turns as they end; both views are valid during the call.
+  using Sink = std::function<void(const weir_step_head& ends, const Turn& turn)>;
+  explicit TurnMachine(Sink sink) : sink_(std::move(sink)) {}
+
+  void OnHead(const weir_step_head& head);  // WEIR_STEP_REQUEST, WEIR_STEP_ANSWER
+  void OnStep(const weir_step& step);       // WEIR_STEP_CHUNK, WEIR_STEP_CLOSED
+  // Once per interval: ends what only silence can end, and forgets connections that have been silent for long.
+  void Sweep(Nanos now_monotonic);
+
+  size_t size() const { return connections_.size(); }
+
+ private:
+  enum class Body { kUnknown, kNone, kLength, kChunked, kUntilClose };
+  enum class State {
+    kIdle,
+    kRequest,  // a request came, no answer yet
+    kAnswer,
+    kUnusable,  // nothing is measured here any more
+  };
+  struct Connection {
+    weir_step_head ends{};
+    State state = State::kIdle;
+    Body body = Body::kUnknown;
+    bool complete = false;  // by the answer's own framing
+    bool http2 = false;
+    uint64_t request_bytes = 0;  // the whole request's length; 0 = unknown
+    uint64_t body_bytes = 0;     // announced
+    uint64_t body_seen = 0;
+    uint64_t request_ns = 0;
+    uint64_t last_chunk_ns = 0;
+    uint64_t last_write_ns = 0;
+    uint64_t last_step_ns = 0;
+    Turn turn;
+  };
+
+  Connection* Find(const weir_step_head& head);
+  void OnRequest(Connection& connection, const weir_step_head& head);
+  void OnAnswer(Connection& connection, const weir_step_head& head);
+  void OnBody(Connection& connection, const weir_step& step, uint64_t bytes);
+  void Settle(Connection& connection, bool connection_ends);
+  void Finish(Connection& connection, TurnOutcome outcome);
+  void GiveUp(Connection& connection);
+
+  const Sink sink_;
+  std::unordered_map<uint64_t, Connection> connections_;  // by the kernel's pointer, which is reused: ends are compared
+};
+
+}  // namespace weir::agent::requests

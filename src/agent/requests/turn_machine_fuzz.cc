@@ -1,0 +1,38 @@
+// Any order of steps with any texts: no crash, bounded memory, and no turn without a name.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "agent/requests/turn_machine.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace weir::agent::requests;
+  TurnMachine machine([](const weir_step_head&, const Turn& turn) {
+    if (turn.application.empty()) __builtin_trap();
+  });
+  for (uint64_t time = 1'000'000; size >= 4; time += 1'000'000) {
+    weir_step_head head{};
+    head.step.time_ns = time;
+    head.step.kind = data[0] % 5 + 1;
+    head.step.socket = data[1] % 3;
+    head.step.flags = data[1] >> 7;
+    const size_t text = std::min<size_t>({size - 4, data[2] * 2U, sizeof(head.text)});
+    head.step.bytes = static_cast<uint32_t>(text + data[3]);
+    head.step.request_bytes = data[3];
+    head.text_bytes = static_cast<weir_u16>(text);
+    std::memcpy(head.text, data + 4, text);
+    head.step.tail_bytes = text >= WEIR_TAIL_BYTES ? WEIR_TAIL_BYTES : 0;
+    if (head.step.tail_bytes != 0) std::memcpy(head.step.tail, data + 4 + text - WEIR_TAIL_BYTES, WEIR_TAIL_BYTES);
+    data += 4 + text;
+    size -= 4 + text;
+    if (head.step.kind == WEIR_STEP_HELLO) {
+      machine.Sweep(static_cast<weir::Nanos>(time));
+    } else if (head.step.kind <= WEIR_STEP_ANSWER) {
+      machine.OnHead(head);
+    } else {
+      machine.OnStep(head.step);
+    }
+  }
+  return 0;
+}
