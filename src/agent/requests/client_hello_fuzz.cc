@@ -7,6 +7,6 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace weir::agent::requests;
   const auto said = ParseClientHello({reinterpret_cast<const char*>(data), size});
-  if (said \&\& (said->server_name.size() > 253 || said->protocol.size() > 32)) __builtin_trap();
+  if (said && (said->server_name.size() > 253 || said->protocol.size() > 32)) __builtin_trap();
   return 0;
 }

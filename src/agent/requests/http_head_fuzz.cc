@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   (void)ParseRequestHead(text);
   (void)ParseAnswerHead(text);
-  if (const auto head = ParseRequestHead(text); head \&\& PathTemplate(head->target).size() > kMaxTemplateBytes)
+  if (const auto head = ParseRequestHead(text); head && PathTemplate(head->target).size() > kMaxTemplateBytes)
     __builtin_trap();
   return 0;
 }
