@@ -1,5 +1,5 @@
-// weir-gen DIR: writes columns.md, metrics.md, flags.md and node-signals.md from the tables in the code. CI fails when the
-// committed ones differ.
+// weir-gen DIR: writes columns.md, metrics.md, flags.md and node-signals.md from the tables in the code. CI fails when
+// the committed ones differ.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -67,9 +67,11 @@ std::string Metrics() {
 std::string NodeSignals() {
   std::string out = fmt::format(fmt::runtime(kNotice), "src/model/node_signals.h");
   out +=
-      "# Signals of a node\n\nWhat agents read about the limits of their nodes; `GET /api/v1/nodes` and `weir nodes` show "
+      "# Signals of a node\n\nWhat agents read about the limits of their nodes; `GET /api/v1/nodes` and `weir nodes` "
+      "show "
       "them. A counter that grows is evidence of the limit beside it; without one it is context. Sources are tried in "
-      "order, `*` stands for the digits of a queue, and what a kernel or a driver does not have is left out and said so "
+      "order, `*` stands for the digits of a queue, and what a kernel or a driver does not have is left out and said "
+      "so "
       "in the agent's probe report.\n\n"
       "| signal | scope | kind | unit | evidence of | meaning | sources |\n|---|---|---|---|---|---|---|\n";
   for (const model::NodeSignalDescription& signal : model::kNodeSignals) {

@@ -39,8 +39,8 @@ struct RateWindow {
 };
 
 inline constexpr uint64_t kMaxNodeValue = uint64_t{1} << 53;  // of a sample; beyond is nonsense and breaks sums
-inline constexpr size_t kMaxNodeSamples = 20'000;  // of a batch
-inline constexpr size_t kMaxRateWindows = 16;      // of a batch
-inline constexpr size_t kMaxRateSteps = 3'000;     // of a window
+inline constexpr size_t kMaxNodeSamples = 20'000;             // of a batch
+inline constexpr size_t kMaxRateWindows = 16;                 // of a batch
+inline constexpr size_t kMaxRateSteps = 3'000;                // of a window
 
 }  // namespace weir::model
