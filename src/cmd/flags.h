@@ -77,7 +77,7 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"node-signals", 0, FlagType::kChoice, "on|off", "on", kCollecting,
      "Read the limits of the node itself: interfaces, queues, cloud allowances, TCP, CPU quotas."},
     {"rate-ring", 0, FlagType::kChoice, "on|off", "on", kCollecting,
-     "Keep the traffic of the last 30 s in steps of 10 ms, to show what led to a limit."},
+     "Keep the traffic of the last 30 s in steps of 10 ms while there is any, to show what led to a limit."},
 
     // Sending and asking
     {"server", 's', FlagType::kText, "URL", "http://127.0.0.1:7600", kAgent | kQuestions,

@@ -28,7 +28,7 @@ void RateRing::Start(std::function<void()> on_thread) {
       lock.unlock();
       Step();
       // After a long wait for the CPU one reading makes up for all that were missed.
-      due = std::max(due + std::chrono::nanoseconds(kRatePeriod), std::chrono::steady_clock::now());
+      due = std::max(due + std::chrono::nanoseconds(Period()), std::chrono::steady_clock::now());
       lock.lock();
       wake_.wait_until(lock, due, [this] { return stopping_; });
     }
@@ -66,11 +66,24 @@ void RateRing::Step() {
     if (!counters.ok()) continue;  // it is going away, or renamed into another namespace; Track() will say
     if (history.readings.size() == kRateSlots) history.readings.pop_front();
     history.readings.push_back({at, *counters});
+    if (history.readings.size() > 1) NoteTraffic(*(history.readings.end() - 2), history.readings.back());
     Count(Metric::agent_node_rate_readings);
   }
   const Nanos round = clock_.MonotonicNanos() - begin;
   Count(Metric::agent_node_rate_microseconds, static_cast<uint64_t>(round / 1'000));
   Judge(round);
+}
+
+void RateRing::NoteTraffic(const Reading& before, const Reading& now) {
+  const uint64_t bytes =
+      Added(before.counters.rx_bytes, now.counters.rx_bytes) + Added(before.counters.tx_bytes, now.counters.tx_bytes);
+  const auto elapsed_us = static_cast<uint64_t>(std::max<Nanos>(now.at - before.at, 1'000) / 1'000);
+  if (bytes * 1'000'000 / elapsed_us >= kBusyBytesPerSecond) busy_until_ = now.at + kBusyFor;
+}
+
+Nanos RateRing::Period() const {
+  const std::lock_guard lock(mutex_);
+  return clock_.MonotonicNanos() < busy_until_ ? kRatePeriod : kIdleRatePeriod;
 }
 
 void RateRing::Judge(Nanos round) {

@@ -52,6 +52,18 @@ TEST_F(RateRingTest, AWindowIsTheStepsWithin) {
   EXPECT_FALSE(ring.Cut(8, 0, clock.MonotonicNanos()).has_value()) << "an interface nobody tracks";
 }
 
+TEST_F(RateRingTest, ReadsSlowlyWhileNothingGoesOn) {
+  ring.Track({{7, "eth0"}});
+  Step(1'000'000);
+  EXPECT_EQ(ring.Period(), kIdleRatePeriod) << "one reading is no rate";
+  Step(kBusyBytesPerSecond / 100);
+  EXPECT_EQ(ring.Period(), kRatePeriod);
+  Step(0, kBusyFor - kRatePeriod);
+  EXPECT_EQ(ring.Period(), kRatePeriod);
+  Step(kBusyBytesPerSecond / 100 - 1, 2 * kRatePeriod);
+  EXPECT_EQ(ring.Period(), kIdleRatePeriod);
+}
+
 TEST_F(RateRingTest, HoldsThirtySecondsAndNoMore) {
   ring.Track({{7, "eth0"}});
   for (size_t i = 0; i < kRateSlots + 500; ++i) Step(1);
