@@ -321,7 +321,7 @@ void SocketTable::OnFinal(const weir_record& record) {
     Leave(entry);
     sockets_.erase(known);
   }
-  if (names_ != nullptr) names_->Forget(record.socket);
+  if (names_ != nullptr) names_->Forget(record.socket, record.time_ns);
 }
 
 // Whether the socket was swept: its final record was thought lost, and it was counted as closed then.

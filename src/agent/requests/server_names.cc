@@ -15,12 +15,15 @@ void ServerNames::Put(uint64_t socket, uint64_t time_ns, std::string_view server
     Count(Metric::agent_server_names_full);
     return;
   }
-  sockets_[socket] = {time_ns, Intern(server_name)};
+  ToldNames& known = sockets_[socket];
+  known.previous = known.newest;
+  known.newest = {time_ns, Intern(server_name)};
 }
 
 bool ServerNames::MakeRoom(uint64_t now_ns) {
   for (auto item = sockets_.begin(); item != sockets_.end();) {
-    const bool old = now_ns > item->second.time_ns && now_ns - item->second.time_ns > kKeepNs;
+    const uint64_t newest_ns = item->second.newest.time_ns;
+    const bool old = now_ns > newest_ns && now_ns - newest_ns > kKeepNs;
     item = old ? sockets_.erase(item) : std::next(item);
   }
   return sockets_.size() < kMaxSockets;
@@ -43,8 +46,20 @@ uint32_t ServerNames::Find(uint64_t socket, uint64_t born_ns, uint64_t until_ns)
   if (read_news_) read_news_();
   const auto known = sockets_.find(socket);
   if (known == sockets_.end()) return 0;
-  const Entry& entry = known->second;
-  return entry.time_ns >= born_ns && entry.time_ns <= until_ns ? entry.name : 0;
+  for (const ToldName& entry : {known->second.newest, known->second.previous}) {
+    if (entry.name != 0 && entry.time_ns >= born_ns && entry.time_ns <= until_ns) return entry.name;
+  }
+  return 0;
+}
+
+void ServerNames::Forget(uint64_t socket, uint64_t closed_ns) {
+  const auto known = sockets_.find(socket);
+  if (known == sockets_.end()) return;
+  if (known->second.newest.time_ns <= closed_ns) {
+    sockets_.erase(known);
+  } else {
+    known.value().previous = {};
+  }
 }
 
 }  // namespace weir::agent::requests

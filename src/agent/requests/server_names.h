@@ -15,6 +15,18 @@
 
 namespace weir::agent::requests {
 
+// A name and when its client said it; 0 = none.
+struct ToldName {
+  uint64_t time_ns = 0;
+  uint32_t name = 0;
+};
+
+// Names come through a queue of their own: the next socket's may be here before the last one's end.
+struct ToldNames {
+  ToldName newest;
+  ToldName previous;
+};
+
 class ServerNames final : public flow::ConnectionNames {
  public:
   static constexpr size_t kMaxSockets = 65'536;
@@ -27,22 +39,17 @@ class ServerNames final : public flow::ConnectionNames {
   void Put(uint64_t socket, uint64_t time_ns, std::string_view server_name);
 
   uint32_t Find(uint64_t socket, uint64_t born_ns, uint64_t until_ns) override;
-  void Forget(uint64_t socket) override { sockets_.erase(socket); }
+  void Forget(uint64_t socket, uint64_t closed_ns) override;
   const flow::ConnectionName& Name(uint32_t number) const override { return names_[number]; }
 
   size_t size() const { return sockets_.size(); }
 
  private:
-  struct Entry {
-    uint64_t time_ns = 0;
-    uint32_t name = 0;
-  };
-
   uint32_t Intern(std::string_view server_name);
   bool MakeRoom(uint64_t now_ns);
 
   const std::function<void()> read_news_;
-  tsl::robin_map<uint64_t, Entry> sockets_;
+  tsl::robin_map<uint64_t, ToldNames> sockets_;
   std::vector<flow::ConnectionName> names_{1};  // 0 is nobody's
   std::unordered_map<std::string, uint32_t> numbers_;
 };

@@ -15,8 +15,24 @@ TEST(ServerNamesTest, APointersNextSocketDoesNotInheritItsName) {
   EXPECT_EQ(names.Find(0x1000, 51, 60), 0U) << "born later";
   EXPECT_EQ(names.Find(0x1000, 40, 49), 0U) << "a record older than the name";
   EXPECT_EQ(names.Find(0x2000, 40, 60), 0U);
-  names.Forget(0x1000);
+  names.Forget(0x1000, 60);
   EXPECT_EQ(names.Find(0x1000, 40, 60), 0U);
+}
+
+TEST(ServerNamesTest, TheNextSocketsNameMayComeBeforeTheEndOfTheLastOne) {
+  ServerNames names({});
+  names.Put(0x1000, 50, "first.example");
+  names.Put(0x1000, 90, "second.example");
+  const uint32_t first = names.Find(0x1000, 40, 80);
+  ASSERT_NE(first, 0U);
+  EXPECT_EQ(names.Name(first).server_name, "first.example");
+  names.Forget(0x1000, 80);
+  EXPECT_EQ(names.Find(0x1000, 40, 80), 0U);
+  const uint32_t second = names.Find(0x1000, 85, 100);
+  ASSERT_NE(second, 0U);
+  EXPECT_EQ(names.Name(second).server_name, "second.example");
+  names.Forget(0x1000, 100);
+  EXPECT_EQ(names.size(), 0U);
 }
 
 TEST(ServerNamesTest, NewsAreReadBeforeTheAnswer) {
