@@ -20,8 +20,8 @@ class ConnectionNames {
   virtual ~ConnectionNames() = default;
   // The name learnt of `socket` between two CLOCK_MONOTONIC times; 0 = none.
   virtual uint32_t Find(uint64_t socket, uint64_t born_ns, uint64_t until_ns) = 0;
-  // The socket was closed at this CLOCK_MONOTONIC time and its name is not asked for again. The kernel reuses pointers at
-  // once: a later name is the next socket's.
+  // The socket was closed at this CLOCK_MONOTONIC time and its name is not asked for again. The kernel reuses pointers
+  // at once: a later name is the next socket's.
   virtual void Forget(uint64_t socket, uint64_t closed_ns) = 0;
   // Of a number Find() gave; valid until the next Find().
   virtual const ConnectionName& Name(uint32_t number) const = 0;
