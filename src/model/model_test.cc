@@ -4,6 +4,7 @@
 #include <random>
 #include <set>
 
+#include "model/counter_sum.h"
 #include "model/flow_row.h"
 
 namespace weir::model {
@@ -98,6 +99,32 @@ TEST(FlowRow, DerivedValuesPreferTheClientsSamples) {
   EXPECT_DOUBLE_EQ(NumberOf(row, *FindColumn("retransmit_percent")), 2);
   EXPECT_DOUBLE_EQ(NumberOf(row, *FindColumn("segments_to_server")), 150);
   EXPECT_EQ(TextOf(row, *FindColumn("reported_by")), "both");
+}
+
+TEST(SideCounters, TwoIntervalsAddUpToOne) {
+  SideCounters sum;
+  uint64_t next = 1;
+  SideCounters one;
+#define WEIR_SET(name) one.name = next++;
+  WEIR_SIDE_COUNTERS(WEIR_SET)
+#undef WEIR_SET
+  one.rtt_histogram.Add(100);
+  Add(sum, one);
+#define WEIR_SAME(name) EXPECT_EQ(sum.name, one.name) << #name;
+  WEIR_SIDE_COUNTERS(WEIR_SAME)
+  WEIR_SIDE_HISTOGRAMS(WEIR_SAME)
+#undef WEIR_SAME
+  SideCounters two = one;
+  two.rtt_min_us = 0;
+  two.open = 3;
+  --two.unread_max;
+  Add(sum, two);
+  EXPECT_EQ(sum.bytes_sent, 2 * one.bytes_sent);
+  EXPECT_EQ(sum.late_bytes, 2 * one.late_bytes);
+  EXPECT_EQ(sum.unread_max, one.unread_max);
+  EXPECT_EQ(sum.rtt_min_us, one.rtt_min_us) << "0 is no sample";
+  EXPECT_EQ(sum.rtt_histogram.total(), 2U);
+  EXPECT_EQ(sum.open, 3U) << "the later level";
 }
 
 }  // namespace

@@ -4,13 +4,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <bit>
 #include <cerrno>
-#include <cstring>
 #include <type_traits>
 #include <utility>
 
 #include "store/flow_hash.h"
+#include "store/row_binary.h"
 #include "store/schema.h"
 
 namespace weir::store {
@@ -18,26 +17,6 @@ namespace {
 
 using model::Column;
 using model::ColumnKind;
-
-static_assert(std::endian::native == std::endian::little, "the Native format is little-endian");
-
-template <typename Integer>
-void AppendNumber(std::string& out, Integer value) {
-  char bytes[sizeof(value)];
-  std::memcpy(bytes, &value, sizeof(value));
-  out.append(bytes, sizeof(value));
-}
-
-// LEB128, as ClickHouse writes lengths.
-void AppendLength(std::string& out, size_t length) {
-  for (; length >= 0x80; length >>= 7) out += static_cast<char>((length & 0x7f) | 0x80);
-  out += static_cast<char>(length);
-}
-
-void AppendText(std::string& out, std::string_view text) {
-  AppendLength(out, text.size());
-  out += text;
-}
 
 // One column of a block in the making.
 struct ColumnBuffer {

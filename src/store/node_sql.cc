@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <bit>
-#include <cstring>
-
+#include "store/row_binary.h"
 #include "store/schema.h"
 #include "store/sql.h"
 
@@ -18,26 +16,6 @@ constexpr std::string_view kDurable =
 constexpr std::string_view kOnePart =
     "SETTINGS max_threads = 2, max_insert_threads = 1, min_insert_block_size_rows = 1000000000, "
     "min_insert_block_size_bytes = 0, compile_aggregate_expressions = 0, compile_expressions = 0";
-
-static_assert(std::endian::native == std::endian::little, "RowBinary is little-endian");
-
-template <typename Integer>
-void AppendNumber(std::string& out, Integer value) {
-  char bytes[sizeof(value)];
-  std::memcpy(bytes, &value, sizeof(value));
-  out.append(bytes, sizeof(value));
-}
-
-// LEB128, as ClickHouse writes lengths.
-void AppendLength(std::string& out, size_t length) {
-  for (; length >= 0x80; length >>= 7) out += static_cast<char>((length & 0x7f) | 0x80);
-  out += static_cast<char>(length);
-}
-
-void AppendText(std::string& out, std::string_view text) {
-  AppendLength(out, text.size());
-  out += text;
-}
 
 template <typename Integer>
 void AppendNumbers(std::string& out, const std::vector<Integer>& values) {

@@ -11,6 +11,7 @@
 
 #include "agent/flow/record_address.h"
 #include "base/metrics.h"
+#include "model/counter_sum.h"
 
 namespace weir::agent::udp {
 namespace {
@@ -148,16 +149,7 @@ void DnsTable::FoldRareNames() {
       Count(Metric::agent_dns_names_folded, counters.requests);
       to.name = kOtherNames;
     }
-    model::SideCounters& sum = folded[std::move(to)];
-    sum.requests += counters.requests;
-    sum.requests_failed += counters.requests_failed;
-    sum.requests_unanswered += counters.requests_unanswered;
-    sum.requests_repeated += counters.requests_repeated;
-    sum.requests_unusable += counters.requests_unusable;
-    sum.request_latency_count += counters.request_latency_count;
-    sum.request_latency_sum_us += counters.request_latency_sum_us;
-    sum.request_latency_max_us = std::max(sum.request_latency_max_us, counters.request_latency_max_us);
-    sum.request_latency_histogram.Merge(counters.request_latency_histogram);
+    model::Add(folded[std::move(to)], counters);
   }
   kinds_ = std::move(folded);
 }
