@@ -1,4 +1,5 @@
 // Why an answer may be incomplete: agents that fell silent, probes that are off, losses, things left out.
+import { isMissing } from './probes';
 import type { StatusAnswer } from '../data/types';
 import { plural } from './text';
 
@@ -18,9 +19,9 @@ export function statusNotices(status: StatusAnswer | undefined): Notice[] {
       detail: `Their side of the flows is missing: ${stale.map((agent) => agent.node).join(', ')}.`,
     });
   }
-  const limited = status.agents.filter((agent) => !agent.stale && agent.probes.some((probe) => probe.state === 'off' || probe.state === 'failed'));
+  const limited = status.agents.filter((agent) => !agent.stale && agent.probes.some(isMissing));
   if (limited.length > 0) {
-    const names = [...new Set(limited.flatMap((agent) => agent.probes.filter((p) => p.state === 'off' || p.state === 'failed').map((p) => p.name)))];
+    const names = [...new Set(limited.flatMap((agent) => agent.probes.filter(isMissing).map((p) => p.name)))];
     notices.push({
       id: 'probes', text: names.length === 1 ? `probe ${names[0]} is off on ${plural(limited.length, 'node')}` : `${names.length} probes are off`,
       detail: `${names.join(', ')} on ${limited.map((agent) => agent.node).join(', ')}. Status says why.`,

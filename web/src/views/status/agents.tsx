@@ -1,4 +1,5 @@
 // The agents: who reports, how it captures, and which of its probes are limited and why.
+import { isLimited, isMissing } from '../../domain/probes';
 import { useState } from 'preact/hooks';
 import type { AgentStatus, StatusAnswer } from '../../data/types';
 import { visible } from '../../domain/text';
@@ -25,14 +26,15 @@ function ProbeList({ agent }: { agent: AgentStatus }) {
 }
 
 function probeSummary(agent: AgentStatus): { text: string; className: string } {
-  const wrong = agent.probes.filter((p) => p.state !== 'on');
+  const wrong = agent.probes.filter(isLimited);
   const failed = wrong.some((p) => p.state === 'failed');
-  if (wrong.length === 0) return { text: `${agent.probes.length} on`, className: 'ok' };
-  return { text: `${agent.probes.length - wrong.length} on, ${wrong.length} limited`, className: failed ? 'bad' : 'warn' };
+  const on = agent.probes.filter((p) => p.state === 'on').length;
+  if (wrong.length === 0) return { text: `${on} on`, className: 'ok' };
+  return { text: `${on} on, ${wrong.length} limited`, className: failed ? 'bad' : 'warn' };
 }
 
 function AgentRow({ agent, now }: { agent: AgentStatus; now: number }) {
-  const limited = agent.probes.some((p) => p.state === 'off' || p.state === 'failed');
+  const limited = agent.probes.some(isMissing);
   const [open, setOpen] = useState(limited);
   const probes = probeSummary(agent);
   return (
