@@ -59,27 +59,49 @@ static __always_inline struct segment parse(struct __sk_buff *skb)
 	return segment;
 }
 
+/*
+ * The hole that a segment fills, from its start or from within; 0 = none of those remembered. What is filled from the
+ * start is no hole any more.
+ */
+static __always_inline struct weir_hole *fill(struct weir_arrivals *arrivals, const struct segment *segment)
+{
+	for (int i = 0; i < WEIR_HOLES; i++) {
+		struct weir_hole *hole = &arrivals->holes[i];
+
+		if (before(segment->seq, hole->from) || !before(segment->seq, hole->to))
+			continue;
+		if (segment->seq == hole->from)
+			hole->from = segment->seq + segment->bytes;
+		if (before(hole->to, hole->from))
+			hole->from = hole->to;
+		return hole;
+	}
+	return 0;
+}
+
+/*
+ * A copy of what was received, sent again for nothing, is no sign of loss: it fills no hole. rcv_nxt alone does not tell,
+ * because it stands still while the segments before this one wait for the socket's owner.
+ */
 static __always_inline void on_late(struct weir_arrivals *arrivals, const struct segment *segment, weir_u32 segments,
 				    struct tcp_sock *tp)
 {
 	weir_u64 within = (weir_u64)(tp->rcv_rtt_est.rtt_us >> 3) * 1000 / 4;
-	weir_u64 now = bpf_ktime_get_ns();
+	const struct weir_hole *hole = fill(arrivals, segment);
 
-	if (!before(tp->rcv_nxt, segment->seq + segment->bytes))
-		return;		/* a copy of what was received long ago: sent again for nothing */
+	if (!hole) {
+		/* Of more holes than are remembered: before the oldest of those there may be another. */
+		if (arrivals->gaps <= WEIR_HOLES ||
+		    !before(segment->seq, arrivals->holes[arrivals->gaps % WEIR_HOLES].from) ||
+		    !before(tp->rcv_nxt, segment->seq + segment->bytes))
+			return;
+	}
 	arrivals->late_segments += segments;
 	arrivals->late_bytes += segment->bytes;
 	if (within < REORDERED_WITHIN_NS)
 		within = REORDERED_WITHIN_NS;
-	for (int i = 0; i < WEIR_HOLES; i++) {
-		const struct weir_hole *hole = &arrivals->holes[i];
-
-		if (!before(segment->seq, hole->from) && before(segment->seq, hole->to) &&
-		    now - hole->opened_ns < within) {
-			arrivals->reordered += segments;
-			return;
-		}
-	}
+	if (hole && bpf_ktime_get_ns() - hole->opened_ns < within)
+		arrivals->reordered += segments;
 }
 
 static __always_inline struct weir_arrivals *begin(weir_u64 key, struct tcp_sock *tp)

@@ -2,6 +2,7 @@
 Weir says at least how much was lost, and the router's own drop counter is the witness."""
 
 import json
+import os
 import re
 import time
 
@@ -10,6 +11,9 @@ import pytest
 from lab import Lab, eventually
 from test_truth import between, closed, nstat, settled, ss
 from weir import Weir, total
+
+
+TRAFFIC = ["/usr/bin/python3", os.path.join(os.path.dirname(__file__), "traffic.py")]
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +32,12 @@ def weir():
 
 
 def download(lab, port, size, congestion="cubic"):
-    lab.serve("server", port, "--congestion", congestion)
-    lab.client("client", "get", lab.address("server"), str(port), "--down", str(size), timeout=120)
+    """On one CPU: a burst that moves to another one is overtaken on the way, which is late too and not lost."""
+    server = lab.start("server", "taskset", "-c", "0", *TRAFFIC, "serve", str(port), "--congestion", congestion)
+    assert server.stdout.readline().strip() == "ready"
+    client = lab.start("client", "taskset", "-c", "0", *TRAFFIC, "get", lab.address("server"), str(port), "--down", str(size))
+    client.communicate(timeout=120)
+    assert client.returncode == 0
 
 
 def shaped(lab, *qdisc):
@@ -103,7 +111,9 @@ def test_by_default_only_control_groups_with_evidence_are_watched(lab, no_limit_
     with Weir() as quiet:
         download(lab, 8304, 2_000_000)
         settled(quiet, between(lab, port=8304), closed(1))
-        assert groups(quiet) == 0, "nothing is lost, nobody is watched"
+        # The agent sees the whole machine, where another socket may get something out of order on its way between CPUs.
+        evidence = sum(total(quiet.flows(), f"out_of_order_to_{end}") for end in ("client", "server"))
+        assert groups(quiet) == 0 or evidence > 0, "nobody is watched without evidence"
         shaped(lab, "tbf", "rate", "40mbit", "burst", "16k", "limit", "30000")
         download(lab, 8305, 20_000_000)
         rows = settled(quiet, between(lab, port=8305), closed(1))

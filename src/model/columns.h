@@ -121,17 +121,17 @@ inline constexpr size_t kMaxStringBytes = 256;
   X(out_of_order_to_client, uint64_t, kUint, kSum, "segments",                                                       \
     "Segments that reached the client before earlier ones; not the number of lost ones.")                            \
   X(late_segments_to_server, uint64_t, kUint, kSum, "segments",                                                      \
-    "Segments that reached the server after later ones: at least so many were lost and sent again. A lower bound.")  \
+    "Segments that reached the server after later ones: lost and sent again, or overtaken.")                         \
   X(late_segments_to_client, uint64_t, kUint, kSum, "segments",                                                      \
-    "Segments that reached the client after later ones: at least so many were lost and sent again. A lower bound.")  \
+    "Segments that reached the client after later ones: lost and sent again, or overtaken.")                         \
   X(late_bytes_to_server, uint64_t, kUint, kSum, "bytes", "Payload of late segments.")                               \
   X(late_bytes_to_client, uint64_t, kUint, kSum, "bytes", "Payload of late segments.")                               \
   X(gaps_to_server, uint64_t, kUint, kSum, "events", "Holes that opened in what the server had received.")           \
   X(gaps_to_client, uint64_t, kUint, kSum, "events", "Holes that opened in what the client had received.")           \
   X(reordered_to_server, uint64_t, kUint, kSum, "segments",                                                          \
-    "Late segments that came so soon that they were overtaken, not lost.")                                           \
+    "Late segments that came so soon that they may have been overtaken rather than lost.")                           \
   X(reordered_to_client, uint64_t, kUint, kSum, "segments",                                                          \
-    "Late segments that came so soon that they were overtaken, not lost.")                                           \
+    "Late segments that came so soon that they may have been overtaken rather than lost.")                           \
   X(zero_windows_to_server, uint64_t, kUint, kSum, "samples",                                                        \
     "Snapshots in which the server had no room: the receive window was 0.")                                          \
   X(zero_windows_to_client, uint64_t, kUint, kSum, "samples",                                                        \
@@ -216,37 +216,36 @@ inline constexpr size_t kMaxStringBytes = 256;
 
 // Derived columns: X(name, ColumnType, unit, help). How each is computed stands once in store/derived.cc (SQL)
 // and once in model/flow_row.cc (rows in memory); a test holds the two against each other.
-#define WEIR_DERIVED_COLUMNS(X)                                                                                 \
-  X(reported_by, kString, "", "Which end's agent reported the flow: client, server or both.")                   \
-  X(bytes, kUint, "bytes", "Payload in both directions.")                                                       \
-  X(retransmits, kUint, "segments", "All segments sent again, both directions and SYN, as far as observed.")    \
-  X(retransmit_percent, kFloat, "%", "Retransmits per hundred segments, both directions.")                      \
-  X(timeouts, kUint, "events", "Retransmission timeouts, both directions.")                                     \
-  X(connect_avg_us, kFloat, "us", "Mean handshake duration seen by the client.")                                \
-  X(rtt_avg_us, kFloat, "us", "Mean smoothed RTT: the client's samples, or the server's where it has none.")    \
-  X(rtt_min_us, kUint, "us", "Smallest RTT either kernel measured.")                                            \
-  X(rtt_max_us, kUint, "us", "Largest smoothed-RTT sample of the side rtt_avg_us is taken from.")               \
-  X(rtt_p50_us, kFloat, "us", "Median of the smoothed-RTT samples, by histogram (±19 %).")                      \
-  X(rtt_p90_us, kFloat, "us", "90th percentile of the smoothed-RTT samples, by histogram (±19 %).")             \
-  X(rtt_p99_us, kFloat, "us", "99th percentile of the smoothed-RTT samples, by histogram (±19 %).")             \
-  X(late_segments, kUint, "segments",                                                                           \
-    "Late segments, both directions: at least so many were lost on the way and sent again.")                    \
-  X(late_percent, kFloat, "%",                                                                                  \
-    "Late segments per hundred segments, both directions; a lower bound of the loss seen by receivers.")        \
-  X(closed_reset, kUint, "connections", "Opened connections that ended by a reset, by either side.")            \
-  X(request_latency_avg_us, kFloat, "us", "Mean time to the first byte of the answer.")                         \
-  X(request_latency_p50_us, kFloat, "us", "Median time to the first byte of the answer, by histogram (±19 %).") \
-  X(request_latency_p99_us, kFloat, "us",                                                                       \
-    "99th percentile of the time to the first byte of the answer, by histogram (±19 %).")                       \
-  X(first_chunk_avg_us, kFloat, "us", "Mean time to the first chunk.")                                          \
-  X(first_chunk_p50_us, kFloat, "us", "Median time to the first chunk, by histogram (±19 %).")                  \
-  X(first_chunk_p99_us, kFloat, "us", "99th percentile of the time to the first chunk, by histogram (±19 %).")  \
-  X(chunk_gap_avg_us, kFloat, "us", "Mean time between chunks.")                                                \
-  X(chunk_gap_p50_us, kFloat, "us", "Median time between chunks, by histogram (±19 %).")                        \
-  X(chunk_gap_p99_us, kFloat, "us", "99th percentile of the time between chunks, by histogram (±19 %).")        \
-  X(request_duration_avg_us, kFloat, "us", "Mean time to the end of the answer.")                               \
-  X(request_duration_p50_us, kFloat, "us", "Median time to the end of the answer, by histogram (±19 %).")       \
-  X(request_duration_p99_us, kFloat, "us",                                                                      \
+#define WEIR_DERIVED_COLUMNS(X)                                                                                        \
+  X(reported_by, kString, "", "Which end's agent reported the flow: client, server or both.")                          \
+  X(bytes, kUint, "bytes", "Payload in both directions.")                                                              \
+  X(retransmits, kUint, "segments", "All segments sent again, both directions and SYN, as far as observed.")           \
+  X(retransmit_percent, kFloat, "%", "Retransmits per hundred segments, both directions.")                             \
+  X(timeouts, kUint, "events", "Retransmission timeouts, both directions.")                                            \
+  X(connect_avg_us, kFloat, "us", "Mean handshake duration seen by the client.")                                       \
+  X(rtt_avg_us, kFloat, "us", "Mean smoothed RTT: the client's samples, or the server's where it has none.")           \
+  X(rtt_min_us, kUint, "us", "Smallest RTT either kernel measured.")                                                   \
+  X(rtt_max_us, kUint, "us", "Largest smoothed-RTT sample of the side rtt_avg_us is taken from.")                      \
+  X(rtt_p50_us, kFloat, "us", "Median of the smoothed-RTT samples, by histogram (±19 %).")                             \
+  X(rtt_p90_us, kFloat, "us", "90th percentile of the smoothed-RTT samples, by histogram (±19 %).")                    \
+  X(rtt_p99_us, kFloat, "us", "99th percentile of the smoothed-RTT samples, by histogram (±19 %).")                    \
+  X(late_segments, kUint, "segments", "Late segments, both directions: lost on the way and sent again, or overtaken.") \
+  X(late_percent, kFloat, "%",                                                                                         \
+    "Late segments per hundred segments, both directions: the loss receivers can see, and reordering.")                \
+  X(closed_reset, kUint, "connections", "Opened connections that ended by a reset, by either side.")                   \
+  X(request_latency_avg_us, kFloat, "us", "Mean time to the first byte of the answer.")                                \
+  X(request_latency_p50_us, kFloat, "us", "Median time to the first byte of the answer, by histogram (±19 %).")        \
+  X(request_latency_p99_us, kFloat, "us",                                                                              \
+    "99th percentile of the time to the first byte of the answer, by histogram (±19 %).")                              \
+  X(first_chunk_avg_us, kFloat, "us", "Mean time to the first chunk.")                                                 \
+  X(first_chunk_p50_us, kFloat, "us", "Median time to the first chunk, by histogram (±19 %).")                         \
+  X(first_chunk_p99_us, kFloat, "us", "99th percentile of the time to the first chunk, by histogram (±19 %).")         \
+  X(chunk_gap_avg_us, kFloat, "us", "Mean time between chunks.")                                                       \
+  X(chunk_gap_p50_us, kFloat, "us", "Median time between chunks, by histogram (±19 %).")                               \
+  X(chunk_gap_p99_us, kFloat, "us", "99th percentile of the time between chunks, by histogram (±19 %).")               \
+  X(request_duration_avg_us, kFloat, "us", "Mean time to the end of the answer.")                                      \
+  X(request_duration_p50_us, kFloat, "us", "Median time to the end of the answer, by histogram (±19 %).")              \
+  X(request_duration_p99_us, kFloat, "us",                                                                             \
     "99th percentile of the time to the end of the answer, by histogram (±19 %).")
 
 // Stems of the columns about how long requests take: STEM_count, STEM_sum_us, STEM_max_us, STEM_histogram, and the
