@@ -1,6 +1,6 @@
 // The filter of the whole page: chips for the parts of the outermost "and", and a text field with completion for the
 // rest. Both are views of one text; Enter applies it. Mistakes are shown where they are.
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { askFlows } from '../data/api';
 import { effectiveRange, setFilter, store, useStore } from '../data/store';
 import { kSchemaColumns } from '../domain/columns';
@@ -89,14 +89,21 @@ function useEditor(base: string, onApply: (text: string) => void) {
   const { columns, eithers, names } = useFields();
   const [editor, setEditor] = useState<Editor>({ draft: '', caret: 0, open: false, active: -1 });
   const input = useRef<HTMLInputElement>(null);
+  // Before the next key, not in the next frame: a caret moved late would tear what is typed meanwhile apart.
+  const caretAfterPick = useRef<number>();
+  useLayoutEffect(() => {
+    const caret = caretAfterPick.current;
+    if (caret !== undefined) input.current?.setSelectionRange(caret, caret);
+    caretAfterPick.current = undefined;
+  }, [editor]);
   const context = contextAt(editor.draft, editor.caret);
   const values = useValues(editor.open && context.expects === 'value' ? context.field : undefined);
   const items = editor.open ? suggest(editor.draft, editor.caret, columns, eithers, values) : [];
   const pick = (item: Suggestion) => {
     const draft = editor.draft.slice(0, item.from) + item.text + editor.draft.slice(item.to).replace(/^ /, '');
     const caret = item.from + item.text.length;
+    caretAfterPick.current = caret;
     setEditor({ draft, caret, open: true, active: -1 });
-    requestAnimationFrame(() => input.current?.setSelectionRange(caret, caret));
   };
   const error = editor.draft.trim() === '' ? undefined : checkFilter(editor.draft, names);
   const apply = () => {
