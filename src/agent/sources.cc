@@ -2,51 +2,61 @@
 #include <utility>
 #include <vector>
 
-#include "agent/optional_source.h"
-#include "agent/requests/request_source.h"
-#include "agent/source/ebpf/ebpf_source.h"
+#include "agent/observe.h"
+#include "agent/privileges.h"
+#include "agent/recording/recorder.h"
 #include "agent/source/sock_diag/sock_diag_source.h"
 #include "agent/start.h"
-#include "agent/udp/udp_source.h"
+#include "base/log.h"
 
 namespace weir::agent {
 namespace {
 
-// What was asked for beside TCP; one set per candidate, because only the one that starts keeps its own.
-std::vector<std::unique_ptr<OptionalSource>> OptionsOf(const AgentOptions& options, const Clock& clock) {
-  std::vector<std::unique_ptr<OptionalSource>> asked;
-  if (options.udp || options.dns) {
-    UdpOptions udp;
-    udp.tracker.flows = options.udp;
-    udp.tracker.dns = options.dns;
-    udp.tracker.group = options.udp_group;
-    udp.tracker.max_pairs = options.max_flows;
-    udp.tracker.allowed = options.allow_ebpf;
-    udp.max_flows = options.max_flows;
-    asked.push_back(MakeUdpSource(std::move(udp), clock));
+ObserveOptions ObservedBy(const AgentOptions& options) {
+  ObserveOptions observe;
+  observe.max_sockets = options.max_sockets;
+  observe.max_flows = options.max_flows;
+  observe.receive_loss = options.receive_loss;
+  observe.udp = options.udp;
+  observe.dns = options.dns;
+  observe.udp_group = options.udp_group;
+  observe.requests = options.requests;
+  return observe;
+}
+
+Result<std::unique_ptr<Source>> MakeRecorded(const AgentOptions& options, const Clock& clock) {
+  recording::Header header = recording::HeaderOfThisMachine(clock);
+  header.interval_ms = static_cast<uint32_t>(options.interval.count());
+  recording::RecordOptions record;
+  record.file = options.record;
+  record.limit_bytes = options.record_limit_bytes;
+  if (options.drop_privileges) {
+    record.on_thread = [] {
+      const Status status = KeepNoPrivileges();
+      if (!status.ok()) LogWarn("thread weir-record keeps its privileges: {}", status.message());
+    };
   }
-  return asked;
+  return recording::MakeRecorder(std::move(record), std::move(header), ObservedBy(options), ThisMachine(clock));
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Agent>> Agent::Start(AgentOptions options, wire::BatchSink& sink, const Clock& clock) {
   std::vector<std::unique_ptr<Source>> candidates;
-  if (options.allow_ebpf) {
-    EbpfOptions ebpf;
-    ebpf.max_sockets = options.max_sockets;
-    ebpf.max_flows = options.max_flows;
-    ebpf.receive_loss = options.receive_loss;
-    std::vector<std::unique_ptr<OptionalSource>> beside = OptionsOf(options, clock);
-    if (options.requests) {
-      auto requests = requests::MakeRequestSource(clock);
-      ebpf.names = &requests->names();
-      beside.push_back(std::move(requests));
-    }
-    candidates.push_back(WithOptions(MakeEbpfSource(ebpf, clock), std::move(beside)));
+  const bool record = !options.record.empty();
+  if (record && !options.allow_ebpf) {
+    return Status::Invalid("what the degraded mode sees cannot be recorded; leave out --record or --mode sock_diag");
   }
-  if (!options.require_ebpf) {
-    candidates.push_back(WithOptions(MakeSockDiagSource(options.max_flows, clock), OptionsOf(options, clock)));
+  if (record) {
+    WEIR_ASSIGN_OR_RETURN(auto recorded, MakeRecorded(options, clock));
+    candidates.push_back(std::move(recorded));
+  } else if (options.allow_ebpf) {
+    candidates.push_back(MakeObserver(ObservedBy(options), ThisMachine(clock)));
+  }
+  // A recording that is asked for and not made must not go unnoticed.
+  if (!options.require_ebpf && !record) {
+    candidates.push_back(WithOptions(MakeSockDiagSource(options.max_flows, clock),
+                                     MakeUdpObservers(ObservedBy(options), options.allow_ebpf, clock)));
   }
   return StartAgent(std::move(options), std::move(candidates), sink, clock);
 }

@@ -66,6 +66,9 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Packets of sockets that are neither TCP nor UDP, ICMP for example. Counted with --udp or --dns.")             \
   X(agent_other_bytes, "weir_agent_other_bytes_total", kCounter, kInfo,                                            \
     "Bytes of these packets, IP headers included.")                                                                \
+  X(agent_recording_bytes, "weir_agent_recording_bytes", kGauge, kInfo, "Size of the file of --record.")           \
+  X(agent_recording_missing, "weir_agent_recording_missing_intervals_total", kCounter, kError,                     \
+    "Intervals that are not in the recording of --record because it was cut. Raise --record-limit.")               \
   X(agent_batches_sent, "weir_agent_batches_sent_total", kCounter, kInfo, "Batches acknowledged by a server.")     \
   X(agent_batches_retried, "weir_agent_batches_retried_total", kCounter, kInfo,                                    \
     "Attempts to send a batch that failed and will be repeated. Check the server's address and health.")           \

@@ -2,20 +2,26 @@
 // Thread: the agent's loop, all calls.
 #pragma once
 
+#include <memory>
+#include <utility>
+
 #include "agent/flow/flow_table.h"
 #include "agent/flow/socket_table.h"
-#include "agent/identity/identity_index.h"
 #include "agent/source.h"
 #include "agent/source/local_addresses.h"
+#include "agent/source/surroundings.h"
 
 namespace weir::agent::source {
 
 class Pipeline {
  public:
-  // `clock` and, unless null, `names` outlive the pipeline.
-  Pipeline(flow::SocketTable::Finals finals, uint32_t max_flows, const Clock& clock,
+  // `names`, unless null, outlives the pipeline.
+  Pipeline(flow::SocketTable::Finals finals, uint32_t max_flows, Surroundings surroundings,
            flow::ConnectionNames* names = nullptr)
-      : identities_({}, clock), flows_(max_flows, identities_, names), sockets_(finals, flows_, identities_, names) {}
+      : identities_(std::move(surroundings.identities)),
+        flows_(max_flows, *identities_, names),
+        sockets_(finals, surroundings.jiffy_us, flows_, *identities_, names),
+        addresses_(std::move(surroundings.interface_addresses)) {}
 
   flow::SocketTable& sockets() { return sockets_; }
 
@@ -25,7 +31,7 @@ class Pipeline {
   model::ProbeReport IdentityProbe() const;
 
  private:
-  identity::IdentityIndex identities_;
+  const std::unique_ptr<identity::Identities> identities_;
   flow::FlowTable flows_;
   flow::SocketTable sockets_;
   LocalAddresses addresses_;

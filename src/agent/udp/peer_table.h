@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "agent/flow/flow_table.h"
-#include "agent/identity/identity_index.h"
+#include "agent/identity/identities.h"
 #include "base/clock.h"
 #include "bpf/udp_abi.h"
 #include "model/side_report.h"
@@ -27,7 +27,7 @@ model::Side SideByPorts(uint16_t local_port, uint16_t remote_port, bool sent_fir
 class PeerTable {
  public:
   // `identities` outlives the table. Pairs whose first datagram is older than `begin` are judged by their ports.
-  PeerTable(uint32_t max_flows, Nanos begin, identity::IdentityIndex& identities)
+  PeerTable(uint32_t max_flows, Nanos begin, identity::Identities& identities)
       : max_flows_(max_flows), begin_(begin), identities_(identities) {}
 
   // Absolute counters. True when the pair has been idle so long that the kernel may forget it; `crowded` = its map is
@@ -73,7 +73,7 @@ class PeerTable {
 
   const uint32_t max_flows_;
   const Nanos begin_;
-  identity::IdentityIndex& identities_;
+  identity::Identities& identities_;
   tsl::robin_map<weir_udp_key, Pair, KeyHash, KeyEqual> pairs_;
   tsl::robin_map<FlowKey, model::SideCounters, FlowHash> flows_;
 };

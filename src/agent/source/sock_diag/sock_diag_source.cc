@@ -51,7 +51,7 @@ class SockDiagSource final : public Source {
 };
 
 SockDiagSource::SockDiagSource(uint32_t max_flows, const Clock& clock)
-    : clock_(clock), pipeline_(flow::SocketTable::Finals::kUnmarked, max_flows, clock) {}
+    : clock_(clock), pipeline_(flow::SocketTable::Finals::kUnmarked, max_flows, source::SystemSurroundings(clock)) {}
 
 std::vector<model::ProbeReport> SockDiagSource::Probes() const {
   std::vector<model::ProbeReport> probes;
