@@ -36,6 +36,17 @@ static __always_inline int replaceable(const struct weir_socket *socket, weir_u3
 	return socket->flags & WEIR_SOCKET_LISTENING && (socket->pid == 1 || socket->pid == tgid);
 }
 
+/* Set by the agent: sockets there is no room for are counted once, not again by every scan. */
+volatile weir_u32 weir_first_scan = 0;
+
+static __always_inline void insert(weir_u64 key, struct weir_socket *found)
+{
+	if (!bpf_map_update_elem(&weir_sockets, &key, found, BPF_NOEXIST) || !weir_first_scan)
+		return;
+	if (!bpf_map_lookup_elem(&weir_sockets, &key))
+		weir_count(WEIR_COUNTER_MAP_FULL, 1);
+}
+
 SEC("iter/task_file")
 int weir_existing_files(struct bpf_iter__task_file *ctx)
 {
@@ -72,8 +83,7 @@ int weir_existing_files(struct bpf_iter__task_file *ctx)
 		return 0;
 	found.pid = task->tgid;
 	bpf_probe_read_kernel(found.comm, sizeof(found.comm), &task->group_leader->comm);
-	if (bpf_map_update_elem(&weir_sockets, &key, &found, BPF_NOEXIST) && !bpf_map_lookup_elem(&weir_sockets, &key))
-		weir_count(WEIR_COUNTER_MAP_FULL, 1);
+	insert(key, &found);
 	return 0;
 }
 
@@ -93,7 +103,6 @@ int weir_existing_tcp(struct bpf_iter__tcp *ctx)
 	key = (weir_u64)tp;
 	if (bpf_map_lookup_elem(&weir_sockets, &key) || !describe(&tp->inet_conn.icsk_inet.sk, &found))
 		return 0;
-	if (bpf_map_update_elem(&weir_sockets, &key, &found, BPF_NOEXIST) && !bpf_map_lookup_elem(&weir_sockets, &key))
-		weir_count(WEIR_COUNTER_MAP_FULL, 1);
+	insert(key, &found);
 	return 0;
 }

@@ -12,6 +12,8 @@
 #include <thread>
 #include <utility>
 
+#include "agent/budget/agent_threads.h"
+#include "agent/budget/budget.h"
 #include "agent/collector.h"
 #include "agent/export/data_directory.h"
 #include "agent/export/exporter.h"
@@ -78,6 +80,7 @@ class RunningAgent final : public Agent {
   Result<std::unique_ptr<Source>> FirstThatStarts(std::vector<std::unique_ptr<Source>> candidates,
                                                   std::vector<model::ProbeReport>& probes) const;
   std::unique_ptr<node::NodeWatch> StartNodeWatch() const;
+  budget::Budget::Wiring WireBudget(Source& source, node::NodeWatch* node) const;
   void Collect(Source& source, node::NodeWatch* node, std::vector<model::ProbeReport> start_probes);
 
   const AgentOptions options_;
@@ -97,6 +100,7 @@ Status RunningAgent::Start(std::vector<std::unique_ptr<Source>> candidates) {
   std::future<Status> result = started.get_future();
   loop_ = std::thread([this, sources = std::move(candidates), promise = std::move(started)]() mutable {
     pthread_setname_np(pthread_self(), "weir-agent");
+    budget::CountThisThread();
     Loop(std::move(sources), std::move(promise));
   });
   if (Status status = result.get(); !status.ok()) {
@@ -105,6 +109,7 @@ Status RunningAgent::Start(std::vector<std::unique_ptr<Source>> candidates) {
   }
   const bool drop = options_.drop_privileges;
   exporter_->Start([drop] {
+    budget::CountThisThread();
     if (drop) LogIfFailed("thread weir-export", KeepNoPrivileges());
   });
   // The calling thread too, and with it every thread it makes later: in one process the weakest thread
@@ -134,6 +139,7 @@ std::unique_ptr<node::NodeWatch> RunningAgent::StartNodeWatch() const {
   auto watch = std::make_unique<node::NodeWatch>(
       node::NodeOptions{.interval = options_.interval, .rate_ring = options_.rate_ring}, clock_);
   watch->Start([drop = options_.drop_privileges](bool enters_namespaces) {
+    budget::CountThisThread();
     if (!drop) return;
     if (enters_namespaces) {
       LogIfFailed("thread weir-node", KeepPrivilegesForNode());
@@ -166,6 +172,25 @@ Result<std::unique_ptr<Source>> RunningAgent::FirstThatStarts(std::vector<std::u
   return last;
 }
 
+budget::Budget::Wiring RunningAgent::WireBudget(Source& source, node::NodeWatch* node) const {
+  budget::Budget::Wiring wiring;
+  wiring.read = [this, &source] {
+    return budget::Reading{.at = clock_.MonotonicNanos(),
+                           .threads = budget::CpuOfAgentThreads(),
+                           .programs = source.KernelTime(),
+                           .memory_bytes = budget::ResidentBytes()};
+  };
+  wiring.there = [&source, node] {
+    const bool rates = node != nullptr && node->HasRates();
+    return source.Dispensable() | (rates ? MaskOf(GivenUp::kRates) : 0);
+  };
+  wiring.restrain = [&source, node](const Restraint& restraint) {
+    if (node != nullptr) node->PauseRates(restraint.Why(GivenUp::kRates));
+    source.Restrain(restraint);
+  };
+  return wiring;
+}
+
 void RunningAgent::Collect(Source& source, node::NodeWatch* node, std::vector<model::ProbeReport> start_probes) {
   CollectorOptions options;
   options.agent_id = directory_.agent_id();
@@ -173,11 +198,12 @@ void RunningAgent::Collect(Source& source, node::NodeWatch* node, std::vector<mo
   options.version = WEIR_VERSION;
   options.interval = options_.interval;
   options.start_probes = std::move(start_probes);
-  if (node != nullptr) {
-    options.contribute = [node](model::AgentBatch& batch) { node->TakeInto(batch); };
-  } else {
-    options.start_probes.push_back({"node_signals", "off", "switched off by an option", ""});
-  }
+  if (node == nullptr) options.start_probes.push_back({"node_signals", "off", "switched off by an option", ""});
+  budget::Budget budget(options_.budget, WireBudget(source, node));
+  options.contribute = [node, &budget](model::AgentBatch& batch) {
+    if (node != nullptr) node->TakeInto(batch);
+    budget.OnInterval(batch);
+  };
   Collector collector(
       std::move(options), source, [this](model::AgentBatch batch) { exporter_->Submit(std::move(batch)); }, clock_);
   std::unique_lock lock(mutex_);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/budget/ladder.h"
 #include "agent/kernel/receive_loss.h"
 #include "base/clock.h"
 #include "base/status.h"
@@ -32,6 +33,7 @@ struct AgentOptions {
   bool requests = false;            // measure HTTP/1 requests and learn TLS server names, where eBPF can
   std::filesystem::path record;     // a new file for what comes from the kernel (recording/recorder.h); "" = none
   uint64_t record_limit_bytes = uint64_t{256} << 20;
+  budget::Limits budget;  // what the agent may use; beyond, it gives up features in a fixed order (docs/budget.md)
   bool drop_privileges = true;  // keep only what collecting needs, after start
 };
 

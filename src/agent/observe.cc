@@ -40,6 +40,9 @@ class SourceWithOrigin final : public Source {
   void Poll() override { source_->Poll(); }
   Status Collect(Nanos now, Collection& out) override { return source_->Collect(now, out); }
   std::vector<model::ProbeReport> Probes() const override { return source_->Probes(); }
+  GivenUpMask Dispensable() const override { return source_->Dispensable(); }
+  void Restrain(const Restraint& restraint) override { source_->Restrain(restraint); }
+  kernel::ProgramTime KernelTime() const override { return source_->KernelTime(); }
 
  private:
   const std::unique_ptr<Origin> origin_;  // outlives source_

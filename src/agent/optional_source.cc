@@ -20,6 +20,20 @@ class SourceWithOptions final : public Source {
   void Poll() override;
   Status Collect(Nanos now_monotonic, Collection& out) override;
   std::vector<model::ProbeReport> Probes() const override;
+  GivenUpMask Dispensable() const override {
+    GivenUpMask mask = main_->Dispensable();
+    for (const auto& option : options_) mask |= option->Dispensable();
+    return mask;
+  }
+  void Restrain(const Restraint& restraint) override {
+    for (const auto& option : options_) option->Restrain(restraint);
+    main_->Restrain(restraint);
+  }
+  kernel::ProgramTime KernelTime() const override {
+    kernel::ProgramTime time = main_->KernelTime();
+    for (const auto& option : options_) time.Add(option->KernelTime());
+    return time;
+  }
 
  private:
   const std::vector<std::unique_ptr<OptionalSource>> options_;

@@ -20,6 +20,10 @@ class OptionalSource {
   // Appends what was learnt since the last call; local addresses in ascending order.
   virtual void Collect(Nanos now_monotonic, Collection& out) = 0;
   virtual std::vector<model::ProbeReport> Probes() const = 0;
+  // As of Source.
+  virtual GivenUpMask Dispensable() const { return 0; }
+  virtual void Restrain(const Restraint&) {}
+  virtual kernel::ProgramTime KernelTime() const { return {}; }
 };
 
 // `main` with `options` beside it: they start after it and outlive it, are polled and collected before it, and their

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/budget/restraint.h"
+#include "agent/kernel/program_time.h"
 #include "base/clock.h"
 #include "base/status.h"
 #include "model/side_report.h"
@@ -30,6 +32,12 @@ class Source {
   virtual std::chrono::milliseconds poll_period() const = 0;
   virtual Status Collect(Nanos now_monotonic, Collection& out) = 0;
   virtual std::vector<model::ProbeReport> Probes() const = 0;
+  // What could be given up here to save CPU or memory, whether it is or not.
+  virtual GivenUpMask Dispensable() const { return 0; }
+  // From now on, what the restraint has is not observed; the probes say so. Again what it does not have.
+  virtual void Restrain(const Restraint&) {}
+  // Of the kernel programs behind it.
+  virtual kernel::ProgramTime KernelTime() const { return {}; }
   // The batch of the last Collect(), complete but for that collection and the agent's counters.
   virtual void OnBatch(const model::AgentBatch&) {}
 };

@@ -2,6 +2,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/budget/agent_threads.h"
 #include "agent/observe.h"
 #include "agent/privileges.h"
 #include "agent/recording/recorder.h"
@@ -30,12 +31,11 @@ Result<std::unique_ptr<Source>> MakeRecorded(const AgentOptions& options, const 
   recording::RecordOptions record;
   record.file = options.record;
   record.limit_bytes = options.record_limit_bytes;
-  if (options.drop_privileges) {
-    record.on_thread = [] {
-      const Status status = KeepNoPrivileges();
-      if (!status.ok()) LogWarn("thread weir-record keeps its privileges: {}", status.message());
-    };
-  }
+  record.on_thread = [drop = options.drop_privileges] {
+    budget::CountThisThread();
+    const Status status = drop ? KeepNoPrivileges() : Status::Ok();
+    if (!status.ok()) LogWarn("thread weir-record keeps its privileges: {}", status.message());
+  };
   return recording::MakeRecorder(std::move(record), std::move(header), ObservedBy(options), ThisMachine(clock));
 }
 

@@ -115,6 +115,8 @@ agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   options.node_signals = settings.Text("node-signals") != "off";
   options.rate_ring = settings.Text("rate-ring") != "off";
   options.require_ebpf = settings.Text("mode") == "ebpf";
+  options.budget.cores = settings.Fraction("cpu-budget");
+  options.budget.memory_bytes = settings.Bytes("memory-budget");
   options.record = settings.Text("record");
   options.record_limit_bytes = settings.Bytes("record-limit");
   return options;

@@ -26,7 +26,7 @@ inline constexpr uint32_t kStoring = kUp | kServer;
 inline constexpr uint32_t kCollecting = kUp | kAgent;
 inline constexpr uint32_t kQuestions = kFlows | kMap | kTop | kStatus | kNodes;
 
-enum class FlagType { kText, kSwitch, kDuration, kBytes, kCount, kChoice };
+enum class FlagType { kText, kSwitch, kDuration, kBytes, kCount, kFraction, kChoice };
 
 struct Flag {
   std::string_view name;  // without dashes
@@ -82,6 +82,11 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"rate-ring", 0, FlagType::kChoice, "on|off", "on", kCollecting,
      "Keep the traffic of the last 30 s in steps of 10 ms while there is any, to show what led to a limit."},
 
+    {"cpu-budget", 0, FlagType::kFraction, "CORES", "0", kCollecting,
+     "What the agent may use of a core, e.g. 0.05; beyond, it gives up features in the order of docs/budget.md, never "
+     "TCP connections. 0: whatever it takes."},
+    {"memory-budget", 0, FlagType::kBytes, "BYTES", "0", kAgent,
+     "Memory the agent may use before it gives up features, in the same way. 0: whatever it takes."},
     {"record", 0, FlagType::kText, "FILE", "", kCollecting,
      "Also write everything that comes from the kernel into FILE, which must not exist, for `weir replay`. eBPF only."},
     {"record-limit", 0, FlagType::kBytes, "BYTES", "256Mi", kCollecting,

@@ -48,6 +48,7 @@ Status CheckValue(const Flag& flag, const std::string& text) {
       }
       return Status::Ok();
     }
+    case FlagType::kFraction: return ParseFraction(text).status();
     case FlagType::kChoice:
       if (!IsChoice(flag.value, text)) return Status::Invalid(fmt::format("'{}' is not one of {}", text, flag.value));
       return Status::Ok();
@@ -85,6 +86,12 @@ Result<uint64_t> ParseBytes(std::string_view text) {
     return Status::Invalid(fmt::format("'{}' is not an amount of bytes; write 64Mi, 10Gi or 5G", text));
   }
   return static_cast<uint64_t>(*bytes);
+}
+
+Result<double> ParseFraction(std::string_view text) {
+  const auto number = Scaled(text, {{"", 1}, {"%", 0.01}});
+  if (!number || *number > 1'024) return Status::Invalid(fmt::format("'{}' is not a number from 0 to 1024", text));
+  return *number;
 }
 
 std::string EnvironmentName(const Flag& flag) {
@@ -172,6 +179,11 @@ std::chrono::milliseconds Settings::Duration(std::string_view name) const {
 
 uint64_t Settings::Bytes(std::string_view name) const {
   const auto parsed = ParseBytes(Find(name).text);
+  return parsed.ok() ? *parsed : 0;
+}
+
+double Settings::Fraction(std::string_view name) const {
+  const auto parsed = ParseFraction(Find(name).text);
   return parsed.ok() ? *parsed : 0;
 }
 

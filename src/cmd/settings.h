@@ -28,6 +28,7 @@ class Settings {
   std::chrono::milliseconds Duration(std::string_view name) const;
   uint64_t Bytes(std::string_view name) const;
   uint64_t Number(std::string_view name) const;
+  double Fraction(std::string_view name) const;
 
  private:
   struct Slot {
@@ -48,6 +49,8 @@ class Settings {
 Result<std::chrono::milliseconds> ParseDuration(std::string_view text);
 // "1048576", "64Ki", "256Mi", "10Gi", "1Ti"; also K M G T (powers of 1000) and a trailing B.
 Result<uint64_t> ParseBytes(std::string_view text);
+// "0.05" or "5%"; at most 1024.
+Result<double> ParseFraction(std::string_view text);
 // WEIR_DATA_DIR for data-dir.
 std::string EnvironmentName(const Flag& flag);
 

@@ -89,6 +89,9 @@ TEST(Settings, DurationsAndBytes) {
   EXPECT_EQ(*ParseBytes("64Ki"), 65'536U);
   EXPECT_EQ(*ParseBytes("2GB"), 2'000'000'000U);
   for (const char* text : {"", "x", "-1s", "1y", "1e99s", "nan"}) EXPECT_FALSE(ParseDuration(text).ok()) << text;
+  EXPECT_DOUBLE_EQ(*ParseFraction("0.05"), 0.05);
+  EXPECT_DOUBLE_EQ(*ParseFraction("5%"), 0.05);
+  for (const char* text : {"", "x", "-0.1", "2000", "0.1c"}) EXPECT_FALSE(ParseFraction(text).ok()) << text;
   for (const char* text : {"", "1X", "-5", "1e80"}) EXPECT_FALSE(ParseBytes(text).ok()) << text;
 }
 

@@ -37,7 +37,7 @@ size_t FlowTable::Hash::operator()(const FlowKey& key) const {
 }
 
 FlowTable::FlowTable(uint32_t max_flows, identity::Identities& identities, const ConnectionNames* names)
-    : max_flows_(max_flows), identities_(identities), names_(names) {
+    : max_flows_(max_flows), limit_(max_flows), identities_(identities), names_(names) {
   for (const model::Side side : {model::Side::kClient, model::Side::kServer}) {
     Flow& flow = flows_.emplace_back();
     flow.key = OverflowKey(side);
@@ -59,7 +59,7 @@ FlowTable::Index FlowTable::Acquire(const FlowKey& key) {
 }
 
 FlowTable::Index FlowTable::Make(const FlowKey& key) {
-  if (index_.size() >= max_flows_) {
+  if (index_.size() >= limit_) {
     Count(Metric::agent_flow_table_full);
     return OverflowOf(key.side);
   }
@@ -79,6 +79,10 @@ FlowTable::Index FlowTable::Make(const FlowKey& key) {
   // Without sockets and news nobody would ever drop it again.
   (void)Touch(flow);
   return flow;
+}
+
+void FlowTable::Hold(bool held) {
+  limit_ = held ? std::min<size_t>(max_flows_, std::max(index_.size(), kHeldFlows)) : max_flows_;
 }
 
 model::SideCounters& FlowTable::Touch(Index flow) {

@@ -43,6 +43,7 @@ struct FlowKey {
 class FlowTable {
  public:
   using Index = uint32_t;
+  static constexpr size_t kHeldFlows = 1'024;
 
   // `identities` and, unless null, `names` outlive the table.
   FlowTable(uint32_t max_flows, identity::Identities& identities, const ConnectionNames* names = nullptr);
@@ -58,6 +59,9 @@ class FlowTable {
   model::SideCounters& Touch(Index flow);
   void Opened(Index flow);  // one more connection of the flow is open
   void Closed(Index flow);
+
+  // While held, no flow is made beyond as many as there are, or kHeldFlows: the overflow flow takes its place.
+  void Hold(bool held);
 
   // Appends a report per flow with news, and starts the next interval.
   void Emit(Nanos now_monotonic, std::vector<model::SideReport>& out);
@@ -84,6 +88,7 @@ class FlowTable {
   void Drop(Index flow);
 
   const uint32_t max_flows_;
+  size_t limit_;  // max_flows_ unless held
   identity::Identities& identities_;
   const ConnectionNames* const names_;
   std::vector<Flow> flows_;  // the first two are the overflow flows, by side

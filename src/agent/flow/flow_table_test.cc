@@ -39,6 +39,23 @@ class FlowTableTest : public testing::Test {
   identity::IdentityIndex identities_{{"/nonexistent", "/nonexistent", {}}, clock_};
 };
 
+TEST_F(FlowTableTest, HeldItMakesNoMoreFlowsAndCountsWhatItFolds) {
+  FlowTable table(65'536, identities_);
+  for (uint16_t port = 0; port < FlowTable::kHeldFlows; ++port) table.Touch(table.Acquire(Key(port))).opened = 1;
+  table.Hold(true);
+  const uint64_t folded = Read(Metric::agent_flow_table_full);
+  table.Touch(table.Find(Key(1))).closed = 1;
+  table.Touch(table.Find(Key(5'000))).closed = 7;
+  EXPECT_EQ(Read(Metric::agent_flow_table_full) - folded, 1U);
+  const auto reports = Emit(table, kSecond);
+  EXPECT_EQ(reports.size(), FlowTable::kHeldFlows + 1);
+  EXPECT_EQ(reports.back().identity.process, "(overflow)");
+  EXPECT_EQ(reports.back().counters.closed, 7U) << "nothing is lost but the names";
+  table.Hold(false);
+  table.Touch(table.Find(Key(5'000))).closed = 1;
+  EXPECT_EQ(Emit(table, 2 * kSecond).at(0).ends.server_port, 5'000);
+}
+
 TEST_F(FlowTableTest, ReportsWhatHappenedAndForgetsFlowsWithoutSockets) {
   FlowTable table(100, identities_);
   table.Touch(table.Find(Key(80))).bytes_sent += 5;

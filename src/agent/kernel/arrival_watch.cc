@@ -77,6 +77,12 @@ Status ArrivalWatch::Watch(uint64_t cgroup_id, Nanos now) {
   return Status::Ok();
 }
 
+void ArrivalWatch::WatchNone() {
+  all_.reset();
+  watched_.clear();
+  SetGauge(Metric::agent_arrival_watch_groups, 0);
+}
+
 void ArrivalWatch::Expire(Nanos now) {
   std::erase_if(watched_, [now](const auto& entry) { return entry.second.until < now; });
   SetGauge(Metric::agent_arrival_watch_groups, watched_.size());

@@ -29,6 +29,8 @@ class ArrivalWatch {
   // Watches the group with this id (inode of its folder, 0 = unknown) from now on, or goes on watching it. Its
   // sockets and those of the groups below it. kNotFound: the group is gone.
   Status Watch(uint64_t cgroup_id, Nanos now);
+  // Watches nobody.
+  void WatchNone();
   // Lets go of groups without evidence for long.
   void Expire(Nanos now);
   size_t groups() const { return watched_.size(); }

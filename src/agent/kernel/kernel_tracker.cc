@@ -86,6 +86,8 @@ class Tracker final : public KernelTracker {
   Status ReadExisting() override;
   KernelLosses Losses() override;
   void OnReceiveLoss(std::span<const uint64_t> cgroup_ids, Nanos now) override;
+  void SuspendArrivals(bool suspended) override;
+  ProgramTime Programs() const override { return TimeOfPrograms(skeleton_->obj); }
   std::string_view snapshot_program() const override { return snapshot_; }
   std::string_view existing_program() const override { return existing_; }
 
@@ -104,6 +106,9 @@ class Tracker final : public KernelTracker {
   Link snapshot_link_;
   Link existing_link_;
   std::unique_ptr<ArrivalWatch> arrivals_;  // null = nobody's are watched
+  bool scanned_ = false;                    // existing sockets
+  bool all_arrivals_ = false;               // not only where there is evidence
+  bool arrivals_suspended_ = false;
   RateLimit arrivals_log_{std::chrono::minutes(1)};
   RecordSink* sink_ = nullptr;  // during DrainRing
 };
@@ -154,7 +159,8 @@ model::ProbeReport Tracker::WatchArrivals(ReceiveLoss mode) {
   Status status = watch.status();
   if (status.ok()) {
     skeleton_->bss->weir_arrivals_watched = 1;
-    if (mode == ReceiveLoss::kAlways) status = (*watch)->WatchAll();
+    all_arrivals_ = mode == ReceiveLoss::kAlways;
+    if (all_arrivals_) status = (*watch)->WatchAll();
   }
   if (!status.ok()) {
     return {name, "failed", status.message(), "mount the cgroup2 file system; late arrivals read 0 without it"};
@@ -164,7 +170,7 @@ model::ProbeReport Tracker::WatchArrivals(ReceiveLoss mode) {
 }
 
 void Tracker::OnReceiveLoss(std::span<const uint64_t> cgroup_ids, Nanos now) {
-  if (arrivals_ == nullptr) return;
+  if (arrivals_ == nullptr || arrivals_suspended_) return;
   for (const uint64_t id : cgroup_ids) {
     const Status status = arrivals_->Watch(id, now);
     uint64_t suppressed = 0;
@@ -173,6 +179,16 @@ void Tracker::OnReceiveLoss(std::span<const uint64_t> cgroup_ids, Nanos now) {
     }
   }
   arrivals_->Expire(now);
+}
+
+void Tracker::SuspendArrivals(bool suspended) {
+  if (arrivals_ == nullptr || suspended == arrivals_suspended_) return;
+  arrivals_suspended_ = suspended;
+  if (suspended) {
+    arrivals_->WatchNone();
+  } else if (all_arrivals_) {
+    if (const Status status = arrivals_->WatchAll(); !status.ok()) LogWarn("late arrivals: {}", status.message());
+  }
 }
 
 int Tracker::OnRingRecord(void* self, void* data, size_t size) {
@@ -232,6 +248,8 @@ Status Tracker::RunExisting() {
 
 Status Tracker::ReadExisting() {
   if (existing_.empty()) return Status::Unsupported("no program that finds existing sockets works on this kernel");
+  skeleton_->bss->weir_first_scan = scanned_ ? 0 : 1;
+  scanned_ = true;
   if (existing_ == kExistingFiles) return RunExisting();
   Status status;
   for (const NetNamespace& netns : ListNetNamespaces(kMaxNamespaces)) {

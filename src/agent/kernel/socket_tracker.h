@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "agent/kernel/program_time.h"
 #include "agent/kernel/record_sink.h"
 #include "base/clock.h"
 #include "base/status.h"
@@ -34,6 +35,9 @@ class SocketTracker {
   // Something is lost on its way to sockets of these control groups: watch what arrives there for a while. To be called
   // once per interval, also without any.
   virtual void OnReceiveLoss(std::span<const uint64_t> cgroup_ids, Nanos now_monotonic) = 0;
+  // Nobody's arrivals are watched while suspended; again when somebody's are lost, or all where all were.
+  virtual void SuspendArrivals(bool) {}
+  virtual ProgramTime Programs() const { return {}; }
 };
 
 }  // namespace weir::agent::kernel

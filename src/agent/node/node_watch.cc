@@ -86,10 +86,11 @@ void NodeWatch::Pass(bool last) {
     NoteRises();
     CutDue(last, windows);
     const auto [read, tracked] = ring_->coverage();
+    const std::string why = WhyRatesPaused();
     const std::string note = read == tracked
                                  ? fmt::format("{} interfaces", read)
                                  : fmt::format("{} of {} interfaces, for more would cost too much", read, tracked);
-    reader_.probes().On(kRatesProbe, note);
+    why.empty() ? reader_.probes().On(kRatesProbe, note) : reader_.probes().Off(kRatesProbe, why);
   } else {
     reader_.TakeRises();
   }
@@ -135,6 +136,18 @@ void NodeWatch::Publish(std::vector<model::RateWindow> windows) {
     if (windows_.size() < model::kMaxRateWindows) windows_.push_back(std::move(window));
   }
   probes_ = reader_.probes().reports();
+}
+
+void NodeWatch::PauseRates(const std::string& why) {
+  if (ring_ == nullptr) return;
+  ring_->Pause(!why.empty());
+  const std::lock_guard lock(mutex_);
+  rates_paused_ = why;
+}
+
+std::string NodeWatch::WhyRatesPaused() {
+  const std::lock_guard lock(mutex_);
+  return rates_paused_;
 }
 
 void NodeWatch::TakeInto(model::AgentBatch& batch) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -39,6 +40,11 @@ class NodeWatch {
   // Reads once more. Idempotent.
   void Stop();
 
+  // Whether there is a rate ring that could be given up.
+  bool HasRates() const { return ring_ != nullptr; }
+  // `why` is for the probe; "" = the rates are read again.
+  void PauseRates(const std::string& why);
+
   // Moves what was read since the last call into the batch and adds the probes. What is not taken in time is dropped,
   // oldest first, and counted.
   void TakeInto(model::AgentBatch& batch);
@@ -53,6 +59,7 @@ class NodeWatch {
 
   void Loop();
   void Pass(bool last);
+  std::string WhyRatesPaused();
   void NoteRises();
   void CutDue(bool all, std::vector<model::RateWindow>& windows);
   void Publish(std::vector<model::RateWindow> windows);
@@ -71,6 +78,7 @@ class NodeWatch {
   std::vector<model::NodeSample> samples_;
   std::vector<model::RateWindow> windows_;
   std::vector<model::ProbeReport> probes_;
+  std::string rates_paused_;  // why; guarded by mutex_ as well
   std::thread thread_;
 };
 

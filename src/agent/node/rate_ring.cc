@@ -44,6 +44,13 @@ void RateRing::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void RateRing::Pause(bool paused) {
+  const std::lock_guard lock(mutex_);
+  paused_ = paused;
+  if (!paused) return;
+  for (History& history : tracks_) history.readings = {};
+}
+
 void RateRing::Track(const std::vector<RateTarget>& targets) {
   const std::lock_guard lock(mutex_);
   std::vector<History> kept;
@@ -59,6 +66,7 @@ void RateRing::Track(const std::vector<RateTarget>& targets) {
 void RateRing::Step() {
   const Nanos begin = clock_.MonotonicNanos();
   const std::lock_guard lock(mutex_);
+  if (paused_) return;
   for (size_t i = 0; i < std::min(tracks_.size(), limit_); ++i) {
     History& history = tracks_[i];
     const Nanos at = clock_.MonotonicNanos();
@@ -83,7 +91,7 @@ void RateRing::NoteTraffic(const Reading& before, const Reading& now) {
 
 Nanos RateRing::Period() const {
   const std::lock_guard lock(mutex_);
-  return clock_.MonotonicNanos() < busy_until_ ? kRatePeriod : kIdleRatePeriod;
+  return clock_.MonotonicNanos() < busy_until_ && !paused_ ? kRatePeriod : kIdleRatePeriod;
 }
 
 void RateRing::Judge(Nanos round) {

@@ -50,6 +50,8 @@ class RateRing {
   void Start(std::function<void()> on_thread);
   void Stop();
 
+  // While paused nothing is read, and what was is forgotten.
+  void Pause(bool paused);
   // Which interfaces to read, most important first. What is known of those that stay is kept.
   void Track(const std::vector<RateTarget>& targets);
   // One round.
@@ -84,6 +86,7 @@ class RateRing {
   Nanos spent_ = 0;  // of the rounds since the last judgement
   size_t rounds_ = 0;
   bool stopping_ = false;
+  bool paused_ = false;
   std::thread thread_;
 };
 

@@ -52,6 +52,22 @@ TEST_F(RateRingTest, AWindowIsTheStepsWithin) {
   EXPECT_FALSE(ring.Cut(8, 0, clock.MonotonicNanos()).has_value()) << "an interface nobody tracks";
 }
 
+TEST_F(RateRingTest, PausedItReadsNothingAndForgets) {
+  ring.Track({{7, "eth0"}});
+  Step(0);
+  Step(kBusyBytesPerSecond / 100);
+  ring.Pause(true);
+  EXPECT_EQ(ring.Period(), kIdleRatePeriod);
+  const int before = reads[7];
+  Step(1'000);
+  EXPECT_EQ(reads[7], before);
+  EXPECT_FALSE(Last(kRatePeriod * 100).has_value());
+  ring.Pause(false);
+  Step(1'000);
+  Step(5'000);
+  EXPECT_EQ(Last(kRatePeriod * 100)->rx_bytes, std::vector<uint64_t>{5'000});
+}
+
 TEST_F(RateRingTest, ReadsSlowlyWhileNothingGoesOn) {
   ring.Track({{7, "eth0"}});
   Step(1'000'000);

@@ -48,7 +48,6 @@ enum class FrameKind : uint8_t {
   kStep = 1,         // StepFrame: the loop's next doing
   kBatch = 2,        // a batch without reports, as on the wire: what else the interval had
   kEnd = 3,          // EndFrame, then a reason in words
-  kClock = 4,        // int64: a reading of CLOCK_MONOTONIC
   kRecord = 5,       // weir_record
   kSnapshotEnd = 6,  // StatusFrame, then the message
   kPair = 7,         // weir_udp_key, weir_udp_flow
@@ -58,6 +57,7 @@ enum class FrameKind : uint8_t {
   kStepHead = 11,
   kStepOther = 12,  // weir_step
   kStepHello = 13,
+  kRestraint = 14,  // uint32: GivenUpMask from here on
 
   // Answers.
   kOpened = 32,      // OpenedFrame, then the message: of the observer's tracker
@@ -67,6 +67,7 @@ enum class FrameKind : uint8_t {
   kName = 36,        // NameFrame, container, unit
   kNetnsName = 37,   // NetnsFrame, name
   kInterfaces = 38,  // 16 bytes per address
+  kClock = 39,       // int64: a reading of CLOCK_MONOTONIC
 };
 inline constexpr bool IsAnswer(FrameKind kind) { return kind >= FrameKind::kOpened; }
 

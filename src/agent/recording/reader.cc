@@ -153,6 +153,7 @@ bool Reader::IsWellFormed(const Frame& frame) const {
     case FrameKind::kStepHead: return bytes == recorded(Struct::kStepHead);
     case FrameKind::kStepOther: return bytes == recorded(Struct::kStep);
     case FrameKind::kStepHello: return bytes == recorded(Struct::kStepHello);
+    case FrameKind::kRestraint: return bytes == sizeof(GivenUpMask);
     case FrameKind::kOpened: return bytes >= sizeof(OpenedFrame);
     case FrameKind::kLosses: return bytes == sizeof(LossesFrame);
     case FrameKind::kOwner: return bytes == sizeof(OwnerFrame);

@@ -135,6 +135,8 @@ class RecordingSockets final : public kernel::SocketTracker {
   void OnReceiveLoss(std::span<const uint64_t> cgroup_ids, Nanos now) override {
     inner_->OnReceiveLoss(cgroup_ids, now);
   }
+  void SuspendArrivals(bool suspended) override { inner_->SuspendArrivals(suspended); }
+  kernel::ProgramTime Programs() const override { return inner_->Programs(); }
 
  private:
   const std::unique_ptr<kernel::SocketTracker> inner_;
@@ -168,6 +170,7 @@ class RecordingUdp final : public udp::UdpTracker {
   }
   udp::UdpLosses Losses() override { return inner_->Losses(); }
   uint32_t max_pairs() const override { return inner_->max_pairs(); }
+  kernel::ProgramTime Programs() const override { return inner_->Programs(); }
 
  private:
   const std::unique_ptr<udp::UdpTracker> inner_;
@@ -209,6 +212,7 @@ class RecordingRequests final : public requests::RequestProbe {
   }
   requests::RequestLosses Losses() override { return inner_->Losses(); }
   void ForgetOtherPorts() override { inner_->ForgetOtherPorts(); }
+  kernel::ProgramTime Programs() const override { return inner_->Programs(); }
 
  private:
   const std::unique_ptr<requests::RequestProbe> inner_;
@@ -290,6 +294,12 @@ class Recorder final : public Source {
     writer_->BeginStep(Step::kCollect, now);
     return source_->Collect(now, out);
   }
+  GivenUpMask Dispensable() const override { return source_->Dispensable(); }
+  void Restrain(const Restraint& restraint) override {
+    writer_->Put(FrameKind::kRestraint, Observer::kTcp, restraint.mask());
+    source_->Restrain(restraint);
+  }
+  kernel::ProgramTime KernelTime() const override { return source_->KernelTime(); }
   void OnBatch(const model::AgentBatch& batch) override { writer_->PutBatch(batch); }
   std::vector<model::ProbeReport> Probes() const override {
     std::vector<model::ProbeReport> probes = source_->Probes();

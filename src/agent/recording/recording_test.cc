@@ -89,7 +89,7 @@ TEST_F(RecordingTest, WhatIsPutComesOut) {
   EXPECT_FALSE((*reader)->header().kernel.empty());
   const ReadBack read = ReadAll(**reader);
   ASSERT_EQ(read.frames.size(), 5U);
-  EXPECT_EQ(read.frames[1], fmt::format("4 {}", std::string("\7\0\0\0\0\0\0\0", 8)));
+  EXPECT_EQ(read.frames[1], fmt::format("39 {}", std::string("\7\0\0\0\0\0\0\0", 8)));
   EXPECT_EQ(read.frames[3], fmt::format("37 {}lab", std::string("\14\0\0\0\0\0\0\0", 8)));
   EXPECT_EQ(read.ending.kind, Ending::Kind::kComplete);
 }

@@ -55,6 +55,7 @@ std::optional<model::AgentBatch> Replay::Collected(Nanos now) {
   Collection collection;
   // What failed is a probe of the batch.
   if (source_ != nullptr) (void)source_->Collect(now, collection);
+  if (const auto mask = tape_->TakeRestraint()) Restrain(*mask);
   const auto encoded = tape_->NextBatch();
   if (!encoded) return std::nullopt;
   Result<model::AgentBatch> batch = wire::DecodeBatch(*encoded);
@@ -70,6 +71,16 @@ std::optional<model::AgentBatch> Replay::Collected(Nanos now) {
   batch->reports = std::move(collection.reports);
   batch->local_addresses = std::move(collection.local_addresses);
   return *std::move(batch);
+}
+
+// As the agent did then, to stay within its budget.
+void Replay::Restrain(GivenUpMask mask) {
+  Restraint restraint;
+  for (size_t i = 0; i < kGivenUps; ++i) {
+    const auto what = static_cast<GivenUp>(i);
+    if ((mask & MaskOf(what)) != 0) restraint.Set(what, "given up when it was recorded");
+  }
+  if (source_ != nullptr) source_->Restrain(restraint);
 }
 
 bool Replay::TooLarge() const {

@@ -37,6 +37,7 @@ class Replay {
   explicit Replay(std::unique_ptr<Tape> tape) : tape_(std::move(tape)) {}
 
   std::optional<model::AgentBatch> Collected(Nanos now);
+  void Restrain(GivenUpMask mask);
   bool TooLarge() const;
 
   std::unique_ptr<Tape> tape_;  // outlives source_

@@ -261,7 +261,12 @@ class ReplayTest : public testing::Test {
     CollectorOptions options;
     options.agent_id = std::string(32, 'a');
     options.node = "node";
-    options.contribute = [](model::AgentBatch& batch) {
+    options.contribute = [&](model::AgentBatch& batch) {
+      Restraint restraint;  // as a budget would, at random
+      for (size_t i = 0; i < kGivenUps; ++i) {
+        if (nature.Below(8) == 0) restraint.Set(static_cast<GivenUp>(i), "too much");
+      }
+      if (nature.Sometimes()) (*source)->Restrain(restraint);
       batch.node_samples.push_back({.subject = "eth0", .value = 3, .time = batch.end, .period_ms = 1'000});
     };
     Collector collector(

@@ -9,6 +9,7 @@ namespace {
 
 constexpr size_t kMaxAnswers = size_t{1} << 20;  // of an observer and a kind
 constexpr size_t kMaxInterfaces = 65'536;
+constexpr size_t kMaxReadings = 4'096;  // of the clock, of a step
 // 146 years after boot: differences of such times fit their type.
 constexpr uint64_t kLatestNs = uint64_t{1} << 62;
 
@@ -156,6 +157,7 @@ std::optional<StepFrame> Tape::NextStep() {
     return std::nullopt;
   }
   now_ = step.now;
+  readings_.clear();
   live_ = pairs_ = 0;
   for (Answers& answers : answers_) {
     answers.owners.BeginStep();
@@ -182,6 +184,10 @@ std::optional<std::string> Tape::NextBatch() {
 bool Tape::TakeAnswer(const Frame& frame) {
   Answers& answers = answers_[frame.observer];
   switch (frame.kind) {
+    case FrameKind::kClock:
+      readings_.push_back(FixedPart<Nanos>(frame.payload));
+      return readings_.back() >= 0 && IsTime(static_cast<uint64_t>(readings_.back())) &&
+             readings_.size() <= kMaxReadings;
     case FrameKind::kOpened: {
       const auto opened = FixedPart<OpenedFrame>(frame.payload);
       answers.opened = {StatusOf(opened.code, frame.payload.substr(sizeof(opened))), opened.max_pairs};
@@ -281,13 +287,20 @@ bool Tape::TakeHello(weir_step_hello& to) {
 }
 
 Nanos Tape::TakeClock() {
-  Take(FrameKind::kClock, [this](std::string_view payload) {
-    const auto now = FixedPart<Nanos>(payload);
-    if (now < 0 || !IsTime(static_cast<uint64_t>(now))) return false;
-    now_ = now;
+  if (!readings_.empty()) {
+    now_ = readings_.front();
+    readings_.pop_front();
+  }
+  return now_;
+}
+
+std::optional<GivenUpMask> Tape::TakeRestraint() {
+  std::optional<GivenUpMask> mask;
+  Take(FrameKind::kRestraint, [&](std::string_view payload) {
+    mask = FixedPart<GivenUpMask>(payload);
     return true;
   });
-  return now_;
+  return mask;
 }
 
 Status Tape::TakeSnapshotEnd() {

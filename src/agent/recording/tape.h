@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,6 +57,7 @@ class Tape final : public Origin {
   bool TakeHead(weir_step_head& to);
   bool TakeHello(weir_step_hello& to);
   Nanos TakeClock();
+  std::optional<GivenUpMask> TakeRestraint();
   Status TakeSnapshotEnd();
 
   struct Opened {
@@ -116,7 +118,8 @@ class Tape final : public Origin {
 
   const std::unique_ptr<Reader> reader_;
   const TapeClock clock_;
-  Nanos now_ = 0;
+  Nanos now_ = 0;               // as last read
+  std::deque<Nanos> readings_;  // of the clock, not asked for yet in this step
   uint64_t skipped_ = 0;
   uint64_t live_ = 0;  // sockets and listeners reported in this step
   uint64_t pairs_ = 0;

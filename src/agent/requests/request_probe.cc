@@ -60,6 +60,8 @@ class Probe final : public RequestProbe {
             .unreadable = Sum(WEIR_REQUESTS_UNREADABLE)};
   }
 
+  kernel::ProgramTime Programs() const override { return kernel::TimeOfPrograms(skeleton_->obj); }
+
   void ForgetOtherPorts() override {
     for (weir_u8& port : skeleton_->bss->weir_ports) {
       if (port != WEIR_PORT_HTTP) port = WEIR_PORT_UNKNOWN;

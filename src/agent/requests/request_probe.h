@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "agent/kernel/program_time.h"
 #include "base/status.h"
 #include "bpf/requests_abi.h"
 #include "model/side_report.h"
@@ -43,6 +44,7 @@ class RequestProbe {
   virtual RequestLosses Losses() = 0;
   // Ports that did not begin with HTTP are looked at anew.
   virtual void ForgetOtherPorts() = 0;
+  virtual kernel::ProgramTime Programs() const { return {}; }
 };
 
 }  // namespace weir::agent::requests

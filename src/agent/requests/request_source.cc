@@ -32,12 +32,18 @@ class KernelRequestSource final : public RequestSource, private StepSink {
   }
   void Collect(Nanos now, Collection& out) override;
   std::vector<model::ProbeReport> Probes() const override { return {report_}; }
+  GivenUpMask Dispensable() const override { return dispensable_ ? MaskOf(GivenUp::kRequests) : 0; }
+  void Restrain(const Restraint& restraint) override;
+  kernel::ProgramTime KernelTime() const override {
+    return probe_ == nullptr ? kernel::ProgramTime{} : probe_->Programs();
+  }
   flow::ConnectionNames& names() override { return names_; }
 
  private:
   void OnHead(const weir_step_head& head) override { turns_.OnHead(head); }
   void OnStep(const weir_step& step) override { turns_.OnStep(step); }
   void OnHello(const weir_step_hello& hello) override;
+  void Open();
   void CountLosses();
 
   const OpenProbe open_;
@@ -49,12 +55,19 @@ class KernelRequestSource final : public RequestSource, private StepSink {
   RequestLosses losses_;
   model::ProbeReport report_{"requests", "off", "not started", ""};
   Nanos forget_ports_ = 0;
+  bool dispensable_ = false;  // it runs, or was given up
 };
 
 void KernelRequestSource::Start() {
+  Open();
+  dispensable_ = probe_ != nullptr;
+}
+
+void KernelRequestSource::Open() {
   auto opened = open_({});
   if (opened.ok()) {
     probe_ = *std::move(opened);
+    losses_ = {};
     report_ = {"requests", "on", "", ""};
     return;
   }
@@ -65,17 +78,35 @@ void KernelRequestSource::Start() {
                     : "use Linux 6.16 or newer with BTF; everything else is observed all the same"};
 }
 
+void KernelRequestSource::Restrain(const Restraint& restraint) {
+  const bool given_up = restraint.Has(GivenUp::kRequests);
+  if (!dispensable_ || given_up == (probe_ == nullptr)) return;
+  if (!given_up) {
+    Open();  // anew: what the kernel side knew of connections is out of date
+    return;
+  }
+  Poll();
+  CountLosses();
+  probe_.reset();
+  turns_.Abandon();
+  names_.ForgetSockets();
+  report_ = {"requests", "off", restraint.Why(GivenUp::kRequests),
+             "requests and TLS server names are missing meanwhile; docs/budget.md"};
+}
+
 void KernelRequestSource::OnHello(const weir_step_hello& hello) {
   const std::string_view text(hello.text, std::min<size_t>(hello.text_bytes, sizeof(hello.text)));
   if (const auto said = ParseClientHello(text)) names_.Put(hello.step.socket, hello.step.time_ns, said->server_name);
 }
 
 void KernelRequestSource::Collect(Nanos now, Collection& out) {
-  if (probe_ == nullptr) return;
-  Poll();
-  turns_.Sweep(now);
+  if (probe_ != nullptr) {
+    Poll();
+    turns_.Sweep(now);
+  }
   table_.Emit(out.reports);
   identities_->Expire();
+  if (probe_ == nullptr) return;
   CountLosses();
   if (now < forget_ports_) return;
   forget_ports_ = now + kForgetPortsPeriod;

@@ -44,6 +44,39 @@ TEST(RequestSourceTest, WhatCannotStartIsAReportWithARemedy) {
   EXPECT_THAT(source->Probes()[0].hint, testing::HasSubstr("6.16"));
 }
 
+TEST(RequestSourceTest, GivenUpItLetsGoAndBeginsAnewAfterwards) {
+  FakeClock clock;
+  RequestLosses losses;
+  int opened = 0;
+  auto source = MakeRequestSource(
+      [&](const RequestProbeOptions&) {
+        ++opened;
+        return Result<std::unique_ptr<RequestProbe>>(std::make_unique<PlayedProbe>(losses));
+      },
+      source::SystemSurroundings(clock));
+  source->Start();
+  EXPECT_EQ(source->Dispensable(), MaskOf(GivenUp::kRequests));
+  Restraint restraint;
+  restraint.Set(GivenUp::kRequests, "too much");
+  source->Restrain(restraint);
+  source->Restrain(restraint);
+  EXPECT_EQ(source->Probes()[0].state, "off");
+  EXPECT_EQ(source->Probes()[0].reason, "too much");
+  Collection out;
+  source->Poll();
+  source->Collect(20'000'000, out);
+  EXPECT_EQ(out.reports.size(), 1U) << "what was seen until then";
+  EXPECT_EQ(source->Dispensable(), MaskOf(GivenUp::kRequests)) << "or nobody would take it back";
+  out = {};
+  source->Collect(30'000'000, out);
+  EXPECT_TRUE(out.reports.empty());
+  source->Restrain({});
+  EXPECT_EQ(opened, 2);
+  source->Collect(60'000'000, out);
+  EXPECT_EQ(out.reports.size(), 1U);
+  EXPECT_EQ(source->Probes()[0].state, "on");
+}
+
 TEST(RequestSourceTest, StepsBecomeReportsAndLossesShowForTheirInterval) {
   FakeClock clock;
   RequestLosses losses;

@@ -38,6 +38,9 @@ class ServerNames final : public flow::ConnectionNames {
   // The client's first message on `socket` at `time_ns`; `server_name` is clean.
   void Put(uint64_t socket, uint64_t time_ns, std::string_view server_name);
 
+  // Forgets who asked; what was asked for keeps its number.
+  void ForgetSockets() { sockets_ = {}; }
+
   uint32_t Find(uint64_t socket, uint64_t born_ns, uint64_t until_ns) override;
   void Forget(uint64_t socket, uint64_t closed_ns) override;
   const flow::ConnectionName& Name(uint32_t number) const override { return names_[number]; }

@@ -213,6 +213,13 @@ void TurnMachine::GiveUp(Connection& connection) {
   connection.state = State::kUnusable;
 }
 
+void TurnMachine::Abandon() {
+  for (auto& [socket, connection] : connections_) {
+    if (connection.state == State::kRequest || connection.state == State::kAnswer) GiveUp(connection);
+  }
+  connections_ = {};
+}
+
 void TurnMachine::Sweep(Nanos now) {
   const auto now_ns = static_cast<uint64_t>(now);
   for (auto item = connections_.begin(); item != connections_.end();) {

@@ -54,6 +54,8 @@ class TurnMachine {
   void OnStep(const weir_step& step);       // WEIR_STEP_CHUNK, WEIR_STEP_CLOSED
   // Once per interval: ends what only silence can end, and forgets connections that have been silent for long.
   void Sweep(Nanos now_monotonic);
+  // Measuring ends here: what is going on is unusable, and everything is forgotten.
+  void Abandon();
 
   size_t size() const { return connections_.size(); }
 

@@ -24,6 +24,8 @@ class Pipeline {
         addresses_(std::move(surroundings.interface_addresses)) {}
 
   flow::SocketTable& sockets() { return sockets_; }
+  // As FlowTable::Hold().
+  void HoldFlows(bool held) { flows_.Hold(held); }
 
   // Everything learnt since the last call, into `out`.
   void Emit(Nanos now_monotonic, Collection& out);

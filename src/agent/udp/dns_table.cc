@@ -103,6 +103,13 @@ void DnsTable::OnAnswer(const Question& question, const weir_dns_message& messag
   pending_.erase(known);
 }
 
+void DnsTable::Abandon() {
+  for (const auto& [question, pending] : pending_) {
+    if (!pending.expired) Count(Metric::agent_dns_not_followed, 1 + pending.repeated);
+  }
+  pending_ = {};
+}
+
 void DnsTable::Expire(Nanos now) {
   for (auto item = pending_.begin(); item != pending_.end();) {
     Pending& pending = item.value();

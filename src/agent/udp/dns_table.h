@@ -38,6 +38,9 @@ class DnsTable {
   // Appends a report per kind of request with news.
   void Emit(Nanos now_monotonic, std::vector<model::SideReport>& out);
 
+  // Following ends here: what waits for its answer is counted (agent_dns_not_followed) and forgotten.
+  void Abandon();
+
   size_t pending() const { return pending_.size(); }
 
  private:

@@ -61,6 +61,17 @@ class DnsTableTest : public testing::Test {
   DnsTable table_{identities_};
 };
 
+TEST_F(DnsTableTest, WhatStillWaitsWhenFollowingEndsIsCounted) {
+  Ask(kBegin, 7, "a");
+  Ask(kBegin, 8, "b", 2);
+  Ask(kBegin, 8, "b", 2);
+  const uint64_t before = Read(Metric::agent_dns_not_followed);
+  table_.Abandon();
+  EXPECT_EQ(Read(Metric::agent_dns_not_followed) - before, 3U);
+  EXPECT_EQ(table_.pending(), 0U);
+  EXPECT_TRUE(Emit(kBegin + 20 * kSecond).empty()) << "no timeouts that nobody saw";
+}
+
 TEST_F(DnsTableTest, AQuestionAndItsAnswerAreOneRequest) {
   Ask(kBegin, 7, "Name");
   EXPECT_TRUE(Emit(kBegin + kMillisecond).empty()) << "it may still be answered";

@@ -1,5 +1,6 @@
 #include "agent/udp/udp_source.h"
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -30,64 +31,100 @@ class UdpSource final : public OptionalSource {
  public:
   UdpSource(UdpOptions options, const Clock& clock, OpenUdpTracker open, source::Surroundings surroundings)
       : options_(std::move(options)),
+        clock_(clock),
         open_(std::move(open)),
         identities_(std::move(surroundings.identities)),
-        dns_(*identities_),
-        peers_(options_.max_flows, clock.MonotonicNanos() + kOlderTraffic, *identities_),
         addresses_(std::move(surroundings.interface_addresses)) {}
 
   void Start() override;
   void Poll() override;
   void Collect(Nanos now_monotonic, Collection& out) override;
   std::vector<model::ProbeReport> Probes() const override { return probes_; }
+  GivenUpMask Dispensable() const override { return dispensable_ ? MaskOf(GivenUp::kDatagrams) : 0; }
+  void Restrain(const Restraint& restraint) override;
+  kernel::ProgramTime KernelTime() const override {
+    return tracker_ == nullptr ? kernel::ProgramTime{} : tracker_->Programs();
+  }
 
  private:
+  void Open();
+  void Report(const std::string& state, const std::string& reason, const std::string& hint);
   void ReadPairs(Nanos now);
   void CountLosses();
   void LearnAddresses(Nanos now, Collection& out);
 
   const UdpOptions options_;
+  const Clock& clock_;
   const OpenUdpTracker open_;
   const std::unique_ptr<identity::Identities> identities_;
-  udp::DnsTable dns_;
-  udp::PeerTable peers_;
+  std::optional<udp::DnsTable> dns_;  // these two while there is a tracker, and until their last reports
+  std::optional<udp::PeerTable> peers_;
   source::LocalAddresses addresses_;
   std::unique_ptr<udp::UdpTracker> tracker_;
   std::vector<model::ProbeReport> probes_;
   udp::UdpLosses losses_;
+  Nanos last_collection_ = 0;
+  bool dispensable_ = false;  // it runs, or was given up
   RateLimit log_{std::chrono::minutes(1)};
 };
 
 void UdpSource::Start() {
+  Open();
+  dispensable_ = tracker_ != nullptr;
+}
+
+void UdpSource::Open() {
   auto opened = open_(options_.tracker);
   const std::string reason = opened.ok() ? "" : opened.status().message();
-  const std::string hint = opened.ok() ? "" : HintFor(opened.status());
-  const auto report = [&](const char* name) { probes_.push_back({name, opened.ok() ? "on" : "failed", reason, hint}); };
-  if (options_.tracker.flows) report("udp");
-  if (options_.tracker.dns) report("dns");
-  if (opened.ok()) {
-    tracker_ = *std::move(opened);
-  } else {
+  Report(opened.ok() ? "on" : "failed", reason, opened.ok() ? "" : HintFor(opened.status()));
+  if (!opened.ok()) {
     LogWarn("UDP is not observed: {}", reason);
+    return;
   }
+  tracker_ = *std::move(opened);
+  losses_ = {};
+  dns_.emplace(*identities_);
+  peers_.emplace(options_.max_flows, clock_.MonotonicNanos() + kOlderTraffic, *identities_);
+}
+
+void UdpSource::Report(const std::string& state, const std::string& reason, const std::string& hint) {
+  probes_.clear();
+  if (options_.tracker.flows) probes_.push_back({"udp", state, reason, hint});
+  if (options_.tracker.dns) probes_.push_back({"dns", state, reason, hint});
+}
+
+void UdpSource::Restrain(const Restraint& restraint) {
+  const bool given_up = restraint.Has(GivenUp::kDatagrams);
+  if (!dispensable_ || given_up == (tracker_ == nullptr)) return;
+  if (!given_up) {
+    Open();  // anew: what happened meanwhile is nobody's
+    return;
+  }
+  Poll();
+  if (options_.tracker.flows) ReadPairs(last_collection_);  // reported by the next collection
+  CountLosses();
+  tracker_.reset();
+  dns_->Abandon();
+  SetGauge(Metric::agent_udp_pairs, 0);
+  Report("off", restraint.Why(GivenUp::kDatagrams), "UDP and DNS are missing meanwhile; docs/budget.md");
 }
 
 void UdpSource::Poll() {
   if (tracker_ == nullptr || !options_.tracker.dns) return;
-  tracker_->DrainDns([this](const weir_dns_message& message) { dns_.OnMessage(message); });
+  tracker_->DrainDns([this](const weir_dns_message& message) { dns_->OnMessage(message); });
 }
 
 void UdpSource::ReadPairs(Nanos now) {
-  const bool crowded = peers_.pairs() > tracker_->max_pairs() / 2;
+  const bool crowded = peers_->pairs() > tracker_->max_pairs() / 2;
   std::vector<weir_udp_key> idle;
   const Status status = tracker_->ReadPairs([&](const weir_udp_key& key, const weir_udp_flow& flow) {
-    if (peers_.OnPair(now, crowded, key, flow)) idle.push_back(key);
+    if (peers_->OnPair(now, crowded, key, flow)) idle.push_back(key);
   });
   if (uint64_t suppressed = 0; !status.ok() && log_.Allow(&suppressed)) LogWarn("UDP flows: {}", status.message());
   for (const weir_udp_key& key : idle) {
-    if (weir_udp_flow last{}; tracker_->Forget(key, last)) peers_.OnForgotten(now, key, last);
+    if (weir_udp_flow last{}; tracker_->Forget(key, last)) peers_->OnForgotten(now, key, last);
   }
-  SetGauge(Metric::agent_udp_pairs, peers_.pairs());
+  SetGauge(Metric::agent_udp_pairs, peers_->pairs());
 }
 
 void UdpSource::CountLosses() {
@@ -113,15 +150,21 @@ void UdpSource::LearnAddresses(Nanos now, Collection& out) {
 }
 
 void UdpSource::Collect(Nanos now, Collection& out) {
-  if (tracker_ == nullptr) return;
+  if (!peers_) return;
+  last_collection_ = now;
   identities_->Expire();
   Poll();
-  if (options_.tracker.dns) dns_.Emit(now, out.reports);
+  if (options_.tracker.dns) dns_->Emit(now, out.reports);
   if (options_.tracker.flows) {
-    ReadPairs(now);
-    peers_.Emit(out.reports);
+    if (tracker_ != nullptr) ReadPairs(now);
+    peers_->Emit(out.reports);
   }
-  CountLosses();
+  if (tracker_ != nullptr) {
+    CountLosses();
+  } else {
+    dns_.reset();
+    peers_.reset();
+  }
   LearnAddresses(now, out);
 }
 

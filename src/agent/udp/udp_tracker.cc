@@ -60,6 +60,7 @@ class Tracker final : public UdpTracker {
   bool Forget(const weir_udp_key& key, weir_udp_flow& last) override;
   void DrainDns(const std::function<void(const weir_dns_message&)>& on_message) override;
   UdpLosses Losses() override;
+  kernel::ProgramTime Programs() const override { return kernel::TimeOfPrograms(skeleton_->obj); }
   uint32_t max_pairs() const override { return bpf_map__max_entries(skeleton_->maps.weir_udp_flows); }
 
  private:

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 
+#include "agent/kernel/program_time.h"
 #include "base/status.h"
 #include "bpf/udp_abi.h"
 
@@ -46,6 +47,7 @@ class UdpTracker {
   virtual void DrainDns(const std::function<void(const weir_dns_message& message)>& on_message) = 0;
   virtual UdpLosses Losses() = 0;
   virtual uint32_t max_pairs() const = 0;
+  virtual kernel::ProgramTime Programs() const { return {}; }
 };
 
 // The mount point of version 2 control groups: `root` itself, or its folder "unified"; "" = none.

@@ -10,6 +10,7 @@
 namespace weir::agent {
 namespace {
 
+constexpr uint32_t kRestrainedSnapshots = 5;             // one in so many intervals
 constexpr Nanos kDescriptorScanPeriod = 10'000'000'000;  // 0.8 us per descriptor of the node
 
 class EbpfSource final : public Source {
@@ -24,7 +25,12 @@ class EbpfSource final : public Source {
 
   std::string_view mode() const override { return "ebpf"; }
   std::chrono::milliseconds poll_period() const override { return std::chrono::milliseconds(100); }
-  std::vector<model::ProbeReport> Probes() const override { return probes_; }
+  std::vector<model::ProbeReport> Probes() const override;
+  GivenUpMask Dispensable() const override;
+  void Restrain(const Restraint& restraint) override;
+  kernel::ProgramTime KernelTime() const override {
+    return tracker_ == nullptr ? kernel::ProgramTime{} : tracker_->Programs();
+  }
 
   Status Start() override;
   void Poll() override {
@@ -33,6 +39,7 @@ class EbpfSource final : public Source {
   Status Collect(Nanos now_monotonic, Collection& out) override;
 
  private:
+  bool IsSnapshotDue();
   Status Snapshot();
   bool CountLosses();
   void ScanDescriptors(Nanos now);
@@ -46,6 +53,8 @@ class EbpfSource final : public Source {
   kernel::KernelLosses losses_;
   bool final_records_lost_ = false;  // until a complete snapshot has told whose
   Nanos next_scan_ = 0;
+  Restraint restraint_;
+  uint32_t without_snapshot_ = 0;  // intervals
   RateLimit loss_log_{std::chrono::minutes(1)};
 };
 
@@ -72,10 +81,48 @@ Status EbpfSource::Start() {
 Status EbpfSource::Collect(Nanos now, Collection& out) {
   if (tracker_ == nullptr) return Status::Unavailable("the eBPF source was not started");
   ScanDescriptors(now);
-  Status status = Snapshot();
+  Status status;
+  if (IsSnapshotDue()) {
+    status = Snapshot();
+  } else {
+    tracker_->DrainRing(pipeline_.sockets());
+  }
   tracker_->OnReceiveLoss(pipeline_.sockets().TakeOutOfOrderGroups(), now);
   pipeline_.Emit(now, out);
   return status;
+}
+
+std::vector<model::ProbeReport> EbpfSource::Probes() const {
+  std::vector<model::ProbeReport> probes = probes_;
+  const auto mark = [&](std::string_view name, GivenUp what, std::string_view state, std::string_view meaning) {
+    const auto probe = std::find_if(probes.begin(), probes.end(), [&](const auto& one) { return one.name == name; });
+    if (probe == probes.end() || probe->state == "failed" || !restraint_.Has(what)) return;
+    *probe = {std::string(name), std::string(state), restraint_.Why(what), std::string(meaning)};
+  };
+  mark("receive_loss", GivenUp::kArrivals, "off", "late arrivals stand still; docs/budget.md");
+  mark("snapshot", GivenUp::kSnapshots, "fallback",
+       "open connections are read every fifth interval; those that end are exact; docs/budget.md");
+  return probes;
+}
+
+GivenUpMask EbpfSource::Dispensable() const {
+  if (tracker_ == nullptr) return 0;
+  const bool arrivals = std::any_of(probes_.begin(), probes_.end(), [](const model::ProbeReport& probe) {
+    return probe.name == "receive_loss" && probe.state == "on";
+  });
+  return MaskOf(GivenUp::kSnapshots) | MaskOf(GivenUp::kNewFlows) | (arrivals ? MaskOf(GivenUp::kArrivals) : 0);
+}
+
+void EbpfSource::Restrain(const Restraint& restraint) {
+  restraint_ = restraint;
+  pipeline_.HoldFlows(restraint.Has(GivenUp::kNewFlows));
+  if (tracker_ != nullptr) tracker_->SuspendArrivals(restraint.Has(GivenUp::kArrivals));
+}
+
+bool EbpfSource::IsSnapshotDue() {
+  if (restraint_.Has(GivenUp::kSnapshots) && ++without_snapshot_ < kRestrainedSnapshots) return false;
+  without_snapshot_ = 0;
+  return true;
 }
 
 Status EbpfSource::Snapshot() {

@@ -24,6 +24,7 @@ struct FakeKernel {
   int scans = 0;
   std::vector<uint64_t> lossy_groups;
   std::vector<bool> snapshots;  // complete or not
+  bool arrivals_suspended = false;
 };
 
 class FakeTracker final : public kernel::SocketTracker {
@@ -46,6 +47,7 @@ class FakeTracker final : public kernel::SocketTracker {
   void OnReceiveLoss(std::span<const uint64_t> groups, Nanos) override {
     kernel_.lossy_groups.insert(kernel_.lossy_groups.end(), groups.begin(), groups.end());
   }
+  void SuspendArrivals(bool suspended) override { kernel_.arrivals_suspended = suspended; }
 
  private:
   FakeKernel& kernel_;
@@ -140,6 +142,61 @@ TEST_F(EbpfSourceTest, WithoutOlderSocketsItStartsAndSaysSo) {
   ASSERT_TRUE(source_->Start().ok());
   EXPECT_EQ(source_->Probes().at(0).state, "failed");
   EXPECT_EQ(source_->Probes().at(0).reason, "no such program");
+}
+
+TEST_F(EbpfSourceTest, RestrainedItReadsOpenSocketsLessOftenAndEndsAllTheSame) {
+  ASSERT_TRUE(source_->Start().ok());
+  EXPECT_EQ(source_->Dispensable(), MaskOf(GivenUp::kSnapshots) | MaskOf(GivenUp::kNewFlows));
+  Restraint restraint;
+  restraint.Set(GivenUp::kSnapshots, "too busy");
+  source_->Restrain(restraint);
+  uint64_t closed = 0;
+  for (uint64_t i = 0; i < 10; ++i) {
+    kernel_.ring = {RecordBuilder().Outgoing(i + 1, 2).Final().Bytes(5, 0)};
+    for (const model::SideReport& report : Collect().reports) closed += report.counters.closed;
+    EXPECT_EQ(closed, i + 1);
+  }
+  EXPECT_EQ(kernel_.snapshots.size(), 2U);
+  source_->Restrain({});
+  (void)Collect();
+  (void)Collect();
+  EXPECT_EQ(kernel_.snapshots.size(), 4U);
+}
+
+TEST_F(EbpfSourceTest, LossesWhileRestrainedAreMadeUpForByTheNextSnapshot) {
+  ASSERT_TRUE(source_->Start().ok());
+  Restraint restraint;
+  restraint.Set(GivenUp::kSnapshots, "too busy");
+  source_->Restrain(restraint);
+  kernel_.losses.ring_full = 1;
+  for (int i = 0; i < 5; ++i) (void)Collect();
+  EXPECT_EQ(kernel_.snapshots, std::vector<bool>{true});
+}
+
+TEST_F(EbpfSourceTest, WhatIsGivenUpIsSaidByItsProbe) {
+  const auto source = MakeEbpfSource(
+      {}, clock_,
+      [this](const kernel::KernelOptions&, std::vector<model::ProbeReport>& probes) {
+        probes = {{"snapshot", "on", "", ""}, {"receive_loss", "on", "", ""}};
+        return Result<std::unique_ptr<kernel::SocketTracker>>(std::make_unique<FakeTracker>(kernel_));
+      },
+      source::SystemSurroundings(clock_));
+  ASSERT_TRUE(source->Start().ok());
+  EXPECT_NE(source->Dispensable() & MaskOf(GivenUp::kArrivals), 0U);
+  Restraint restraint;
+  restraint.Set(GivenUp::kArrivals, "because");
+  source->Restrain(restraint);
+  EXPECT_TRUE(kernel_.arrivals_suspended);
+  EXPECT_EQ(source->Probes()[0].state, "on");
+  EXPECT_EQ(source->Probes()[1].state, "off");
+  EXPECT_EQ(source->Probes()[1].reason, "because");
+  restraint.Set(GivenUp::kSnapshots, "this too");
+  source->Restrain(restraint);
+  EXPECT_EQ(source->Probes()[0].state, "fallback");
+  EXPECT_NE(source->Dispensable() & MaskOf(GivenUp::kArrivals), 0U) << "whether it is given up or not";
+  source->Restrain({});
+  EXPECT_FALSE(kernel_.arrivals_suspended);
+  EXPECT_EQ(source->Probes()[1].state, "on");
 }
 
 TEST_F(EbpfSourceTest, AKernelThatCannotIsTold) {

@@ -21,6 +21,7 @@ using source::DiagSocket;
 constexpr Nanos kSecond = 1'000'000'000;
 // A dump walks the whole hash of established sockets, 1.4 to 5 ms per namespace even when it is empty.
 constexpr Nanos kDumpPeriod = 5 * kSecond;
+constexpr Nanos kRestrainedDumpPeriod = 25 * kSecond;
 constexpr size_t kMaxNamespaces = 1'024;  // two descriptors each
 
 class SockDiagSource final : public Source {
@@ -33,6 +34,11 @@ class SockDiagSource final : public Source {
   Status Start() override;
   void Poll() override { ReadDestroyed(); }
   Status Collect(Nanos now_monotonic, Collection& out) override;
+  GivenUpMask Dispensable() const override { return MaskOf(GivenUp::kSnapshots) | MaskOf(GivenUp::kNewFlows); }
+  void Restrain(const Restraint& restraint) override {
+    restraint_ = restraint;
+    pipeline_.HoldFlows(restraint.Has(GivenUp::kNewFlows));
+  }
 
  private:
   Status RefreshNamespaces();
@@ -48,6 +54,7 @@ class SockDiagSource final : public Source {
   Status namespaces_status_;
   bool first_dump_done_ = false;  // what it showed is older than the agent
   Nanos next_dump_ = 0;
+  Restraint restraint_;
 };
 
 SockDiagSource::SockDiagSource(uint32_t max_flows, const Clock& clock)
@@ -55,7 +62,10 @@ SockDiagSource::SockDiagSource(uint32_t max_flows, const Clock& clock)
 
 std::vector<model::ProbeReport> SockDiagSource::Probes() const {
   std::vector<model::ProbeReport> probes;
-  probes.push_back({"sock_diag", "on", "", ""});
+  const std::string& why = restraint_.Why(GivenUp::kSnapshots);
+  probes.push_back(why.empty() ? model::ProbeReport{"sock_diag", "on", "", ""}
+                               : model::ProbeReport{"sock_diag", "fallback", why,
+                                                    "open connections are read every 25 s; docs/budget.md"});
   const bool heard = std::any_of(namespaces_.begin(), namespaces_.end(),
                                  [](const auto& item) { return item.second->hears_destroyed(); });
   probes.push_back(heard ? model::ProbeReport{"closed_sockets", "on", "", ""}
@@ -107,7 +117,7 @@ Status SockDiagSource::Collect(Nanos now, Collection& out) {
 }
 
 Status SockDiagSource::DumpAll(Nanos now) {
-  next_dump_ = now + kDumpPeriod;
+  next_dump_ = now + (restraint_.Has(GivenUp::kSnapshots) ? kRestrainedDumpPeriod : kDumpPeriod);
   const Nanos begin = clock_.MonotonicNanos();
   std::vector<DiagSocket> sockets;
   Status status;
