@@ -6,7 +6,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <string_view>
 
 #include "agent/collector.h"
@@ -166,6 +168,45 @@ TEST_F(RecorderKernelTest, DatagramsQuestionsAndRequests) {
   EXPECT_TRUE(kernel::Eventually([this] { Interval(); }, [this] { return Sum(&model::SideCounters::closed) == 2; }));
   Stop();
   EXPECT_EQ(Sum(&model::SideCounters::requests), 30U) << "of HTTP; those of DNS still wait";
+  ExpectTheSameAgain();
+}
+
+TEST_F(RecorderKernelTest, WhatWasGivenUpIsGivenUpAgain) {
+  ObserveOptions observe;
+  observe.udp = observe.dns = true;
+  observe.receive_loss = ReceiveLoss::kAlways;
+  Start(observe);
+  const auto sent = [this] {
+    uint64_t sum = 0;
+    for (const model::AgentBatch& batch : batches_) {
+      for (const model::SideReport& report : batch.reports) {
+        const bool ours = report.ends.netns == lab_.inode() && report.ends.protocol == model::Protocol::kUdp;
+        if (ours && report.request.empty() && report.ends.side == model::Side::kClient) {
+          sum += report.counters.segments_sent;
+        }
+      }
+    }
+    return sum;
+  };
+  Restraint everything;
+  for (size_t i = 0; i < kGivenUps; ++i) everything.Set(static_cast<GivenUp>(i), "too much");
+  uint64_t connections = 0;
+  for (const bool restrained : {false, true, false}) {
+    source_->Restrain(restrained ? everything : Restraint{});
+    for (int i = 0; i < 20; ++i, ++connections) {
+      SendDatagram(9'999, "datagram");
+      Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+      pair.client.Send(1'000);
+      pair.server.Receive(1'000);
+      kernel::CloseInOrder(pair);
+    }
+    Interval();
+  }
+  EXPECT_TRUE(
+      kernel::Eventually([this] { Interval(); }, [&] { return Sum(&model::SideCounters::closed) == 2 * connections; }));
+  Stop();
+  EXPECT_EQ(Sum(&model::SideCounters::opened), 2 * connections) << "connections are never given up";
+  EXPECT_EQ(sent(), 40U) << "datagrams are, for as long as it takes";
   ExpectTheSameAgain();
 }
 

@@ -24,7 +24,9 @@ Result<std::unique_ptr<Replay>> Replay::Open(const std::filesystem::path& file) 
 
 Result<std::unique_ptr<Replay>> Replay::Open(std::unique_ptr<std::istream> stream) {
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Reader> reader, Reader::Open(std::move(stream)));
-  return std::unique_ptr<Replay>(new Replay(std::make_unique<Tape>(std::move(reader))));
+  std::unique_ptr<Replay> replay(new Replay(std::make_unique<Tape>(std::move(reader))));
+  replay->tape_->OnRestraint([replay = replay.get()](GivenUpMask mask) { replay->Restrain(mask); });
+  return replay;
 }
 
 std::optional<model::AgentBatch> Replay::Next() {
@@ -55,7 +57,6 @@ std::optional<model::AgentBatch> Replay::Collected(Nanos now) {
   Collection collection;
   // What failed is a probe of the batch.
   if (source_ != nullptr) (void)source_->Collect(now, collection);
-  if (const auto mask = tape_->TakeRestraint()) Restrain(*mask);
   const auto encoded = tape_->NextBatch();
   if (!encoded) return std::nullopt;
   Result<model::AgentBatch> batch = wire::DecodeBatch(*encoded);

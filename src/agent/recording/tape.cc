@@ -144,11 +144,21 @@ void Tape::TakeAnswers() {
   }
 }
 
+void Tape::PassOver(const Frame& frame) {
+  if (frame.kind != FrameKind::kRestraint) {
+    ++skipped_;
+    Pass();
+    return;
+  }
+  const auto mask = FixedPart<GivenUpMask>(frame.payload);
+  Pass();
+  if (restrain_) restrain_(mask);
+}
+
 std::optional<StepFrame> Tape::NextStep() {
   const Frame* frame = reader_->Peek();
   for (; frame != nullptr && frame->kind != FrameKind::kStep; frame = reader_->Peek()) {
-    ++skipped_;
-    Pass();
+    PassOver(*frame);
   }
   if (frame == nullptr) return std::nullopt;
   const auto step = FixedPart<StepFrame>(frame->payload);
@@ -172,8 +182,7 @@ std::optional<std::string> Tape::NextBatch() {
   const Frame* frame = reader_->Peek();
   for (; frame != nullptr && frame->kind != FrameKind::kBatch && frame->kind != FrameKind::kStep;
        frame = reader_->Peek()) {
-    ++skipped_;
-    Pass();
+    PassOver(*frame);
   }
   if (frame == nullptr || frame->kind != FrameKind::kBatch) return std::nullopt;
   std::string encoded(frame->payload);
@@ -292,15 +301,6 @@ Nanos Tape::TakeClock() {
     readings_.pop_front();
   }
   return now_;
-}
-
-std::optional<GivenUpMask> Tape::TakeRestraint() {
-  std::optional<GivenUpMask> mask;
-  Take(FrameKind::kRestraint, [&](std::string_view payload) {
-    mask = FixedPart<GivenUpMask>(payload);
-    return true;
-  });
-  return mask;
 }
 
 Status Tape::TakeSnapshotEnd() {

@@ -11,6 +11,7 @@
 #include <array>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,8 @@ class Tape final : public Origin {
   // Of this program's structs, what the recording does not know: "weir_record.gaps, ..."; "" = nothing.
   std::string missing_fields() const;
 
+  // Called by the next two where the agent restrained its sources, so that it is done again.
+  void OnRestraint(std::function<void(GivenUpMask)> restrain) { restrain_ = std::move(restrain); }
   // The next step, what was left of the one before having been passed over; nullopt at the end.
   std::optional<StepFrame> NextStep();
   // The batch that follows the collection of this step, encoded; nullopt when there is none.
@@ -57,7 +60,6 @@ class Tape final : public Origin {
   bool TakeHead(weir_step_head& to);
   bool TakeHello(weir_step_hello& to);
   Nanos TakeClock();
-  std::optional<GivenUpMask> TakeRestraint();
   Status TakeSnapshotEnd();
 
   struct Opened {
@@ -108,6 +110,7 @@ class Tape final : public Origin {
     return true;
   }
   void Pass();
+  void PassOver(const Frame& frame);
   void TakeAnswers();
   bool TakeAnswer(const Frame& frame);
   bool TakeName(const Frame& frame, Answers& answers);
@@ -120,6 +123,7 @@ class Tape final : public Origin {
   const TapeClock clock_;
   Nanos now_ = 0;               // as last read
   std::deque<Nanos> readings_;  // of the clock, not asked for yet in this step
+  std::function<void(GivenUpMask)> restrain_;
   uint64_t skipped_ = 0;
   uint64_t live_ = 0;  // sockets and listeners reported in this step
   uint64_t pairs_ = 0;
