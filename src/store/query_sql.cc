@@ -7,6 +7,7 @@
 #include <set>
 
 #include "store/derived.h"
+#include "store/flow_catalogue.h"
 
 namespace weir::store {
 namespace {
@@ -22,7 +23,7 @@ using Columns = std::vector<const Column*>;
 constexpr std::string_view kSettings =
     " SETTINGS max_threads = 2, compile_expressions = 0, compile_aggregate_expressions = 0, max_memory_usage "
     "= 2000000000, max_execution_time = 30, "
-    "exact_rows_before_limit = 1, "
+    "exact_rows_before_limit = 1, prefer_column_name_to_alias = 1, max_ast_elements = 500000, "
     "output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0";
 
 constexpr uint32_t kMostChosen = 1'000;  // flows named one by one in the text of a statement
@@ -87,9 +88,8 @@ Result<std::vector<SortKey>> SortKeys(const FlowQuery& query, const Columns& gro
 
 bool IsNameCharacter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
-// The table columns an expression names, comma-separated. A word in a literal may add one: harmless. Fewer columns
-// are less for ClickHouse to analyse in each part of the union.
-std::string ColumnsNamedIn(std::string_view sql) {
+// The names in an expression, and more: words in a literal are harmless.
+std::set<std::string_view> WordsOf(std::string_view sql) {
   std::set<std::string_view> words;
   for (size_t at = 0; at < sql.size();) {
     const size_t begin = at;
@@ -97,6 +97,13 @@ std::string ColumnsNamedIn(std::string_view sql) {
     words.insert(sql.substr(begin, at - begin));
     if (at == begin) ++at;
   }
+  return words;
+}
+
+// The table columns an expression names, comma-separated. Fewer columns are less for ClickHouse to analyse in each part
+// of the union.
+std::string ColumnsNamedIn(std::string_view sql) {
+  const std::set<std::string_view> words = WordsOf(sql);
   std::vector<std::string> columns;
   for (const std::string& column : TableColumns()) {
     if (words.contains(column)) columns.push_back(column);
@@ -117,7 +124,10 @@ std::string TableSql(const QueryPlan& plan, std::string_view columns, size_t lev
   std::string sql =
       fmt::format("SELECT {} FROM {} WHERE received > {} AND received <= {} AND start >= {} AND start < {}", columns,
                   kLevelTable[level].table, after, upto, range.from, range.to);
-  if (!plan.filter.rows.empty()) sql += fmt::format(" AND ({})", plan.filter.rows);
+  if (!plan.filter.rows.empty()) {
+    sql += fmt::format(" AND flow IN (SELECT flow FROM {} WHERE received >= {} AND ({}))", kFlowTable,
+                       FlowsSince(plan.range.from), plan.filter.rows);
+  }
   return sql;
 }
 
@@ -149,6 +159,31 @@ std::string RowsSql(const QueryPlan& plan, std::string_view uses) {
   }
   if (parts.empty()) parts.push_back(TableSql(plan, columns, plan.level, plan.range, 0, 0));  // nothing stored: no rows
   return fmt::format("({})", Join(parts, " UNION ALL "));
+}
+
+// The rows of the answer, as RowsSql(), with the group_by dimensions. There are far more rows than flows, so they are
+// added up by flow first, which `bucket` (an expression named so, or "") keeps apart, and each flow is looked up once.
+std::string NamedRowsSql(const QueryPlan& plan, std::string_view uses, std::string_view bucket) {
+  std::vector<std::string> items{"flow"};
+  if (!bucket.empty()) items.push_back(fmt::format("{} AS bucket", bucket));
+  const std::set<std::string_view> words = WordsOf(uses);
+  for (const std::string& column : TableColumns()) {
+    if (column == "flow" || !words.contains(column)) continue;
+    items.push_back(fmt::format("{} AS {}", AggregateOfTableColumn(column), column));
+  }
+  std::vector<std::string> names{"flow"};
+  for (const Column* column : plan.group_by) names.emplace_back(column->name);
+  const std::string added = Join(items);
+  return fmt::format(
+      "(SELECT {} FROM {} GROUP BY flow{}) AS added ANY LEFT JOIN (SELECT {} FROM {} WHERE received >= {}) AS names "
+      "USING flow",
+      added, RowsSql(plan, added), bucket.empty() ? "" : ", bucket", Join(names), kFlowTable,
+      FlowsSince(plan.range.from));
+}
+
+// Rows to be grouped by GroupNames().
+std::string SourceSql(const QueryPlan& plan, std::string_view uses) {
+  return plan.by_flow || plan.group_by.empty() ? RowsSql(plan, uses) : NamedRowsSql(plan, uses, "");
 }
 
 std::string FloorSql(std::string_view time, int64_t step_ms) {
@@ -239,7 +274,7 @@ std::string GroupsSql(const QueryPlan& plan) {
   const std::string start = StartSql(plan);
   const std::string select = SelectList(plan, start);
   const std::string tail = GroupClause(plan, plan.totals) + OrderBy(plan, start, false);
-  return fmt::format("SELECT {} FROM {}{} LIMIT {}{}", select, RowsSql(plan, select + tail), tail, plan.limit,
+  return fmt::format("SELECT {} FROM {}{} LIMIT {}{}", select, SourceSql(plan, select + tail), tail, plan.limit,
                      kSettings);
 }
 
@@ -271,29 +306,30 @@ std::string NamesSql(const QueryPlan& plan, std::string_view file) {
     items.push_back(column->type == ColumnType::kAddress ? fmt::format("hex({})", column->name)
                                                          : std::string(column->name));
   }
-  const std::string select = Join(items);
-  // Flows are spread over all rows: sifting before the other columns are read costs more than it saves.
   return fmt::format(
-      "SELECT {} FROM {} WHERE flow IN (SELECT flow FROM file('{}', 'RowBinary', 'flow UInt64')) LIMIT 1 BY flow{}, "
-      "optimize_move_to_prewhere = 0, query_plan_optimize_prewhere = 0",
-      select, RowsSql(plan, select), file, kSettings);
+      "SELECT {} FROM {} WHERE received >= {} AND flow IN (SELECT flow FROM file('{}', 'RowBinary', 'flow UInt64')) "
+      "LIMIT 1 BY flow{}",
+      Join(items), kFlowTable, FlowsSince(plan.range.from), file, kSettings);
 }
 
 std::string BucketsSql(const QueryPlan& plan, bool all_groups) {
-  const std::string bucket = FloorSql("start", plan.bucket_ms);
+  const std::string step = FloorSql("start", plan.bucket_ms);
+  const bool named = !plan.by_flow && !plan.group_by.empty();
+  const std::string bucket = named ? "bucket" : step;
   const std::string select = SelectList(plan, bucket);
   std::vector<std::string> keys{bucket};
   for (std::string& name : GroupNames(plan)) keys.push_back(std::move(name));
   const std::string tail = fmt::format(" GROUP BY {}{}", Join(keys), OrderBy(plan, bucket, true));
-  const std::string choice = GroupClause(plan, false) + OrderBy(plan, StartSql(plan), false);
-  const std::string rows = RowsSql(plan, select + tail + choice);
-
+  const std::string uses = select + tail;
   std::string chosen;
   if (!all_groups && (plan.by_flow || !plan.group_by.empty())) {
-    chosen = fmt::format(" WHERE ({0}) IN (SELECT {0} FROM {1}{2} LIMIT {3})", Join(GroupNames(plan)), rows, choice,
-                         plan.limit);
+    const std::string choice = GroupClause(plan, false) + OrderBy(plan, StartSql(plan), false);
+    chosen = fmt::format(" WHERE ({0}) IN (SELECT {0} FROM {1}{2} LIMIT {3})", Join(GroupNames(plan)),
+                         SourceSql(plan, Join(GroupNames(plan)) + choice), choice, plan.limit);
   }
-  return fmt::format("SELECT {} FROM {}{}{} LIMIT {}{}", select, rows, chosen, tail, kMaxResultRows + 1, kSettings);
+  return fmt::format("SELECT {} FROM {}{}{} LIMIT {}{}", select,
+                     named ? NamedRowsSql(plan, uses, step) : RowsSql(plan, uses), chosen, tail, kMaxResultRows + 1,
+                     kSettings);
 }
 
 }  // namespace weir::store
