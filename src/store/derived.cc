@@ -34,30 +34,25 @@ std::string Ratio(std::string_view dividend, std::string_view divisor) {
   return fmt::format("if({1} = 0, 0., toFloat64({0}) / toFloat64({1}))", dividend, divisor);
 }
 
-// Of the entries of a row's histograms, those of one: their bits from `shift` on, as `type`.
-std::string HistogramPart(std::string_view histogram, std::string_view part) {
+// The counts of the buckets of a histogram.
+std::string HistogramSql(std::string_view histogram) {
   const Place place = PlaceOf(*model::FindColumn(histogram));
-  return fmt::format("arrayMap(p -> {}, arrayFilter(p -> bitAnd(bitShiftRight(p, 8), 255) = {}, {}))", part,
-                     place.index, kHistogramsName);
+  if (place.pack == Pack::kHistogram) return AggregateOfTableColumn(histogram);
+  const std::string all = AggregateOfTableColumn(kRequestHistogramsName);
+  return fmt::format("arrayFilter((c, i) -> (i - 1) % {} = {}, {}, arrayEnumerate({}))", kRequestHistograms,
+                     place.index, all, all);
 }
 
-// model::Histogram::Quantile and BucketMiddle. One aggregate serves the three quantiles: the weighted
-// quantile of bucket numbers is the first bucket whose running count reaches the wanted share, and much
-// faster than merging maps.
-std::string Quantile(std::string_view stem, std::string_view rows, int index) {
-  const std::string histogram = fmt::format("{}_histogram", stem);
-  const std::string buckets = HistogramPart(histogram, "toUInt8(bitAnd(p, 255))");
-  const std::string counts = HistogramPart(histogram, fmt::format("bitShiftRight(p, {})", kCountShift));
+// model::Histogram::Quantile and BucketMiddle: the first bucket whose running count reaches the wanted share.
+std::string Quantile(std::string_view stem, double share) {
+  const std::string counts = HistogramSql(fmt::format("{}_histogram", stem));
   return fmt::format(
-      "if(sumArray{3}({1}{4}) = 0, 0., exp2((quantilesExactWeightedArray{3}(0.5, 0.9, 0.99)({0}, {1}{4})[{2}] + 0.5) / "
-      "2))",
-      buckets, counts, index, rows.empty() ? "" : "If", rows);
+      "if(arraySum({0}) = 0, 0., exp2((arrayFirstIndex(c -> c >= {1} * arraySum({0}), arrayCumSum({0})) - 0.5) / 2))",
+      counts, share);
 }
 
-// Where the server's distribution is wanted no row has samples of the client; gathering it only from such rows
-// is the same, and spares most flows half of what an answer costs.
-std::string RttQuantile(int index) {
-  return OfMeasuringSide(Quantile("client_rtt", "", index), Quantile("server_rtt", ", client_rtt_count = 0", index));
+std::string RttQuantile(double share) {
+  return OfMeasuringSide(Quantile("client_rtt", share), Quantile("server_rtt", share));
 }
 
 std::string RttMinimum() {
@@ -101,16 +96,16 @@ std::string DerivedSql(std::string_view name) {
   }
   if (name == "rtt_min_us") return RttMinimum();
   if (name == "rtt_max_us") return OfMeasuringSide("max(client_rtt_max_us)", "max(server_rtt_max_us)");
-  if (name == "rtt_p50_us") return RttQuantile(1);
-  if (name == "rtt_p90_us") return RttQuantile(2);
-  if (name == "rtt_p99_us") return RttQuantile(3);
+  if (name == "rtt_p50_us") return RttQuantile(0.5);
+  if (name == "rtt_p90_us") return RttQuantile(0.9);
+  if (name == "rtt_p99_us") return RttQuantile(0.99);
   if (name == "late_segments") return Aggregate("late_segments_to_server", "late_segments_to_client");
   if (name == "late_percent") return LatePercent();
   if (name == "closed_reset") return Aggregate("closed_reset_by_client", "closed_reset_by_server");
 #define WEIR_TIMES(stem)                                                                            \
   if (name == #stem "_avg_us") return Ratio(Aggregate(#stem "_sum_us"), Aggregate(#stem "_count")); \
-  if (name == #stem "_p50_us") return Quantile(#stem, "", 1);                                       \
-  if (name == #stem "_p99_us") return Quantile(#stem, "", 3);
+  if (name == #stem "_p50_us") return Quantile(#stem, 0.5);                                         \
+  if (name == #stem "_p99_us") return Quantile(#stem, 0.99);
   WEIR_REQUEST_TIMES(WEIR_TIMES)
 #undef WEIR_TIMES
   return "0";
@@ -128,24 +123,14 @@ std::string AggregateOfTableColumn(std::string_view name) {
   for (size_t i = 0; i < kArrays; ++i) {
     if (kArrayNames[i] == name) return ArrayAggregate(static_cast<Pack>(static_cast<size_t>(Pack::kSums) + i));
   }
-  if (name == kHistogramsName) return fmt::format("groupArrayArray({})", name);
+  if (name == kRequestHistogramsName) return fmt::format("sumForEach({})", name);
   switch (model::FindColumn(name)->kind) {
+    case ColumnKind::kHistogram: return fmt::format("sumForEach({})", name);
     case ColumnKind::kTime: return fmt::format("{}({})", name == "start" ? "min" : "max", name);
     case ColumnKind::kMin: return fmt::format("minIf({0}, {0} != 0)", name);
     case ColumnKind::kMax: return fmt::format("max({})", name);
     default: return fmt::format("sum({})", name);
   }
-}
-
-std::string FoldedHistogramsSql() {
-  // sumMap() would do, but costs more than everything else in a roll-up. Instead the entries of a group are strung
-  // together, and those of equal histogram and bucket added up.
-  const std::string entries = AggregateOfTableColumn(kHistogramsName);
-  return fmt::format(
-      "arrayMap(k -> bitOr(bitShiftLeft(arraySum(arrayMap(p -> if(bitAnd(p, {1}) = k, bitShiftRight(p, {2}), 0), "
-      "{0})), "
-      "{2}), k), arrayDistinct(arrayMap(p -> bitAnd(p, {1}), {0})))",
-      entries, (uint64_t{1} << kCountShift) - 1, kCountShift);
 }
 
 std::string ColumnSql(const Column& column) {

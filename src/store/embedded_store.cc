@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <unordered_map>
 #include <utility>
 
 #include "base/log.h"
@@ -28,12 +29,18 @@
 namespace weir::store {
 namespace {
 
-const std::vector<const model::Column*> kNoColumns;
 constexpr size_t kReaders = 2;
 constexpr auto kReaderWait = std::chrono::seconds(30);
 constexpr int64_t kRetentionPeriodMs = 10 * kSecond;
 constexpr uint64_t kNodeShareOfBudget = 8;  // at most an eighth of the disk is the nodes', the rest the flows'
 constexpr size_t kMaxEngineMessageBytes = 500;
+
+struct Answer {
+  std::vector<std::vector<Cell>> rows;
+  std::vector<uint64_t> flows;  // one per row, where rows are flows
+  std::vector<Cell> totals;     // empty when the statement gives none
+  AnswerSummary summary;
+};
 
 // What went wrong last in each kind of work, until it works again. Thread-safe.
 class Health {
@@ -136,8 +143,9 @@ class EmbeddedStore final : public Store {
   Status Drop(const Partition& partition);
   Result<FlowResult> Run(const QueryPlan& plan);
   Status AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result);
-  Result<ParsedResult> Ask(const QueryPlan& plan, const std::string& sql, size_t most_rows = SIZE_MAX);
-  Result<ParsedResult> AskGroups(const QueryPlan& plan);
+  Result<Answer> Ask(const QueryPlan& plan, const std::string& sql, const std::vector<uint64_t>* order = nullptr);
+  Result<Answer> AskGroups(const QueryPlan& plan);
+  Result<FlowNames::Names> LookUp(const QueryPlan& plan, const std::vector<uint64_t>& flows);
 
   const ProcessClaim claim_;  // this and the lock outlive the connections
   const DataDir directory_;
@@ -289,39 +297,72 @@ Result<std::map<std::string, uint64_t>> EmbeddedStore::Watermarks() {
   return watermarks;
 }
 
-Result<ParsedResult> EmbeddedStore::AskGroups(const QueryPlan& plan) {
+Result<Answer> EmbeddedStore::AskGroups(const QueryPlan& plan) {
   if (!WorthTwoSteps(plan)) return Ask(plan, GroupsSql(plan));
-  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(ChosenFlowsSql(plan), "JSONCompact"));
-  WEIR_ASSIGN_OR_RETURN(const ParsedResult chosen, ParseJsonCompact(answer, {kNoColumns, 0, true}));
-  if (chosen.rows_before_limit <= chosen.flows.size()) return Ask(plan, GroupsSql(plan));  // all are shown
-  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, Ask(plan, ChosenGroupsSql(plan, chosen.flows), chosen.flows.size()));
-  parsed.rows_before_limit = chosen.rows_before_limit;
-  parsed.rows_read += chosen.rows_read;
-  return parsed;
+  WEIR_ASSIGN_OR_RETURN(const std::string text, readers_.Execute(ChosenFlowsSql(plan), "JSONCompact"));
+  std::vector<uint64_t> flows;
+  WEIR_ASSIGN_OR_RETURN(
+      const AnswerSummary chosen,
+      ParseJsonCompact(text, {FieldKind::kFlow}, [&](const AnswerRow& row, bool) { flows.push_back(row.flow); }));
+  if (chosen.rows_before_limit <= flows.size()) return Ask(plan, GroupsSql(plan));  // all are shown
+  WEIR_ASSIGN_OR_RETURN(Answer answer, Ask(plan, ChosenGroupsSql(plan, flows), &flows));
+  answer.summary.rows_before_limit = chosen.rows_before_limit;
+  answer.summary.rows_read += chosen.rows_read;
+  return answer;
 }
 
-// Runs a statement that answers with the plan's columns; rows from `most_rows` on are left out.
-Result<ParsedResult> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql, size_t most_rows) {
-  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(sql, "JSONCompact"));
-  const AnswerShape shape{plan.columns, plan.by_flow ? plan.group_by.size() : 0, plan.by_flow};
-  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, ParseJsonCompact(answer, shape));
-  if (parsed.rows.size() > most_rows) parsed.rows.resize(most_rows);
-  if (!plan.by_flow) return parsed;
-  parsed.flows.resize(parsed.rows.size());
-  const auto look_up = [&](const std::vector<uint64_t>& flows) -> Result<FlowNames::Names> {
-    WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-flows"));
-    WEIR_RETURN_IF_ERROR(
-        file.Write({reinterpret_cast<const char*>(flows.data()), flows.size() * sizeof(flows.front())}));
-    WEIR_ASSIGN_OR_RETURN(const std::string found, readers_.Execute(NamesSql(plan, file.path()), "JSONCompact"));
-    WEIR_ASSIGN_OR_RETURN(ParsedResult names, ParseJsonCompact(found, {DefaultGroup(), 0, true}));
-    return FlowNames::Names{std::move(names.flows), std::move(names.rows)};
+// Runs a statement that answers with the plan's columns. With `order`, only rows of these flows, in this order.
+Result<Answer> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql, const std::vector<uint64_t>* order) {
+  WEIR_ASSIGN_OR_RETURN(const std::string text, readers_.Execute(sql, "JSONCompact"));
+  AnswerShape shape = ShapeOf(plan);
+  Answer answer;
+  std::unordered_map<uint64_t, size_t> places;
+  if (order != nullptr) {
+    answer.rows.resize(order->size());
+    answer.flows = *order;
+    for (size_t i = 0; i < order->size(); ++i) places[(*order)[i]] = i;
+  }
+  const auto read = [&](AnswerRow& row, bool totals) {
+    if (totals) {
+      answer.totals = shape.Cells(row);
+    } else if (order == nullptr) {
+      answer.rows.push_back(shape.Cells(row));
+      if (plan.by_flow) answer.flows.push_back(row.flow);
+    } else if (const auto place = places.find(row.flow); place != places.end()) {
+      answer.rows[place->second] = shape.Cells(row);
+    }
   };
-  WEIR_RETURN_IF_ERROR(names_.Fill(parsed.flows, plan.group_by, look_up, parsed.rows));
-  return parsed;
+  WEIR_ASSIGN_OR_RETURN(answer.summary, ParseJsonCompact(text, shape.fields(), read));
+  // A flow's rows may have been dropped between the two steps.
+  for (size_t i = answer.rows.size(); order != nullptr && i-- > 0;) {
+    if (!answer.rows[i].empty()) continue;
+    answer.rows.erase(answer.rows.begin() + static_cast<ptrdiff_t>(i));
+    answer.flows.erase(answer.flows.begin() + static_cast<ptrdiff_t>(i));
+  }
+  if (!plan.by_flow) return answer;
+  const auto look_up = [&](const std::vector<uint64_t>& flows) { return LookUp(plan, flows); };
+  WEIR_RETURN_IF_ERROR(names_.Fill(answer.flows, plan.group_by, look_up, answer.rows));
+  return answer;
+}
+
+Result<FlowNames::Names> EmbeddedStore::LookUp(const QueryPlan& plan, const std::vector<uint64_t>& flows) {
+  WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-flows"));
+  WEIR_RETURN_IF_ERROR(file.Write({reinterpret_cast<const char*>(flows.data()), flows.size() * sizeof(flows.front())}));
+  WEIR_ASSIGN_OR_RETURN(const std::string text, readers_.Execute(NamesSql(plan, file.path()), "JSONCompact"));
+  FlowNames::Names names;
+  std::vector<FieldKind> fields{FieldKind::kFlow};
+  for (const model::Column* column : DefaultGroup()) fields.push_back(KindOfDimension(*column));
+  const auto read = [&](AnswerRow& row, bool) {
+    names.flows.push_back(row.flow);
+    row.cells.erase(row.cells.begin());
+    names.rows.push_back(std::move(row.cells));
+  };
+  WEIR_RETURN_IF_ERROR(ParseJsonCompact(text, fields, read).status());
+  return names;
 }
 
 Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result) {
-  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, Ask(plan, BucketsSql(plan, all_groups)));
+  WEIR_ASSIGN_OR_RETURN(Answer parsed, Ask(plan, BucketsSql(plan, all_groups)));
   if (parsed.rows.size() > kMaxResultRows) {
     return Status::Exhausted(
         fmt::format("the answer has more than {} points; choose a longer step, a shorter range or "
@@ -329,17 +370,17 @@ Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowRes
                     kMaxResultRows));
   }
   result.rows = std::move(parsed.rows);
-  result.rows_read += parsed.rows_read;
+  result.rows_read += parsed.summary.rows_read;
   return Status::Ok();
 }
 
 Result<FlowResult> EmbeddedStore::Run(const QueryPlan& plan) {
-  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, AskGroups(plan));
+  WEIR_ASSIGN_OR_RETURN(Answer parsed, AskGroups(plan));
   FlowResult result;
   result.columns = plan.columns;
-  result.groups = std::max<uint64_t>(parsed.rows_before_limit, parsed.rows.size());
+  result.groups = std::max<uint64_t>(parsed.summary.rows_before_limit, parsed.rows.size());
   result.groups_left_out = result.groups - parsed.rows.size();
-  result.rows_read = parsed.rows_read;
+  result.rows_read = parsed.summary.rows_read;
   if (plan.group_by.empty() && !plan.by_flow && !parsed.rows.empty()) parsed.totals = parsed.rows.front();
   result.totals = std::move(parsed.totals);
   if (plan.totals) result.totals.resize(plan.columns.size());

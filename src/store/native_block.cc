@@ -27,7 +27,8 @@ struct ColumnBuffer {
   uint64_t end = 0;      // elements so far
 };
 
-void AppendArray(ColumnBuffer& column, const uint64_t* values, size_t count) {
+template <typename Number>
+void AppendArray(ColumnBuffer& column, const Number* values, size_t count) {
   column.elements.append(reinterpret_cast<const char*>(values), count * sizeof(*values));
   AppendNumber(column.values, column.end += count);
 }
@@ -63,10 +64,11 @@ class Block {
   std::vector<ColumnBuffer> columns_;
 };
 
-// Measures of one array of a row, to be cut after the last that is not 0.
+// Numbers of one array of a row, to be cut after the last that is not 0.
+template <typename Number, size_t kSize>
 class Packed {
  public:
-  void Set(size_t index, uint64_t value) {
+  void Set(size_t index, Number value) {
     if (value == 0) return;
     for (; size_ <= index; ++size_) values_[size_] = 0;
     values_[index] = value;
@@ -77,7 +79,7 @@ class Packed {
   }
 
  private:
-  std::array<uint64_t, model::kColumns.size()> values_;
+  std::array<Number, kSize> values_;
   size_t size_ = 0;
 };
 
@@ -92,11 +94,13 @@ class RowsBlock {
     block_.AddColumn("server_sequence", kMeasureType);
     block_.AddColumn("flow", FileType<uint64_t>());
     for (const Column& column : model::kColumns) {
-      if (PlaceOf(column).pack != Pack::kOwn) continue;
+      const Pack pack = PlaceOf(column).pack;
+      if (pack == Pack::kHistogram) block_.AddColumn(column.name, kCountsType);
+      if (pack != Pack::kOwn) continue;
       block_.AddColumn(column.name, column.kind == ColumnKind::kTime ? FileType<UnixMillis>() : kMeasureType);
     }
     for (const std::string_view array : kArrayNames) block_.AddColumn(array, kArrayType);
-    block_.AddColumn(kHistogramsName, kArrayType);
+    block_.AddColumn(kRequestHistogramsName, kCountsType);
   }
 
   void Add(const StoredRow& row, uint64_t flow) {
@@ -107,9 +111,8 @@ class RowsBlock {
     AppendNumber((at_++)->values, row.server_sequence);
     AppendNumber((at_++)->values, flow);
     model::VisitStored(row.row, [&](const Column& column, const auto& value) { AddValue(PlaceOf(column), value); });
-    for (Packed& packed : packed_) packed.AppendTo(*at_++);
-    AppendArray(*at_, entries_.data(), entries_.size());
-    entries_.clear();
+    for (auto& packed : packed_) packed.AppendTo(*at_++);
+    request_histograms_.AppendTo(*at_);
   }
 
   Status Finish(MemoryFile& file, size_t rows) { return block_.Finish(file, rows); }
@@ -118,8 +121,13 @@ class RowsBlock {
   template <typename Value>
   void AddValue(const Place& place, const Value& value) {
     if constexpr (std::is_same_v<Value, model::Histogram>) {
-      for (const auto& [bucket, count] : value.buckets()) {
-        entries_.push_back(PackEntry(place.index, static_cast<uint8_t>(bucket), count));
+      if (place.pack == Pack::kHistogram) {
+        for (const auto& [bucket, count] : value.buckets()) counts_.Set(bucket, count);
+        counts_.AppendTo(*at_++);
+      } else {
+        for (const auto& [bucket, count] : value.buckets()) {
+          request_histograms_.Set(bucket * kRequestHistograms + place.index, count);
+        }
       }
     } else if constexpr (std::is_integral_v<Value>) {
       if (place.pack == Pack::kOwn) {
@@ -132,8 +140,9 @@ class RowsBlock {
 
   Block block_;
   std::vector<ColumnBuffer>::iterator at_;
-  std::array<Packed, kArrays> packed_;
-  std::vector<uint64_t> entries_;
+  std::array<Packed<uint64_t, model::kColumns.size()>, kArrays> packed_;
+  Packed<uint32_t, model::kHistogramBuckets> counts_;
+  Packed<uint32_t, model::kHistogramBuckets * kRequestHistograms> request_histograms_;
 };
 
 // Rows of the table of flows.

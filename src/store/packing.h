@@ -2,8 +2,8 @@
 //
 // A column costs ClickHouse much the same whatever is in it, and most measures of most rows are 0. So only what is
 // nearly always set has its own column; the rest stands packed in a few arrays per row, each measure at a fixed place,
-// without the zeros at the end: an array of nothing but zeros is empty. All histograms of a row are one array. See
-// docs/adr/0007.
+// without the zeros at the end: an array of nothing but zeros is empty. Histograms are arrays of counts, in the same
+// way. See docs/adr/0007.
 #pragma once
 
 #include <algorithm>
@@ -21,18 +21,20 @@ enum class Pack : uint8_t {
   kMaxima,         // an element of `maxima`
   kRequestSums,    // what only rows about requests have
   kRequestMaxima,  //
-  kHistograms,     // entries of `histograms`, see PackEntry()
-  kNone,           // no measure: a dimension, or derived
+  kHistogram,      // an array of the table, named as the histogram: the count of each bucket, without zeros at the end
+  kRequestHistograms,  // all of a row in `request_histograms`: that of bucket b of histogram h at b *
+                       // kRequestHistograms + h
+  kNone,               // no measure: a dimension, or derived
 };
 
 inline constexpr size_t kArrays = 4;
 // Names of the arrays, in the order of Pack from kSums on.
 inline constexpr std::array<std::string_view, kArrays> kArrayNames{"sums", "maxima", "request_sums", "request_maxima"};
-inline constexpr std::string_view kHistogramsName = "histograms";
+inline constexpr std::string_view kRequestHistogramsName = "request_histograms";
 
 struct Place {
   Pack pack = Pack::kNone;
-  uint8_t index = 0;  // from 0; of a histogram: its number
+  uint8_t index = 0;  // from 0; of a histogram about requests: its number
 };
 
 // Set in most rows about a TCP connection.
@@ -64,7 +66,7 @@ constexpr Pack PackOf(const model::Column& column) {
     case ColumnKind::kSum: return own ? Pack::kOwn : IsAboutRequests(column.name) ? Pack::kRequestSums : Pack::kSums;
     case ColumnKind::kMax:
       return own ? Pack::kOwn : IsAboutRequests(column.name) ? Pack::kRequestMaxima : Pack::kMaxima;
-    case ColumnKind::kHistogram: return Pack::kHistograms;
+    case ColumnKind::kHistogram: return IsAboutRequests(column.name) ? Pack::kRequestHistograms : Pack::kHistogram;
     default: return Pack::kNone;
   }
 }
@@ -84,12 +86,11 @@ constexpr const Place& PlaceOf(const model::Column& column) {
   return kPlaces[static_cast<size_t>(&column - model::kColumns.data())];
 }
 
-// A bucket of a histogram as one number: count << 16 | number of the histogram << 8 | bucket. Counts above 2^48 - 1
-// are cut.
-inline constexpr int kCountShift = 16;
-inline constexpr uint64_t kMaxCount = (uint64_t{1} << (64 - kCountShift)) - 1;
-constexpr uint64_t PackEntry(uint8_t histogram, uint8_t bucket, uint64_t count) {
-  return std::min(count, kMaxCount) << kCountShift | uint64_t{histogram} << 8 | bucket;
-}
+// How many histograms stand in `request_histograms`.
+inline constexpr size_t kRequestHistograms = [] {
+  size_t count = 0;
+  for (const Place& place : kPlaces) count += place.pack == Pack::kRequestHistograms ? 1 : 0;
+  return count;
+}();
 
 }  // namespace weir::store

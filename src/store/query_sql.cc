@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
-#include <set>
 
 #include "store/derived.h"
 #include "store/flow_catalogue.h"
@@ -86,28 +84,9 @@ Result<std::vector<SortKey>> SortKeys(const FlowQuery& query, const Columns& gro
   return query.sort;
 }
 
-bool IsNameCharacter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
-
-// The names in an expression, and more: words in a literal are harmless.
-std::set<std::string_view> WordsOf(std::string_view sql) {
-  std::set<std::string_view> words;
-  for (size_t at = 0; at < sql.size();) {
-    const size_t begin = at;
-    while (at < sql.size() && IsNameCharacter(sql[at])) ++at;
-    words.insert(sql.substr(begin, at - begin));
-    if (at == begin) ++at;
-  }
-  return words;
-}
-
-// The table columns an expression names, comma-separated. Fewer columns are less for ClickHouse to analyse in each part
-// of the union.
+// Fewer columns are less for ClickHouse to analyse in each part of the union.
 std::string ColumnsNamedIn(std::string_view sql) {
-  const std::set<std::string_view> words = WordsOf(sql);
-  std::vector<std::string> columns;
-  for (const std::string& column : TableColumns()) {
-    if (words.contains(column)) columns.push_back(column);
-  }
+  const std::vector<std::string> columns = TableColumnsIn(sql);
   return columns.empty() ? "start" : Join(columns);
 }
 
@@ -166,10 +145,8 @@ std::string RowsSql(const QueryPlan& plan, std::string_view uses) {
 std::string NamedRowsSql(const QueryPlan& plan, std::string_view uses, std::string_view bucket) {
   std::vector<std::string> items{"flow"};
   if (!bucket.empty()) items.push_back(fmt::format("{} AS bucket", bucket));
-  const std::set<std::string_view> words = WordsOf(uses);
-  for (const std::string& column : TableColumns()) {
-    if (column == "flow" || !words.contains(column)) continue;
-    items.push_back(fmt::format("{} AS {}", AggregateOfTableColumn(column), column));
+  for (const std::string& column : TableColumnsIn(uses)) {
+    if (column != "flow") items.push_back(fmt::format("{} AS {}", AggregateOfTableColumn(column), column));
   }
   std::vector<std::string> names{"flow"};
   for (const Column* column : plan.group_by) names.emplace_back(column->name);
@@ -192,22 +169,6 @@ std::string FloorSql(std::string_view time, int64_t step_ms) {
 
 // Cut to the step of the level the range is aligned to, so that an answer stays the same when rows are rolled up.
 std::string StartSql(const QueryPlan& plan) { return FloorSql("min(start)", kLevelTable[plan.level].step_ms); }
-
-std::string SelectList(const QueryPlan& plan, const std::string& start) {
-  std::vector<std::string> items;
-  if (plan.by_flow) items.emplace_back("flow");
-  for (const Column* column : plan.columns) {
-    if (plan.by_flow && column->groupable()) continue;
-    if (column->name == "start") {
-      items.push_back(start);
-    } else if (column->type == ColumnType::kAddress) {
-      items.push_back(fmt::format("hex({})", column->name));
-    } else {
-      items.push_back(ColumnSql(*column));
-    }
-  }
-  return Join(items);
-}
 
 std::vector<std::string> GroupNames(const QueryPlan& plan) {
   if (plan.by_flow) return {"flow"};
@@ -270,9 +231,11 @@ Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, u
   return plan;
 }
 
+AnswerShape ShapeOf(const QueryPlan& plan) { return {plan.columns, plan.by_flow}; }
+
 std::string GroupsSql(const QueryPlan& plan) {
   const std::string start = StartSql(plan);
-  const std::string select = SelectList(plan, start);
+  const std::string select = ShapeOf(plan).SelectList(start);
   const std::string tail = GroupClause(plan, plan.totals) + OrderBy(plan, start, false);
   return fmt::format("SELECT {} FROM {}{} LIMIT {}{}", select, SourceSql(plan, select + tail), tail, plan.limit,
                      kSettings);
@@ -289,15 +252,9 @@ std::string ChosenFlowsSql(const QueryPlan& plan) {
 }
 
 std::string ChosenGroupsSql(const QueryPlan& plan, const std::vector<uint64_t>& flows) {
-  const std::string start = StartSql(plan);
-  std::string select = SelectList(plan, start);
-  select.replace(0, std::string_view("flow").size(), "if(shown, flow, 0) AS shown_flow");
-  const std::string shown = fmt::format("flow IN ({}) AS shown", fmt::join(flows, ", "));
-  std::string order = OrderBy(plan, start, false);
-  order.replace(order.rfind("flow"), std::string_view("flow").size(), "shown_flow");
-  order.insert(std::string_view(" ORDER BY ").size(), "shown DESC, ");
-  return fmt::format("WITH {} SELECT {} FROM {} GROUP BY shown, shown_flow WITH TOTALS{}{}", shown, select,
-                     RowsSql(plan, select + order), order, kSettings);
+  const std::string flow = fmt::format("if(flow IN ({}), flow, 0) AS shown", fmt::join(flows, ", "));
+  const std::string select = ShapeOf(plan).SelectList(StartSql(plan), flow);
+  return fmt::format("SELECT {} FROM {} GROUP BY shown WITH TOTALS{}", select, RowsSql(plan, select), kSettings);
 }
 
 std::string NamesSql(const QueryPlan& plan, std::string_view file) {
@@ -316,7 +273,7 @@ std::string BucketsSql(const QueryPlan& plan, bool all_groups) {
   const std::string step = FloorSql("start", plan.bucket_ms);
   const bool named = !plan.by_flow && !plan.group_by.empty();
   const std::string bucket = named ? "bucket" : step;
-  const std::string select = SelectList(plan, bucket);
+  const std::string select = ShapeOf(plan).SelectList(bucket);
   std::vector<std::string> keys{bucket};
   for (std::string& name : GroupNames(plan)) keys.push_back(std::move(name));
   const std::string tail = fmt::format(" GROUP BY {}{}", Join(keys), OrderBy(plan, bucket, true));

@@ -6,7 +6,6 @@
 
 #include "base/metrics.h"
 #include "store/derived.h"
-#include "store/packing.h"
 #include "store/sql.h"
 
 namespace weir::store {
@@ -24,9 +23,7 @@ std::string RollupSql(size_t level, uint64_t after, uint64_t upto) {
   for (const std::string& column : TableColumns()) {
     // start stays the earliest start itself, not the bucket's: an answer that reads the middle of its range
     // from roll-ups is then the same to the millisecond.
-    values.push_back(column == "flow"            ? column
-                     : column == kHistogramsName ? FoldedHistogramsSql()
-                                                 : AggregateOfTableColumn(column));
+    values.push_back(column == "flow" ? column : AggregateOfTableColumn(column));
   }
   // Squashing everything into one block is what makes the insert one part, and so atomic.
   return fmt::format(

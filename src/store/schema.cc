@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <functional>
+#include <set>
 #include <type_traits>
 
 #include "base/clock.h"
@@ -36,12 +38,15 @@ void VisitTable(bool raw, Purpose purpose, const Visit& visit) {
   }
   visit("flow", FileType<uint64_t>());
   for (const Column& column : model::kColumns) {
-    if (PlaceOf(column).pack == Pack::kOwn) {
+    const Pack pack = PlaceOf(column).pack;
+    if (pack == Pack::kOwn) {
       visit(column.name, column.kind == ColumnKind::kTime ? FileType<UnixMillis>() : kMeasureType);
+    } else if (pack == Pack::kHistogram) {
+      visit(column.name, kCountsType);
     }
   }
   for (const std::string_view array : kArrayNames) visit(array, kArrayType);
-  visit(kHistogramsName, kArrayType);
+  visit(kRequestHistogramsName, kCountsType);
 }
 
 // The same for the table of flows.
@@ -111,6 +116,22 @@ const std::vector<std::string>& TableColumns() {
     return names;
   }();
   return columns;
+}
+
+std::vector<std::string> TableColumnsIn(std::string_view sql) {
+  const auto is_name = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  std::set<std::string_view> words;
+  for (size_t at = 0; at < sql.size();) {
+    const size_t begin = at;
+    while (at < sql.size() && is_name(sql[at])) ++at;
+    words.insert(sql.substr(begin, at - begin));
+    if (at == begin) ++at;
+  }
+  std::vector<std::string> named;
+  for (const std::string& column : TableColumns()) {
+    if (words.contains(column)) named.push_back(column);
+  }
+  return named;
 }
 
 std::string InsertStructure() {

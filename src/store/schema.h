@@ -61,14 +61,19 @@ std::string CreateSequenceTableSql();
 std::string InsertColumns(size_t level);
 // The columns all levels have, without `received`.
 const std::vector<std::string>& TableColumns();
+// Those of them an expression names, in order. A word in a literal may add one: harmless.
+std::vector<std::string> TableColumnsIn(std::string_view sql);
 // Names and types of what native_block.h writes for `raw`, for the file() table function.
 std::string InsertStructure();
 // The same for the flow table: the columns, comma-separated, and their structure.
 std::string FlowInsertColumns();
 std::string FlowInsertStructure();
 
-// Arrays of packed measures and of packed histograms.
+// Arrays of packed measures.
 inline constexpr std::string_view kArrayType = "Array(UInt64)";
+// Counts of a histogram's buckets. An hour of one flow stays below 2^32 samples in a bucket: that is a million a
+// second.
+inline constexpr std::string_view kCountsType = "Array(UInt32)";
 
 // Every stored measure is this wide, whatever its width in a FlowRow: roll-ups add them up.
 inline constexpr std::string_view kMeasureType = "UInt64";
