@@ -25,9 +25,10 @@ bool IsArray(const std::string& table_column) {
   return column == nullptr || column->kind == ColumnKind::kHistogram;
 }
 
-// Counts too large for a Histogram are all halved until they fit, which leaves the quantiles as they are.
-void SetHistogram(model::Histogram& histogram, const std::vector<uint64_t>& counts, size_t first, size_t stride) {
-  histogram = {};
+}  // namespace
+
+model::Histogram HistogramFrom(const std::vector<uint64_t>& counts, size_t first, size_t stride) {
+  model::Histogram histogram;
   uint64_t most = 0;
   for (size_t i = first; i < counts.size(); i += stride) most = std::max(most, counts[i]);
   int shift = 0;
@@ -36,9 +37,8 @@ void SetHistogram(model::Histogram& histogram, const std::vector<uint64_t>& coun
   for (size_t i = first; i < counts.size(); i += stride) {
     histogram.AddBucket(bucket++, static_cast<uint32_t>(counts[i] >> shift));
   }
+  return histogram;
 }
-
-}  // namespace
 
 FieldKind KindOfDimension(const Column& column) {
   return column.type == ColumnType::kAddress  ? FieldKind::kAddress
@@ -59,7 +59,10 @@ AnswerShape::AnswerShape(std::vector<const Column*> columns, bool flow_first)
     }
   }
   sums_ = TableColumnsIn(uses);
-  for (const std::string& column : sums_) fields_.push_back(IsArray(column) ? FieldKind::kArray : FieldKind::kNumber);
+  for (const std::string& name : sums_) {
+    for (const Column* column : MeasuresIn(name)) sources_.push_back({fields_.size(), column, PlaceOf(*column)});
+    fields_.push_back(IsArray(name) ? FieldKind::kArray : FieldKind::kNumber);
+  }
 }
 
 std::string AnswerShape::SelectList(const std::string& start, const std::string& flow) const {
@@ -73,35 +76,30 @@ std::string AnswerShape::SelectList(const std::string& start, const std::string&
   return Join(items);
 }
 
-void AnswerShape::LoadHistograms(const AnswerRow& row, size_t field, const std::string& name) {
-  if (name != kRequestHistogramsName) {
-    SetHistogram(HistogramOf(row_, *model::FindColumn(name)), row.arrays[field], 0, 1);
-    return;
-  }
+// The measures that stand in a column of the tables: itself, or those packed into it.
+std::vector<const Column*> AnswerShape::MeasuresIn(const std::string& table_column) {
+  if (const Column* column = model::FindColumn(table_column); column != nullptr) return {column};
+  const auto array = std::find(kArrayNames.begin(), kArrayNames.end(), table_column);
+  const auto pack = array == kArrayNames.end()
+                        ? Pack::kRequestHistograms
+                        : static_cast<Pack>(static_cast<size_t>(Pack::kSums) + (array - kArrayNames.begin()));
+  std::vector<const Column*> packed;
   for (const Column& column : model::kColumns) {
-    const Place& place = PlaceOf(column);
-    if (place.pack != Pack::kRequestHistograms) continue;
-    SetHistogram(HistogramOf(row_, column), row.arrays[field], place.index, kRequestHistograms);
+    if (PlaceOf(column).pack == pack) packed.push_back(&column);
   }
+  return packed;
 }
 
 void AnswerShape::Load(const AnswerRow& row) {
-  size_t field = fields_.size() - sums_.size();
-  for (const std::string& name : sums_) {
-    const size_t at = field++;
-    const auto array = std::find(kArrayNames.begin(), kArrayNames.end(), name);
-    if (array != kArrayNames.end()) {
-      const auto pack = static_cast<Pack>(static_cast<size_t>(Pack::kSums) + (array - kArrayNames.begin()));
-      for (const Column& column : model::kColumns) {
-        const Place& place = PlaceOf(column);
-        if (place.pack != pack) continue;
-        const std::vector<uint64_t>& values = row.arrays[at];
-        model::SetUint(row_, column, place.index < values.size() ? values[place.index] : 0);
-      }
-    } else if (IsArray(name)) {
-      LoadHistograms(row, at, name);
-    } else {
-      model::SetUint(row_, *model::FindColumn(name), row.cells[at].exact);
+  for (const Source& source : sources_) {
+    const std::vector<uint64_t>& array = row.arrays[source.field];
+    switch (source.place.pack) {
+      case Pack::kOwn: model::SetUint(row_, *source.column, row.cells[source.field].exact); break;
+      case Pack::kHistogram: HistogramOf(row_, *source.column) = HistogramFrom(array); break;
+      case Pack::kRequestHistograms:
+        HistogramOf(row_, *source.column) = HistogramFrom(array, source.place.index, kRequestHistograms);
+        break;
+      default: model::SetUint(row_, *source.column, source.place.index < array.size() ? array[source.place.index] : 0);
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/flow_row.h"
+#include "store/packing.h"
 #include "store/query.h"
 #include "store/result_json.h"
 
@@ -13,6 +14,10 @@ namespace weir::store {
 
 // How a selected dimension is read. An address is to be selected as hex(name).
 FieldKind KindOfDimension(const model::Column& column);
+
+// A histogram from the counts of its buckets, which stand at `first` and every `stride` behind it. Counts too large for
+// a Histogram are all halved until they fit, which leaves the quantiles as they are.
+model::Histogram HistogramFrom(const std::vector<uint64_t>& counts, size_t first = 0, size_t stride = 1);
 
 class AnswerShape {
  public:
@@ -28,14 +33,21 @@ class AnswerShape {
   std::vector<Cell> Cells(AnswerRow& row);
 
  private:
+  // One measure of row_, and where in an answer it comes from.
+  struct Source {
+    size_t field = 0;
+    const model::Column* column = nullptr;
+    Place place;
+  };
+  static std::vector<const model::Column*> MeasuresIn(const std::string& table_column);
   void Load(const AnswerRow& row);
-  void LoadHistograms(const AnswerRow& row, size_t field, const std::string& name);
 
   std::vector<const model::Column*> columns_;
   bool flow_first_;
   std::vector<const model::Column*> dimensions_;  // selected, in order
   std::vector<std::string> sums_;                 // columns of the tables, selected after them
   std::vector<FieldKind> fields_;
+  std::vector<Source> sources_;
   model::FlowRow row_;
 };
 

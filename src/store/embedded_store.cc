@@ -21,6 +21,7 @@
 #include "store/result_json.h"
 #include "store/retention.h"
 #include "store/rollup.h"
+#include "store/row_binary.h"
 #include "store/schema.h"
 #include "store/sql.h"
 #include "store/store.h"
@@ -131,6 +132,7 @@ class EmbeddedStore final : public Store {
   Status Insert(const std::vector<StoredRow>& rows) override;
   Result<std::map<std::string, uint64_t>> Watermarks() override;
   Result<FlowResult> Query(const FlowQuery& query) override;
+  Result<std::map<uint32_t, RttDistribution>> RttOfGroups(const TimeRange& range, const FlowGroups& groups) override;
   Status Maintain(UnixMillis now) override;
   Result<StoreStatus> GetStatus() override;
   NodeStore* node() override { return node_.get(); }
@@ -391,6 +393,7 @@ Result<FlowResult> EmbeddedStore::Run(const QueryPlan& plan) {
   }
   if (plan.bucket_ms == 0 || result.groups == 0) {
     result.rows = std::move(parsed.rows);
+    result.flows = std::move(parsed.flows);
     return result;
   }
   const bool all_groups = result.groups_left_out == 0 && plan.filter.groups.empty();
@@ -413,6 +416,30 @@ Result<FlowResult> EmbeddedStore::Query(const FlowQuery& query) {
   result->oldest = OldestAt(plan.states, plan.level);
   result->elapsed_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   return result;
+}
+
+Result<std::map<uint32_t, RttDistribution>> EmbeddedStore::RttOfGroups(const TimeRange& range,
+                                                                       const FlowGroups& groups) {
+  std::map<uint32_t, RttDistribution> distributions;
+  if (groups.flows.empty()) return distributions;
+  std::string list;
+  for (size_t i = 0; i < groups.flows.size(); ++i) {
+    AppendNumber(list, groups.flows[i]);
+    AppendNumber(list, groups.groups[i]);
+  }
+  WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-groups"));
+  WEIR_RETURN_IF_ERROR(file.Write(list));
+  FlowQuery query;
+  query.range = range;
+  WEIR_ASSIGN_OR_RETURN(const QueryPlan plan, PlanQuery(query, tables_.Snapshot(), split_from_rows_));
+  WEIR_ASSIGN_OR_RETURN(const std::string text, readers_.Execute(RttOfGroupsSql(plan, file.path()), "JSONCompact"));
+  const auto read = [&](const AnswerRow& row, bool) {
+    distributions[static_cast<uint32_t>(row.cells[0].exact)] = {HistogramFrom(row.arrays[1]),
+                                                                HistogramFrom(row.arrays[2])};
+  };
+  WEIR_RETURN_IF_ERROR(
+      ParseJsonCompact(text, {FieldKind::kNumber, FieldKind::kArray, FieldKind::kArray}, read).status());
+  return distributions;
 }
 
 Status EmbeddedStore::Drop(const Partition& partition) {

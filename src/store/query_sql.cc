@@ -269,6 +269,15 @@ std::string NamesSql(const QueryPlan& plan, std::string_view file) {
       Join(items), kFlowTable, FlowsSince(plan.range.from), file, kSettings);
 }
 
+std::string RttOfGroupsSql(const QueryPlan& plan, std::string_view file) {
+  constexpr std::string_view kSums = "sumForEach(client_rtt_histogram), sumForEach(server_rtt_histogram)";
+  return fmt::format(
+      "SELECT place, {} FROM {} AS measured ANY INNER JOIN (SELECT flow, place FROM file('{}', 'RowBinary', 'flow "
+      "UInt64, "
+      "place UInt32')) AS places USING flow GROUP BY place{}",
+      kSums, RowsSql(plan, fmt::format("flow, {}", kSums)), file, kSettings);
+}
+
 std::string BucketsSql(const QueryPlan& plan, bool all_groups) {
   const std::string step = FloorSql("start", plan.bucket_ms);
   const bool named = !plan.by_flow && !plan.group_by.empty();

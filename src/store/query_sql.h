@@ -56,6 +56,10 @@ std::string ChosenGroupsSql(const QueryPlan& plan, const std::vector<uint64_t>& 
 // One row per flow of those listed in the file, 8 bytes each: the flow and DefaultGroup().
 std::string NamesSql(const QueryPlan& plan, std::string_view file);
 
+// One row per group of flows: its number, the client's and the server's distribution of round-trip times. The file
+// lists flows (8 bytes) with their group (4 bytes).
+std::string RttOfGroupsSql(const QueryPlan& plan, std::string_view file);
+
 // One row per group and bucket, for the groups GroupsSql() answers with. `all_groups`: it answered with all
 // there are, and none is filtered out. REQUIRES: bucket_ms > 0.
 std::string BucketsSql(const QueryPlan& plan, bool all_groups);
