@@ -34,6 +34,7 @@ Beside OptionsOf(const AgentOptions& options, const Clock& clock) {
     udp.tracker.max_pairs = options.max_flows;
     udp.tracker.allowed = options.allow_ebpf;
     udp.max_flows = options.max_flows;
+    udp.translations = asked.translations;
     asked.sources.push_back(MakeUdpSource(std::move(udp), clock));
   }
   return asked;

@@ -31,6 +31,15 @@ std::string_view TextOf(const Comm& comm) {
 
 }  // namespace
 
+void ApplyTranslation(const Translation& found, FlowKey& key) {
+  if (found.state != Translation::State::kTranslated) return;
+  if (found.server != key.server || found.server_port != key.server_port) {
+    key.service = std::exchange(key.server, found.server);
+    key.service_port = std::exchange(key.server_port, found.server_port);
+  }
+  if (found.client != key.client) key.snat = found.client;
+}
+
 size_t FlowTable::Hash::operator()(const FlowKey& key) const {
   static_assert(sizeof(FlowKey) == 104, "hashed as bytes: no padding allowed");
   return XXH3_64bits(&key, sizeof(key));

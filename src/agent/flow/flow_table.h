@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/flow/address_translations.h"
 #include "agent/flow/connection_names.h"
 #include "agent/flow/listener_table.h"
 #include "agent/identity/identity_index.h"
@@ -44,6 +45,9 @@ struct FlowKey {
 
   bool operator==(const FlowKey&) const = default;
 };
+
+// Puts the ends that NAT made of a client's connection into its key; the client's own stay beside them.
+void ApplyTranslation(const Translation& found, FlowKey& key);
 
 class FlowTable {
  public:

@@ -3,7 +3,6 @@
 #include <netinet/tcp.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "agent/flow/outcome.h"
 #include "agent/flow/record_address.h"
@@ -219,13 +218,8 @@ bool SocketTable::Translate(const weir_record& record, FlowKey& key) {
   ends.last = record.kind == WEIR_RECORD_FINAL;
   ends.answered = ends.last ? !NeverOpened(record) : IsOpen(record);
   const Translation found = translations_->Find(ends);
-  if (found.state != Translation::State::kTranslated) return found.state == Translation::State::kLater;
-  if (found.server != key.server || found.server_port != key.server_port) {
-    key.service = std::exchange(key.server, found.server);
-    key.service_port = std::exchange(key.server_port, found.server_port);
-  }
-  if (found.client != key.client) key.snat = found.client;
-  return false;
+  ApplyTranslation(found, key);
+  return found.state == Translation::State::kLater;
 }
 
 void SocketTable::OnRecord(const weir_record& record) {

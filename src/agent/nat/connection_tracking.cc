@@ -94,7 +94,10 @@ Followed KernelTracking::Follow(const flow::ClientEnds& ends, bool thorough) {
   Space* const client = ClientSpace(ends);
   const bool is_own = ends.netns == own_inode_;
   if (is_own) AskOwn(tuple, followed);
-  if (client != nullptr) AskSpace(*client, ends.netns, thorough, tuple, followed);
+  if (client != nullptr) {
+    AskSpace(*client, ends.netns, thorough, tuple, followed);
+    client->pid = 0;
+  }
   for (const uint32_t inode : routers_) {
     if (inode == ends.netns) continue;
     if (const auto router = spaces_.find(inode); router != spaces_.end()) {
@@ -120,7 +123,7 @@ KernelTracking::Space* KernelTracking::ClientSpace(const flow::ClientEnds& ends)
   const auto at = spaces_.find(ends.netns);
   if (at == spaces_.end() && (ends.pid == 0 || spaces_.size() >= kMaxSpaces)) return nullptr;
   Space& space = at != spaces_.end() ? at->second : spaces_[ends.netns];
-  if (space.path.empty()) space.path = "/proc/" + std::to_string(ends.pid) + "/ns/net";
+  space.pid = ends.pid;
   space.known = true;
   return &space;
 }
@@ -129,13 +132,19 @@ void KernelTracking::List(Nanos now) {
   listed_ = now;
   enter_status_ = Status::Ok();
   const std::vector<kernel::NetNamespace> found = kernel::ListNetNamespaces(kMaxSpaces);
+  std::unordered_map<uint32_t, std::filesystem::path> bound;
+  for (kernel::NetNamespace& item : kernel::ListNetNamespaces(kMaxSpaces, "/nonexistent")) {
+    bound.emplace(item.inode, std::move(item.path));
+  }
   std::unordered_set<uint32_t> present;
   routers_.clear();
   for (const kernel::NetNamespace& item : found) {
     if (item.inode == own_inode_) continue;
     present.insert(item.inode);
     Space& space = spaces_[item.inode];
-    space.path = item.path;
+    // A name outlives the processes, and the oldest process most of the others.
+    const auto name = bound.find(item.inode);
+    space.path = name != bound.end() ? name->second : item.path;
     if (space.listed == 0) space.listed = now;
     const bool young = now - space.listed < kYoung;
     if (space.interfaces == 0 || young || now - space.interfaces >= kYoung) LearnRouter(space, item, now);
@@ -175,8 +184,13 @@ bool KernelTracking::Ready(Space& space, uint32_t inode, bool thorough, Followed
     space.tracks = false;
     followed.questions += kEnterQuestions;
     if (open_.size() >= kMaxOpen) RoundEnds();
-    if (Status status = Enter(space, inode); !status.ok()) {
-      if (status.code() != Code::kNotFound) enter_status_ = std::move(status);  // it went away with its process
+    Status status = Enter(space.path, space, inode);
+    if (status.code() == Code::kNotFound && space.pid != 0) {
+      status = Enter("/proc/" + std::to_string(space.pid) + "/ns/net", space, inode);
+    }
+    if (!status.ok()) {
+      space.known = false;  // so that the next listing comes soon
+      if (status.code() != Code::kNotFound) enter_status_ = std::move(status);
       return false;
     }
     open_.push_back(inode);
@@ -184,8 +198,9 @@ bool KernelTracking::Ready(Space& space, uint32_t inode, bool thorough, Followed
   return space.tracks;
 }
 
-Status KernelTracking::Enter(Space& space, uint32_t inode) {
-  const kernel::UniqueFd fd = OpenFile(space.path);
+Status KernelTracking::Enter(const std::filesystem::path& path, Space& space, uint32_t inode) {
+  if (path.empty()) return Status::NotFound("nothing leads to the network namespace");
+  const kernel::UniqueFd fd = OpenFile(path);
   if (!fd.valid()) return Status::FromErrno(errno, "open a network namespace");
   if (InodeOf(fd.get()) != inode) return Status::NotFound("the process lives in another network namespace now");
   return kernel::RunInNetNamespace(fd.get(), [&space] {

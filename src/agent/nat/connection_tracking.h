@@ -53,7 +53,8 @@ class KernelTracking final : public ConnectionTracking {
 
  private:
   struct Space {
-    std::filesystem::path path;  // of /proc/PID/ns/net or a bound file; may have become another namespace's
+    std::filesystem::path path;                 // a bound file or /proc/PID/ns/net; may have become another namespace's
+    uint32_t pid = 0;                           // of a process inside, where the question tells
     std::optional<node::NetlinkSocket> socket;  // open in this round
     bool tracks = false;                        // had entries when last looked at
     bool router = false;                        // has several interfaces, so others' connections may pass
@@ -71,7 +72,7 @@ class KernelTracking final : public ConnectionTracking {
   void AskOwn(Tuple& tuple, Followed& followed);
   void AskSpace(Space& space, uint32_t inode, bool thorough, Tuple& tuple, Followed& followed);
   bool Ready(Space& space, uint32_t inode, bool thorough, Followed& followed);
-  Status Enter(Space& space, uint32_t inode);
+  Status Enter(const std::filesystem::path& path, Space& space, uint32_t inode);
   void Ask(node::NetlinkSocket& socket, Tuple& tuple, Followed& followed);
 
   const Clock& clock_;
