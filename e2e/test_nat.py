@@ -302,3 +302,19 @@ def test_switched_off_it_shows_what_the_client_used(cluster, tmp_path):
         rows = eventually(lambda: weir.flows(f"server_address = {SERVICE} and server_port = {service_port}"))
         assert {row["service_address"] for row in rows} == {"::"}
         assert not any(probe["name"] == "nat" for probe in weir.get("/api/v1/status")["agents"][0]["probes"])
+
+
+def test_without_ebpf_too(cluster, tmp_path):
+    port, service_port = 8098, 87
+    backends = Backends(cluster, port, tmp_path)
+    balance(cluster, "router", "prerouting", SERVICE, service_port, port, "diag")
+    with Weir("--mode", "sock_diag") as weir:
+        clients = [cluster.start("client", "/usr/bin/python3", "-c", OLDER, SERVICE, str(service_port)) for _ in range(2)]
+        for child in clients:
+            assert child.stdout.readline().strip() == "connected"
+        # Dumps come every five seconds.
+        rows = eventually(lambda: (found := weir.flows(of_service(service_port))) and len(by_backend(found)) == 2 and found, 30)
+        assert {row["server_port"] for row in rows} == {port}
+        assert total(rows, "connections_open") == 2
+        for child in clients:
+            child.kill()
