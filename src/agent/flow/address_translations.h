@@ -18,7 +18,7 @@ struct ClientEnds {
   model::Address server;
   uint16_t client_port = 0;
   uint16_t server_port = 0;
-  bool answered = true;  // the other end has said something
+  bool answered = true;  // the other end has said something, so the first packet came all the way
   bool last = false;     // nobody asks again: the connection is over
 };
 

@@ -162,8 +162,11 @@ void KernelTracking::LearnRouter(Space& space, const kernel::NetNamespace& found
     WEIR_ASSIGN_OR_RETURN(node::NetlinkSocket socket, node::NetlinkSocket::Open(NETLINK_ROUTE));
     return node::DumpLinks(socket, [&up](const node::Link& link) { up += link.up && !link.loopback ? 1 : 0; });
   });
-  space.router = up > 1;
-  if (!status.ok()) enter_status_ = std::move(status);
+  if (status.ok()) {
+    space.router = up > 1;
+  } else {
+    enter_status_ = std::move(status);
+  }
 }
 
 void KernelTracking::AskOwn(Tuple& tuple, Followed& followed) {

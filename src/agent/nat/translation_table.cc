@@ -36,6 +36,8 @@ TranslationTable::TranslationTable(ConnectionTracking& tracking, const Clock& cl
       refilled_(clock.MonotonicNanos()) {}
 
 Translation TranslationTable::Find(const flow::ClientEnds& ends) {
+  // Its first packet may be anywhere on its way; half of it tracked looks like nothing translated.
+  if (!ends.answered && !ends.last) return Translation::Later();
   if (!tracking_.Active()) return {};
   const Nanos now = clock_.MonotonicNanos();
   const Key key{ends.server, ends.netns, ends.server_port, static_cast<uint16_t>(ends.protocol)};
@@ -59,13 +61,9 @@ Translation TranslationTable::Find(const flow::ClientEnds& ends) {
 
 Translation TranslationTable::Judge(const flow::ClientEnds& ends, const Followed& followed, Nanos now,
                                     Destination& to) {
-  if (!followed.found) {
-    // Nobody has answered yet, or ever: the first packet may still be on its way to be tracked, or was dropped before.
-    if (!ends.answered) return ends.last ? Translation{} : Translation::Later();
-    if (now < to.translated_until) {
-      Count(Metric::agent_nat_unknown);  // its entry is gone
-      return {};
-    }
+  if (!followed.found && ends.answered && now < to.translated_until) {
+    Count(Metric::agent_nat_unknown);  // its entry is gone
+    return {};
   }
   if (followed.server != ends.server || followed.server_port != ends.server_port) {
     to = {};
@@ -73,7 +71,8 @@ Translation TranslationTable::Judge(const flow::ClientEnds& ends, const Followed
     return {Translation::State::kTranslated, followed.client, followed.server, followed.server_port};
   }
   const bool same_client = followed.client == ends.client;
-  if (now >= to.translated_until) {
+  // An attempt that nobody answered may have been dropped before it came to whoever translates.
+  if (ends.answered && now >= to.translated_until) {
     to.settled_until = now + kSettled;
     to.client = same_client ? model::Address{} : followed.client;
   }

@@ -16,6 +16,7 @@ namespace {
 constexpr Nanos kSecond = 1'000'000'000;
 constexpr Nanos kIdle = 60 * kSecond;
 constexpr Nanos kIdleWhenCrowded = 2 * kSecond;  // and for DNS, whose sockets live for one question
+constexpr uint8_t kMostQuestions = 3;            // about one pair
 constexpr uint16_t kFirstRegistered = 1'024;     // RFC 6335
 constexpr uint16_t kFirstEphemeral = 32'768;     // ip_local_port_range as Linux has it
 
@@ -113,8 +114,14 @@ void PeerTable::Translate(const weir_udp_key& key, const weir_udp_flow& flow, Pa
     ends.client_port = key.local_port;
     ends.server = made.flow.server;
     ends.server_port = key.remote_port;
+    // A first datagram may still be on its way to whoever translates; one without an answer is asked for a few times.
+    ends.answered = flow.datagrams_received > 0;
+    ends.last = !ends.answered;
     pair.translation = translations_->Find(ends);
-    pair.settled = pair.translation.state != flow::Translation::State::kLater;
+    ++pair.asked;
+    pair.settled = pair.translation.state == flow::Translation::State::kTranslated ||
+                   (pair.translation.state == flow::Translation::State::kNone && ends.answered) ||
+                   pair.asked >= kMostQuestions;
   }
   flow::ApplyTranslation(pair.translation, made.flow);
 }

@@ -57,6 +57,7 @@ class PeerTable {
     uint64_t datagrams_received = 0;
     Nanos moved = 0;
     model::Side side = model::Side::kClient;
+    uint8_t asked = 0;     // how often about its translation
     bool settled = false;  // whether there is a translation has been found out
     flow::Translation translation;
   };
