@@ -2,6 +2,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/nat/nat_source.h"
 #include "agent/optional_source.h"
 #include "agent/requests/request_source.h"
 #include "agent/source/ebpf/ebpf_source.h"
@@ -13,8 +14,18 @@ namespace weir::agent {
 namespace {
 
 // What was asked for beside TCP; one set per candidate, because only the one that starts keeps its own.
-std::vector<std::unique_ptr<OptionalSource>> OptionsOf(const AgentOptions& options, const Clock& clock) {
-  std::vector<std::unique_ptr<OptionalSource>> asked;
+struct Beside {
+  std::vector<std::unique_ptr<OptionalSource>> sources;
+  flow::AddressTranslations* translations = nullptr;  // of one of them; null = not asked for
+};
+
+Beside OptionsOf(const AgentOptions& options, const Clock& clock) {
+  Beside asked;
+  if (options.nat) {
+    auto nat = nat::MakeNatSource(clock);
+    asked.translations = &nat->translations();
+    asked.sources.push_back(std::move(nat));
+  }
   if (options.udp || options.dns) {
     UdpOptions udp;
     udp.tracker.flows = options.udp;
@@ -23,7 +34,8 @@ std::vector<std::unique_ptr<OptionalSource>> OptionsOf(const AgentOptions& optio
     udp.tracker.max_pairs = options.max_flows;
     udp.tracker.allowed = options.allow_ebpf;
     udp.max_flows = options.max_flows;
-    asked.push_back(MakeUdpSource(std::move(udp), clock));
+    udp.translations = asked.translations;
+    asked.sources.push_back(MakeUdpSource(std::move(udp), clock));
   }
   return asked;
 }
@@ -37,16 +49,19 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentOptions options, wire::BatchSin
     ebpf.max_sockets = options.max_sockets;
     ebpf.max_flows = options.max_flows;
     ebpf.receive_loss = options.receive_loss;
-    std::vector<std::unique_ptr<OptionalSource>> beside = OptionsOf(options, clock);
+    Beside beside = OptionsOf(options, clock);
+    ebpf.translations = beside.translations;
     if (options.requests) {
       auto requests = requests::MakeRequestSource(clock);
       ebpf.names = &requests->names();
-      beside.push_back(std::move(requests));
+      beside.sources.push_back(std::move(requests));
     }
-    candidates.push_back(WithOptions(MakeEbpfSource(ebpf, clock), std::move(beside)));
+    candidates.push_back(WithOptions(MakeEbpfSource(ebpf, clock), std::move(beside.sources)));
   }
   if (!options.require_ebpf) {
-    candidates.push_back(WithOptions(MakeSockDiagSource(options.max_flows, clock), OptionsOf(options, clock)));
+    Beside beside = OptionsOf(options, clock);
+    candidates.push_back(
+        WithOptions(MakeSockDiagSource(options.max_flows, clock, beside.translations), std::move(beside.sources)));
   }
   return StartAgent(std::move(options), std::move(candidates), sink, clock);
 }

@@ -34,7 +34,7 @@ class UdpSource final : public OptionalSource {
         open_(std::move(open)),
         identities_({}, clock),
         dns_(identities_),
-        peers_(options_.max_flows, clock.MonotonicNanos() + kOlderTraffic, identities_) {}
+        peers_(options_.max_flows, clock.MonotonicNanos() + kOlderTraffic, identities_, options_.translations) {}
 
   void Start() override;
   void Poll() override;
@@ -88,6 +88,7 @@ void UdpSource::ReadPairs(Nanos now) {
   for (const weir_udp_key& key : idle) {
     if (weir_udp_flow last{}; tracker_->Forget(key, last)) peers_.OnForgotten(now, key, last);
   }
+  if (options_.translations != nullptr) options_.translations->RoundEnds();
   SetGauge(Metric::agent_udp_pairs, peers_.pairs());
 }
 

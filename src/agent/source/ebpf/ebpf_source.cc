@@ -18,7 +18,7 @@ class EbpfSource final : public Source {
   EbpfSource(EbpfOptions options, const Clock& clock, OpenTracker open)
       : clock_(clock),
         open_(std::move(open)),
-        pipeline_(flow::SocketTable::Finals::kMarked, options.max_flows, clock, options.names) {}
+        pipeline_(flow::SocketTable::Finals::kMarked, options.max_flows, clock, options.names, options.translations) {}
 
   std::string_view mode() const override { return "ebpf"; }
   std::chrono::milliseconds poll_period() const override { return std::chrono::milliseconds(100); }
@@ -26,7 +26,9 @@ class EbpfSource final : public Source {
 
   Status Start() override;
   void Poll() override {
-    if (tracker_ != nullptr) tracker_->DrainRing(pipeline_.sockets());
+    if (tracker_ == nullptr) return;
+    tracker_->DrainRing(pipeline_.sockets());
+    pipeline_.RoundEnds();
   }
   Status Collect(Nanos now_monotonic, Collection& out) override;
 
