@@ -93,7 +93,9 @@ std::string Flags() {
       if ((flag.commands & command.bit) == 0) continue;
       const std::string value = flag.value.empty() ? "" : " " + Escaped(flag.value);
       const std::string letter = flag.letter == 0 ? "" : fmt::format(", `-{}`", flag.letter);
-      out += fmt::format("| `--{}{}`{} | `{}` | {} | {} |\n", flag.name, value, letter, cmd::EnvironmentName(flag),
+      const bool typed_only = (flag.typed_only & command.bit) != 0;
+      const std::string environment = typed_only ? "" : fmt::format("`{}`", cmd::EnvironmentName(flag));
+      out += fmt::format("| `--{}{}`{} | {} | {} | {} |\n", flag.name, value, letter, environment,
                          flag.fallback.empty() ? "" : fmt::format("`{}`", flag.fallback), Escaped(flag.help));
     }
   }

@@ -31,7 +31,9 @@ struct AgentOptions {
   bool dns = false;                 // DNS as clients see it
   std::filesystem::path udp_group;  // whose sockets these two watch, below the version 2 root; "" = all
   bool requests = false;            // measure HTTP/1 requests and learn TLS server names, where eBPF can
-  bool drop_privileges = true;      // keep only what collecting needs, after start
+  std::filesystem::path record;     // a new file for what comes from the kernel (recording/recorder.h); "" = none
+  uint64_t record_limit_bytes = uint64_t{256} << 20;
+  bool drop_privileges = true;  // keep only what collecting needs, after start
 };
 
 class Agent {

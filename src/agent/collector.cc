@@ -53,6 +53,7 @@ void Collector::Collect(const Tick& tick) {
     }
   }
   if (options_.contribute) options_.contribute(batch);
+  source_.OnBatch(batch);
   batch.counters = ReadAgentCounters();
   batch.local_addresses = std::move(collection.local_addresses);
   batch.reports = std::move(collection.reports);

@@ -30,6 +30,8 @@ class Source {
   virtual std::chrono::milliseconds poll_period() const = 0;
   virtual Status Collect(Nanos now_monotonic, Collection& out) = 0;
   virtual std::vector<model::ProbeReport> Probes() const = 0;
+  // The batch of the last Collect(), complete but for that collection and the agent's counters.
+  virtual void OnBatch(const model::AgentBatch&) {}
 };
 
 }  // namespace weir::agent

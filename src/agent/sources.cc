@@ -2,64 +2,64 @@
 #include <utility>
 #include <vector>
 
-#include "agent/nat/nat_source.h"
-#include "agent/optional_source.h"
-#include "agent/requests/request_source.h"
-#include "agent/source/ebpf/ebpf_source.h"
+#include "agent/observe.h"
+#include "agent/privileges.h"
+#include "agent/recording/recorder.h"
 #include "agent/source/sock_diag/sock_diag_source.h"
 #include "agent/start.h"
-#include "agent/udp/udp_source.h"
+#include "base/log.h"
 
 namespace weir::agent {
 namespace {
 
-// What was asked for beside TCP; one set per candidate, because only the one that starts keeps its own.
-struct Beside {
-  std::vector<std::unique_ptr<OptionalSource>> sources;
-  flow::AddressTranslations* translations = nullptr;  // of one of them; null = not asked for
-};
+ObserveOptions ObservedBy(const AgentOptions& options) {
+  ObserveOptions observe;
+  observe.max_sockets = options.max_sockets;
+  observe.max_flows = options.max_flows;
+  observe.receive_loss = options.receive_loss;
+  observe.udp = options.udp;
+  observe.dns = options.dns;
+  observe.udp_group = options.udp_group;
+  observe.requests = options.requests;
+  observe.nat = options.nat;
+  return observe;
+}
 
-Beside OptionsOf(const AgentOptions& options, const Clock& clock) {
-  Beside asked;
-  if (options.nat) {
-    auto nat = nat::MakeNatSource(clock);
-    asked.translations = &nat->translations();
-    asked.sources.push_back(std::move(nat));
+Result<std::unique_ptr<Source>> MakeRecorded(const AgentOptions& options, const Clock& clock) {
+  recording::Header header = recording::HeaderOfThisMachine(clock);
+  header.interval_ms = static_cast<uint32_t>(options.interval.count());
+  recording::RecordOptions record;
+  record.file = options.record;
+  record.limit_bytes = options.record_limit_bytes;
+  if (options.drop_privileges) {
+    record.on_thread = [] {
+      const Status status = KeepNoPrivileges();
+      if (!status.ok()) LogWarn("thread weir-record keeps its privileges: {}", status.message());
+    };
   }
-  if (options.udp || options.dns) {
-    UdpOptions udp;
-    udp.tracker.flows = options.udp;
-    udp.tracker.dns = options.dns;
-    udp.tracker.group = options.udp_group;
-    udp.tracker.max_pairs = options.max_flows;
-    udp.tracker.allowed = options.allow_ebpf;
-    udp.max_flows = options.max_flows;
-    udp.translations = asked.translations;
-    asked.sources.push_back(MakeUdpSource(std::move(udp), clock));
-  }
-  return asked;
+  ObserveOptions observe = ObservedBy(options);
+  if (std::exchange(observe.nat, false))
+    LogInfo("NAT is not looked up while --record writes: addresses are as sockets say");
+  return recording::MakeRecorder(std::move(record), std::move(header), observe, ThisMachine(clock));
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Agent>> Agent::Start(AgentOptions options, wire::BatchSink& sink, const Clock& clock) {
   std::vector<std::unique_ptr<Source>> candidates;
-  if (options.allow_ebpf) {
-    EbpfOptions ebpf;
-    ebpf.max_sockets = options.max_sockets;
-    ebpf.max_flows = options.max_flows;
-    ebpf.receive_loss = options.receive_loss;
-    Beside beside = OptionsOf(options, clock);
-    ebpf.translations = beside.translations;
-    if (options.requests) {
-      auto requests = requests::MakeRequestSource(clock);
-      ebpf.names = &requests->names();
-      beside.sources.push_back(std::move(requests));
-    }
-    candidates.push_back(WithOptions(MakeEbpfSource(ebpf, clock), std::move(beside.sources)));
+  const bool record = !options.record.empty();
+  if (record && !options.allow_ebpf) {
+    return Status::Invalid("what the degraded mode sees cannot be recorded; leave out --record or --mode sock_diag");
   }
-  if (!options.require_ebpf) {
-    Beside beside = OptionsOf(options, clock);
+  if (record) {
+    WEIR_ASSIGN_OR_RETURN(auto recorded, MakeRecorded(options, clock));
+    candidates.push_back(std::move(recorded));
+  } else if (options.allow_ebpf) {
+    candidates.push_back(MakeObserver(ObservedBy(options), ThisMachine(clock)));
+  }
+  // A recording that is asked for and not made must not go unnoticed.
+  if (!options.require_ebpf && !record) {
+    Beside beside = MakeBeside(ObservedBy(options), options.allow_ebpf, clock);
     candidates.push_back(
         WithOptions(MakeSockDiagSource(options.max_flows, clock, beside.translations), std::move(beside.sources)));
   }

@@ -39,6 +39,9 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Times a control group or socket with loss could not be watched: too many are. Late arrivals there read 0.")    \
   X(agent_flow_table_full, "weir_agent_flow_table_full_total", kCounter, kLoss,                                     \
     "Records folded into the overflow flow because the flow table was full. Raise --max-flows.")                    \
+  X(agent_recording_bytes, "weir_agent_recording_bytes", kGauge, kInfo, "Size of the file of --record.")            \
+  X(agent_recording_missing, "weir_agent_recording_missing_intervals_total", kCounter, kError,                      \
+    "Intervals that are not in the recording of --record because it was cut. Raise --record-limit.")                \
   X(agent_nat_lookups, "weir_agent_nat_lookups_total", kCounter, kInfo,                                             \
     "Connections looked up in the kernel's connection tracking, to learn what NAT made of them.")                   \
   X(agent_nat_microseconds, "weir_agent_nat_microseconds_total", kCounter, kInfo,                                   \

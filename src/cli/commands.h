@@ -5,12 +5,15 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include "cli/api_client.h"
 
 namespace weir::cli {
 
 enum class OutputFormat { kTable, kJson, kCsv };
+// json | csv; anything else is a table.
+OutputFormat FormatOf(std::string_view name);
 
 struct Question {
   Connection connection;

@@ -11,6 +11,11 @@
 
 namespace weir::cli {
 
+OutputFormat FormatOf(std::string_view name) {
+  if (name == "json") return OutputFormat::kJson;
+  return name == "csv" ? OutputFormat::kCsv : OutputFormat::kTable;
+}
+
 std::string RowsAsJson(const Json& rows) {
   std::string out = "[";
   const char* separator = "\n";

@@ -77,6 +77,8 @@ const std::vector<CommandHelp>& Commands() {
       {"nodes", kNodes, "List nodes and the limits they hit; with a node's name, all about it",
        "weir nodes --since 1h"},
       {"status", kStatus, "Show agents, probes, losses and the store", "weir status"},
+      {"replay", kReplay, "Print or send what an agent saw, from the file its --record made",
+       "weir replay field.weirrec -o json"},
       {"completion", 0, "Print a shell completion script", "source <(weir completion bash)"},
       {"version", 0, "Print the version", "weir version"},
   };

@@ -7,13 +7,13 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 
 #include "agent/agent.h"
 #include "agent/export/http_sink.h"
 #include "api/api.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "cmd/token.h"
 #include "server/server.h"
 #include "store/store.h"
 
@@ -27,21 +27,6 @@ std::filesystem::path DataDir(const Settings& settings) {
     return std::filesystem::path(state) / "weir";
   const char* home = std::getenv("HOME");
   return std::filesystem::path(home != nullptr ? home : "/tmp") / ".local/state/weir";
-}
-
-// The shared secret: first line of the file, without surrounding white space. "" when no file is configured.
-Result<std::string> ReadToken(const Settings& settings) {
-  const std::string& path = settings.Text("token-file");
-  if (path.empty()) return std::string{};
-  std::ifstream file(path);
-  std::string token;
-  if (!file || !std::getline(file, token))
-    return Status::NotFound(fmt::format("cannot read a token from {} (--token-file)", path));
-  const size_t first = token.find_first_not_of(" \t\r");
-  const size_t last = token.find_last_not_of(" \t\r");
-  if (first == std::string::npos)
-    return Status::Invalid(fmt::format("{} is empty; put a long random word in it (--token-file)", path));
-  return token.substr(first, last - first + 1);
 }
 
 LogLevel LevelOf(const std::string& name) {
@@ -131,6 +116,8 @@ agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   options.node_signals = settings.Text("node-signals") != "off";
   options.rate_ring = settings.Text("rate-ring") != "off";
   options.require_ebpf = settings.Text("mode") == "ebpf";
+  options.record = settings.Text("record");
+  options.record_limit_bytes = settings.Bytes("record-limit");
   return options;
 }
 

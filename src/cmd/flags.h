@@ -19,6 +19,7 @@ enum Command : uint32_t {
   kTop = 32,
   kStatus = 64,
   kNodes = 128,
+  kReplay = 256,
 };
 inline constexpr uint32_t kDaemons = kUp | kAgent | kServer;
 inline constexpr uint32_t kStoring = kUp | kServer;
@@ -35,11 +36,12 @@ struct Flag {
   std::string_view fallback;  // default as typed; "" = none
   uint32_t commands;          // of Command
   std::string_view help;
+  uint32_t typed_only = 0;  // commands that take it from the command line alone, not from environment or config file
 };
 
 inline constexpr auto kFlags = std::to_array<Flag>({
     // Daemons
-    {"config", 'c', FlagType::kText, "FILE", "", kDaemons | kQuestions,
+    {"config", 'c', FlagType::kText, "FILE", "", kDaemons | kQuestions | kReplay,
      "Read flags from FILE: TOML, one `name = value` per flag."},
     {"log-level", 0, FlagType::kChoice, "debug|info|warn|error", "info", kDaemons,
      "Least severe message to log, on stderr."},
@@ -47,8 +49,9 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "Directory for stored flows, agent identity and spool. Default: /var/lib/weir as root, else ~/.local/state/weir."},
 
     // Collecting
-    {"node", 0, FlagType::kText, "NAME", "", kCollecting,
-     "Name of this node in maps and tables. Default: the host name."},
+    {"node", 0, FlagType::kText, "NAME", "", kCollecting | kReplay,
+     "Name of this node in maps and tables. Default: the host name; of a replay, the recorded one with -replay "
+     "behind."},
     {"interval", 'i', FlagType::kDuration, "TIME", "1s", kCollecting, "How often sockets are read; 100ms to 60s."},
     {"mode", 0, FlagType::kChoice, "auto|ebpf|sock_diag", "auto", kCollecting,
      "How sockets are seen. auto: eBPF, or the degraded sock_diag mode where the kernel or the privileges do not allow "
@@ -82,12 +85,18 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"rate-ring", 0, FlagType::kChoice, "on|off", "on", kCollecting,
      "Keep the traffic of the last 30 s in steps of 10 ms while there is any, to show what led to a limit."},
 
+    {"record", 0, FlagType::kText, "FILE", "", kCollecting,
+     "Also write everything that comes from the kernel into FILE, which must not exist, for `weir replay`. eBPF only."},
+    {"record-limit", 0, FlagType::kBytes, "BYTES", "256Mi", kCollecting,
+     "Where the recording ends; the agent goes on without."},
+
     // Sending and asking
-    {"server", 's', FlagType::kText, "URL", "http://127.0.0.1:7600", kAgent | kQuestions,
-     "Address of the Weir server."},
-    {"token-file", 0, FlagType::kText, "FILE", "", kDaemons | kQuestions,
+    {"server", 's', FlagType::kText, "URL", "http://127.0.0.1:7600", kAgent | kQuestions | kReplay,
+     "Address of the Weir server. A replay is sent there only when this stands on the command line, else printed.",
+     kReplay},
+    {"token-file", 0, FlagType::kText, "FILE", "", kDaemons | kQuestions | kReplay,
      "File with the shared secret. The server demands it, agents and questions send it."},
-    {"ca-file", 0, FlagType::kText, "FILE", "", kAgent | kQuestions,
+    {"ca-file", 0, FlagType::kText, "FILE", "", kAgent | kQuestions | kReplay,
      "PEM file of the authority that signed the server's certificate."},
 
     // Serving
@@ -116,12 +125,13 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "Comma-separated columns to show; `all` for every one."},
     {"sort", 0, FlagType::kText, "COLUMNS", "-bytes", kFlows | kTop,
      "Comma-separated columns to sort by; - in front sorts downwards."},
-    {"limit", 'n', FlagType::kCount, "N", "50", kFlows | kMap | kTop, "At most N rows."},
+    {"limit", 'n', FlagType::kCount, "N", "50", kFlows | kMap | kTop | kReplay,
+     "At most N rows; of a replay, of its table."},
     {"level", 0, FlagType::kChoice, "process|container|host", "process", kMap, "What a node of the map is."},
     {"problems", 0, FlagType::kSwitch, "", "", kMap, "Only edges that are not healthy."},
-    {"output", 'o', FlagType::kChoice, "table|json|csv", "table", kQuestions,
+    {"output", 'o', FlagType::kChoice, "table|json|csv", "table", kQuestions | kReplay,
      "table for people, json and csv for programs."},
-    {"no-headers", 0, FlagType::kSwitch, "", "", kQuestions, "Leave out the header line of tables and CSV."},
+    {"no-headers", 0, FlagType::kSwitch, "", "", kQuestions | kReplay, "Leave out the header line of tables and CSV."},
     {"watch", 'w', FlagType::kSwitch, "", "", kQuestions,
      "Go on: flows streams new rows as they happen, the others redraw."},
     {"every", 0, FlagType::kDuration, "TIME", "2s", kMap | kTop | kStatus | kNodes,

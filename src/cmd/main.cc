@@ -10,15 +10,11 @@
 #include "cli/table.h"
 #include "cmd/completion.h"
 #include "cmd/daemons.h"
+#include "cmd/replay.h"
 #include "cmd/settings.h"
 
 namespace weir::cmd {
 namespace {
-
-cli::OutputFormat FormatOf(const std::string& name) {
-  if (name == "json") return cli::OutputFormat::kJson;
-  return name == "csv" ? cli::OutputFormat::kCsv : cli::OutputFormat::kTable;
-}
 
 Result<cli::Question> QuestionOf(const Settings& settings) {
   cli::Question question;
@@ -38,7 +34,7 @@ Result<cli::Question> QuestionOf(const Settings& settings) {
   if (settings.Number("limit") != 0) question.limit = settings.Number("limit");
   if (!settings.Text("level").empty()) question.level = settings.Text("level");
   question.problems_only = settings.Switch("problems");
-  question.output = FormatOf(settings.Text("output"));
+  question.output = cli::FormatOf(settings.Text("output"));
   question.headers = !settings.Switch("no-headers");
   question.watch = settings.Switch("watch");
   if (settings.Duration("every").count() > 0) question.every = settings.Duration("every");
@@ -57,10 +53,11 @@ int Ask(const Settings& settings, QuestionRunner run, const std::string& node = 
   return 1;
 }
 
-int Dispatch(std::string_view command, const Settings& settings, const std::string& node) {
+int Dispatch(std::string_view command, const Settings& settings, const std::string& node, const std::string& file) {
   if (command == "up") return RunUp(settings);
   if (command == "agent") return RunAgent(settings);
   if (command == "server") return RunServer(settings);
+  if (command == "replay") return RunReplay(settings, file);
   if (command == "flows") return Ask(settings, cli::RunFlows);
   if (command == "map") return Ask(settings, cli::RunMap);
   if (command == "top") return Ask(settings, cli::RunTop);
@@ -89,11 +86,15 @@ int Main(int argc, char** argv) {
   std::map<std::string_view, Settings> settings;
   std::string shell = "bash";
   std::string node;
+  std::string file;
   for (const CommandHelp& command : Commands()) {
     CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
     sub->footer(fmt::format("Example: {}", command.example));
     if (command.bit != 0) settings[command.name].Register(*sub, static_cast<Command>(command.bit));
     if (command.name == "completion") sub->add_option("shell", shell, "bash, zsh or fish")->type_name("SHELL");
+    if (command.name == "replay") {
+      sub->add_option("file", file, "what --record wrote")->type_name("FILE")->required();
+    }
     if (command.name == "nodes") sub->add_option("name", node, "the node to show in detail")->type_name("NODE");
   }
   CLI11_PARSE(app, argc, argv);
@@ -106,7 +107,7 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "weir %s: %s\n", chosen.c_str(), status.message().c_str());
     return 2;
   }
-  return Dispatch(chosen, values, node);
+  return Dispatch(chosen, values, node, file);
 }
 
 }  // namespace

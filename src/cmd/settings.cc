@@ -109,7 +109,8 @@ void Settings::Register(CLI::App& app, Command command) {
     } else {
       slot.option = app.add_option(names, slot.text, help)->type_name(std::string(flag.value));
     }
-    slot.option->envname(EnvironmentName(flag));
+    slot.typed_only = (flag.typed_only & command) != 0;
+    if (!slot.typed_only) slot.option->envname(EnvironmentName(flag));
   }
 }
 
@@ -131,6 +132,7 @@ Status Settings::ReadConfigFile(const std::string& path) {
     }
     const auto slot = slots_.find(item.name);
     if (slot == slots_.end() || slot->second.option->count() > 0) continue;  // of another command, or overridden
+    if (slot->second.typed_only) continue;
     const std::string value = item.inputs.empty() ? "true" : item.inputs.front();
     if (slot->second.flag->type == FlagType::kSwitch) {
       slot->second.on = value == "true" || value == "1";
@@ -157,6 +159,10 @@ const Settings::Slot& Settings::Find(std::string_view name) const {
 }
 
 const std::string& Settings::Text(std::string_view name) const { return Find(name).text; }
+bool Settings::Typed(std::string_view name) const {
+  const Slot& slot = Find(name);
+  return slot.typed_only && slot.option->count() > 0;
+}
 bool Settings::Switch(std::string_view name) const { return Find(name).on; }
 
 std::chrono::milliseconds Settings::Duration(std::string_view name) const {

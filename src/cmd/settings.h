@@ -21,6 +21,8 @@ class Settings {
   // value against its type. kInvalid names the flag, the value and what is possible.
   Status Complete();
 
+  // Given on the command line, of a flag that is Flag::typed_only here.
+  bool Typed(std::string_view name) const;
   const std::string& Text(std::string_view name) const;
   bool Switch(std::string_view name) const;
   std::chrono::milliseconds Duration(std::string_view name) const;
@@ -33,6 +35,7 @@ class Settings {
     CLI::Option* option = nullptr;
     std::string text;
     bool on = false;
+    bool typed_only = false;
   };
 
   Status ReadConfigFile(const std::string& path);

@@ -38,13 +38,13 @@ TEST(Flags, NamesAndLettersAreUniqueAndDefaultsAreValid) {
     SCOPED_TRACE(flag.name);
     EXPECT_TRUE(names.insert(flag.name).second);
     EXPECT_TRUE(flag.help.ends_with('.'));
-    for (uint32_t bit = 1; flag.letter != 0 && bit <= kStatus; bit <<= 1) {
+    for (uint32_t bit = 1; flag.letter != 0 && bit <= kReplay; bit <<= 1) {
       if ((flag.commands & bit) != 0) {
         EXPECT_TRUE(letters.insert({bit, flag.letter}).second) << flag.letter;
       }
     }
   }
-  for (const Command command : {kUp, kAgent, kServer, kFlows, kMap, kTop, kStatus}) {
+  for (const Command command : {kUp, kAgent, kServer, kFlows, kMap, kTop, kStatus, kNodes, kReplay}) {
     EXPECT_TRUE(Parse(command, {})->status.ok());
   }
 }
@@ -69,6 +69,18 @@ TEST(Settings, BadValuesNameTheFlagAndThePossibilities) {
   EXPECT_THAT(Parse(kUp, {"--config", "/nonexistent"})->status.message(), testing::HasSubstr("--config"));
   EXPECT_THAT(Parse(kUp, {"--config", WriteConfig("intervall = 1\n")})->status.message(),
               testing::HasSubstr("intervall"));
+}
+
+TEST(Settings, WhatMustBeTypedIsTakenFromNowhereElse) {
+  setenv("WEIR_SERVER", "http://from-env", 1);
+  const std::string config = WriteConfig("server = \"http://from-file\"\n");
+  EXPECT_EQ(Parse(kFlows, {})->settings.Text("server"), "http://from-env");
+  EXPECT_FALSE(Parse(kReplay, {"--config", config})->settings.Typed("server"));
+  const auto typed = Parse(kReplay, {"--server", "http://typed"});
+  unsetenv("WEIR_SERVER");
+  EXPECT_TRUE(typed->settings.Typed("server"));
+  EXPECT_EQ(typed->settings.Text("server"), "http://typed");
+  EXPECT_FALSE(typed->settings.Typed("output"));
 }
 
 TEST(Settings, DurationsAndBytes) {

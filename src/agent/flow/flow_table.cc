@@ -45,7 +45,7 @@ size_t FlowTable::Hash::operator()(const FlowKey& key) const {
   return XXH3_64bits(&key, sizeof(key));
 }
 
-FlowTable::FlowTable(uint32_t max_flows, identity::IdentityIndex& identities, const ConnectionNames* names)
+FlowTable::FlowTable(uint32_t max_flows, identity::Identities& identities, const ConnectionNames* names)
     : max_flows_(max_flows), identities_(identities), names_(names) {
   for (const model::Side side : {model::Side::kClient, model::Side::kServer}) {
     Flow& flow = flows_.emplace_back();

@@ -21,7 +21,7 @@
 #include "agent/flow/address_translations.h"
 #include "agent/flow/connection_names.h"
 #include "agent/flow/listener_table.h"
-#include "agent/identity/identity_index.h"
+#include "agent/identity/identities.h"
 #include "model/side_report.h"
 
 namespace weir::agent::flow {
@@ -30,7 +30,7 @@ struct FlowKey {
   model::Address client;
   model::Address server;
   Comm comm{};         // of the local process
-  uint64_t owner = 0;  // IdentityIndex::OwnerOf
+  uint64_t owner = 0;  // Identities::OwnerOf
   uint32_t netns = 0;
   uint16_t server_port = 0;
   model::Side side = model::Side::kClient;
@@ -54,7 +54,7 @@ class FlowTable {
   using Index = uint32_t;
 
   // `identities` and, unless null, `names` outlive the table.
-  FlowTable(uint32_t max_flows, identity::IdentityIndex& identities, const ConnectionNames* names = nullptr);
+  FlowTable(uint32_t max_flows, identity::Identities& identities, const ConnectionNames* names = nullptr);
 
   // The flow of `key`, made when new. Valid until the next Emit().
   Index Find(const FlowKey& key);
@@ -94,7 +94,7 @@ class FlowTable {
   void Drop(Index flow);
 
   const uint32_t max_flows_;
-  identity::IdentityIndex& identities_;
+  identity::Identities& identities_;
   const ConnectionNames* const names_;
   std::vector<Flow> flows_;  // the first two are the overflow flows, by side
   std::vector<Index> free_;

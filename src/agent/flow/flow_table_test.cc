@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "agent/identity/identity_index.h"
 #include "base/metrics.h"
 
 namespace weir::agent::flow {

@@ -6,7 +6,6 @@
 
 #include "agent/flow/outcome.h"
 #include "agent/flow/record_address.h"
-#include "agent/kernel/jiffies.h"
 
 namespace weir::agent::flow {
 namespace {
@@ -67,8 +66,6 @@ void AddOutcome(const weir_record& record, bool client, model::SideCounters& to)
   }
 }
 
-uint64_t Microseconds(uint32_t jiffies) { return jiffies * kernel::JiffyMicros(); }
-
 // The step since the last record, which becomes this one.
 uint32_t Advanced(uint32_t& before, uint32_t now) {
   const uint32_t step = Step(now, before);
@@ -78,14 +75,14 @@ uint32_t Advanced(uint32_t& before, uint32_t now) {
 
 // Why the sender did not send faster, and what it sent for nothing.
 template <typename Entry>
-void AdvanceSender(const weir_record& record, Entry& entry, model::SideCounters& to) {
+void AdvanceSender(const weir_record& record, uint64_t jiffy_us, Entry& entry, model::SideCounters& to) {
   to.retransmits_rto += Advanced(entry.retransmits_rto, record.retrans_rto);
   to.retransmits_probe += Advanced(entry.retransmits_probe, record.retrans_probe);
   to.spurious_retransmits += Advanced(entry.spurious, record.dsack_dups);
   to.ecn_marks += Advanced(entry.ecn_marks, record.delivered_ce);
-  to.busy_us += Microseconds(Advanced(entry.busy_jiffies, record.busy_jiffies));
-  to.window_limited_us += Microseconds(Advanced(entry.window_jiffies, record.window_jiffies));
-  to.buffer_limited_us += Microseconds(Advanced(entry.buffer_jiffies, record.buffer_jiffies));
+  to.busy_us += jiffy_us * Advanced(entry.busy_jiffies, record.busy_jiffies);
+  to.window_limited_us += jiffy_us * Advanced(entry.window_jiffies, record.window_jiffies);
+  to.buffer_limited_us += jiffy_us * Advanced(entry.buffer_jiffies, record.buffer_jiffies);
   if (record.delivered != entry.delivered && record.rate_interval_us != 0) {
     const uint64_t bytes = uint64_t{record.rate_delivered} * record.mss;
     to.delivery_rate = std::max(to.delivery_rate, bytes * 1'000'000 / record.rate_interval_us);
@@ -118,7 +115,7 @@ void KeepTranslation(const FlowKey& from, FlowKey& to) {
 
 // Adds what happened since `entry` to `to` and brings `entry` up to date.
 template <typename Entry>
-void Advance(const weir_record& record, Entry& entry, model::SideCounters& to) {
+void Advance(const weir_record& record, uint64_t jiffy_us, Entry& entry, model::SideCounters& to) {
   const uint64_t sent = PayloadSent(record);
   const uint64_t received = PayloadReceived(record);
   const uint32_t retransmits = Step(record.total_retrans, record.syn_retrans);
@@ -132,7 +129,7 @@ void Advance(const weir_record& record, Entry& entry, model::SideCounters& to) {
     to.timeouts += static_cast<uint16_t>(record.timeouts - entry.timeouts);  // total_rto is 16 bits wide
     entry.timeouts = record.timeouts;
   }
-  AdvanceSender(record, entry, to);
+  AdvanceSender(record, jiffy_us, entry, to);
   AdvanceReceiver(record, entry, to);
   if (record.delivered != entry.delivered) AddRtt(record, to);
   // The last record fell between the count of a FIN and its flag, and reported it as payload: take it back from the
@@ -366,7 +363,7 @@ bool SocketTable::CountedAlready(const weir_record& record) { return swept_.eras
 void SocketTable::Update(const weir_record& record, Entry& entry, model::SideCounters& counters) {
   constexpr size_t kMaxGroups = 64;
   const uint32_t out_of_order = Step(record.out_of_order, entry.out_of_order);
-  Advance(record, entry, counters);
+  Advance(record, jiffy_us_, entry, counters);
   auto& groups = out_of_order_groups_;
   if (out_of_order == 0 || groups.size() >= kMaxGroups) return;
   if (std::find(groups.begin(), groups.end(), record.cgroup_id) == groups.end()) groups.push_back(record.cgroup_id);

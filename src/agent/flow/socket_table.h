@@ -21,7 +21,7 @@
 #include "agent/flow/connection_names.h"
 #include "agent/flow/flow_table.h"
 #include "agent/flow/listener_table.h"
-#include "agent/identity/identity_index.h"
+#include "agent/identity/identities.h"
 #include "agent/kernel/record_sink.h"
 
 namespace weir::agent::flow {
@@ -37,10 +37,16 @@ class SocketTable final : public kernel::RecordSink {
     kUnmarked,
   };
 
-  // `flows`, `identities` and, unless null, `names` and `translations` outlive the table.
-  SocketTable(Finals finals, FlowTable& flows, identity::IdentityIndex& identities, ConnectionNames* names = nullptr,
-              AddressTranslations* translations = nullptr)
-      : finals_(finals), flows_(flows), identities_(identities), names_(names), translations_(translations) {}
+  // `jiffy_us`: of the kernel that made the records. `flows`, `identities` and, unless null, `names` and `translations`
+  // outlive the table.
+  SocketTable(Finals finals, uint64_t jiffy_us, FlowTable& flows, identity::Identities& identities,
+              ConnectionNames* names = nullptr, AddressTranslations* translations = nullptr)
+      : finals_(finals),
+        jiffy_us_(jiffy_us),
+        flows_(flows),
+        identities_(identities),
+        names_(names),
+        translations_(translations) {}
 
   void OnRecord(const weir_record& record) override;
 
@@ -122,8 +128,9 @@ class SocketTable final : public kernel::RecordSink {
   bool CountedAlready(const weir_record& final_record);
 
   const Finals finals_;
+  const uint64_t jiffy_us_;
   FlowTable& flows_;
-  identity::IdentityIndex& identities_;
+  identity::Identities& identities_;
   ConnectionNames* const names_;
   AddressTranslations* const translations_;
   ListenerTable listeners_;

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "agent/flow/record_builder.h"
-#include "agent/kernel/jiffies.h"
+#include "agent/identity/identity_index.h"
 
 namespace weir::agent::flow {
 namespace {
@@ -18,6 +18,7 @@ using model::SideCounters;
 using model::SideReport;
 
 constexpr Nanos kSecond = 1'000'000'000;
+constexpr uint64_t kJiffyUs = 4'000;
 constexpr auto kChanged = SocketTable::Snapshot::kChanged;
 constexpr auto kComplete = SocketTable::Snapshot::kComplete;
 
@@ -46,7 +47,7 @@ class SocketTableTest : public testing::Test {
   FakeClock clock_;
   identity::IdentityIndex identities_{{"/nonexistent", "/nonexistent", {}}, clock_};
   FlowTable flows_{1'000, identities_};
-  SocketTable table_{SocketTable::Finals::kMarked, flows_, identities_};
+  SocketTable table_{SocketTable::Finals::kMarked, kJiffyUs, flows_, identities_};
 };
 
 RecordBuilder Connection() { return RecordBuilder().Outgoing(1'000'000, 1'250'000).Process("curl", 42); }
@@ -189,14 +190,13 @@ TEST_F(SocketTableTest, AnAbortIsThisEndsOwnReset) {
 }
 
 TEST_F(SocketTableTest, WhyASenderWaitsIsCountedFromRecordToRecord) {
-  const uint64_t jiffy_us = kernel::JiffyMicros();
   Snapshot({Connection().Limits(100, 40, 10).Delivery(10, 1'000, 1'448).Rtt(50, 40, 10)});
   Snapshot({Connection().Flags(WEIR_SOCKET_REPORTED).Limits(150, 60, 10).Delivery(20, 1'000, 1'448).Rtt(50, 40, 20)});
   Apply(Connection().Final().Flags(WEIR_SOCKET_REPORTED).Limits(170, 60, 11).Delivery(1, 9'000, 1'448).Rtt(50, 40, 21));
   const SideCounters counters = Only().counters;
-  EXPECT_EQ(counters.busy_us, 170 * jiffy_us);
-  EXPECT_EQ(counters.window_limited_us, 60 * jiffy_us);
-  EXPECT_EQ(counters.buffer_limited_us, 11 * jiffy_us);
+  EXPECT_EQ(counters.busy_us, 170 * kJiffyUs);
+  EXPECT_EQ(counters.window_limited_us, 60 * kJiffyUs);
+  EXPECT_EQ(counters.buffer_limited_us, 11 * kJiffyUs);
   EXPECT_EQ(counters.delivery_rate, 20 * 1'448 * 1'000U) << "the fastest sample";
 }
 
@@ -522,7 +522,7 @@ TEST_F(SocketTableTest, ACompleteSnapshotEndsSocketsWhoseFinalRecordWasLost) {
 }
 
 TEST_F(SocketTableTest, WithoutMarksEveryFinalRecordIsLookedUp) {
-  SocketTable table(SocketTable::Finals::kUnmarked, flows_, identities_);
+  SocketTable table(SocketTable::Finals::kUnmarked, kJiffyUs, flows_, identities_);
   table.SnapshotBegins(now_);
   table.OnRecord(RecordBuilder().Bytes(10, 0));
   table.SnapshotEnds(now_, kChanged);
@@ -536,7 +536,7 @@ TEST_F(SocketTableTest, WithoutMarksEveryFinalRecordIsLookedUp) {
 }
 
 TEST_F(SocketTableTest, WithoutMarksSocketsMayMissSnapshotsAndBeFinalLongAfter) {
-  SocketTable table(SocketTable::Finals::kUnmarked, flows_, identities_);
+  SocketTable table(SocketTable::Finals::kUnmarked, kJiffyUs, flows_, identities_);
   const auto snapshot = [&table, this](const std::vector<weir_record>& records) {
     table.SnapshotBegins(now_);
     for (const weir_record& record : records) table.OnRecord(record);
@@ -558,7 +558,7 @@ TEST_F(SocketTableTest, WithoutMarksSocketsMayMissSnapshotsAndBeFinalLongAfter) 
 }
 
 TEST_F(SocketTableTest, WithoutMarksTheListenerTellsTheDirection) {
-  SocketTable table(SocketTable::Finals::kUnmarked, flows_, identities_);
+  SocketTable table(SocketTable::Finals::kUnmarked, kJiffyUs, flows_, identities_);
   table.OnRecord(RecordBuilder().Listen("0.0.0.0", 80, "nginx", 9));
   table.OnRecord(RecordBuilder().Final().Ends("10.0.0.2", 80, "10.0.0.1", 40'000));
   EXPECT_EQ(Only().ends.side, Side::kServer);
@@ -567,7 +567,7 @@ TEST_F(SocketTableTest, WithoutMarksTheListenerTellsTheDirection) {
 }
 
 TEST_F(SocketTableTest, AFinalRecordWithoutCountersEndsAnOpenConnection) {
-  SocketTable table(SocketTable::Finals::kUnmarked, flows_, identities_);
+  SocketTable table(SocketTable::Finals::kUnmarked, kJiffyUs, flows_, identities_);
   table.SnapshotBegins(now_);
   table.OnRecord(RecordBuilder().Bytes(10, 5).Segments(3, 3).Rtt(5, 5, 2));
   table.SnapshotEnds(now_, kComplete);
@@ -619,7 +619,7 @@ class TranslatedSocketTableTest : public SocketTableTest {
   }
 
   FakeTranslations translations_;
-  SocketTable table_{SocketTable::Finals::kMarked, flows_, identities_, nullptr, &translations_};
+  SocketTable table_{SocketTable::Finals::kMarked, kJiffyUs, flows_, identities_, nullptr, &translations_};
 };
 
 TEST_F(TranslatedSocketTableTest, EachConnectionCountsForTheBackendItReached) {

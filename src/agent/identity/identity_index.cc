@@ -61,7 +61,7 @@ IdentityIndex::IdentityIndex(Paths paths, const Clock& clock)
       break;
     }
   }
-  by_process_ = root_ != paths_.cgroup && HasV1Hierarchies(paths_.cgroup);
+  AskProcesses(root_ != paths_.cgroup && HasV1Hierarchies(paths_.cgroup));
 }
 
 std::shared_ptr<const CgroupName> IdentityIndex::NameOf(uint64_t owner) {

@@ -24,12 +24,13 @@
 #include <vector>
 
 #include "agent/identity/cgroup_name.h"
+#include "agent/identity/identities.h"
 #include "agent/identity/netns_names.h"
 #include "base/clock.h"
 
 namespace weir::agent::identity {
 
-class IdentityIndex {
+class IdentityIndex final : public Identities {
  public:
   struct Paths {
     std::filesystem::path cgroup = "/sys/fs/cgroup";
@@ -42,21 +43,11 @@ class IdentityIndex {
   // yet.
   IdentityIndex(Paths paths, const Clock& clock);
 
-  // A number that is equal for equal owners: the id itself, or on v1 nodes one made from the process's name.
-  uint64_t OwnerOf(uint64_t cgroup_id, uint32_t pid) {
-    return !by_process_ || pid == 0 ? cgroup_id : OwnerByProcess(cgroup_id, pid);
-  }
-  // Once per interval: forgets what processes said ten seconds ago, because pids are reused.
-  void Expire();
-  // Never null; empty strings when unknown.
-  std::shared_ptr<const CgroupName> NameOf(uint64_t owner);
-
-  // Of a network namespace by its inode. Never null; "" when it has none.
-  std::shared_ptr<const std::string> NetnsNameOf(uint32_t inode) { return netns_names_.NameOf(inode); }
-
-  // The state for a ProbeReport.
-  bool has_v2_tree() const { return !root_.empty(); }
-  bool uses_processes() const { return by_process_; }
+  // Forgets what processes said ten seconds ago, because pids are reused.
+  void Expire() override;
+  std::shared_ptr<const CgroupName> NameOf(uint64_t owner) override;
+  std::shared_ptr<const std::string> NetnsNameOf(uint32_t inode) override { return netns_names_.NameOf(inode); }
+  bool has_v2_tree() const override { return !root_.empty(); }
   size_t size() const { return names_.size(); }
 
  private:
@@ -71,7 +62,7 @@ class IdentityIndex {
     Nanos expires = 0;
   };
 
-  uint64_t OwnerByProcess(uint64_t cgroup_id, uint32_t pid);
+  uint64_t OwnerByProcess(uint64_t cgroup_id, uint32_t pid) override;
   ProcessEntry ReadProcess(uint32_t pid, Nanos now);
   void Walk(Nanos now);
   void WalkFolder(const std::filesystem::path& folder, std::string& relative, int depth, Nanos now);
@@ -81,7 +72,6 @@ class IdentityIndex {
   const Clock& clock_;
   std::filesystem::path root_;
   uint64_t root_id_ = 1;
-  bool by_process_ = false;
   Nanos next_walk_ = 0;
   std::unordered_map<uint64_t, Entry> names_;
   std::unordered_set<uint64_t> unknown_;

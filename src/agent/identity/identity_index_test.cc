@@ -91,7 +91,7 @@ TEST_F(IdentityIndexTest, OnAVersionOneNodeTheProcessTells) {
   Write(paths_.proc / "43" / "cgroup", "3:memory:/docker/" + kId + "\n0::/\n");
   Write(paths_.proc / "44" / "cgroup", "1:name=systemd:/system.slice/cron.service\n0::/\n");
   IdentityIndex index(paths_, clock_);
-  EXPECT_TRUE(index.uses_processes());
+  EXPECT_TRUE(index.asks_processes());
   const uint64_t root = Inode(paths_.cgroup / "unified");
   const uint64_t owner = index.OwnerOf(root, 42);
   EXPECT_EQ(index.NameOf(owner)->container, kId);
@@ -121,7 +121,7 @@ TEST_F(IdentityIndexTest, PidsAreLookedUpAgainBecauseTheyAreReused) {
 TEST_F(IdentityIndexTest, OnAVersionTwoNodeProcessesAreNotAsked) {
   MakeV2(paths_.cgroup);
   IdentityIndex index(paths_, clock_);
-  EXPECT_FALSE(index.uses_processes());
+  EXPECT_FALSE(index.asks_processes());
   EXPECT_EQ(index.OwnerOf(7, 42), 7U);
 }
 

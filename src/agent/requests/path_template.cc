@@ -37,12 +37,25 @@ bool IsIdentifier(std::string_view segment) {
   return false;
 }
 
+// Where the host of an absolute target begins; npos when it is not one.
+size_t HostAt(std::string_view target) {
+  const size_t scheme = target.find("://");
+  return scheme == std::string_view::npos || target.starts_with('/') ? std::string_view::npos : scheme + 3;
+}
+
 std::string_view PathOf(std::string_view target) {
-  if (const size_t scheme = target.find("://"); scheme != std::string_view::npos && !target.starts_with('/')) {
-    const size_t path = target.find('/', scheme + 3);
+  if (const size_t host = HostAt(target); host != std::string_view::npos) {
+    const size_t path = target.find('/', host);
     target = path == std::string_view::npos ? "/" : target.substr(path);
   }
   return target.substr(0, target.find_first_of("?#"));
+}
+
+// Overwrites [from, to) but for what gives a target its shape.
+void Blank(std::span<char> target, size_t from, size_t to, char with) {
+  for (char& c : target.subspan(from, to - from)) {
+    if (std::string_view(":/?#").find(c) == std::string_view::npos) c = with;
+  }
 }
 
 }  // namespace
@@ -64,6 +77,24 @@ std::string PathTemplate(std::string_view target) {
     at = end + 1;
   }
   return identity::PrintableName(out, kMaxTemplateBytes);
+}
+
+void BlankTarget(std::span<char> target) {
+  const std::string_view view(target.data(), target.size());
+  size_t path = 0;
+  if (const size_t host = HostAt(view); host != std::string_view::npos) {
+    path = std::min(view.find('/', host), view.size());
+    Blank(target, 0, path, 'x');
+  }
+  const size_t path_end = std::min(view.find_first_of("?#", path), view.size());
+  Blank(target, path_end, view.size(), 'x');
+  if (path == path_end || view[path] != '/') return;
+  size_t segments = 0;
+  for (size_t at = path + 1; at <= path_end;) {
+    const size_t end = std::min(view.find('/', at), path_end);
+    if (++segments > kMaxSegments || IsIdentifier(view.substr(at, end - at))) Blank(target, at, end, '0');
+    at = end + 1;
+  }
 }
 
 }  // namespace weir::agent::requests

@@ -1,6 +1,7 @@
 // From a request's target to what its kind of request is called: /orders/1234?full=1 -> /orders/{id}.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -12,5 +13,8 @@ inline constexpr size_t kMaxTemplateBytes = 160;
 // a run of at least 8 hexadecimal digits or longer than 32 bytes becomes {id}; from the ninth segment on the rest is
 // "...". Printable, at most kMaxTemplateBytes, never empty.
 std::string PathTemplate(std::string_view target);
+
+// Overwrites what PathTemplate() does not look at or replaces: host, identifiers, query. Length and template stay.
+void BlankTarget(std::span<char> target);
 
 }  // namespace weir::agent::requests

@@ -19,10 +19,10 @@ constexpr Nanos kForgetPortsPeriod = 10'000'000'000;
 
 class KernelRequestSource final : public RequestSource, private StepSink {
  public:
-  KernelRequestSource(const Clock& clock, OpenProbe open)
+  KernelRequestSource(OpenProbe open, source::Surroundings surroundings)
       : open_(std::move(open)),
-        identities_({}, clock),
-        table_(identities_),
+        identities_(std::move(surroundings.identities)),
+        table_(*identities_),
         turns_([this](const weir_step_head& ends, const Turn& turn) { table_.Add(ends, turn); }),
         names_([this] { Poll(); }) {}
 
@@ -41,7 +41,7 @@ class KernelRequestSource final : public RequestSource, private StepSink {
   void CountLosses();
 
   const OpenProbe open_;
-  identity::IdentityIndex identities_;
+  const std::unique_ptr<identity::Identities> identities_;
   RequestTable table_;
   TurnMachine turns_;
   ServerNames names_;
@@ -52,7 +52,7 @@ class KernelRequestSource final : public RequestSource, private StepSink {
 };
 
 void KernelRequestSource::Start() {
-  auto opened = open_();
+  auto opened = open_({});
   if (opened.ok()) {
     probe_ = *std::move(opened);
     report_ = {"requests", "on", "", ""};
@@ -75,7 +75,7 @@ void KernelRequestSource::Collect(Nanos now, Collection& out) {
   Poll();
   turns_.Sweep(now);
   table_.Emit(out.reports);
-  identities_.Expire();
+  identities_->Expire();
   CountLosses();
   if (now < forget_ports_) return;
   forget_ports_ = now + kForgetPortsPeriod;
@@ -99,12 +99,12 @@ void KernelRequestSource::CountLosses() {
 
 }  // namespace
 
-std::unique_ptr<RequestSource> MakeRequestSource(const Clock& clock, OpenProbe open) {
-  return std::make_unique<KernelRequestSource>(clock, std::move(open));
+std::unique_ptr<RequestSource> MakeRequestSource(OpenProbe open, source::Surroundings surroundings) {
+  return std::make_unique<KernelRequestSource>(std::move(open), std::move(surroundings));
 }
 
 std::unique_ptr<RequestSource> MakeRequestSource(const Clock& clock) {
-  return MakeRequestSource(clock, [] { return RequestProbe::Open({}); });
+  return MakeRequestSource(RequestProbe::Open, source::SystemSurroundings(clock));
 }
 
 }  // namespace weir::agent::requests

@@ -7,6 +7,7 @@
 #include "agent/flow/connection_names.h"
 #include "agent/optional_source.h"
 #include "agent/requests/request_probe.h"
+#include "agent/source/surroundings.h"
 
 namespace weir::agent::requests {
 
@@ -16,9 +17,11 @@ class RequestSource : public OptionalSource {
   virtual flow::ConnectionNames& names() = 0;
 };
 
-// `clock` outlives the source. `open` is called once, by Start().
-using OpenProbe = std::function<Result<std::unique_ptr<RequestProbe>>()>;
-std::unique_ptr<RequestSource> MakeRequestSource(const Clock& clock, OpenProbe open);
+// `clock` outlives the source.
 std::unique_ptr<RequestSource> MakeRequestSource(const Clock& clock);
+
+// The same over any probe and any surroundings; `open` is called once, by Start().
+using OpenProbe = std::function<Result<std::unique_ptr<RequestProbe>>(const RequestProbeOptions&)>;
+std::unique_ptr<RequestSource> MakeRequestSource(OpenProbe open, source::Surroundings surroundings);
 
 }  // namespace weir::agent::requests

@@ -29,8 +29,9 @@ class PlayedProbe final : public RequestProbe {
 
 TEST(RequestSourceTest, WhatCannotStartIsAReportWithARemedy) {
   FakeClock clock;
-  auto source =
-      MakeRequestSource(clock, [] { return Result<std::unique_ptr<RequestProbe>>(Status::Unsupported("no hook")); });
+  auto source = MakeRequestSource(
+      [](const RequestProbeOptions&) { return Result<std::unique_ptr<RequestProbe>>(Status::Unsupported("no hook")); },
+      source::SystemSurroundings(clock));
   source->Start();
   source->Poll();
   Collection out;
@@ -47,7 +48,10 @@ TEST(RequestSourceTest, StepsBecomeReportsAndLossesShowForTheirInterval) {
   FakeClock clock;
   RequestLosses losses;
   auto source = MakeRequestSource(
-      clock, [&losses] { return Result<std::unique_ptr<RequestProbe>>(std::make_unique<PlayedProbe>(losses)); });
+      [&losses](const RequestProbeOptions&) {
+        return Result<std::unique_ptr<RequestProbe>>(std::make_unique<PlayedProbe>(losses));
+      },
+      source::SystemSurroundings(clock));
   source->Start();
   losses.skipped = 5;
   Collection out;

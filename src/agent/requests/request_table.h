@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/identity/identity_index.h"
+#include "agent/identity/identities.h"
 #include "agent/requests/turn_machine.h"
 #include "model/side_report.h"
 
@@ -23,7 +23,7 @@ class RequestTable {
   static constexpr size_t kMaxRows = 16'384;
 
   // `identities` outlives the table.
-  explicit RequestTable(identity::IdentityIndex& identities) : identities_(identities) {}
+  explicit RequestTable(identity::Identities& identities) : identities_(identities) {}
 
   void Add(const weir_step_head& ends, const Turn& turn);
   // Appends the interval's reports and starts the next one.
@@ -35,7 +35,7 @@ class RequestTable {
   const std::string& Bounded(const weir_step_head& ends, const std::string& resource);
   model::SideReport MakeReport(const weir_step_head& ends, const Turn& turn, const std::string& resource);
 
-  identity::IdentityIndex& identities_;
+  identity::Identities& identities_;
   std::unordered_map<std::string, model::SideReport> rows_;
   std::map<ServerPort, std::set<std::string>> templates_;
   std::string key_;  // scratch

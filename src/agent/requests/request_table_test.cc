@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "agent/identity/identity_index.h"
 #include "agent/requests/turn_builder.h"
 
 namespace weir::agent::requests {

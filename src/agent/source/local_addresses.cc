@@ -3,9 +3,6 @@
 
 #include "agent/source/local_addresses.h"
 
-#include <ifaddrs.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 
 namespace weir::agent::source {
@@ -34,24 +31,10 @@ void LocalAddresses::Learn(Nanos now, const std::vector<model::SideReport>& repo
   }
   if (now < next_refresh_) return;
   next_refresh_ = now + kRefreshPeriod;
-  ReadInterfaces(now);
+  for (const model::Address& address : interfaces_()) Add(now, address);
   for (auto item = seen_.begin(); item != seen_.end();) {
     item = now - item->second > kForgetAfter ? seen_.erase(item) : std::next(item);
   }
-}
-
-void LocalAddresses::ReadInterfaces(Nanos now) {
-  ifaddrs* first = nullptr;
-  if (::getifaddrs(&first) != 0) return;  // the flows' ends remain
-  for (const ifaddrs* item = first; item != nullptr; item = item->ifa_next) {
-    if (item->ifa_addr == nullptr) continue;
-    if (item->ifa_addr->sa_family == AF_INET) {
-      Add(now, model::Address::FromV4(reinterpret_cast<const sockaddr_in*>(item->ifa_addr)->sin_addr.s_addr));
-    } else if (item->ifa_addr->sa_family == AF_INET6) {
-      Add(now, model::Address::FromV6(reinterpret_cast<const sockaddr_in6*>(item->ifa_addr)->sin6_addr.s6_addr));
-    }
-  }
-  ::freeifaddrs(first);
 }
 
 std::vector<model::Address> LocalAddresses::List() const {

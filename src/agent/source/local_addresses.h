@@ -5,6 +5,8 @@
 
 #include <tsl/robin_map.h>
 
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -14,6 +16,10 @@ namespace weir::agent::source {
 
 class LocalAddresses {
  public:
+  // `interfaces` tells the addresses of the agent's own network namespace.
+  explicit LocalAddresses(std::function<std::vector<model::Address>()> interfaces)
+      : interfaces_(std::move(interfaces)) {}
+
   // Learns from `reports` and, every 30 s, from the interfaces.
   void Learn(Nanos now_monotonic, const std::vector<model::SideReport>& reports);
   // At most 16,384, in ascending order.
@@ -25,8 +31,8 @@ class LocalAddresses {
   };
 
   void Add(Nanos now, const model::Address& address);
-  void ReadInterfaces(Nanos now);
 
+  const std::function<std::vector<model::Address>()> interfaces_;
   tsl::robin_map<model::Address, Nanos, Hash> seen_;  // when last
   Nanos next_refresh_ = 0;
 };

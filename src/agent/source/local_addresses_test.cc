@@ -18,8 +18,10 @@ model::SideReport Report(model::Side side, std::string_view client, std::string_
   return report;
 }
 
+std::vector<model::Address> Interfaces() { return {Parse("198.51.100.7"), Parse("127.0.0.1")}; }
+
 TEST(LocalAddresses, AreTheReportingEndsWithoutLoopback) {
-  LocalAddresses addresses;
+  LocalAddresses addresses(Interfaces);
   addresses.Learn(kSecond, {Report(model::Side::kClient, "192.0.2.1", "192.0.2.99"),
                             Report(model::Side::kServer, "192.0.2.98", "2001:db8::7"),
                             Report(model::Side::kClient, "127.0.0.1", "127.0.0.1"),
@@ -27,6 +29,7 @@ TEST(LocalAddresses, AreTheReportingEndsWithoutLoopback) {
   const auto list = addresses.List();
   EXPECT_THAT(list, testing::Contains(Parse("192.0.2.1")));
   EXPECT_THAT(list, testing::Contains(Parse("2001:db8::7")));
+  EXPECT_THAT(list, testing::Contains(Parse("198.51.100.7"))) << "of an interface without flows";
   for (const char* other : {"192.0.2.99", "192.0.2.98", "127.0.0.1", "0.0.0.0"}) {
     EXPECT_THAT(list, testing::Not(testing::Contains(Parse(other)))) << other;
   }
@@ -34,7 +37,7 @@ TEST(LocalAddresses, AreTheReportingEndsWithoutLoopback) {
 }
 
 TEST(LocalAddresses, AreForgottenAfterMinutesWithoutFlows) {
-  LocalAddresses addresses;
+  LocalAddresses addresses(Interfaces);
   addresses.Learn(kSecond, {Report(model::Side::kClient, "192.0.2.1", "192.0.2.99")});
   addresses.Learn(200 * kSecond, {});
   EXPECT_THAT(addresses.List(), testing::Contains(Parse("192.0.2.1")));

@@ -6,7 +6,7 @@ namespace weir::agent::source {
 
 void Pipeline::Emit(Nanos now, Collection& out) {
   RoundEnds();
-  identities_.Expire();
+  identities_->Expire();
   const size_t before = out.reports.size();
   flows_.Emit(now, out.reports);
   if (before == 0) {
@@ -19,11 +19,11 @@ void Pipeline::Emit(Nanos now, Collection& out) {
 }
 
 model::ProbeReport Pipeline::IdentityProbe() const {
-  if (identities_.uses_processes()) {
+  if (identities_->asks_processes()) {
     return {"control_groups", "fallback", "containers may live in version 1 hierarchies",
             "processes that end within seconds have no container; boot with systemd.unified_cgroup_hierarchy=1"};
   }
-  if (!identities_.has_v2_tree()) {
+  if (!identities_->has_v2_tree()) {
     return {"control_groups", "off", "no version 2 control groups in /sys/fs/cgroup",
             "mount the host's /sys/fs/cgroup into the agent's container to see containers and units"};
   }

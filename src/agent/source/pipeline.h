@@ -2,23 +2,27 @@
 // Thread: the agent's loop, all calls.
 #pragma once
 
+#include <memory>
+#include <utility>
+
 #include "agent/flow/flow_table.h"
 #include "agent/flow/socket_table.h"
-#include "agent/identity/identity_index.h"
 #include "agent/source.h"
 #include "agent/source/local_addresses.h"
+#include "agent/source/surroundings.h"
 
 namespace weir::agent::source {
 
 class Pipeline {
  public:
-  // `clock` and, unless null, `names` and `translations` outlive the pipeline.
-  Pipeline(flow::SocketTable::Finals finals, uint32_t max_flows, const Clock& clock,
+  // `names` and `translations`, unless null, outlive the pipeline.
+  Pipeline(flow::SocketTable::Finals finals, uint32_t max_flows, Surroundings surroundings,
            flow::ConnectionNames* names = nullptr, flow::AddressTranslations* translations = nullptr)
-      : identities_({}, clock),
-        flows_(max_flows, identities_, names),
-        sockets_(finals, flows_, identities_, names, translations),
-        translations_(translations) {}
+      : identities_(std::move(surroundings.identities)),
+        flows_(max_flows, *identities_, names),
+        sockets_(finals, surroundings.jiffy_us, flows_, *identities_, names, translations),
+        translations_(translations),
+        addresses_(std::move(surroundings.interface_addresses)) {}
 
   flow::SocketTable& sockets() { return sockets_; }
 
@@ -32,7 +36,7 @@ class Pipeline {
   model::ProbeReport IdentityProbe() const;
 
  private:
-  identity::IdentityIndex identities_;
+  const std::unique_ptr<identity::Identities> identities_;
   flow::FlowTable flows_;
   flow::SocketTable sockets_;
   flow::AddressTranslations* const translations_;

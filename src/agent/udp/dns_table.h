@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/identity/identity_index.h"
+#include "agent/identity/identities.h"
 #include "agent/udp/dns_message.h"
 #include "base/clock.h"
 #include "bpf/udp_abi.h"
@@ -31,7 +31,7 @@ inline constexpr size_t kMaxDnsNames = 500;
 class DnsTable {
  public:
   // `identities` outlives the table.
-  explicit DnsTable(identity::IdentityIndex& identities) : identities_(identities) {}
+  explicit DnsTable(identity::Identities& identities) : identities_(identities) {}
 
   // In the order of the kernel's ring.
   void OnMessage(const weir_dns_message& message);
@@ -84,7 +84,7 @@ class DnsTable {
   void FoldRareNames();
   void Report(const Kind& kind, model::SideCounters counters, std::vector<model::SideReport>& out);
 
-  identity::IdentityIndex& identities_;
+  identity::Identities& identities_;
   tsl::robin_map<Question, Pending, Hash> pending_;
   std::map<Kind, model::SideCounters> kinds_;
 };

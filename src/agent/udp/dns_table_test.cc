@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "agent/identity/identity_index.h"
 #include "base/metrics.h"
 
 namespace weir::agent::udp {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "agent/flow/flow_table.h"
-#include "agent/identity/identity_index.h"
+#include "agent/identity/identities.h"
 #include "base/clock.h"
 #include "bpf/udp_abi.h"
 #include "model/side_report.h"
@@ -28,7 +28,7 @@ class PeerTable {
  public:
   // `identities` and, unless null, `translations` outlive the table. Pairs whose first datagram is older than `begin`
   // are judged by their ports.
-  PeerTable(uint32_t max_flows, Nanos begin, identity::IdentityIndex& identities,
+  PeerTable(uint32_t max_flows, Nanos begin, identity::Identities& identities,
             flow::AddressTranslations* translations = nullptr)
       : max_flows_(max_flows), begin_(begin), identities_(identities), translations_(translations) {}
 
@@ -79,7 +79,7 @@ class PeerTable {
 
   const uint32_t max_flows_;
   const Nanos begin_;
-  identity::IdentityIndex& identities_;
+  identity::Identities& identities_;
   flow::AddressTranslations* const translations_;
   tsl::robin_map<weir_udp_key, Pair, KeyHash, KeyEqual> pairs_;
   tsl::robin_map<FlowKey, model::SideCounters, FlowHash> flows_;

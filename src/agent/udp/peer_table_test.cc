@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "agent/identity/identity_index.h"
 #include "base/metrics.h"
 
 namespace weir::agent::udp {

@@ -28,13 +28,13 @@ std::string HintFor(const Status& status) {
 
 class UdpSource final : public OptionalSource {
  public:
-  UdpSource(UdpOptions options, const Clock& clock, OpenUdpTracker open)
+  UdpSource(UdpOptions options, const Clock& clock, OpenUdpTracker open, source::Surroundings surroundings)
       : options_(std::move(options)),
-        clock_(clock),
         open_(std::move(open)),
-        identities_({}, clock),
-        dns_(identities_),
-        peers_(options_.max_flows, clock.MonotonicNanos() + kOlderTraffic, identities_, options_.translations) {}
+        identities_(std::move(surroundings.identities)),
+        dns_(*identities_),
+        peers_(options_.max_flows, clock.MonotonicNanos() + kOlderTraffic, *identities_, options_.translations),
+        addresses_(std::move(surroundings.interface_addresses)) {}
 
   void Start() override;
   void Poll() override;
@@ -47,9 +47,8 @@ class UdpSource final : public OptionalSource {
   void LearnAddresses(Nanos now, Collection& out);
 
   const UdpOptions options_;
-  const Clock& clock_;
   const OpenUdpTracker open_;
-  identity::IdentityIndex identities_;
+  const std::unique_ptr<identity::Identities> identities_;
   udp::DnsTable dns_;
   udp::PeerTable peers_;
   source::LocalAddresses addresses_;
@@ -116,7 +115,7 @@ void UdpSource::LearnAddresses(Nanos now, Collection& out) {
 
 void UdpSource::Collect(Nanos now, Collection& out) {
   if (tracker_ == nullptr) return;
-  identities_.Expire();
+  identities_->Expire();
   Poll();
   if (options_.tracker.dns) dns_.Emit(now, out.reports);
   if (options_.tracker.flows) {
@@ -129,12 +128,13 @@ void UdpSource::Collect(Nanos now, Collection& out) {
 
 }  // namespace
 
-std::unique_ptr<OptionalSource> MakeUdpSource(UdpOptions options, const Clock& clock, OpenUdpTracker open) {
-  return std::make_unique<UdpSource>(std::move(options), clock, std::move(open));
+std::unique_ptr<OptionalSource> MakeUdpSource(UdpOptions options, const Clock& clock, OpenUdpTracker open,
+                                              source::Surroundings surroundings) {
+  return std::make_unique<UdpSource>(std::move(options), clock, std::move(open), std::move(surroundings));
 }
 
 std::unique_ptr<OptionalSource> MakeUdpSource(UdpOptions options, const Clock& clock) {
-  return MakeUdpSource(std::move(options), clock, udp::UdpTracker::Open);
+  return MakeUdpSource(std::move(options), clock, udp::UdpTracker::Open, source::SystemSurroundings(clock));
 }
 
 }  // namespace weir::agent

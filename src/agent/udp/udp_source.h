@@ -6,6 +6,7 @@
 
 #include "agent/flow/address_translations.h"
 #include "agent/optional_source.h"
+#include "agent/source/surroundings.h"
 #include "agent/udp/udp_tracker.h"
 
 namespace weir::agent {
@@ -19,8 +20,9 @@ struct UdpOptions {
 // Probes "udp" and "dns", those that are wanted, after Start(). `clock` outlives the source.
 std::unique_ptr<OptionalSource> MakeUdpSource(UdpOptions options, const Clock& clock);
 
-// The same over any tracker; `open` is called once, by Start().
+// The same over any tracker and any surroundings; `open` is called once, by Start().
 using OpenUdpTracker = std::function<Result<std::unique_ptr<udp::UdpTracker>>(const udp::UdpTrackerOptions&)>;
-std::unique_ptr<OptionalSource> MakeUdpSource(UdpOptions options, const Clock& clock, OpenUdpTracker open);
+std::unique_ptr<OptionalSource> MakeUdpSource(UdpOptions options, const Clock& clock, OpenUdpTracker open,
+                                              source::Surroundings surroundings);
 
 }  // namespace weir::agent

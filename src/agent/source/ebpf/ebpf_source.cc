@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/kernel/kernel_tracker.h"
 #include "agent/source/pipeline.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -15,10 +14,14 @@ constexpr Nanos kDescriptorScanPeriod = 10'000'000'000;  // 0.8 us per descripto
 
 class EbpfSource final : public Source {
  public:
-  EbpfSource(EbpfOptions options, const Clock& clock, OpenTracker open)
+  EbpfSource(const EbpfOptions& options, const Clock& clock, OpenTracker open, source::Surroundings surroundings)
       : clock_(clock),
         open_(std::move(open)),
-        pipeline_(flow::SocketTable::Finals::kMarked, options.max_flows, clock, options.names, options.translations) {}
+        pipeline_(flow::SocketTable::Finals::kMarked, options.max_flows, std::move(surroundings), options.names,
+                  options.translations) {
+    kernel_options_.max_sockets = options.max_sockets;
+    kernel_options_.receive_loss = options.receive_loss;
+  }
 
   std::string_view mode() const override { return "ebpf"; }
   std::chrono::milliseconds poll_period() const override { return std::chrono::milliseconds(100); }
@@ -39,6 +42,7 @@ class EbpfSource final : public Source {
 
   const Clock& clock_;
   const OpenTracker open_;
+  kernel::KernelOptions kernel_options_;
   source::Pipeline pipeline_;
   std::unique_ptr<kernel::SocketTracker> tracker_;
   std::vector<model::ProbeReport> probes_;
@@ -50,7 +54,7 @@ class EbpfSource final : public Source {
 
 Status EbpfSource::Start() {
   probes_.clear();
-  auto opened = open_(probes_);
+  auto opened = open_(kernel_options_, probes_);
   probes_.push_back(pipeline_.IdentityProbe());
   if (!opened.ok()) return opened.status();
   tracker_ = *std::move(opened);
@@ -123,19 +127,19 @@ void EbpfSource::ScanDescriptors(Nanos now) {
 
 }  // namespace
 
-std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock, OpenTracker open) {
-  return std::make_unique<EbpfSource>(options, clock, std::move(open));
+std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock, OpenTracker open,
+                                       source::Surroundings surroundings) {
+  return std::make_unique<EbpfSource>(options, clock, std::move(open), std::move(surroundings));
 }
 
 std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock) {
-  return MakeEbpfSource(options, clock, [options](std::vector<model::ProbeReport>& probes) {
-    kernel::KernelOptions wanted;
-    wanted.max_sockets = options.max_sockets;
-    wanted.receive_loss = options.receive_loss;
-    auto opened = kernel::KernelTracker::Open(wanted, probes);
-    if (!opened.ok()) return Result<std::unique_ptr<kernel::SocketTracker>>(opened.status());
-    return Result<std::unique_ptr<kernel::SocketTracker>>(std::unique_ptr<kernel::SocketTracker>(*std::move(opened)));
-  });
+  return MakeEbpfSource(options, clock, OpenKernelTracker, source::SystemSurroundings(clock));
+}
+
+Result<std::unique_ptr<kernel::SocketTracker>> OpenKernelTracker(const kernel::KernelOptions& options,
+                                                                 std::vector<model::ProbeReport>& probes) {
+  WEIR_ASSIGN_OR_RETURN(std::unique_ptr<kernel::KernelTracker> opened, kernel::KernelTracker::Open(options, probes));
+  return std::unique_ptr<kernel::SocketTracker>(std::move(opened));
 }
 
 }  // namespace weir::agent

@@ -6,9 +6,11 @@
 
 #include "agent/flow/address_translations.h"
 #include "agent/flow/connection_names.h"
+#include "agent/kernel/kernel_tracker.h"
 #include "agent/kernel/receive_loss.h"
 #include "agent/kernel/socket_tracker.h"
 #include "agent/source.h"
+#include "agent/source/surroundings.h"
 
 namespace weir::agent {
 
@@ -24,9 +26,14 @@ struct EbpfOptions {
 // `clock` outlives the source.
 std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock);
 
-// The same over any tracker; `open` is called once, by Start(), and appends its probes.
-using OpenTracker =
-    std::function<Result<std::unique_ptr<kernel::SocketTracker>>(std::vector<model::ProbeReport>& probes)>;
-std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock, OpenTracker open);
+// The same over any tracker and any surroundings; `open` is called once, by Start(), and appends its probes.
+using OpenTracker = std::function<Result<std::unique_ptr<kernel::SocketTracker>>(
+    const kernel::KernelOptions& options, std::vector<model::ProbeReport>& probes)>;
+std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock, OpenTracker open,
+                                       source::Surroundings surroundings);
+
+// The tracker of the running kernel.
+Result<std::unique_ptr<kernel::SocketTracker>> OpenKernelTracker(const kernel::KernelOptions& options,
+                                                                 std::vector<model::ProbeReport>& probes);
 
 }  // namespace weir::agent

@@ -63,10 +63,13 @@ class EbpfSourceTest : public testing::Test {
   FakeClock clock_;
   FakeKernel kernel_;
   Status status_;
-  std::unique_ptr<Source> source_ = MakeEbpfSource({}, clock_, [this](std::vector<model::ProbeReport>& probes) {
-    probes.push_back({"existing_sockets", "on", "", ""});
-    return Result<std::unique_ptr<kernel::SocketTracker>>(std::make_unique<FakeTracker>(kernel_));
-  });
+  std::unique_ptr<Source> source_ = MakeEbpfSource(
+      {}, clock_,
+      [this](const kernel::KernelOptions&, std::vector<model::ProbeReport>& probes) {
+        probes.push_back({"existing_sockets", "on", "", ""});
+        return Result<std::unique_ptr<kernel::SocketTracker>>(std::make_unique<FakeTracker>(kernel_));
+      },
+      source::SystemSurroundings(clock_));
 };
 
 TEST_F(EbpfSourceTest, PollsAndSnapshotsBecomeOneCollection) {
@@ -140,10 +143,13 @@ TEST_F(EbpfSourceTest, WithoutOlderSocketsItStartsAndSaysSo) {
 }
 
 TEST_F(EbpfSourceTest, AKernelThatCannotIsTold) {
-  const auto source = MakeEbpfSource({}, clock_, [](std::vector<model::ProbeReport>& probes) {
-    probes.push_back({"tcp_state", "failed", "refused", "run as root"});
-    return Result<std::unique_ptr<kernel::SocketTracker>>(Status::Denied("refused; run as root"));
-  });
+  const auto source = MakeEbpfSource(
+      {}, clock_,
+      [](const kernel::KernelOptions&, std::vector<model::ProbeReport>& probes) {
+        probes.push_back({"tcp_state", "failed", "refused", "run as root"});
+        return Result<std::unique_ptr<kernel::SocketTracker>>(Status::Denied("refused; run as root"));
+      },
+      source::SystemSurroundings(clock_));
   EXPECT_EQ(source->Start().code(), Code::kDenied);
   EXPECT_EQ(source->Probes().at(0).hint, "run as root");
   source->Poll();  // harmless

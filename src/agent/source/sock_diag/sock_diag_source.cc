@@ -54,7 +54,9 @@ class SockDiagSource final : public Source {
 };
 
 SockDiagSource::SockDiagSource(uint32_t max_flows, const Clock& clock, flow::AddressTranslations* translations)
-    : clock_(clock), pipeline_(flow::SocketTable::Finals::kUnmarked, max_flows, clock, nullptr, translations) {}
+    : clock_(clock),
+      pipeline_(flow::SocketTable::Finals::kUnmarked, max_flows, source::SystemSurroundings(clock), nullptr,
+                translations) {}
 
 std::vector<model::ProbeReport> SockDiagSource::Probes() const {
   std::vector<model::ProbeReport> probes;

@@ -1,0 +1,44 @@
+// Identities: who owns a socket, by what the kernel's records say of it. IdentityIndex looks it up on this machine; a
+// recording keeps the answers and gives them again (agent/recording).
+//
+// Thread: the agent's loop, all calls.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "agent/identity/cgroup_name.h"
+
+namespace weir::agent::identity {
+
+class Identities {
+ public:
+  virtual ~Identities() = default;
+
+  // A number that is equal for equal owners: the control group's id itself, or where processes have to be asked one
+  // made from the process's name. Asked for every record.
+  uint64_t OwnerOf(uint64_t cgroup_id, uint32_t pid) {
+    return !asks_processes_ || pid == 0 ? cgroup_id : OwnerByProcess(cgroup_id, pid);
+  }
+  // Never null; empty strings when unknown.
+  virtual std::shared_ptr<const CgroupName> NameOf(uint64_t owner) = 0;
+  // Of a network namespace by its inode. Never null; "" when it has none.
+  virtual std::shared_ptr<const std::string> NetnsNameOf(uint32_t inode) = 0;
+  // Once per interval.
+  virtual void Expire() = 0;
+
+  // Whether control group ids have names at all.
+  virtual bool has_v2_tree() const = 0;
+  // Whether OwnerOf() asks processes first.
+  bool asks_processes() const { return asks_processes_; }
+
+ protected:
+  void AskProcesses(bool ask) { asks_processes_ = ask; }
+  virtual uint64_t OwnerByProcess(uint64_t cgroup_id, uint32_t pid) = 0;
+
+ private:
+  bool asks_processes_ = false;
+};
+
+}  // namespace weir::agent::identity

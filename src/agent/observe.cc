@@ -1,0 +1,119 @@
+#include "agent/observe.h"
+
+#include <utility>
+#include <vector>
+
+#include "agent/nat/nat_source.h"
+#include "agent/requests/request_source.h"
+#include "agent/source/ebpf/ebpf_source.h"
+#include "agent/udp/udp_source.h"
+
+namespace weir::agent {
+namespace {
+
+class RunningKernel final : public Origin {
+ public:
+  explicit RunningKernel(const Clock& clock) : clock_(clock) {}
+  const Clock& clock() const override { return clock_; }
+  source::Surroundings SurroundingsOf(Observer) override { return source::SystemSurroundings(clock_); }
+  Result<std::unique_ptr<kernel::SocketTracker>> OpenSockets(const kernel::KernelOptions& options,
+                                                             std::vector<model::ProbeReport>& probes) override {
+    return OpenKernelTracker(options, probes);
+  }
+  Result<std::unique_ptr<udp::UdpTracker>> OpenUdp(const udp::UdpTrackerOptions& options) override {
+    return udp::UdpTracker::Open(options);
+  }
+  Result<std::unique_ptr<requests::RequestProbe>> OpenRequests(const requests::RequestProbeOptions& options) override {
+    return requests::RequestProbe::Open(options);
+  }
+
+ private:
+  const Clock& clock_;
+};
+
+class SourceWithOrigin final : public Source {
+ public:
+  SourceWithOrigin(const ObserveOptions& options, std::unique_ptr<Origin> origin)
+      : origin_(std::move(origin)), source_(MakeObserver(options, *origin_)) {}
+  std::string_view mode() const override { return source_->mode(); }
+  std::chrono::milliseconds poll_period() const override { return source_->poll_period(); }
+  Status Start() override { return source_->Start(); }
+  void Poll() override { source_->Poll(); }
+  Status Collect(Nanos now, Collection& out) override { return source_->Collect(now, out); }
+  std::vector<model::ProbeReport> Probes() const override { return source_->Probes(); }
+
+ private:
+  const std::unique_ptr<Origin> origin_;  // outlives source_
+  const std::unique_ptr<Source> source_;
+};
+
+// Null, and nothing added, where it is not asked for.
+flow::AddressTranslations* AddNat(const ObserveOptions& options, const Clock& clock,
+                                  std::vector<std::unique_ptr<OptionalSource>>& sources) {
+  if (!options.nat) return nullptr;
+  auto nat = nat::MakeNatSource(clock);
+  flow::AddressTranslations* translations = &nat->translations();
+  sources.push_back(std::move(nat));
+  return translations;
+}
+
+UdpOptions UdpOptionsOf(const ObserveOptions& options, bool allowed, flow::AddressTranslations* translations) {
+  UdpOptions udp;
+  udp.tracker.flows = options.udp;
+  udp.tracker.dns = options.dns;
+  udp.tracker.group = options.udp_group;
+  udp.tracker.max_pairs = options.max_flows;
+  udp.tracker.allowed = allowed;
+  udp.max_flows = options.max_flows;
+  udp.translations = translations;
+  return udp;
+}
+
+}  // namespace
+
+std::unique_ptr<Origin> ThisMachine(const Clock& clock) { return std::make_unique<RunningKernel>(clock); }
+
+Beside MakeBeside(const ObserveOptions& options, bool allowed, const Clock& clock) {
+  Beside asked;
+  asked.translations = AddNat(options, clock, asked.sources);
+  if (options.udp || options.dns) {
+    asked.sources.push_back(MakeUdpSource(UdpOptionsOf(options, allowed, asked.translations), clock));
+  }
+  return asked;
+}
+
+std::unique_ptr<Source> MakeObserver(const ObserveOptions& options, std::unique_ptr<Origin> origin) {
+  return std::make_unique<SourceWithOrigin>(options, std::move(origin));
+}
+
+std::unique_ptr<Source> MakeObserver(const ObserveOptions& options, Origin& origin) {
+  std::vector<std::unique_ptr<OptionalSource>> beside;
+  flow::AddressTranslations* translations = AddNat(options, origin.clock(), beside);
+  if (options.udp || options.dns) {
+    beside.push_back(MakeUdpSource(
+        UdpOptionsOf(options, true, translations), origin.clock(),
+        [&origin](const udp::UdpTrackerOptions& wanted) { return origin.OpenUdp(wanted); },
+        origin.SurroundingsOf(Observer::kUdp)));
+  }
+  EbpfOptions ebpf;
+  ebpf.max_sockets = options.max_sockets;
+  ebpf.max_flows = options.max_flows;
+  ebpf.receive_loss = options.receive_loss;
+  ebpf.translations = translations;
+  if (options.requests) {
+    auto requests = requests::MakeRequestSource(
+        [&origin](const requests::RequestProbeOptions& wanted) { return origin.OpenRequests(wanted); },
+        origin.SurroundingsOf(Observer::kRequests));
+    ebpf.names = &requests->names();
+    beside.push_back(std::move(requests));
+  }
+  auto tcp = MakeEbpfSource(
+      ebpf, origin.clock(),
+      [&origin](const kernel::KernelOptions& wanted, std::vector<model::ProbeReport>& probes) {
+        return origin.OpenSockets(wanted, probes);
+      },
+      origin.SurroundingsOf(Observer::kTcp));
+  return WithOptions(std::move(tcp), std::move(beside));
+}
+
+}  // namespace weir::agent

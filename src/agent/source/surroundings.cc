@@ -1,0 +1,38 @@
+#include "agent/source/surroundings.h"
+
+#include <ifaddrs.h>
+#include <netinet/in.h>
+
+#include "agent/identity/identity_index.h"
+#include "agent/kernel/jiffies.h"
+
+namespace weir::agent::source {
+namespace {
+
+std::vector<model::Address> InterfaceAddresses() {
+  std::vector<model::Address> addresses;
+  ifaddrs* first = nullptr;
+  if (::getifaddrs(&first) != 0) return addresses;  // the flows' ends remain
+  for (const ifaddrs* item = first; item != nullptr; item = item->ifa_next) {
+    if (item->ifa_addr == nullptr) continue;
+    if (item->ifa_addr->sa_family == AF_INET) {
+      const auto* v4 = reinterpret_cast<const sockaddr_in*>(item->ifa_addr);
+      addresses.push_back(model::Address::FromV4(v4->sin_addr.s_addr));
+    } else if (item->ifa_addr->sa_family == AF_INET6) {
+      const auto* v6 = reinterpret_cast<const sockaddr_in6*>(item->ifa_addr);
+      addresses.push_back(model::Address::FromV6(v6->sin6_addr.s6_addr));
+    }
+  }
+  ::freeifaddrs(first);
+  return addresses;
+}
+
+}  // namespace
+
+Surroundings SystemSurroundings(const Clock& clock) {
+  return {.identities = std::make_unique<identity::IdentityIndex>(identity::IdentityIndex::Paths{}, clock),
+          .interface_addresses = InterfaceAddresses,
+          .jiffy_us = kernel::JiffyMicros()};
+}
+
+}  // namespace weir::agent::source
