@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <string>
+#include <thread>
 
 #include "agent/kernel/net_lab.h"
 #include "agent/node/node_reader.h"
@@ -183,6 +184,11 @@ TEST_F(NodeKernelTest, TheRingFreezesAroundTheEventAndAddsUp) {
   here->Run(kTbf);
   Load();
   const Json after = Link();
+  // On a busy machine the last reading may be older than the last packet.
+  const uint64_t readings = Read(Metric::agent_node_rate_readings);
+  for (int i = 0; i < 500 && Read(Metric::agent_node_rate_readings) < readings + 2; ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
   watch.Stop();  // cuts what is pending
   model::AgentBatch batch;
   watch.TakeInto(batch);
