@@ -99,6 +99,8 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Samples of node signals dropped because an interval or the agent's table held too many.")                      \
   X(agent_node_skipped, "weir_agent_node_skipped_total", kCounter, kInfo,                                           \
     "Control groups and network namespaces not read in a pass because there are more than it may read.")            \
+  X(agent_drops_not_counted, "weir_agent_drops_not_counted_total", kCounter, kLoss,                                 \
+    "Packets the kernel dropped that are in no signal because there were more than 2,048 kinds of drops.")          \
   X(server_batches_accepted, "weir_server_batches_accepted_total", kCounter, kInfo,                                 \
     "Batches stored durably and acknowledged.")                                                                     \
   X(server_batches_duplicate, "weir_server_batches_duplicate_total", kCounter, kInfo,                               \

@@ -114,6 +114,7 @@ agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   options.allow_ebpf = settings.Text("mode") != "sock_diag";
   options.receive_loss = ReceiveLossOf(settings.Text("receive-loss"));
   options.node_signals = settings.Text("node-signals") != "off";
+  options.drops = settings.Text("drops") != "off";
   options.rate_ring = settings.Text("rate-ring") != "off";
   options.require_ebpf = settings.Text("mode") == "ebpf";
   options.record = settings.Text("record");

@@ -82,6 +82,8 @@ inline constexpr auto kFlags = std::to_array<Flag>({
 
     {"node-signals", 0, FlagType::kChoice, "on|off", "on", kCollecting,
      "Read the limits of the node itself: interfaces, queues, cloud allowances, TCP, CPU quotas."},
+    {"drops", 0, FlagType::kChoice, "on|off", "on", kCollecting,
+     "With them, count the packets the kernel drops, by its reason and the function that dropped them."},
     {"rate-ring", 0, FlagType::kChoice, "on|off", "on", kCollecting,
      "Keep the traffic of the last 30 s in steps of 10 ms while there is any, to show what led to a limit."},
 

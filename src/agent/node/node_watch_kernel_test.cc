@@ -118,7 +118,7 @@ uint64_t Difference(const Json& after, const Json& before, const char* direction
 
 TEST_F(NodeKernelTest, CountersEqualThoseOfTcAndIp) {
   NodeReader reader(milliseconds(1'000), clock);
-  ASSERT_TRUE(reader.Open().ok());
+  ASSERT_TRUE(reader.Open(false).ok());
   Sums sums;
   const Json before = sums.PassWhileQuiet(reader);
   sums.values.clear();
@@ -145,7 +145,7 @@ TEST_F(NodeKernelTest, OtherNamespacesAreSeenAndAVanishingOneIsNoError) {
   there->Enter();  // the agent lives there, the limit is elsewhere
   FakeClock fake;
   NodeReader reader(milliseconds(1'000), fake);
-  ASSERT_TRUE(reader.Open().ok());
+  ASSERT_TRUE(reader.Open(false).ok());
   reader.Pass();
   reader.TakeSamples();
   here->Run(kTbf);
@@ -209,7 +209,7 @@ TEST_F(NodeKernelTest, TheRingFreezesAroundTheEventAndAddsUp) {
 
 TEST_F(NodeKernelTest, ARenamedInterfaceKeepsItsCount) {
   NodeReader reader(milliseconds(1'000), clock);
-  ASSERT_TRUE(reader.Open().ok());
+  ASSERT_TRUE(reader.Open(false).ok());
   Sums sums;
   const Json before = sums.PassWhileQuiet(reader);
   sums.values.clear();
@@ -255,7 +255,7 @@ TEST_F(NodeKernelTest, SoftnetIsTheFile) {
 
 TEST_F(NodeKernelTest, APassReportsItsOwnCost) {
   NodeReader reader(milliseconds(1'000), clock);
-  ASSERT_TRUE(reader.Open().ok());
+  ASSERT_TRUE(reader.Open(false).ok());
   const uint64_t before = Read(Metric::agent_node_passes);
   reader.Pass();
   Sums sums;
