@@ -39,7 +39,7 @@ struct sk_buff {
 #pragma clang attribute pop
 
 /* Set by the agent: the numbers of reasons are the running kernel's. */
-const volatile bool weir_drop_ignored[WEIR_DROP_REASONS];
+const volatile __u8 weir_drop_ignored[WEIR_DROP_REASONS];
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
