@@ -3,6 +3,7 @@ connection table as conntrack's file shows it, and ss."""
 
 import collections
 import re
+import time
 
 import pytest
 
@@ -291,6 +292,60 @@ def test_the_agent_says_that_it_can_look_up(cluster, weir):
     assert counters["weir_agent_nat_unknown_total"] == 0
     each = counters["weir_agent_nat_microseconds_total"] / counters["weir_agent_nat_lookups_total"]
     print(f"{counters['weir_agent_nat_lookups_total']} look-ups, {each:.1f} us each")
+
+
+ECHO = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], int(sys.argv[2])))
+print("ready", flush=True)
+while True:
+    data, peer = s.recvfrom(2048)
+    s.sendto(data * 2, peer)
+"""
+
+ASK = """
+import socket, sys
+for i in range(int(sys.argv[3])):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.connect((sys.argv[1], int(sys.argv[2])))
+        s.send(b"x" * 100)
+        assert len(s.recv(2048)) == 200
+"""
+
+
+def test_datagrams_too_where_they_are_counted(cluster):
+    """Beyond a router; within the client's own namespace the programs see what its rules made already."""
+    service_port, port = 88, 8099
+    for host in ("one", "two"):
+        server = cluster.start(host, "/usr/bin/python3", "-c", ECHO, cluster.address(host), str(port))
+        assert server.stdout.readline().strip() == "ready"
+    targets = ", ".join(f"{i} : {cluster.address(host)} . {port}" for i, host in enumerate(("one", "two")))
+    cluster.nft("router", f"""
+table ip datagrams {{
+  chain services {{
+    type nat hook prerouting priority -100;
+    ip daddr {SERVICE} udp dport {service_port} dnat to numgen inc mod 2 map {{ {targets} }}
+  }}
+}}
+""")
+    with Weir("--udp", "on") as weir:
+        eventually(lambda: any(probe["name"] == "udp" and probe["state"] == "on"
+                               for agent in weir.get("/api/v1/status")["agents"] for probe in agent["probes"]))
+        time.sleep(3.5)  # what is older is judged by its ports (docs/hooks.md)
+        cluster.run("client", "/usr/bin/python3", "-c", ASK, SERVICE, str(service_port), "30")
+
+        def attempt():
+            found = by_backend(weir.flows(f"protocol = udp and {of_service(service_port)}"))
+            assert set(found) == {cluster.address("one"), cluster.address("two")}
+            for rows in found.values():
+                assert total(rows, "bytes_to_server") == 15 * 100
+                assert total(rows, "bytes_to_client") == 15 * 200
+                assert {(row["server_port"], row["reported_by"]) for row in rows} == {(port, "both")}
+            return True
+
+        eventually(attempt)
 
 
 def test_switched_off_it_shows_what_the_client_used(cluster, tmp_path):

@@ -25,7 +25,7 @@ struct Followed {
   model::Address client;
   model::Address server;
   uint16_t server_port = 0;
-  uint32_t questions = 0;  // what the answer cost, in questions to the kernel of 5 to 10 us each
+  uint32_t questions = 0;  // what the answer cost, in questions to the kernel of some 10 us each
 };
 
 // Thread: the agent's loop, all calls.

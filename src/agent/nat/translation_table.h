@@ -5,7 +5,7 @@
 // until then its connections cost one look into a hash table. Where only the client's address is changed (masquerade),
 // what was found holds for five seconds too.
 //
-// Bounds: 16,384 destinations remembered; 5,000 questions per second on average and 20,000 at once, of 5 to 10 us each.
+// Bounds: 16,384 destinations remembered; 5,000 questions per second on average and 20,000 at once, of some 10 us each.
 // What is beyond keeps the address its client used, and is counted (agent_nat_unknown). Thread: the agent's loop, all
 // calls.
 #pragma once
