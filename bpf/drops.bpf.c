@@ -7,7 +7,6 @@
 #include "kernel_types.h"
 
 #include <linux/bpf.h>
-#include <stdbool.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -39,7 +38,7 @@ struct sk_buff {
 #pragma clang attribute pop
 
 /* Set by the agent: the numbers of reasons are the running kernel's. */
-const volatile __u8 weir_drop_ignored[WEIR_DROP_REASONS];
+const volatile weir_u8 weir_drop_ignored[WEIR_DROP_REASONS];
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);

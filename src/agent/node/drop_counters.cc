@@ -145,7 +145,7 @@ Result<std::unique_ptr<DropCounters>> OpenDropCounters() {
   bpf_program__set_autoload(skeleton->progs.weir_drop, !tells_socket);
   for (const auto& [reason, name] : kernel.reasons) {
     const bool ignored = std::find(std::begin(kIgnored), std::end(kIgnored), name) != std::end(kIgnored);
-    if (ignored && reason < WEIR_DROP_REASONS) skeleton->rodata->weir_drop_ignored[reason] = true;
+    if (ignored && reason < WEIR_DROP_REASONS) skeleton->rodata->weir_drop_ignored[reason] = 1;
   }
   if (const int error = weir_drops_bpf__load(skeleton.get()); error != 0) {
     return FromLibbpf(-error, "load the object of drops", log);
