@@ -3,6 +3,7 @@
 what they sent and received, so tests compare byte for byte.
 
     traffic.py serve PORT [--bind ADDR] [--backlog N] [--slow MS] [--silent] [--drip MS] [--abort]
+                          [--log FILE]    per request a line "PEER PORT RECEIVED SENT", as an access log has them
     traffic.py get ADDR PORT --count N --up BYTES --down BYTES [--keep-alive] [--delay US] [--parallel N] [--hold S]
     traffic.py connect ADDR PORT [--timeout S]     one attempt; prints the errno name or "open"
 """
@@ -63,6 +64,10 @@ def answer(connection, options):
             if delay_us:
                 time.sleep(delay_us / 1e6)
             send_exactly(connection, down)
+            if options.log:
+                peer = connection.getpeername()
+                with open(options.log, "a") as log:
+                    log.write(f"{peer[0]} {peer[1]} {HEADER.size + up} {down}\n")
             if options.abort:
                 time.sleep(0.1)  # the answer arrives before the reset
                 reset_on_close(connection)
@@ -165,6 +170,7 @@ def main():
     server.add_argument("--drip", type=float, default=0, help="milliseconds between reads of 4 KiB of a request's body")
     server.add_argument("--receive-buffer", type=int, default=0)
     server.add_argument("--congestion", default="")
+    server.add_argument("--log", default="", help="file to append a line per request to")
     server.add_argument("--abort", action="store_true", help="end connections by a reset after the first answer")
     server.set_defaults(run=serve)
     client = commands.add_parser("get")

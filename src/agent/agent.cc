@@ -128,7 +128,7 @@ void RunningAgent::Loop(std::vector<std::unique_ptr<Source>> candidates, std::pr
   mode_ = (*source)->mode();
   const std::unique_ptr<node::NodeWatch> node = StartNodeWatch();
   // Only now: loading and attaching eBPF programs needs more than reading their maps.
-  if (options_.drop_privileges) LogIfFailed("thread weir-agent", KeepPrivilegesForCollecting(mode_));
+  if (options_.drop_privileges) LogIfFailed("thread weir-agent", KeepPrivilegesForCollecting(mode_, options_.nat));
   started.set_value(Status::Ok());
   Collect(**source, node.get(), std::move(probes));
 }
@@ -136,8 +136,10 @@ void RunningAgent::Loop(std::vector<std::unique_ptr<Source>> candidates, std::pr
 // Its threads start with all privileges of this one, and each gives up what it does not need.
 std::unique_ptr<node::NodeWatch> RunningAgent::StartNodeWatch() const {
   if (!options_.node_signals) return nullptr;
-  auto watch = std::make_unique<node::NodeWatch>(
-      node::NodeOptions{.interval = options_.interval, .rate_ring = options_.rate_ring}, clock_);
+  auto watch = std::make_unique<node::NodeWatch>(node::NodeOptions{.interval = options_.interval,
+                                                                   .rate_ring = options_.rate_ring,
+                                                                   .drops = options_.drops && options_.allow_ebpf},
+                                                 clock_);
   watch->Start([drop = options_.drop_privileges](bool enters_namespaces) {
     budget::CountThisThread();
     if (!drop) return;

@@ -25,7 +25,9 @@ struct AgentOptions {
   bool allow_ebpf = true;         // false: start in the degraded mode
   bool require_ebpf = false;      // true: fail rather than start in the degraded mode
   ReceiveLoss receive_loss = ReceiveLoss::kOnEvidence;
+  bool nat = true;                  // ask connection tracking whom clients reach behind translated addresses
   bool node_signals = true;         // read the limits of the node itself (docs/node-signals.md)
+  bool drops = true;                // with them, what the kernel drops and why, by eBPF
   bool rate_ring = true;            // with them, the traffic of the last 30 s in steps of 10 ms (node/rate_ring.h)
   bool udp = false;                 // UDP flows
   bool dns = false;                 // DNS as clients see it

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/nat/nat_source.h"
 #include "agent/requests/request_source.h"
 #include "agent/source/ebpf/ebpf_source.h"
 #include "agent/udp/udp_source.h"
@@ -49,7 +50,17 @@ class SourceWithOrigin final : public Source {
   const std::unique_ptr<Source> source_;
 };
 
-UdpOptions UdpOptionsOf(const ObserveOptions& options, bool allowed) {
+// Null, and nothing added, where it is not asked for.
+flow::AddressTranslations* AddNat(const ObserveOptions& options, const Clock& clock,
+                                  std::vector<std::unique_ptr<OptionalSource>>& sources) {
+  if (!options.nat) return nullptr;
+  auto nat = nat::MakeNatSource(clock);
+  flow::AddressTranslations* translations = &nat->translations();
+  sources.push_back(std::move(nat));
+  return translations;
+}
+
+UdpOptions UdpOptionsOf(const ObserveOptions& options, bool allowed, flow::AddressTranslations* translations) {
   UdpOptions udp;
   udp.tracker.flows = options.udp;
   udp.tracker.dns = options.dns;
@@ -57,6 +68,7 @@ UdpOptions UdpOptionsOf(const ObserveOptions& options, bool allowed) {
   udp.tracker.max_pairs = options.max_flows;
   udp.tracker.allowed = allowed;
   udp.max_flows = options.max_flows;
+  udp.translations = translations;
   return udp;
 }
 
@@ -64,10 +76,12 @@ UdpOptions UdpOptionsOf(const ObserveOptions& options, bool allowed) {
 
 std::unique_ptr<Origin> ThisMachine(const Clock& clock) { return std::make_unique<RunningKernel>(clock); }
 
-std::vector<std::unique_ptr<OptionalSource>> MakeUdpObservers(const ObserveOptions& options, bool allowed,
-                                                              const Clock& clock) {
-  std::vector<std::unique_ptr<OptionalSource>> asked;
-  if (options.udp || options.dns) asked.push_back(MakeUdpSource(UdpOptionsOf(options, allowed), clock));
+Beside MakeBeside(const ObserveOptions& options, bool allowed, const Clock& clock) {
+  Beside asked;
+  asked.translations = AddNat(options, clock, asked.sources);
+  if (options.udp || options.dns) {
+    asked.sources.push_back(MakeUdpSource(UdpOptionsOf(options, allowed, asked.translations), clock));
+  }
   return asked;
 }
 
@@ -77,9 +91,10 @@ std::unique_ptr<Source> MakeObserver(const ObserveOptions& options, std::unique_
 
 std::unique_ptr<Source> MakeObserver(const ObserveOptions& options, Origin& origin) {
   std::vector<std::unique_ptr<OptionalSource>> beside;
+  flow::AddressTranslations* translations = AddNat(options, origin.clock(), beside);
   if (options.udp || options.dns) {
     beside.push_back(MakeUdpSource(
-        UdpOptionsOf(options, true), origin.clock(),
+        UdpOptionsOf(options, true, translations), origin.clock(),
         [&origin](const udp::UdpTrackerOptions& wanted) { return origin.OpenUdp(wanted); },
         origin.SurroundingsOf(Observer::kUdp)));
   }
@@ -87,6 +102,7 @@ std::unique_ptr<Source> MakeObserver(const ObserveOptions& options, Origin& orig
   ebpf.max_sockets = options.max_sockets;
   ebpf.max_flows = options.max_flows;
   ebpf.receive_loss = options.receive_loss;
+  ebpf.translations = translations;
   if (options.requests) {
     auto requests = requests::MakeRequestSource(
         [&origin](const requests::RequestProbeOptions& wanted) { return origin.OpenRequests(wanted); },

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "agent/flow/address_translations.h"
 #include "agent/kernel/receive_loss.h"
 #include "agent/optional_source.h"
 #include "agent/origin.h"
@@ -21,6 +22,7 @@ struct ObserveOptions {
   bool dns = false;
   std::filesystem::path udp_group;  // as UdpTrackerOptions::group
   bool requests = false;
+  bool nat = false;  // ask the running kernel's connection tracking; a recording does not hold its answers
 };
 
 // `origin` outlives the source.
@@ -28,9 +30,12 @@ std::unique_ptr<Source> MakeObserver(const ObserveOptions& options, Origin& orig
 // The source keeps its origin.
 std::unique_ptr<Source> MakeObserver(const ObserveOptions& options, std::unique_ptr<Origin> origin);
 
-// UDP and DNS beside a source of another kind; empty when neither is asked for. `allowed`: false = a source that
-// reports why it cannot. `clock` outlives them.
-std::vector<std::unique_ptr<OptionalSource>> MakeUdpObservers(const ObserveOptions& options, bool allowed,
-                                                              const Clock& clock);
+// What was asked for beside a source of another kind: NAT, UDP and DNS.
+struct Beside {
+  std::vector<std::unique_ptr<OptionalSource>> sources;
+  flow::AddressTranslations* translations = nullptr;  // of one of them; null = not asked for
+};
+// `allowed`: false = eBPF is not, and UDP reports why it cannot. `clock` outlives them.
+Beside MakeBeside(const ObserveOptions& options, bool allowed, const Clock& clock);
 
 }  // namespace weir::agent

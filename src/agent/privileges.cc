@@ -36,17 +36,17 @@ Status KeepOnly(const std::vector<unsigned>& wanted) {
 
 }  // namespace
 
-Status KeepPrivilegesForCollecting(std::string_view mode) {
+Status KeepPrivilegesForCollecting(std::string_view mode, bool nat) {
   std::vector<unsigned> wanted = {
       CAP_BPF,              // bpf(2) at run time: a snapshot program runs, maps are read and deleted
       CAP_PERFMON,          // the snapshot program reads kernel memory
-      CAP_NET_ADMIN,        // sock_diag's socket-destroyed groups, and dumps of others' socket options
+      CAP_NET_ADMIN,        // sock_diag's socket-destroyed groups, dumps of others' socket options, ctnetlink
       CAP_SYS_PTRACE,       // /proc/<pid>/fd, exe and ns of processes of other users
       CAP_DAC_READ_SEARCH,  // their control groups and names, whatever their directories' modes
   };
-  // The eBPF programs see the sockets of all network namespaces from one. sock_diag answers only for the
-  // namespace of its socket, so that mode enters each namespace, and setns(2) asks for CAP_SYS_ADMIN.
-  if (mode != "ebpf") wanted.push_back(CAP_SYS_ADMIN);
+  // The eBPF programs see the sockets of all network namespaces from one. sock_diag and ctnetlink answer only for the
+  // namespace of their socket, so whoever asks them enters each namespace, and setns(2) asks for CAP_SYS_ADMIN.
+  if (mode != "ebpf" || nat) wanted.push_back(CAP_SYS_ADMIN);
   return KeepOnly(wanted);
 }
 

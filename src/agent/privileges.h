@@ -8,8 +8,9 @@
 
 namespace weir::agent {
 
-// For the collecting thread, once its source of this mode has started.
-Status KeepPrivilegesForCollecting(std::string_view mode);
+// For the collecting thread, once its source of this mode has started. `nat`: it looks up translations, in other
+// network namespaces too.
+Status KeepPrivilegesForCollecting(std::string_view mode, bool nat = false);
 
 // For the thread that reads the limits of the node: it enters every network namespace, whatever the mode.
 Status KeepPrivilegesForNode();

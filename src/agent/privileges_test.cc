@@ -55,6 +55,11 @@ TEST(Privileges, CollectingKeepsWhatItNeedsAndNothingElse) {
   EXPECT_EQ(MyStatus(), before) << "other threads keep theirs";
 }
 
+TEST(Privileges, LookingUpTranslationsEntersNamespaces) {
+  const auto after = AfterOnAThread([] { return KeepPrivilegesForCollecting("ebpf", /*nat=*/true); });
+  EXPECT_EQ(after.at("CapEff") & Bit(CAP_SYS_ADMIN), MyStatus().at("CapPrm") & Bit(CAP_SYS_ADMIN));
+}
+
 TEST(Privileges, ReadingTheNodeNeedsNeitherBpfNorNetworkAdministration) {
   const uint64_t wanted = Bit(CAP_SYS_ADMIN) | Bit(CAP_SYS_PTRACE) | Bit(CAP_DAC_READ_SEARCH);
   const uint64_t before = MyStatus().at("CapPrm");

@@ -22,6 +22,7 @@ ObserveOptions ObservedBy(const AgentOptions& options) {
   observe.dns = options.dns;
   observe.udp_group = options.udp_group;
   observe.requests = options.requests;
+  observe.nat = options.nat;
   return observe;
 }
 
@@ -36,7 +37,10 @@ Result<std::unique_ptr<Source>> MakeRecorded(const AgentOptions& options, const 
     const Status status = drop ? KeepNoPrivileges() : Status::Ok();
     if (!status.ok()) LogWarn("thread weir-record keeps its privileges: {}", status.message());
   };
-  return recording::MakeRecorder(std::move(record), std::move(header), ObservedBy(options), ThisMachine(clock));
+  ObserveOptions observe = ObservedBy(options);
+  if (std::exchange(observe.nat, false))
+    LogInfo("NAT is not looked up while --record writes: addresses are as sockets say");
+  return recording::MakeRecorder(std::move(record), std::move(header), observe, ThisMachine(clock));
 }
 
 }  // namespace
@@ -55,8 +59,9 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentOptions options, wire::BatchSin
   }
   // A recording that is asked for and not made must not go unnoticed.
   if (!options.require_ebpf && !record) {
-    candidates.push_back(WithOptions(MakeSockDiagSource(options.max_flows, clock),
-                                     MakeUdpObservers(ObservedBy(options), options.allow_ebpf, clock)));
+    Beside beside = MakeBeside(ObservedBy(options), options.allow_ebpf, clock);
+    candidates.push_back(
+        WithOptions(MakeSockDiagSource(options.max_flows, clock, beside.translations), std::move(beside.sources)));
   }
   return StartAgent(std::move(options), std::move(candidates), sink, clock);
 }

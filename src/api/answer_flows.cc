@@ -107,7 +107,10 @@ net::HttpResponse AnswerMap(Service& service, Arguments& arguments) {
   options.seconds = static_cast<double>(query.range.to - query.range.from) / 1'000;
   const Result<store::FlowResult> result = Ask(service, query);
   if (!result.ok()) return StatusResponse(result.status());
-  const Map map = BuildMap(*result, options);
+  const auto rtt = [&](const store::FlowGroups& edges) { return service.store.RttOfGroups(query.range, edges); };
+  const Result<Map> built = BuildMap(*result, options, rtt);
+  if (!built.ok()) return StatusResponse(built.status());
+  const Map& map = *built;
   return JsonResponse(
       fmt::format("{{\"range\": {},\n\"nodes\": {},\n\"edges\": {},\n\"edges_left_out\": {}, \"nodes_left_out\": {}, "
                   "\"resolution\": {}, \"oldest\": {}, \"elapsed_ms\": {:.3f}}}\n",

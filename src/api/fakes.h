@@ -92,6 +92,10 @@ class FakeStore final : public store::Store {
     last_query = query;
     return answer;
   }
+  Result<std::map<uint32_t, store::RttDistribution>> RttOfGroups(const store::TimeRange&,
+                                                                 const store::FlowGroups&) override {
+    return std::map<uint32_t, store::RttDistribution>{};
+  }
   Status Maintain(UnixMillis) override { return Status::Ok(); }
   Result<store::StoreStatus> GetStatus() override {
     const std::lock_guard lock(mutex);

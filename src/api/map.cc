@@ -4,7 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <map>
+#include <deque>
 #include <set>
 #include <tuple>
 #include <unordered_map>
@@ -45,81 +45,75 @@ constexpr uint32_t kMaxGroups = 100'000;  // what the store gives at most
   X(server_rtt_count)     \
   X(server_rtt_sum_us)
 
-// Read besides the sums, or only for a flow's own account.
-constexpr std::string_view kOtherColumns[] = {"rtt_min_us", "rtt_max_us", "rtt_p50_us", "rtt_p90_us", "rtt_p99_us"};
-
-// The slow end of round trips over several flows. The store gives each flow's quantiles, not its distribution: samples
-// are taken at the upper end of the quantile band they lie in, and evenly spread over the last band, up to the largest,
-// so that a few slow samples of another flow do not push the answer up to it. Exact for a single flow, and never above
-// the largest p99 of the flows.
-class RttTail {
- public:
-  void Add(double p50, double p90, double p99, double most, uint64_t samples) {
-    constexpr int kPieces = 10;
-    const auto count = static_cast<double>(samples);
-    points_.insert(points_.end(), {{p50, 0.50 * count}, {p90, 0.40 * count}, {p99, 0.09 * count}});
-    const double piece = (std::max(most, p99) - p99) / kPieces;
-    for (int i = 1; i <= kPieces; ++i) points_.emplace_back(p99 + i * piece, 0.01 * count / kPieces);
-  }
-  bool empty() const { return points_.empty(); }
-  double P99() {
-    std::sort(points_.begin(), points_.end());
-    double total = 0;
-    for (const auto& [value, weight] : points_) total += weight;
-    double seen = 0;
-    for (const auto& [value, weight] : points_) {
-      seen += weight;
-      if (seen >= 0.99 * total * (1 - 1e-9)) return value;  // the weights are rounded
-    }
-    return 0;
-  }
-
- private:
-  std::vector<std::pair<double, double>> points_;  // microseconds, samples
-};
-
 struct Edge {
-  size_t client = 0;
-  size_t server = 0;
+  uint32_t client = 0;
+  uint32_t server = 0;
+  uint32_t number = 0;
   std::set<uint64_t> ports;
 #define WEIR_EDGE_FIELD(name) uint64_t name = 0;
   WEIR_EDGE_SUMS(WEIR_EDGE_FIELD)
 #undef WEIR_EDGE_FIELD
   double rtt_min_us = 0;
-  RttTail client_tail;
-  RttTail server_tail;
+  double rtt_max_us = 0;
+  store::RttDistribution rtt;
   HealthVerdict verdict;
 
   uint64_t bytes() const { return bytes_to_server + bytes_to_client; }
   uint64_t segments() const { return segments_to_server + segments_to_client; }
-  double P99() { return client_tail.empty() ? server_tail.P99() : client_tail.P99(); }
+  // The server's samples count only where the client has none: the client's include both hosts' delays.
+  double P99() const { return (rtt.client.empty() ? rtt.server : rtt.client).Quantile(0.99); }
 };
 
-// Cells of a result by column name.
+// Every column the map reads but the sums.
+#define WEIR_MAP_TEXTS(X) \
+  X(client_process)       \
+  X(client_container)     \
+  X(client_unit)          \
+  X(client_node)          \
+  X(client_address)       \
+  X(client_netns_name)    \
+  X(server_process)       \
+  X(server_container)     \
+  X(server_unit)          \
+  X(server_node)          \
+  X(server_address)       \
+  X(server_netns_name)
+#define WEIR_MAP_NUMBERS(X) X(client_netns) X(server_netns) X(server_port) X(rtt_min_us) X(rtt_max_us)
+
+// Cells of a row of a result, by column. A column the result lacks is "" or 0.
 class Reader {
  public:
   explicit Reader(const store::FlowResult& result) {
-    for (size_t i = 0; i < result.columns.size(); ++i) positions_[result.columns[i]->name] = i;
-  }
-  const Cell* Find(const Row& row, std::string_view name) const {
-    const auto found = positions_.find(name);
-    return found == positions_.end() ? nullptr : &row[found->second];
-  }
-  std::string_view Text(const Row& row, std::string_view name) const {
-    const Cell* cell = Find(row, name);
-    return cell == nullptr ? std::string_view{} : cell->text;
-  }
-  uint64_t Uint(const Row& row, std::string_view name) const {
-    const Cell* cell = Find(row, name);
-    return cell == nullptr ? 0 : cell->exact;
-  }
-  double Number(const Row& row, std::string_view name) const {
-    const Cell* cell = Find(row, name);
-    return cell == nullptr ? 0 : cell->number;
+    for (size_t i = 0; i < result.columns.size(); ++i) {
+      const std::string_view name = result.columns[i]->name;
+#define WEIR_FIND(column) \
+  if (name == #column) column##_ = i;
+      WEIR_MAP_TEXTS(WEIR_FIND)
+      WEIR_MAP_NUMBERS(WEIR_FIND)
+      WEIR_EDGE_SUMS(WEIR_FIND)
+#undef WEIR_FIND
+    }
   }
 
+#define WEIR_READ_TEXT(column)                                              \
+  std::string_view column(const Row& row) const {                           \
+    return column##_ == kAbsent ? std::string_view{} : row[column##_].text; \
+  }
+  WEIR_MAP_TEXTS(WEIR_READ_TEXT)
+#undef WEIR_READ_TEXT
+#define WEIR_READ_NUMBER(column) \
+  uint64_t column(const Row& row) const { return column##_ == kAbsent ? 0 : row[column##_].exact; }
+  WEIR_MAP_NUMBERS(WEIR_READ_NUMBER)
+  WEIR_EDGE_SUMS(WEIR_READ_NUMBER)
+#undef WEIR_READ_NUMBER
+
  private:
-  std::unordered_map<std::string_view, size_t> positions_;
+  static constexpr size_t kAbsent = SIZE_MAX;
+#define WEIR_POSITION(column) size_t column##_ = kAbsent;
+  WEIR_MAP_TEXTS(WEIR_POSITION)
+  WEIR_MAP_NUMBERS(WEIR_POSITION)
+  WEIR_EDGE_SUMS(WEIR_POSITION)
+#undef WEIR_POSITION
 };
 
 class Folding {
@@ -133,46 +127,73 @@ class Folding {
     main_netns_.Add(ServerOf(row));
   }
 
-  void Add(const Row& row) {
+  // `flow` is the row's number in the store; 0 = none, as of rows that are no flows.
+  void Add(const Row& row, uint64_t flow) {
     if (IsAboutAListener(row)) return;
-    const size_t client = NodeIndex(ClientOf(row));
-    const size_t server = NodeIndex(ServerOf(row));
-    Edge& edge = edges_[{client, server}];
-    edge.client = client;
-    edge.server = server;
-    edge.ports.insert(reader_.Uint(row, "server_port"));
-#define WEIR_EDGE_ADD(name) edge.name += reader_.Uint(row, #name);
+    const uint32_t client = NodeIndex(ClientOf(row));
+    const uint32_t server = NodeIndex(ServerOf(row));
+    const auto [found, fresh] = edges_by_ends_.try_emplace(uint64_t{client} << 32 | server, edges_.size());
+    if (fresh) {
+      Edge& edge = edges_.emplace_back();
+      edge.client = client;
+      edge.server = server;
+      edge.number = static_cast<uint32_t>(found->second);
+    }
+    Edge& edge = edges_[found->second];
+    edge.ports.insert(reader_.server_port(row));
+#define WEIR_EDGE_ADD(name) edge.name += reader_.name(row);
     WEIR_EDGE_SUMS(WEIR_EDGE_ADD)
 #undef WEIR_EDGE_ADD
-    AddRtt(edge, row);
+    const auto least = static_cast<double>(reader_.rtt_min_us(row));
+    if (least > 0 && (edge.rtt_min_us == 0 || least < edge.rtt_min_us)) edge.rtt_min_us = least;
+    edge.rtt_max_us = std::max(edge.rtt_max_us, static_cast<double>(reader_.rtt_max_us(row)));
+    if (reader_.client_rtt_count(row) + reader_.server_rtt_count(row) == 0) return;
+    sampled_.flows.push_back(flow);
+    sampled_.groups.push_back(edge.number);
   }
 
   // A full accept queue is nobody's connection: the client is unspecified.
   bool IsAboutAListener(const Row& row) const {
-    const std::string_view client = reader_.Text(row, "client_address");
+    const std::string_view client = reader_.client_address(row);
     return client == "0.0.0.0" || client == "::";
   }
 
+  // The flows with round-trip times of the edges whose distribution matters: those that would be shown without it, and
+  // those whose health it may change.
+  store::FlowGroups Wanted() {
+    std::vector<bool> wanted(edges_.size());
+    for (Edge& edge : edges_) {
+      edge.verdict = Judge(FactsOf(edge, 0));
+      const double highest = edge.rtt_max_us * kBucketError;
+      wanted[edge.number] = Judge(FactsOf(edge, highest)).health != edge.verdict.health;
+    }
+    for (const Edge* edge : Chosen()) wanted[edge->number] = true;
+    store::FlowGroups flows;
+    for (size_t i = 0; i < sampled_.flows.size(); ++i) {
+      if (!wanted[sampled_.groups[i]]) continue;
+      flows.flows.push_back(sampled_.flows[i]);
+      flows.groups.push_back(sampled_.groups[i]);
+    }
+    return flows;
+  }
+  void SetRtt(const std::map<uint32_t, store::RttDistribution>& distributions) {
+    for (const auto& [number, rtt] : distributions) {
+      Edge& edge = edges_.at(number);
+      edge.rtt = rtt;
+      edge.verdict = Judge(FactsOf(edge, edge.P99()));
+    }
+  }
+
   Map Finish() {
-    std::vector<Edge*> chosen;
-    for (auto& [ends, edge] : edges_) {
-      edge.verdict = Judge(FactsOf(edge));
-      if (!options_.only_problems || edge.verdict.health != Health::kOk) chosen.push_back(&edge);
-    }
-    std::sort(chosen.begin(), chosen.end(), [this](const Edge* a, const Edge* b) {
-      return std::make_tuple(b->verdict.health, b->bytes(), nodes_[a->client].id, nodes_[a->server].id) <
-             std::make_tuple(a->verdict.health, a->bytes(), nodes_[b->client].id, nodes_[b->server].id);
-    });
+    size_t candidates = 0;
+    size_t nodes_before = 0;
+    const std::vector<const Edge*> chosen = Chosen(&candidates, &nodes_before);
     Map map;
-    const size_t nodes_before = CountNodes(chosen);
-    if (chosen.size() > options_.limit) {
-      map.edges_left_out = chosen.size() - options_.limit;
-      chosen.resize(options_.limit);
-    }
+    map.edges_left_out = candidates - chosen.size();
     map.nodes_left_out = nodes_before - CountNodes(chosen);
-    std::set<size_t> shown;
-    for (Edge* edge : chosen) {
-      for (const size_t node : {edge->client, edge->server}) {
+    std::set<uint32_t> shown;
+    for (const Edge* edge : chosen) {
+      for (const uint32_t node : {edge->client, edge->server}) {
         if (shown.insert(node).second) map.nodes.push_back(NodeJson(nodes_[node]));
       }
       map.edges.push_back(EdgeJson(*edge));
@@ -181,6 +202,9 @@ class Folding {
   }
 
  private:
+  // A quantile is the middle of a bucket, which may lie so much above the largest sample in it.
+  static constexpr double kBucketError = 1.2;
+
   struct Known {
     MapNode node;
     std::string id;
@@ -188,49 +212,72 @@ class Folding {
   };
 
   EndFacts ClientOf(const Row& row) const {
-    return {.process = reader_.Text(row, "client_process"),
-            .container = reader_.Text(row, "client_container"),
-            .unit = reader_.Text(row, "client_unit"),
-            .node = reader_.Text(row, "client_node"),
-            .address = reader_.Text(row, "client_address"),
-            .other_node = reader_.Text(row, "server_node"),
-            .netns_name = reader_.Text(row, "client_netns_name"),
-            .netns = static_cast<uint32_t>(reader_.Uint(row, "client_netns"))};
+    return {.process = reader_.client_process(row),
+            .container = reader_.client_container(row),
+            .unit = reader_.client_unit(row),
+            .node = reader_.client_node(row),
+            .address = reader_.client_address(row),
+            .other_node = reader_.server_node(row),
+            .netns_name = reader_.client_netns_name(row),
+            .netns = static_cast<uint32_t>(reader_.client_netns(row))};
   }
   EndFacts ServerOf(const Row& row) const {
-    return {.process = reader_.Text(row, "server_process"),
-            .container = reader_.Text(row, "server_container"),
-            .unit = reader_.Text(row, "server_unit"),
-            .node = reader_.Text(row, "server_node"),
-            .address = reader_.Text(row, "server_address"),
-            .other_node = reader_.Text(row, "client_node"),
-            .netns_name = reader_.Text(row, "server_netns_name"),
-            .netns = static_cast<uint32_t>(reader_.Uint(row, "server_netns"))};
+    return {.process = reader_.server_process(row),
+            .container = reader_.server_container(row),
+            .unit = reader_.server_unit(row),
+            .node = reader_.server_node(row),
+            .address = reader_.server_address(row),
+            .other_node = reader_.client_node(row),
+            .netns_name = reader_.server_netns_name(row),
+            .netns = static_cast<uint32_t>(reader_.server_netns(row))};
   }
 
-  size_t NodeIndex(EndFacts end) {
+  // The facts of an end as one text: the same end is met in many flows.
+  static void SpellOut(const EndFacts& end, std::string& text) {
+    text.clear();
+    for (const std::string_view fact :
+         {end.process, end.container, end.unit, end.node, end.address, end.other_node, end.netns_name}) {
+      text.append(fact).push_back('\0');
+    }
+    text.append(reinterpret_cast<const char*>(&end.netns), sizeof(end.netns));
+  }
+
+  uint32_t NodeIndex(EndFacts end) {
     if (end.netns == main_netns_.Of(end.node)) end.netns = 0;
+    SpellOut(end, facts_);
+    const auto [met, first] = index_by_facts_.try_emplace(facts_, 0);
+    if (!first) return met->second;
     MapNode node = NodeOf(end, options_);
     std::string id = node.Id();
-    const auto [found, fresh] = index_.try_emplace(id, nodes_.size());
+    const auto [found, fresh] = index_.try_emplace(id, static_cast<uint32_t>(nodes_.size()));
     if (fresh) nodes_.push_back({std::move(node), std::move(id), {}});
     Known& known = nodes_[found->second];
     if (known.node.kind != "internet") known.addresses.emplace(end.address);
+    met->second = found->second;
     return found->second;
   }
 
-  void AddRtt(Edge& edge, const Row& row) const {
-    const double least = reader_.Number(row, "rtt_min_us");
-    if (least > 0 && (edge.rtt_min_us == 0 || least < edge.rtt_min_us)) edge.rtt_min_us = least;
-    const uint64_t by_client = reader_.Uint(row, "client_rtt_count");
-    const uint64_t by_server = reader_.Uint(row, "server_rtt_count");
-    if (by_client + by_server == 0) return;
-    RttTail& tail = by_client != 0 ? edge.client_tail : edge.server_tail;
-    tail.Add(reader_.Number(row, "rtt_p50_us"), reader_.Number(row, "rtt_p90_us"), reader_.Number(row, "rtt_p99_us"),
-             reader_.Number(row, "rtt_max_us"), by_client != 0 ? by_client : by_server);
+  // The edges to show, in order, by what is known of them so far.
+  std::vector<const Edge*> Chosen(size_t* candidates = nullptr, size_t* nodes = nullptr) const {
+    std::vector<const Edge*> chosen;
+    for (const Edge& edge : edges_) {
+      if (!options_.only_problems || edge.verdict.health != Health::kOk) chosen.push_back(&edge);
+    }
+    if (candidates != nullptr) *candidates = chosen.size();
+    if (nodes != nullptr) *nodes = CountNodes(chosen);
+    const size_t shown = std::min(options_.limit, chosen.size());
+    std::partial_sort(chosen.begin(), chosen.begin() + static_cast<ptrdiff_t>(shown), chosen.end(),
+                      [this](const Edge* a, const Edge* b) {
+                        if (a->verdict.health != b->verdict.health) return b->verdict.health < a->verdict.health;
+                        if (a->bytes() != b->bytes()) return b->bytes() < a->bytes();
+                        return std::tie(nodes_[a->client].id, nodes_[a->server].id) <
+                               std::tie(nodes_[b->client].id, nodes_[b->server].id);
+                      });
+    chosen.resize(shown);
+    return chosen;
   }
 
-  static EdgeFacts FactsOf(Edge& edge) {
+  static EdgeFacts FactsOf(const Edge& edge, double rtt_p99_us) {
     EdgeFacts facts;
     facts.segments = edge.segments();
     facts.retransmits = edge.retransmits;
@@ -243,14 +290,14 @@ class Folding {
     facts.failed_no_port = edge.failed_no_port;
     facts.failed_other = edge.failed_other;
     facts.rtt_min_us = edge.rtt_min_us;
-    facts.rtt_p99_us = edge.P99();
+    facts.rtt_p99_us = rtt_p99_us;
     return facts;
   }
 
-  static size_t CountNodes(const std::vector<Edge*>& edges) {
-    std::set<size_t> nodes;
-    for (const Edge* edge : edges) nodes.insert({edge->client, edge->server});
-    return nodes.size();
+  size_t CountNodes(const std::vector<const Edge*>& edges) const {
+    std::vector<bool> seen(nodes_.size());
+    for (const Edge* edge : edges) seen[edge->client] = seen[edge->server] = true;
+    return static_cast<size_t>(std::count(seen.begin(), seen.end(), true));
   }
 
   static Json NodeJson(const Known& known) {
@@ -269,14 +316,18 @@ class Folding {
             {"external", node.external}};
   }
 
-  Json EdgeJson(Edge& edge) const;
+  Json EdgeJson(const Edge& edge) const;
 
   const Reader reader_;
   const MapOptions options_;
   MainNetns main_netns_;
   std::vector<Known> nodes_;
-  std::unordered_map<std::string, size_t> index_;    // by id
-  std::map<std::pair<size_t, size_t>, Edge> edges_;  // by client and server
+  std::unordered_map<std::string, uint32_t> index_;  // by id
+  std::unordered_map<std::string, uint32_t> index_by_facts_;
+  std::string facts_;
+  std::deque<Edge> edges_;
+  std::unordered_map<uint64_t, size_t> edges_by_ends_;  // client << 32 | server
+  store::FlowGroups sampled_;                           // flows with round-trip times, by the number of their edge
 };
 
 // Null without samples.
@@ -285,7 +336,7 @@ Json Average(uint64_t sum, uint64_t count) {
   return static_cast<double>(sum) / static_cast<double>(count);
 }
 
-Json Folding::EdgeJson(Edge& edge) const {
+Json Folding::EdgeJson(const Edge& edge) const {
   const std::string ends = nodes_[edge.client].id + nodes_[edge.server].id;
   const uint64_t rtt_count = edge.client_rtt_count != 0 ? edge.client_rtt_count : edge.server_rtt_count;
   const uint64_t rtt_sum = edge.client_rtt_count != 0 ? edge.client_rtt_sum_us : edge.server_rtt_sum_us;
@@ -334,12 +385,13 @@ store::FlowQuery MapQuery(const MapOptions& options) {
     for (const std::string_view end : ends) query.group_by.push_back(model::FindColumn(std::string(side).append(end)));
   }
   query.group_by.push_back(model::FindColumn("server_port"));
-  query.by_flow = options.level == MapLevel::kProcess;  // what else tells flows apart hardly makes more rows
+  query.by_flow = true;  // what else tells flows apart hardly makes more rows
   query.totals = false;
 #define WEIR_EDGE_COLUMN(name) query.columns.push_back(model::FindColumn(#name));
   WEIR_EDGE_SUMS(WEIR_EDGE_COLUMN)
 #undef WEIR_EDGE_COLUMN
-  for (const std::string_view name : kOtherColumns) query.columns.push_back(model::FindColumn(name));
+  query.columns.push_back(model::FindColumn("rtt_min_us"));
+  query.columns.push_back(model::FindColumn("rtt_max_us"));
   // Should there be more flows than the store gives, those that matter come first.
   if (options.only_problems)
     query.sort = {{model::FindColumn("connections_failed"), true}, {model::FindColumn("retransmits"), true}};
@@ -347,10 +399,14 @@ store::FlowQuery MapQuery(const MapOptions& options) {
   return query;
 }
 
-Map BuildMap(const store::FlowResult& result, const MapOptions& options) {
+Result<Map> BuildMap(const store::FlowResult& result, const MapOptions& options, const RttOfEdges& rtt) {
   Folding folding(result, options);
   for (const Row& row : result.rows) folding.Survey(row);
-  for (const Row& row : result.rows) folding.Add(row);
+  for (size_t i = 0; i < result.rows.size(); ++i) {
+    folding.Add(result.rows[i], i < result.flows.size() ? result.flows[i] : 0);
+  }
+  WEIR_ASSIGN_OR_RETURN(const auto distributions, rtt(folding.Wanted()));
+  folding.SetRtt(distributions);
   Map map = folding.Finish();
   map.edges_left_out += result.groups_left_out;  // at most so many edges lie among them
   return map;

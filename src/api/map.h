@@ -7,10 +7,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "api/json.h"
+#include "base/status.h"
 #include "model/columns.h"
 #include "store/query.h"
 
@@ -35,7 +38,10 @@ struct Map {
   uint64_t edges_left_out = 0;
   uint64_t nodes_left_out = 0;
 };
-// `result` answers MapQuery(); a column it lacks counts as 0 or "".
-Map BuildMap(const store::FlowResult& result, const MapOptions& options);
+// The round-trip times of edges, whose flows are given; by edge.
+using RttOfEdges = std::function<Result<std::map<uint32_t, store::RttDistribution>>(const store::FlowGroups& edges)>;
+
+// `result` answers MapQuery(); a column it lacks counts as 0 or "". `rtt` is called once, and its error passed on.
+Result<Map> BuildMap(const store::FlowResult& result, const MapOptions& options, const RttOfEdges& rtt);
 
 }  // namespace weir::api

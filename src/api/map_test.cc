@@ -18,6 +18,13 @@ using testing::StartsWith;
 
 constexpr const char* kContainer = "3f2a9c71d0be55aa3f2a9c71d0be55aa";
 
+// Without samples of round-trip times.
+Map MapOf(const store::FlowResult& result, const MapOptions& options) {
+  using Distributions = std::map<uint32_t, store::RttDistribution>;
+  const auto none = [](const store::FlowGroups&) { return Result<Distributions>(Distributions{}); };
+  return *BuildMap(result, options, none);
+}
+
 struct EndCase {
   EndFacts end;
   MapLevel level;
@@ -143,7 +150,7 @@ TEST(Map, FoldsFlowsOfTheSameTwoNodes) {
                                                 {"server_address", Text("10.0.0.3")},
                                                 {"connect_count", Exact(1)},
                                                 {"connect_sum_us", Exact(50)}}));
-  const Map map = BuildMap(builder.result, options);
+  const Map map = MapOf(builder.result, options);
   ASSERT_EQ(map.edges.size(), 1U);
   const Json& edge = map.edges[0];
   EXPECT_EQ(edge["ports"], Json::array({80, 443}));
@@ -174,7 +181,7 @@ Cells InNamespaces(uint64_t client_netns, const char* client_name, uint64_t serv
 TEST(Map, SameProcessInTwoNamedNamespacesIsTwoNodes) {
   ResultBuilder builder(MapQuery({}));
   builder.Row(With(Flow("python3", "python3", 7501), InNamespaces(4026532201, "lab-client", 4026532202, "lab-server")));
-  const Map map = BuildMap(builder.result, {});
+  const Map map = MapOf(builder.result, {});
   ASSERT_EQ(map.nodes.size(), 2U);
   EXPECT_EQ(map.nodes[0]["group_kind"], "netns");
   EXPECT_EQ(map.nodes[0]["group"], "lab-client");
@@ -185,7 +192,7 @@ TEST(Map, SameProcessInTwoNamedNamespacesIsTwoNodes) {
   // The same traffic level by level: one machine.
   ResultBuilder hosts(MapQuery({.level = MapLevel::kHost}));
   hosts.Row({{"client_node", Text("host1")}, {"server_node", Text("host1")}, {"server_port", Exact(7501)}});
-  EXPECT_EQ(BuildMap(hosts.result, {.level = MapLevel::kHost}).nodes.size(), 1U);
+  EXPECT_EQ(MapOf(hosts.result, {.level = MapLevel::kHost}).nodes.size(), 1U);
 }
 
 TEST(Map, ANamespaceThatIsNotTheNodesMainOneIsAGroup) {
@@ -199,7 +206,7 @@ TEST(Map, ANamespaceThatIsNotTheNodesMainOneIsAGroup) {
   }
   builder.Row(With(Flow("python3", "python3", 80), InNamespaces(kHost, "", kApart, "")));
   builder.Row(With(Flow("python3", "sshd", 22), InNamespaces(kHost, "", kHost, "")));
-  const Map map = BuildMap(builder.result, {});
+  const Map map = MapOf(builder.result, {});
   std::map<std::string, std::string> groups;
   for (const Json& node : map.nodes)
     groups[node["name"].get<std::string>() + " in " + node["group"].get<std::string>()] = node["group_kind"];
@@ -239,44 +246,81 @@ TEST(Map, InternetIsOneNodeWithoutAddresses) {
                  {"server_address", Text(address)},
                  {"server_port", Exact(443)}});
   }
-  const Map map = BuildMap(builder.result, {});
+  const Map map = MapOf(builder.result, {});
   ASSERT_EQ(map.nodes.size(), 2U);
   EXPECT_EQ(map.nodes[1]["kind"], "internet");
   EXPECT_EQ(map.nodes[1]["addresses"], Json::array());
-  EXPECT_EQ(BuildMap(builder.result, {.fold_internet = false}).nodes.size(), 3U);
+  EXPECT_EQ(MapOf(builder.result, {.fold_internet = false}).nodes.size(), 3U);
 }
 
-TEST(Map, RttOfSeveralFlowsIsWeighted) {
-  const auto rtt = [](uint64_t count, double p50, double p90, double p99, double most) -> Cells {
-    return {{"client_rtt_count", Exact(count)}, {"client_rtt_sum_us", Exact(count * static_cast<uint64_t>(p50))},
-            {"rtt_p50_us", Number(p50)},        {"rtt_p90_us", Number(p90)},
-            {"rtt_p99_us", Number(p99)},        {"rtt_max_us", Number(most)},
-            {"rtt_min_us", Number(p50 / 2)}};
+TEST(Map, RttOfAnEdgeIsOverTheSamplesOfAllItsFlows) {
+  ResultBuilder builder(MapQuery({}));
+  for (const uint64_t port : {80, 81, 82}) {
+    builder.Row(
+        With(Flow("a", "b", port), {{"client_rtt_count", Exact(port == 82 ? 0 : 1)}, {"rtt_min_us", Exact(50)}}));
+  }
+  builder.Row(With(Flow("c", "b", 80), {{"server_rtt_count", Exact(1)}}));
+  builder.result.flows = {11, 12, 13, 14};
+  store::FlowGroups asked;
+  const auto rtt = [&](const store::FlowGroups& edges) -> Result<std::map<uint32_t, store::RttDistribution>> {
+    asked = edges;
+    store::RttDistribution both;
+    both.client.Add(300, 99);
+    both.client.Add(7'000, 1);
+    both.server.Add(90'000, 100);
+    store::RttDistribution server;
+    server.server.Add(90'000, 1);
+    return std::map<uint32_t, store::RttDistribution>{{0, both}, {1, server}};
   };
-  ResultBuilder one(MapQuery({}));
-  one.Row(With(Flow("a", "b", 80), rtt(1'000, 100, 200, 300, 900)));
-  EXPECT_EQ(BuildMap(one.result, {}).edges[0]["rtt_p99_us"], 300);
+  const Result<Map> map = BuildMap(builder.result, {}, rtt);
+  ASSERT_TRUE(map.ok());
+  EXPECT_EQ(asked.flows, (std::vector<uint64_t>{11, 12, 14})) << "a flow without samples is not asked about";
+  EXPECT_EQ(asked.groups, (std::vector<uint32_t>{0, 0, 1}));
+  std::map<std::string, double> p99;
+  for (const Json& edge : map->edges) {
+    if (edge["rtt_p99_us"].is_number()) p99[edge["client"]] = edge["rtt_p99_us"];
+  }
+  ASSERT_EQ(p99.size(), 2U);
+  std::vector<double> values;
+  for (const auto& [client, value] : p99) values.push_back(value);
+  EXPECT_THAT(values, testing::UnorderedElementsAre(model::BucketMiddle(model::BucketOf(300)),
+                                                    model::BucketMiddle(model::BucketOf(90'000))));
+}
 
-  ResultBuilder two(MapQuery({}));
-  two.Row(With(Flow("a", "b", 80), rtt(100'000, 100, 200, 300, 900)));
-  two.Row(With(Flow("a", "b", 81),
-               rtt(1, 5'000, 5'000, 5'000, 5'000)));  // a handful of slow samples are not the 99th percentile
-  EXPECT_EQ(BuildMap(two.result, {}).edges[0]["rtt_p99_us"], 360);  // the first tenth of the way from 300 to 900
-  two.Row(With(Flow("a", "b", 82), rtt(100'000, 5'000, 6'000, 7'000, 8'000)));
-  EXPECT_EQ(BuildMap(two.result, {}).edges[0]["rtt_p99_us"], 7'000);
+TEST(Map, OnlyRttThatMayMatterIsAskedFor) {
+  ResultBuilder builder(MapQuery({}));
+  const auto flow = [&](const char* client, uint64_t bytes, uint64_t min, uint64_t max) {
+    builder.Row(With(Flow(client, "b", 80), {{"client_rtt_count", Exact(100)},
+                                             {"bytes_to_server", Exact(bytes)},
+                                             {"rtt_min_us", Exact(min)},
+                                             {"rtt_max_us", Exact(max)}}));
+    builder.result.flows.push_back(builder.result.flows.size() + 1);
+  };
+  flow("largest", 900, 1'000, 2'000);
+  flow("small and slow", 1, 1'000, 90'000);
+  flow("small", 2, 1'000, 2'000);
+  store::FlowGroups asked;
+  const auto rtt = [&](const store::FlowGroups& edges) -> Result<std::map<uint32_t, store::RttDistribution>> {
+    asked = edges;
+    store::RttDistribution slow;
+    slow.client.Add(90'000, 100);
+    return std::map<uint32_t, store::RttDistribution>{{1, slow}};
+  };
+  const Result<Map> map = BuildMap(builder.result, {.limit = 1}, rtt);
+  EXPECT_EQ(asked.flows, (std::vector<uint64_t>{1, 2}));
+  ASSERT_EQ(map->edges.size(), 1U);
+  EXPECT_EQ(map->edges[0]["health"], "warn") << "it comes before the larger ones that are well";
+  EXPECT_EQ(map->edges_left_out, 2U);
+  EXPECT_EQ(map->nodes_left_out, 2U);
+}
 
-  // The server's samples count only where the client has none at all.
-  ResultBuilder sides(MapQuery({}));
-  sides.Row(With(Flow("a", "b", 80), rtt(10, 100, 200, 300, 300)));
-  sides.Row(With(Flow("a", "b", 81), {{"server_rtt_count", Exact(10'000)},
-                                      {"server_rtt_sum_us", Exact(90'000'000)},
-                                      {"rtt_p50_us", Number(9'000)},
-                                      {"rtt_p90_us", Number(9'000)},
-                                      {"rtt_p99_us", Number(9'000)},
-                                      {"rtt_max_us", Number(9'000)}}));
-  const Json edge = BuildMap(sides.result, {}).edges[0];
-  EXPECT_EQ(edge["rtt_avg_us"], 100);
-  EXPECT_EQ(edge["rtt_p99_us"], 300);
+TEST(Map, AnErrorOfTheStoreIsPassedOn) {
+  ResultBuilder builder(MapQuery({}));
+  builder.Row(Flow("a", "b", 80));
+  const auto rtt = [](const store::FlowGroups&) -> Result<std::map<uint32_t, store::RttDistribution>> {
+    return Status::Exhausted("too much");
+  };
+  EXPECT_EQ(BuildMap(builder.result, {}, rtt).status().code(), Code::kExhausted);
 }
 
 TEST(Map, UnwellFirstThenBusiestAndLeftOutIsCounted) {
@@ -290,10 +334,10 @@ TEST(Map, UnwellFirstThenBusiestAndLeftOutIsCounted) {
     for (const Json& edge : map.edges) all.push_back(edge["health"].get<std::string>());
     return all;
   };
-  EXPECT_THAT(health(BuildMap(builder.result, {})), ElementsAre("failed", "warn", "ok", "ok"));
-  EXPECT_THAT(health(BuildMap(builder.result, {.only_problems = true})), ElementsAre("failed", "warn"));
+  EXPECT_THAT(health(MapOf(builder.result, {})), ElementsAre("failed", "warn", "ok", "ok"));
+  EXPECT_THAT(health(MapOf(builder.result, {.only_problems = true})), ElementsAre("failed", "warn"));
   builder.result.groups_left_out = 5;
-  const Map cut = BuildMap(builder.result, {.limit = 3});
+  const Map cut = MapOf(builder.result, {.limit = 3});
   EXPECT_THAT(health(cut), ElementsAre("failed", "warn", "ok"));
   EXPECT_EQ(cut.edges[2]["bytes_to_server"], 1'000);
   EXPECT_EQ(cut.edges_left_out, 6U);

@@ -17,122 +17,130 @@ enum class MetricKind { kCounter, kGauge };
 enum class MetricSeverity { kInfo, kLoss, kError };
 
 // X(identifier, exposition name, kind, severity, help)
-#define WEIR_METRICS(X)                                                                                               \
-  X(agent_ticks, "weir_agent_ticks_total", kCounter, kInfo, "Collection intervals completed by the agent.")           \
-  X(agent_ticks_late, "weir_agent_ticks_late_total", kCounter, kError,                                                \
-    "Intervals that began more than half an interval late. The node is short of CPU, or raise --interval.")           \
-  X(agent_final_records, "weir_agent_final_records_total", kCounter, kInfo,                                           \
-    "Final socket records read from the kernel, one per closed socket.")                                              \
-  X(agent_snapshot_records, "weir_agent_snapshot_records_total", kCounter, kInfo,                                     \
-    "Live socket records read from the kernel.")                                                                      \
-  X(agent_snapshot_microseconds, "weir_agent_snapshot_microseconds_total", kCounter, kInfo,                           \
-    "Time spent reading live sockets, in microseconds.")                                                              \
-  X(agent_sockets, "weir_agent_sockets", kGauge, kInfo, "TCP sockets tracked now.")                                   \
-  X(agent_flows, "weir_agent_flows", kGauge, kInfo, "Flows in the agent's flow table now.")                           \
-  X(agent_kernel_map_full, "weir_agent_kernel_map_full_total", kCounter, kLoss,                                       \
-    "Sockets not tracked because the kernel map was full. Raise --max-sockets.")                                      \
-  X(agent_kernel_ring_full, "weir_agent_kernel_ring_full_total", kCounter, kLoss,                                     \
-    "Final records lost because the ring buffer was full; the agent was starved of CPU.")                             \
-  X(agent_arrival_watch_groups, "weir_agent_arrival_watch_groups", kGauge, kInfo,                                     \
-    "Control groups whose arriving segments are watched now because something was lost on its way there.")            \
-  X(agent_arrival_watch_full, "weir_agent_arrival_watch_full_total", kCounter, kLoss,                                 \
-    "Times a control group or socket with loss could not be watched: too many are. Late arrivals there read 0.")      \
-  X(agent_flow_table_full, "weir_agent_flow_table_full_total", kCounter, kLoss,                                       \
-    "Records folded into the overflow flow because the flow table was full. Raise --max-flows.")                      \
-  X(agent_requests_skipped, "weir_agent_requests_skipped_total", kCounter, kLoss,                                     \
-    "Requests not measured because there were more than the budget of events allows; counts are too low.")            \
-  X(agent_request_steps_lost, "weir_agent_request_steps_lost_total", kCounter, kLoss,                                 \
-    "Steps of requests lost to a full ring buffer or unreadable memory; their requests are not measured.")            \
-  X(agent_request_table_full, "weir_agent_request_table_full_total", kCounter, kLoss,                                 \
-    "Requests not counted because an interval had more than 16,384 kinds of them, or 65,536 connections.")            \
-  X(agent_server_names_full, "weir_agent_server_names_full_total", kCounter, kLoss,                                   \
-    "TLS connections without a server name because more than 65,536 were waiting or known.")                          \
-  X(agent_udp_pairs, "weir_agent_udp_pairs", kGauge, kInfo, "UDP sockets and their peers followed now.")              \
-  X(agent_udp_map_full, "weir_agent_udp_map_full_total", kCounter, kLoss,                                             \
-    "UDP datagrams not counted because the kernel map was full. Raise --max-flows.")                                  \
-  X(agent_dns_messages, "weir_agent_dns_messages_total", kCounter, kInfo,                                             \
-    "DNS questions and answers read from the kernel, at the asking end.")                                             \
-  X(agent_dns_ring_full, "weir_agent_dns_ring_full_total", kCounter, kLoss,                                           \
-    "DNS messages lost because the ring buffer was full; the agent was starved of CPU.")                              \
-  X(agent_dns_malformed, "weir_agent_dns_malformed_total", kCounter, kInfo,                                           \
-    "Datagrams to or from port 53 that are no DNS query or answer.")                                                  \
-  X(agent_dns_unmatched, "weir_agent_dns_unmatched_total", kCounter, kInfo,                                           \
-    "DNS answers without a question: it was older than the agent, or the answer came after five seconds.")            \
-  X(agent_dns_not_followed, "weir_agent_dns_not_followed_total", kCounter, kLoss,                                     \
-    "DNS questions not followed because 65,536 others waited for their answers, or DNS was given up for the budget.") \
-  X(agent_dns_names_folded, "weir_agent_dns_names_folded_total", kCounter, kInfo,                                     \
-    "DNS requests reported under the name (other): an interval has room for the 500 most asked names.")               \
-  X(agent_other_packets, "weir_agent_other_packets_total", kCounter, kInfo,                                           \
-    "Packets of sockets that are neither TCP nor UDP, ICMP for example. Counted with --udp or --dns.")                \
-  X(agent_other_bytes, "weir_agent_other_bytes_total", kCounter, kInfo,                                               \
-    "Bytes of these packets, IP headers included.")                                                                   \
-  X(agent_cpu_microseconds, "weir_agent_cpu_microseconds_total", kCounter, kInfo,                                     \
-    "CPU time of the agent's own threads, in microseconds.")                                                          \
-  X(agent_kernel_microseconds, "weir_agent_kernel_microseconds_total", kCounter, kInfo,                               \
-    "Time of the agent's kernel programs, in microseconds; stands still unless kernel.bpf_stats_enabled is set.")     \
-  X(agent_memory_bytes, "weir_agent_memory_bytes", kGauge, kInfo, "Memory of the agent's process (resident set).")    \
-  X(agent_budget_given_up, "weir_agent_budget_given_up", kGauge, kError,                                              \
-    "Features given up now to stay within --cpu-budget or --memory-budget; the probes say which.")                    \
-  X(agent_budget_changes, "weir_agent_budget_changes_total", kCounter, kInfo,                                         \
-    "Times a feature was given up for the budget, or taken back.")                                                    \
-  X(agent_recording_bytes, "weir_agent_recording_bytes", kGauge, kInfo, "Size of the file of --record.")              \
-  X(agent_recording_missing, "weir_agent_recording_missing_intervals_total", kCounter, kError,                        \
-    "Intervals that are not in the recording of --record because it was cut. Raise --record-limit.")                  \
-  X(agent_batches_sent, "weir_agent_batches_sent_total", kCounter, kInfo, "Batches acknowledged by a server.")        \
-  X(agent_batches_retried, "weir_agent_batches_retried_total", kCounter, kInfo,                                       \
-    "Attempts to send a batch that failed and will be repeated. Check the server's address and health.")              \
-  X(agent_batches_rejected, "weir_agent_batches_rejected_total", kCounter, kLoss,                                     \
-    "Batches the server refused for good. Check that agent and server versions match.")                               \
-  X(agent_spool_bytes, "weir_agent_spool_bytes", kGauge, kInfo, "Bytes waiting on disk for the server.")              \
-  X(agent_spool_dropped, "weir_agent_spool_dropped_batches_total", kCounter, kLoss,                                   \
-    "Batches dropped, oldest first, because the disk spool was full or unwritable. Raise --spool-limit.")             \
-  X(agent_spool_damaged, "weir_agent_spool_damaged_batches_total", kCounter, kLoss,                                   \
-    "Batches found damaged on disk and set aside in spool/damaged. Check the disk of the node.")                      \
-  X(agent_node_passes, "weir_agent_node_passes_total", kCounter, kInfo,                                               \
-    "Readings of the node's own limits (docs/node-signals.md).")                                                      \
-  X(agent_node_pass_microseconds, "weir_agent_node_pass_microseconds_total", kCounter, kInfo,                         \
-    "Time spent reading the node's limits, in microseconds.")                                                         \
-  X(agent_node_rate_readings, "weir_agent_node_rate_readings_total", kCounter, kInfo,                                 \
-    "Readings of interface counters for the 10 ms rate ring.")                                                        \
-  X(agent_node_rate_microseconds, "weir_agent_node_rate_microseconds_total", kCounter, kInfo,                         \
-    "Time spent on them, in microseconds.")                                                                           \
-  X(agent_node_resets, "weir_agent_node_counter_resets_total", kCounter, kInfo,                                       \
-    "Counters of the node that went backwards, e.g. because a driver was restarted; counting goes on from there.")    \
-  X(agent_node_samples_dropped, "weir_agent_node_samples_dropped_total", kCounter, kLoss,                             \
-    "Samples of node signals dropped because an interval or the agent's table held too many.")                        \
-  X(agent_node_skipped, "weir_agent_node_skipped_total", kCounter, kInfo,                                             \
-    "Control groups and network namespaces not read in a pass because there are more than it may read.")              \
-  X(server_batches_accepted, "weir_server_batches_accepted_total", kCounter, kInfo,                                   \
-    "Batches stored durably and acknowledged.")                                                                       \
-  X(server_batches_duplicate, "weir_server_batches_duplicate_total", kCounter, kInfo,                                 \
-    "Batches received again after they had been stored; acknowledged and not counted twice.")                         \
-  X(server_batches_rejected, "weir_server_batches_rejected_total", kCounter, kError,                                  \
-    "Batches refused as malformed, oversized or from the future. Check agent versions and clocks.")                   \
-  X(server_batches_deferred, "weir_server_batches_deferred_total", kCounter, kInfo,                                   \
-    "Batches turned away with 429 or 503 because a queue was full; the agent sends them again.")                      \
-  X(server_clock_corrections, "weir_server_clock_corrections_total", kCounter, kError,                                \
-    "Batches whose times were shifted because the agent's clock was wrong. Run NTP on that node.")                    \
-  X(server_rows_stored, "weir_server_rows_stored_total", kCounter, kInfo, "Flow rows written to the store.")          \
-  X(server_node_samples, "weir_server_node_samples_stored_total", kCounter, kInfo,                                    \
-    "Samples of node signals written to the store.")                                                                  \
-  X(server_node_unknown, "weir_server_node_samples_unknown_total", kCounter, kInfo,                                   \
-    "Samples of signals this server does not know, left out. Upgrade the server.")                                    \
-  X(server_rows_merged, "weir_server_rows_merged_total", kCounter, kInfo,                                             \
-    "Reports joined with the other end's report of the same connection.")                                             \
-  X(server_flows_forgotten, "weir_server_flows_forgotten_total", kCounter, kError,                                    \
-    "Flows forgotten early because too many were active. Their ends are joined anew and may be doubled once.")        \
-  X(server_live_dropped, "weir_server_live_dropped_rows_total", kCounter, kLoss,                                      \
-    "Rows not sent to a live viewer that reads too slowly; they are still in the store.")                             \
-  X(server_queries, "weir_server_queries_total", kCounter, kInfo, "Queries answered.")                                \
-  X(server_query_errors, "weir_server_query_errors_total", kCounter, kError, "Queries that failed.")                  \
-  X(server_http_requests, "weir_server_http_requests_total", kCounter, kInfo, "HTTP requests received.")              \
-  X(server_http_refused, "weir_server_http_refused_total", kCounter, kError,                                          \
-    "HTTP requests refused for missing credentials or a foreign Host header.")                                        \
-  X(store_insert_errors, "weir_store_insert_errors_total", kCounter, kError,                                          \
-    "Inserts the store refused; the batches stay with their agents. Check disk space and permissions.")               \
-  X(store_disk_bytes, "weir_store_disk_bytes", kGauge, kInfo, "Bytes the store holds on disk.")                       \
-  X(store_partitions_dropped, "weir_store_partitions_dropped_total", kCounter, kInfo,                                 \
-    "Old partitions removed by the age limit or the disk budget.")                                                    \
+#define WEIR_METRICS(X)                                                                                             \
+  X(agent_ticks, "weir_agent_ticks_total", kCounter, kInfo, "Collection intervals completed by the agent.")         \
+  X(agent_ticks_late, "weir_agent_ticks_late_total", kCounter, kError,                                              \
+    "Intervals that began more than half an interval late. The node is short of CPU, or raise --interval.")         \
+  X(agent_final_records, "weir_agent_final_records_total", kCounter, kInfo,                                         \
+    "Final socket records read from the kernel, one per closed socket.")                                            \
+  X(agent_snapshot_records, "weir_agent_snapshot_records_total", kCounter, kInfo,                                   \
+    "Live socket records read from the kernel.")                                                                    \
+  X(agent_snapshot_microseconds, "weir_agent_snapshot_microseconds_total", kCounter, kInfo,                         \
+    "Time spent reading live sockets, in microseconds.")                                                            \
+  X(agent_sockets, "weir_agent_sockets", kGauge, kInfo, "TCP sockets tracked now.")                                 \
+  X(agent_flows, "weir_agent_flows", kGauge, kInfo, "Flows in the agent's flow table now.")                         \
+  X(agent_kernel_map_full, "weir_agent_kernel_map_full_total", kCounter, kLoss,                                     \
+    "Sockets not tracked because the kernel map was full. Raise --max-sockets.")                                    \
+  X(agent_kernel_ring_full, "weir_agent_kernel_ring_full_total", kCounter, kLoss,                                   \
+    "Final records lost because the ring buffer was full; the agent was starved of CPU.")                           \
+  X(agent_arrival_watch_groups, "weir_agent_arrival_watch_groups", kGauge, kInfo,                                   \
+    "Control groups whose arriving segments are watched now because something was lost on its way there.")          \
+  X(agent_arrival_watch_full, "weir_agent_arrival_watch_full_total", kCounter, kLoss,                               \
+    "Times a control group or socket with loss could not be watched: too many are. Late arrivals there read 0.")    \
+  X(agent_flow_table_full, "weir_agent_flow_table_full_total", kCounter, kLoss,                                     \
+    "Records folded into the overflow flow because the flow table was full. Raise --max-flows.")                    \
+  X(agent_recording_bytes, "weir_agent_recording_bytes", kGauge, kInfo, "Size of the file of --record.")            \
+  X(agent_recording_missing, "weir_agent_recording_missing_intervals_total", kCounter, kError,                      \
+    "Intervals that are not in the recording of --record because it was cut. Raise --record-limit.")                \
+  X(agent_nat_lookups, "weir_agent_nat_lookups_total", kCounter, kInfo,                                             \
+    "Connections looked up in the kernel's connection tracking, to learn what NAT made of them.")                   \
+  X(agent_nat_microseconds, "weir_agent_nat_microseconds_total", kCounter, kInfo,                                   \
+    "Time spent on them, in microseconds.")                                                                         \
+  X(agent_nat_unknown, "weir_agent_nat_unknown_total", kCounter, kLoss,                                             \
+    "Connections whose server behind NAT stayed unknown: more than 5,000 look-ups a second, or no entry any more.") \
+  X(agent_requests_skipped, "weir_agent_requests_skipped_total", kCounter, kLoss,                                   \
+    "Requests not measured because there were more than the budget of events allows; counts are too low.")          \
+  X(agent_request_steps_lost, "weir_agent_request_steps_lost_total", kCounter, kLoss,                               \
+    "Steps of requests lost to a full ring buffer or unreadable memory; their requests are not measured.")          \
+  X(agent_request_table_full, "weir_agent_request_table_full_total", kCounter, kLoss,                               \
+    "Requests not counted because an interval had more than 16,384 kinds of them, or 65,536 connections.")          \
+  X(agent_server_names_full, "weir_agent_server_names_full_total", kCounter, kLoss,                                 \
+    "TLS connections without a server name because more than 65,536 were waiting or known.")                        \
+  X(agent_udp_pairs, "weir_agent_udp_pairs", kGauge, kInfo, "UDP sockets and their peers followed now.")            \
+  X(agent_udp_map_full, "weir_agent_udp_map_full_total", kCounter, kLoss,                                           \
+    "UDP datagrams not counted because the kernel map was full. Raise --max-flows.")                                \
+  X(agent_dns_messages, "weir_agent_dns_messages_total", kCounter, kInfo,                                           \
+    "DNS questions and answers read from the kernel, at the asking end.")                                           \
+  X(agent_dns_ring_full, "weir_agent_dns_ring_full_total", kCounter, kLoss,                                         \
+    "DNS messages lost because the ring buffer was full; the agent was starved of CPU.")                            \
+  X(agent_dns_malformed, "weir_agent_dns_malformed_total", kCounter, kInfo,                                         \
+    "Datagrams to or from port 53 that are no DNS query or answer.")                                                \
+  X(agent_dns_unmatched, "weir_agent_dns_unmatched_total", kCounter, kInfo,                                         \
+    "DNS answers without a question: it was older than the agent, or the answer came after five seconds.")          \
+  X(agent_dns_not_followed, "weir_agent_dns_not_followed_total", kCounter, kLoss,                                   \
+    "DNS questions not followed because 65,536 others waited, or DNS was given up for the budget.")                 \
+  X(agent_dns_names_folded, "weir_agent_dns_names_folded_total", kCounter, kInfo,                                   \
+    "DNS requests reported under the name (other): an interval has room for the 500 most asked names.")             \
+  X(agent_other_packets, "weir_agent_other_packets_total", kCounter, kInfo,                                         \
+    "Packets of sockets that are neither TCP nor UDP, ICMP for example. Counted with --udp or --dns.")              \
+  X(agent_other_bytes, "weir_agent_other_bytes_total", kCounter, kInfo,                                             \
+    "Bytes of these packets, IP headers included.")                                                                 \
+  X(agent_cpu_microseconds, "weir_agent_cpu_microseconds_total", kCounter, kInfo,                                   \
+    "CPU time of the agent's own threads, in microseconds.")                                                        \
+  X(agent_kernel_microseconds, "weir_agent_kernel_microseconds_total", kCounter, kInfo,                             \
+    "Time of the agent's kernel programs, in microseconds; stands still unless kernel.bpf_stats_enabled is set.")   \
+  X(agent_memory_bytes, "weir_agent_memory_bytes", kGauge, kInfo, "Memory of the agent's process (resident set).")  \
+  X(agent_budget_given_up, "weir_agent_budget_given_up", kGauge, kError,                                            \
+    "Features given up now to stay within --cpu-budget or --memory-budget; the probes say which.")                  \
+  X(agent_budget_changes, "weir_agent_budget_changes_total", kCounter, kInfo,                                       \
+    "Times a feature was given up for the budget, or taken back.")                                                  \
+  X(agent_batches_sent, "weir_agent_batches_sent_total", kCounter, kInfo, "Batches acknowledged by a server.")      \
+  X(agent_batches_retried, "weir_agent_batches_retried_total", kCounter, kInfo,                                     \
+    "Attempts to send a batch that failed and will be repeated. Check the server's address and health.")            \
+  X(agent_batches_rejected, "weir_agent_batches_rejected_total", kCounter, kLoss,                                   \
+    "Batches the server refused for good. Check that agent and server versions match.")                             \
+  X(agent_spool_bytes, "weir_agent_spool_bytes", kGauge, kInfo, "Bytes waiting on disk for the server.")            \
+  X(agent_spool_dropped, "weir_agent_spool_dropped_batches_total", kCounter, kLoss,                                 \
+    "Batches dropped, oldest first, because the disk spool was full or unwritable. Raise --spool-limit.")           \
+  X(agent_spool_damaged, "weir_agent_spool_damaged_batches_total", kCounter, kLoss,                                 \
+    "Batches found damaged on disk and set aside in spool/damaged. Check the disk of the node.")                    \
+  X(agent_node_passes, "weir_agent_node_passes_total", kCounter, kInfo,                                             \
+    "Readings of the node's own limits (docs/node-signals.md).")                                                    \
+  X(agent_node_pass_microseconds, "weir_agent_node_pass_microseconds_total", kCounter, kInfo,                       \
+    "Time spent reading the node's limits, in microseconds.")                                                       \
+  X(agent_node_rate_readings, "weir_agent_node_rate_readings_total", kCounter, kInfo,                               \
+    "Readings of interface counters for the 10 ms rate ring.")                                                      \
+  X(agent_node_rate_microseconds, "weir_agent_node_rate_microseconds_total", kCounter, kInfo,                       \
+    "Time spent on them, in microseconds.")                                                                         \
+  X(agent_node_resets, "weir_agent_node_counter_resets_total", kCounter, kInfo,                                     \
+    "Counters of the node that went backwards, e.g. because a driver was restarted; counting goes on from there.")  \
+  X(agent_node_samples_dropped, "weir_agent_node_samples_dropped_total", kCounter, kLoss,                           \
+    "Samples of node signals dropped because an interval or the agent's table held too many.")                      \
+  X(agent_node_skipped, "weir_agent_node_skipped_total", kCounter, kInfo,                                           \
+    "Control groups and network namespaces not read in a pass because there are more than it may read.")            \
+  X(agent_drops_not_counted, "weir_agent_drops_not_counted_total", kCounter, kLoss,                                 \
+    "Packets the kernel dropped that are in no signal because there were more than 2,048 kinds of drops.")          \
+  X(server_batches_accepted, "weir_server_batches_accepted_total", kCounter, kInfo,                                 \
+    "Batches stored durably and acknowledged.")                                                                     \
+  X(server_batches_duplicate, "weir_server_batches_duplicate_total", kCounter, kInfo,                               \
+    "Batches received again after they had been stored; acknowledged and not counted twice.")                       \
+  X(server_batches_rejected, "weir_server_batches_rejected_total", kCounter, kError,                                \
+    "Batches refused as malformed, oversized or from the future. Check agent versions and clocks.")                 \
+  X(server_batches_deferred, "weir_server_batches_deferred_total", kCounter, kInfo,                                 \
+    "Batches turned away with 429 or 503 because a queue was full; the agent sends them again.")                    \
+  X(server_clock_corrections, "weir_server_clock_corrections_total", kCounter, kError,                              \
+    "Batches whose times were shifted because the agent's clock was wrong. Run NTP on that node.")                  \
+  X(server_rows_stored, "weir_server_rows_stored_total", kCounter, kInfo, "Flow rows written to the store.")        \
+  X(server_node_samples, "weir_server_node_samples_stored_total", kCounter, kInfo,                                  \
+    "Samples of node signals written to the store.")                                                                \
+  X(server_node_unknown, "weir_server_node_samples_unknown_total", kCounter, kInfo,                                 \
+    "Samples of signals this server does not know, left out. Upgrade the server.")                                  \
+  X(server_rows_merged, "weir_server_rows_merged_total", kCounter, kInfo,                                           \
+    "Reports joined with the other end's report of the same connection.")                                           \
+  X(server_flows_forgotten, "weir_server_flows_forgotten_total", kCounter, kError,                                  \
+    "Flows forgotten early because too many were active. Their ends are joined anew and may be doubled once.")      \
+  X(server_live_dropped, "weir_server_live_dropped_rows_total", kCounter, kLoss,                                    \
+    "Rows not sent to a live viewer that reads too slowly; they are still in the store.")                           \
+  X(server_queries, "weir_server_queries_total", kCounter, kInfo, "Queries answered.")                              \
+  X(server_query_errors, "weir_server_query_errors_total", kCounter, kError, "Queries that failed.")                \
+  X(server_http_requests, "weir_server_http_requests_total", kCounter, kInfo, "HTTP requests received.")            \
+  X(server_http_refused, "weir_server_http_refused_total", kCounter, kError,                                        \
+    "HTTP requests refused for missing credentials or a foreign Host header.")                                      \
+  X(store_insert_errors, "weir_store_insert_errors_total", kCounter, kError,                                        \
+    "Inserts the store refused; the batches stay with their agents. Check disk space and permissions.")             \
+  X(store_disk_bytes, "weir_store_disk_bytes", kGauge, kInfo, "Bytes the store holds on disk.")                     \
+  X(store_partitions_dropped, "weir_store_partitions_dropped_total", kCounter, kInfo,                               \
+    "Old partitions removed by the age limit or the disk budget.")                                                  \
   X(store_rollups, "weir_store_rollups_total", kCounter, kInfo, "Roll-up steps completed.")
 
 enum class Metric : uint32_t {

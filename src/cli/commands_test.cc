@@ -41,6 +41,15 @@ TEST(EndText, TheContainerElseTheNetworkNamespace) {
   EXPECT_EQ(text("3f2a9c71d0be55aa", "cni-1a2b"), "10.0.0.1 curl in 3f2a9c71d0be");
 }
 
+TEST(EndText, AServerBehindAServiceNamesIt) {
+  Json row{
+      {"server_address", "10.244.1.5"}, {"server_port", 8080}, {"server_process", "nginx"}, {"service_address", "::"}};
+  EXPECT_EQ(EndText(row, "server", true), "10.244.1.5:8080 nginx");
+  row["service_address"] = "fd96::10";
+  row["service_port"] = 80;
+  EXPECT_EQ(EndText(row, "server", true), "10.244.1.5:8080 nginx behind [fd96::10]:80");
+}
+
 TEST(RenderFlows, ColumnsAskedForKeepPortsWhole) {
   Question question;
   question.group_by = "server_port";

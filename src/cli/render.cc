@@ -77,12 +77,18 @@ std::vector<std::string> SplitList(std::string_view comma_separated) {
   return names;
 }
 
+namespace {
+
+std::string WithPort(const std::string& address, double port) {
+  const bool v6 = address.find(':') != std::string::npos;
+  return v6 ? fmt::format("[{}]:{:.0f}", address, port) : fmt::format("{}:{:.0f}", address, port);
+}
+
+}  // namespace
+
 std::string EndText(const Json& row, const std::string& side, bool with_port) {
   std::string address = TextAt(row, side + "_address");
-  if (with_port) {
-    const std::string port = fmt::format("{:.0f}", NumberAt(row, "server_port"));
-    address = address.find(':') == std::string::npos ? address + ":" + port : "[" + address + "]:" + port;
-  }
+  if (with_port) address = WithPort(address, NumberAt(row, "server_port"));
   const std::string process = TextAt(row, side + "_process");
   const std::string container = TextAt(row, side + "_container");
   std::string text = address;
@@ -92,6 +98,10 @@ std::string EndText(const Json& row, const std::string& side, bool with_port) {
     text += " in " + container.substr(0, 12);
   } else if (!netns_name.empty()) {
     text += " in " + netns_name;
+  }
+  const std::string service = TextAt(row, "service_address");
+  if (with_port && !service.empty() && service != "::") {
+    text += " behind " + WithPort(service, NumberAt(row, "service_port"));
   }
   return text;
 }

@@ -21,8 +21,8 @@ std::string TextAt(const Json& row, const std::string& name);
 
 std::vector<std::string> SplitList(std::string_view comma_separated);
 
-// "10.0.0.1 curl", "10.0.0.2:80 nginx in 3f2a9c71d0be", "10.77.1.2 curl in lab-client": one end of a flow row in a few
-// words. side = client | server.
+// "10.0.0.1 curl", "10.0.0.2:80 nginx in 3f2a9c71d0be", "10.77.1.2 curl in lab-client", "10.244.1.5:8080 coredns
+// behind 10.96.0.10:53": one end of a flow row in a few words. side = client | server; with_port is for the server.
 std::string EndText(const Json& row, const std::string& side, bool with_port);
 
 // Runs `once` every `every` until interrupted, redrawing in place on a terminal; just once without watch.

@@ -110,9 +110,11 @@ agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   options.dns = settings.Text("dns") == "on";
   options.udp_group = settings.Text("udp-group");
   options.requests = settings.Text("requests") == "on";
+  options.nat = settings.Text("nat") != "off";
   options.allow_ebpf = settings.Text("mode") != "sock_diag";
   options.receive_loss = ReceiveLossOf(settings.Text("receive-loss"));
   options.node_signals = settings.Text("node-signals") != "off";
+  options.drops = settings.Text("drops") != "off";
   options.rate_ring = settings.Text("rate-ring") != "off";
   options.require_ebpf = settings.Text("mode") == "ebpf";
   options.budget.cores = settings.Fraction("cpu-budget");

@@ -74,11 +74,16 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "program."},
     {"requests", 0, FlagType::kChoice, "off|on", "off", kCollecting,
      "Measure HTTP/1 requests at their servers and learn the names TLS clients ask for; Linux 6.16 or newer."},
+    {"nat", 0, FlagType::kChoice, "on|off", "on", kCollecting,
+     "Ask the kernel's connection tracking whom clients reach behind translated addresses; costs nothing where nothing "
+     "is tracked."},
     {"spool-limit", 0, FlagType::kBytes, "BYTES", "256Mi", kCollecting,
      "Disk the agent may use while the server is away."},
 
     {"node-signals", 0, FlagType::kChoice, "on|off", "on", kCollecting,
      "Read the limits of the node itself: interfaces, queues, cloud allowances, TCP, CPU quotas."},
+    {"drops", 0, FlagType::kChoice, "on|off", "on", kCollecting,
+     "With them, count the packets the kernel drops, by its reason and the function that dropped them."},
     {"rate-ring", 0, FlagType::kChoice, "on|off", "on", kCollecting,
      "Keep the traffic of the last 30 s in steps of 10 ms while there is any, to show what led to a limit."},
 

@@ -63,7 +63,7 @@ inline constexpr size_t kMaxStringBytes = 256;
   X(service_address, Address, kAddress, kDimension, "",                                                              \
     "Address the client used where NAT led it to server_address; :: when it used server_address itself.")            \
   X(service_port, uint16_t, kUint, kDimension, "",                                                                   \
-    "Port the client used where NAT changed it; 0 when it used server_port itself.")                                 \
+    "Port the client used where NAT led it to server_address; 0 when it used server_address itself.")                \
   X(server_name, std::string, kString, kDimension, "",                                                               \
     "Name the client asked the server for in its TLS ClientHello (SNI, RFC 6066); empty when not seen.")             \
   X(application, std::string, kString, kDimension, "",                                                               \

@@ -1,7 +1,9 @@
 #include "model/flow_row.h"
 
 #include <algorithm>
+#include <array>
 #include <type_traits>
+#include <utility>
 
 namespace weir::model {
 namespace {
@@ -81,21 +83,27 @@ const Histogram& RttHistogram(const FlowRow& row) {
 
 namespace {
 
-double DerivedNumber(const FlowRow& row, std::string_view name) {
-  if (name == "bytes") return static_cast<double>(row.bytes_to_server + row.bytes_to_client);
-  if (name == "retransmits") return static_cast<double>(Retransmits(row));
+uint64_t DerivedUint(const FlowRow& row, std::string_view name) {
+  if (name == "bytes") return row.bytes_to_server + row.bytes_to_client;
+  if (name == "retransmits") return Retransmits(row);
+  if (name == "timeouts") return row.timeouts_to_server + row.timeouts_to_client;
+  if (name == "rtt_min_us") return RttMinimum(row);
+  if (name == "rtt_max_us") return RttMaximum(row);
+  if (name == "late_segments") return LateSegments(row);
+  if (name == "closed_reset") return row.closed_reset_by_client + row.closed_reset_by_server;
+  return 0;
+}
+
+double DerivedNumber(const FlowRow& row, const Column& column) {
+  if (column.type == ColumnType::kUint) return static_cast<double>(DerivedUint(row, column.name));
+  const std::string_view name = column.name;
   if (name == "retransmit_percent") return RetransmitPercent(row);
-  if (name == "timeouts") return static_cast<double>(row.timeouts_to_server + row.timeouts_to_client);
   if (name == "connect_avg_us") return ConnectAverage(row);
   if (name == "rtt_avg_us") return RttAverage(row);
-  if (name == "rtt_min_us") return static_cast<double>(RttMinimum(row));
-  if (name == "rtt_max_us") return static_cast<double>(RttMaximum(row));
   if (name == "rtt_p50_us") return RttHistogram(row).Quantile(0.50);
   if (name == "rtt_p90_us") return RttHistogram(row).Quantile(0.90);
   if (name == "rtt_p99_us") return RttHistogram(row).Quantile(0.99);
-  if (name == "late_segments") return static_cast<double>(LateSegments(row));
   if (name == "late_percent") return LatePercent(row);
-  if (name == "closed_reset") return static_cast<double>(row.closed_reset_by_client + row.closed_reset_by_server);
 #define WEIR_TIMES(stem)                                                          \
   if (name == #stem "_avg_us") return Ratio(row.stem##_sum_us, row.stem##_count); \
   if (name == #stem "_p50_us") return row.stem##_histogram.Quantile(0.50);        \
@@ -137,15 +145,51 @@ std::span<const std::string_view> SampleColumns(const Column& column) {
   return {};
 }
 
+namespace {
+
+// Ways to one column each, by its position in the table: a row is asked for many columns.
+struct Access {
+  uint64_t (*get)(const FlowRow&) = nullptr;  // integers only
+  void (*set)(FlowRow&, uint64_t) = nullptr;
+  Histogram& (*histogram)(FlowRow&) = nullptr;
+};
+
+template <auto Member>
+constexpr Access AccessTo() {
+  using Value = std::remove_cvref_t<decltype(std::declval<FlowRow>().*Member)>;
+  if constexpr (std::is_integral_v<Value>) {
+    return {[](const FlowRow& row) { return static_cast<uint64_t>(row.*Member); },
+            [](FlowRow& row, uint64_t value) { row.*Member = static_cast<Value>(value); }, nullptr};
+  } else if constexpr (std::is_same_v<Value, Histogram>) {
+    return {nullptr, nullptr, [](FlowRow& row) -> Histogram& { return row.*Member; }};
+  } else {
+    return {};
+  }
+}
+
+constexpr auto kAccess = std::to_array<Access>({
+#define WEIR_ACCESS(name, cpp, type, kind, unit, help) AccessTo<&FlowRow::name>(),
+    WEIR_STORED_COLUMNS(WEIR_ACCESS)
+#undef WEIR_ACCESS
+});
+
+const Access& AccessOf(const Column& column) { return kAccess[static_cast<size_t>(&column - kColumns.data())]; }
+
+}  // namespace
+
+uint64_t UintOf(const FlowRow& row, const Column& column) {
+  if (!column.stored()) return DerivedUint(row, column.name);
+  const auto get = AccessOf(column).get;
+  return get == nullptr ? 0 : get(row);
+}
+
+void SetUint(FlowRow& row, const Column& column, uint64_t value) { AccessOf(column).set(row, value); }
+
+Histogram& HistogramOf(FlowRow& row, const Column& column) { return AccessOf(column).histogram(row); }
+
 double NumberOf(const FlowRow& row, const Column& column) {
-  if (!column.stored()) return DerivedNumber(row, column.name);
-  double number = 0;
-  VisitStored(row, [&](const Column& visited, const auto& value) {
-    if constexpr (std::is_integral_v<std::remove_cvref_t<decltype(value)>>) {
-      if (&visited == &column || visited.name == column.name) number = static_cast<double>(value);
-    }
-  });
-  return number;
+  if (!column.stored()) return DerivedNumber(row, column);
+  return static_cast<double>(UintOf(row, column));
 }
 
 std::string TextOf(const FlowRow& row, const Column& column) {

@@ -43,6 +43,13 @@ const Histogram& RttHistogram(const FlowRow& row);  // of the side RttAverage() 
 // which is not the same as 0. Empty = the column is always known.
 std::span<const std::string_view> SampleColumns(const Column& column);
 
+// An integer column of a row: stored or derived, of type kTime or kUint; 0 for any other.
+uint64_t UintOf(const FlowRow& row, const Column& column);
+// Sets an integer column. REQUIRES: stored and no dimension.
+void SetUint(FlowRow& row, const Column& column, uint64_t value);
+// A stored histogram of a row. REQUIRES: the column is one.
+Histogram& HistogramOf(FlowRow& row, const Column& column);
+
 // Any column of a row as a number or as text, by name; used by the filter on live rows and by exports.
 // REQUIRES: the column exists; number for kTime/kUint/kFloat columns, text for kString and kAddress columns.
 double NumberOf(const FlowRow& row, const Column& column);

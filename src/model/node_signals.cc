@@ -23,6 +23,7 @@ std::string_view ScopeName(SignalScope scope) {
     case SignalScope::kNetns: return "netns";
     case SignalScope::kCgroup: return "cgroup";
     case SignalScope::kRdmaPort: return "rdma_port";
+    case SignalScope::kDrop: return "drop";
   }
   return "node";
 }

@@ -18,7 +18,7 @@
 namespace weir::model {
 
 // What a value is about, and so what its subject names. Outside the agent's own network namespace subjects of
-// interfaces and queueing disciplines have the namespace's name and a slash in front: "pod-a/eth0".
+// interfaces, queueing disciplines and drops have the namespace's name and a slash in front: "pod-a/eth0".
 enum class SignalScope : uint8_t {
   kNode,       // "", or "cpu3"
   kInterface,  // "eth0"
@@ -27,6 +27,7 @@ enum class SignalScope : uint8_t {
   kNetns,      // "host", or the namespace's name
   kCgroup,     // container id, or path
   kRdmaPort,   // "efa_0/1"
+  kDrop,       // "NETFILTER_DROP in nft_do_chain (tcp)"
 };
 
 enum class SignalKind : uint8_t {
@@ -199,6 +200,28 @@ enum class SignalKind : uint8_t {
   X(udp_send_buffer_errors, "udp.send_buffer_errors", kNetns, kCounter, "packets", "socket send memory",                  \
     "UDP packets not sent because a socket's send buffer was full.", "udp:SndbufErrors")                                  \
   X(udp_no_ports, "udp.no_ports", kNetns, kCounter, "packets", "", "UDP packets for ports nobody listens on.", "udp:NoPorts") \
+  /* Packets the kernel dropped, by its own reason (kfree_skb: names of enum skb_drop_reason without their prefix) */      \
+  X(drop_no_room, "drop.no_room", kDrop, kCounter, "packets", "memory or queue space",                                    \
+    "Packets dropped because a socket, a queue or memory was full.",                                                      \
+    "kfree_skb:SOCKET_RCVBUFF kfree_skb:SOCKET_BACKLOG kfree_skb:PROTO_MEM kfree_skb:NOMEM kfree_skb:PFMEMALLOC kfree_skb:TCP_ZEROWINDOW kfree_skb:TCP_LISTEN_OVERFLOW kfree_skb:TCP_OFO_QUEUE_PRUNE kfree_skb:TCP_OFO_DROP kfree_skb:QDISC_DROP kfree_skb:QDISC_OVERLIMIT kfree_skb:QDISC_CONGESTED kfree_skb:CAKE_FLOOD kfree_skb:FQ_BAND_LIMIT kfree_skb:FQ_HORIZON_LIMIT kfree_skb:FQ_FLOW_LIMIT kfree_skb:DUALPI2_STEP_DROP kfree_skb:CPU_BACKLOG kfree_skb:FULL_RING kfree_skb:NEIGH_QUEUEFULL") \
+  X(drop_rule, "drop.rule", kDrop, kCounter, "packets", "packet rule",                                                    \
+    "Packets dropped by a rule or a program: netfilter, tc, XDP, a control group's, a socket's, IPsec, reverse path filter.", \
+    "kfree_skb:NETFILTER_DROP kfree_skb:TC_INGRESS kfree_skb:TC_EGRESS kfree_skb:XDP kfree_skb:BPF_CGROUP_EGRESS kfree_skb:SOCKET_FILTER kfree_skb:XFRM_POLICY kfree_skb:IP_RPFILTER kfree_skb:SECURITY_HOOK kfree_skb:TAP_FILTER kfree_skb:TAP_TXFILTER kfree_skb:IP_LOCALNET kfree_skb:BRIDGE_INGRESS_STP_STATE kfree_skb:ARP_PVLAN_DISABLE") \
+  X(drop_no_path, "drop.no_path", kDrop, kCounter, "packets", "route or neighbour",                                       \
+    "Packets dropped because there was no route, neighbour, device or room in the path's MTU for them, or fragments were missing.", \
+    "kfree_skb:IP_OUTNOROUTES kfree_skb:IP_INNOROUTES kfree_skb:IP_INVALID_DEST kfree_skb:NEIGH_CREATEFAIL kfree_skb:NEIGH_FAILED kfree_skb:NEIGH_DEAD kfree_skb:NEIGH_HH_FILLFAIL kfree_skb:DEV_READY kfree_skb:NO_TX_TARGET kfree_skb:PKT_TOO_BIG kfree_skb:IPV6DISABLED kfree_skb:VXLAN_VNI_NOT_FOUND kfree_skb:FRAG_REASM_TIMEOUT kfree_skb:FRAG_TOO_FAR kfree_skb:RECURSION_LIMIT") \
+  X(drop_damaged, "drop.damaged", kDrop, kCounter, "packets", "damaged packets",                                          \
+    "Packets dropped because a checksum or a header was wrong.",                                                          \
+    "kfree_skb:PKT_TOO_SMALL kfree_skb:HDR_TRUNC kfree_skb:TCP_CSUM kfree_skb:UDP_CSUM kfree_skb:IP_CSUM kfree_skb:ICMP_CSUM kfree_skb:SKB_CSUM kfree_skb:IP_INHDR kfree_skb:IPV6_BAD_EXTHDR kfree_skb:DEV_HDR kfree_skb:SKB_GSO_SEG kfree_skb:VXLAN_INVALID_HDR kfree_skb:IP_TUNNEL_ECN") \
+  X(drop_unwanted, "drop.unwanted", kDrop, kCounter, "packets", "",                                                       \
+    "Packets dropped because nobody waits for them: no socket, a closed connection, another host's address, numbers out of place.", \
+    "kfree_skb:NO_SOCKET kfree_skb:SOCKET_CLOSE kfree_skb:OTHERHOST kfree_skb:UNICAST_IN_L2_MULTICAST kfree_skb:IP_NOPROTO kfree_skb:UNHANDLED_PROTO kfree_skb:INVALID_PROTO kfree_skb:IP_INADDRERRORS kfree_skb:IP_LOCAL_SOURCE kfree_skb:IP_INVALID_SOURCE kfree_skb:MAC_INVALID_SOURCE kfree_skb:LOCAL_MAC kfree_skb:TCP_FLAGS kfree_skb:TCP_RESET kfree_skb:TCP_CLOSE kfree_skb:TCP_ABORT_ON_DATA kfree_skb:TCP_FASTOPEN kfree_skb:TCP_OVERWINDOW kfree_skb:TCP_INVALID_SEQUENCE kfree_skb:TCP_INVALID_END_SEQUENCE kfree_skb:TCP_INVALID_ACK_SEQUENCE kfree_skb:TCP_INVALID_SYN kfree_skb:TCP_ACK_UNSENT_DATA kfree_skb:TCP_RFC7323_PAWS kfree_skb:TCP_RFC7323_PAWS_ACK kfree_skb:TCP_RFC7323_TW_PAWS kfree_skb:TCP_RFC7323_TSECR kfree_skb:TCP_MINTTL kfree_skb:TCP_AUTH_HDR kfree_skb:TCP_MD5NOTFOUND kfree_skb:TCP_MD5UNEXPECTED kfree_skb:TCP_MD5FAILURE kfree_skb:TCP_AONOTFOUND kfree_skb:TCP_AOUNEXPECTED kfree_skb:TCP_AOKEYNOTFOUND kfree_skb:TCP_AOFAILURE") \
+  X(drop_duplicate, "drop.duplicate", kDrop, kCounter, "packets", "",                                                     \
+    "Packets dropped because what they carry was here already: no loss, but something was sent twice.",                  \
+    "kfree_skb:TCP_OLD_DATA kfree_skb:TCP_OLD_SEQUENCE kfree_skb:TCP_OLD_ACK kfree_skb:TCP_TOO_OLD_ACK kfree_skb:TCP_OFOMERGE kfree_skb:DUP_FRAG") \
+  X(drop_other, "drop.other", kDrop, kCounter, "packets", "",                                                             \
+    "Packets that ended without a reason the kernel names or Weir knows; not each of them is a loss.",                    \
+    "kfree_skb:NOT_SPECIFIED")                                                                                \
   /* Control groups */                                                                                                    \
   X(cgroup_throttled, "cgroup.throttled_periods", kCgroup, kCounter, "periods", "CPU quota",                              \
     "Scheduler periods (100 ms by default) in which the group had used up its CPU quota.", "cgroup:nr_throttled")         \

@@ -26,9 +26,12 @@ struct FlowEnds {
   Address server_address;
   uint16_t server_port = 0;
   uint32_t netns = 0;  // inode of the reporting end's network namespace
-  // What the client used where NAT led it to server_address; unspecified and 0 otherwise.
+  // What the client used where NAT led it to server_address, both or neither: unspecified and 0 otherwise.
   Address service_address;
   uint16_t service_port = 0;
+  // A client's: the address the server sees in place of client_address (source NAT, masquerade); unspecified
+  // otherwise. The other end's report names it as its client.
+  Address snat_address;
 
   bool operator==(const FlowEnds&) const = default;
 };

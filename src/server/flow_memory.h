@@ -40,11 +40,27 @@ template <typename Value>
 using FlowKeyMap = tsl::robin_map<FlowKey, Value, FlowKeyHash, std::equal_to<FlowKey>,
                                   std::allocator<std::pair<FlowKey, Value>>, /*StoreHash=*/true>;
 
+// The addresses of a client's own socket where NAT changed them on the way; all unspecified where it did not, and for
+// servers.
+struct UsedAddresses {
+  model::Address client;
+  model::Address service;
+  uint16_t service_port = 0;
+
+  bool operator==(const UsedAddresses&) const = default;
+};
+
+inline UsedAddresses UsedOf(const model::FlowEnds& ends) {
+  const bool source_changed = !ends.snat_address.is_unspecified();
+  return {source_changed ? ends.client_address : model::Address{}, ends.service_address, ends.service_port};
+}
+
 // Who was last seen at one end. Shared between the many flows of one process.
 struct EndIdentity {
   model::LocalIdentity local;
   std::string node;
   uint32_t netns = 0;
+  UsedAddresses used;
 
   bool operator==(const EndIdentity&) const = default;
 };

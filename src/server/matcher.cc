@@ -23,12 +23,13 @@ bool IsConfined(const FlowKey& key) {
 // The whole network's where the addresses allow.
 FlowKey WidestKey(AgentNumber agent, const model::FlowEnds& ends) {
   FlowKey key;
-  key.client_address = ends.client_address;
+  // As the server's report names it.
+  key.client_address = ends.snat_address.is_unspecified() ? ends.client_address : ends.snat_address;
   key.server_address = ends.server_address;
   key.server_port = ends.server_port;
   key.protocol = ends.protocol;
   if (IsConfined(key)) key.agent = agent;
-  if (ends.client_address.is_loopback() || ends.server_address.is_loopback()) key.netns = ends.netns;
+  if (key.client_address.is_loopback() || key.server_address.is_loopback()) key.netns = ends.netns;
   return key;
 }
 
@@ -273,7 +274,8 @@ void Matcher::Remember(KnownEnd& end, const List& list, const Interval& interval
   end.start = interval.start;
   end.end = std::max(end.end, interval.end);
   if (list.count == 1 && end.identity != nullptr && end.identity->local == newest.report->identity &&
-      end.identity->netns == newest.report->ends.netns && end.identity->node == newest.from->batch.node) {
+      end.identity->netns == newest.report->ends.netns && end.identity->node == newest.from->batch.node &&
+      end.identity->used == UsedOf(newest.report->ends)) {
     return;
   }
   end.identity = memory_.Share(CommonIdentity(list));
@@ -282,13 +284,14 @@ void Matcher::Remember(KnownEnd& end, const List& list, const Interval& interval
 // What all reports of one end agree on; a process only when there is just one.
 EndIdentity Matcher::CommonIdentity(const List& list) const {
   const Seen& first = nodes_[list.first].seen;
-  EndIdentity identity{{}, first.from->batch.node, first.report->ends.netns};
+  EndIdentity identity{{}, first.from->batch.node, first.report->ends.netns, UsedOf(first.report->ends)};
   identity.local.netns_name = first.report->identity.netns_name;
   if (list.count == 1) identity.local = first.report->identity;
   for (uint32_t at = nodes_[list.first].next; at != kEnd; at = nodes_[at].next) {
     const Seen& seen = nodes_[at].seen;
     if (seen.from->batch.node != identity.node) identity.node.clear();
     if (seen.report->ends.netns != identity.netns) identity.netns = 0;
+    if (UsedOf(seen.report->ends) != identity.used) identity.used = {};
     if (seen.report->identity.netns_name != identity.local.netns_name) identity.local.netns_name.clear();
   }
   return identity;

@@ -274,6 +274,49 @@ TEST_F(MatcherTest, TheNameOfANamespaceIsCarriedAndRememberedWhereAllReportsAgre
   EXPECT_EQ(rows[0].row.server_netns_name, "");
 }
 
+TEST_F(MatcherTest, AServiceAddressSurvivesTheJoinAndIsRemembered) {
+  auto curl = ClientReport({}, 100, 900);
+  curl.ends.service_address = Ip("10.96.0.10");
+  curl.ends.service_port = 443;
+  auto rows = Match({Batch(1, 1, {curl}), Batch(2, 1, {ServerReport({}, 100, 900)})});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(ReportedBy(rows[0].row), "both");
+  EXPECT_EQ(rows[0].row.service_address, Ip("10.96.0.10"));
+  EXPECT_EQ(rows[0].row.service_port, 443);
+  EXPECT_EQ(rows[0].row.server_address, Ip("10.0.2.1"));
+  EXPECT_EQ(rows[0].row.server_port, 80);
+
+  rows = Match({Batch(2, 2, {ServerReport({}, 100, 900)})});
+  ASSERT_EQ(rows.size(), 1U) << "what the client's agent has not told yet waits";
+  EXPECT_EQ(rows[0].row.service_address, Ip("10.96.0.10"));
+  EXPECT_EQ(rows[0].row.service_port, 443);
+}
+
+// The server sees one address for all of them; each client's row keeps its own.
+TEST_F(MatcherTest, MasqueradedClientsMeetTheirServer) {
+  const Ends seen{.client = "10.0.0.100"};
+  auto one = ClientReport({.client = "172.17.0.2"}, 10, 0, "curl");
+  one.ends.snat_address = Ip("10.0.0.100");
+  auto rows = Match({Batch(1, 1, {one}), Batch(2, 1, {ServerReport(seen, 10)})});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(ReportedBy(rows[0].row), "both");
+  EXPECT_EQ(rows[0].row.client_address, Ip("172.17.0.2"));
+  EXPECT_EQ(rows[0].row.bytes_to_server, 10U);
+
+  rows = Match({Batch(2, 2, {ServerReport(seen, 5)})});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].row.client_address, Ip("172.17.0.2")) << "remembered";
+
+  auto other = ClientReport({.client = "172.17.0.3"}, 20, 0, "wget");
+  other.ends.snat_address = Ip("10.0.0.100");
+  rows = Match({Batch(1, 3, {one, other}), Batch(2, 3, {ServerReport(seen, 30)})});
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(TotalsOf(rows).to_server, 30U) << "the server's 5 of before are stored, and among the 30 of both clients";
+  EXPECT_EQ(rows[0].row.client_address, Ip("172.17.0.2"));
+  EXPECT_EQ(rows[1].row.client_address, Ip("172.17.0.3"));
+  EXPECT_EQ(rows[2].row.client_address, Ip("10.0.0.100")) << "what only the server knows is of both";
+}
+
 TEST_F(MatcherTest, AQuietClientLeavesItsServersExcessToBeStoredOnce) {
   Match({Batch(1, 1, {ClientReport({}, 100)}), Batch(2, 1, {ServerReport({}, 100)})});
   auto rows = Match({Batch(2, 2, {ServerReport({}, 40)})});

@@ -8,6 +8,13 @@ namespace {
 
 std::string Take(std::string& text, bool move) { return move ? std::move(text) : text; }
 
+// The flow's key has what the server sees.
+void SetUsed(model::FlowRow& row, const UsedAddresses& used) {
+  if (!used.client.is_unspecified()) row.client_address = used.client;
+  row.service_address = used.service;
+  row.service_port = used.service_port;
+}
+
 }  // namespace
 
 void SetFlow(model::FlowRow& row, const FlowKey& key, UnixMillis start, UnixMillis end, std::string_view locality) {
@@ -32,8 +39,7 @@ void SetReportedEnd(store::StoredRow& out, model::Side side, const Seen& seen, b
     row.client_netns = seen.report->ends.netns;
     row.client_netns_name = Take(identity.netns_name, last_use);
     row.server_name = Take(identity.server_name, last_use);
-    row.service_address = seen.report->ends.service_address;
-    row.service_port = seen.report->ends.service_port;
+    SetUsed(row, UsedOf(seen.report->ends));
     row.client_reports = 1;
     out.client_agent = seen.from->batch.agent_id;
     out.client_sequence = seen.from->batch.sequence;
@@ -59,6 +65,7 @@ void SetRecalledEnd(model::FlowRow& row, model::Side side, const EndIdentity& id
     row.client_netns = identity.netns;
     row.client_netns_name = identity.local.netns_name;
     row.server_name = identity.local.server_name;
+    SetUsed(row, identity.used);
   } else {
     row.server_process = identity.local.process;
     row.server_container = identity.local.container;

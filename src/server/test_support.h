@@ -115,6 +115,10 @@ class MemoryStore : public store::Store {
     return watermarks;
   }
   Result<store::FlowResult> Query(const store::FlowQuery&) override { return Status::Unsupported("not here"); }
+  Result<std::map<uint32_t, store::RttDistribution>> RttOfGroups(const store::TimeRange&,
+                                                                 const store::FlowGroups&) override {
+    return Status::Unsupported("not here");
+  }
   Status Maintain(UnixMillis) override {
     const std::lock_guard lock(mutex_);
     ++maintained_;

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <utility>
+
+#include "store/packing.h"
 
 namespace weir::store {
 namespace {
@@ -10,8 +13,16 @@ namespace {
 using model::Column;
 using model::ColumnKind;
 
-std::string Sum(std::string_view column) { return fmt::format("sum({})", column); }
-std::string Sum(std::string_view a, std::string_view b) { return fmt::format("(sum({}) + sum({}))", a, b); }
+std::string ArrayAggregate(Pack pack) {
+  const bool adds_up = pack == Pack::kSums || pack == Pack::kRequestSums;
+  return fmt::format("{}ForEach({})", adds_up ? "sum" : "max",
+                     kArrayNames[static_cast<size_t>(pack) - static_cast<size_t>(Pack::kSums)]);
+}
+
+std::string Aggregate(std::string_view name) { return AggregateSql(*model::FindColumn(name)); }
+std::string Aggregate(std::string_view a, std::string_view b) {
+  return fmt::format("({} + {})", Aggregate(a), Aggregate(b));
+}
 
 // RTT answers come from the client's samples, and from the server's only where the client has none: the
 // client's include both hosts' delays.
@@ -23,20 +34,25 @@ std::string Ratio(std::string_view dividend, std::string_view divisor) {
   return fmt::format("if({1} = 0, 0., toFloat64({0}) / toFloat64({1}))", dividend, divisor);
 }
 
-// model::Histogram::Quantile and BucketMiddle. One aggregate serves the three quantiles: the weighted
-// quantile of bucket numbers is the first bucket whose running count reaches the wanted share, and much
-// faster than merging maps.
-std::string Quantile(std::string_view stem, std::string_view rows, int index) {
-  return fmt::format(
-      "if(sumArray{2}({0}_histogram_count{3}) = 0, 0., exp2((quantilesExactWeightedArray{2}(0.5, 0.9, 0.99)"
-      "({0}_histogram_bucket, {0}_histogram_count{3})[{1}] + 0.5) / 2))",
-      stem, index, rows.empty() ? "" : "If", rows);
+// The counts of the buckets of a histogram.
+std::string HistogramSql(std::string_view histogram) {
+  const Place place = PlaceOf(*model::FindColumn(histogram));
+  if (place.pack == Pack::kHistogram) return AggregateOfTableColumn(histogram);
+  const std::string all = AggregateOfTableColumn(kRequestHistogramsName);
+  return fmt::format("arrayFilter((c, i) -> (i - 1) % {} = {}, {}, arrayEnumerate({}))", kRequestHistograms,
+                     place.index, all, all);
 }
 
-// Where the server's distribution is wanted no row has samples of the client; gathering it only from such rows
-// is the same, and spares most flows half of what an answer costs.
-std::string RttQuantile(int index) {
-  return OfMeasuringSide(Quantile("client_rtt", "", index), Quantile("server_rtt", ", client_rtt_count = 0", index));
+// model::Histogram::Quantile and BucketMiddle: the first bucket whose running count reaches the wanted share.
+std::string Quantile(std::string_view stem, double share) {
+  const std::string counts = HistogramSql(fmt::format("{}_histogram", stem));
+  return fmt::format(
+      "if(arraySum({0}) = 0, 0., exp2((arrayFirstIndex(c -> c >= {1} * arraySum({0}), arrayCumSum({0})) - 0.5) / 2))",
+      counts, share);
+}
+
+std::string RttQuantile(double share) {
+  return OfMeasuringSide(Quantile("client_rtt", share), Quantile("server_rtt", share));
 }
 
 std::string RttMinimum() {
@@ -53,40 +69,43 @@ std::string ReportedBy() {
 
 std::string PercentOfSegments(std::string_view what) {
   return fmt::format("if({0} = 0, 0., 100. * toFloat64({1}) / toFloat64({0}))",
-                     Sum("segments_to_server", "segments_to_client"), what);
+                     Aggregate("segments_to_server", "segments_to_client"), what);
 }
 
-std::string RetransmitPercent() {
-  return PercentOfSegments("sum(retransmits_to_server) + sum(retransmits_to_client) + sum(retransmits_syn)");
+std::string AllRetransmits() {
+  return fmt::format("({} + {})", Aggregate("retransmits_to_server", "retransmits_to_client"),
+                     Aggregate("retransmits_syn"));
 }
 
-std::string LatePercent() { return PercentOfSegments(Sum("late_segments_to_server", "late_segments_to_client")); }
+std::string RetransmitPercent() { return PercentOfSegments(AllRetransmits()); }
+
+std::string LatePercent() { return PercentOfSegments(Aggregate("late_segments_to_server", "late_segments_to_client")); }
 
 std::string DerivedSql(std::string_view name) {
   if (name == "reported_by") return ReportedBy();
-  if (name == "bytes") return Sum("bytes_to_server", "bytes_to_client");
+  if (name == "bytes") return Aggregate("bytes_to_server", "bytes_to_client");
   if (name == "retransmits") {
-    return "(sum(retransmits_to_server) + sum(retransmits_to_client) + sum(retransmits_syn))";
+    return AllRetransmits();
   }
   if (name == "retransmit_percent") return RetransmitPercent();
-  if (name == "timeouts") return Sum("timeouts_to_server", "timeouts_to_client");
-  if (name == "connect_avg_us") return Ratio(Sum("connect_sum_us"), Sum("connect_count"));
+  if (name == "timeouts") return Aggregate("timeouts_to_server", "timeouts_to_client");
+  if (name == "connect_avg_us") return Ratio(Aggregate("connect_sum_us"), Aggregate("connect_count"));
   if (name == "rtt_avg_us") {
-    return OfMeasuringSide(Ratio(Sum("client_rtt_sum_us"), Sum("client_rtt_count")),
-                           Ratio(Sum("server_rtt_sum_us"), Sum("server_rtt_count")));
+    return OfMeasuringSide(Ratio(Aggregate("client_rtt_sum_us"), Aggregate("client_rtt_count")),
+                           Ratio(Aggregate("server_rtt_sum_us"), Aggregate("server_rtt_count")));
   }
   if (name == "rtt_min_us") return RttMinimum();
   if (name == "rtt_max_us") return OfMeasuringSide("max(client_rtt_max_us)", "max(server_rtt_max_us)");
-  if (name == "rtt_p50_us") return RttQuantile(1);
-  if (name == "rtt_p90_us") return RttQuantile(2);
-  if (name == "rtt_p99_us") return RttQuantile(3);
-  if (name == "late_segments") return Sum("late_segments_to_server", "late_segments_to_client");
+  if (name == "rtt_p50_us") return RttQuantile(0.5);
+  if (name == "rtt_p90_us") return RttQuantile(0.9);
+  if (name == "rtt_p99_us") return RttQuantile(0.99);
+  if (name == "late_segments") return Aggregate("late_segments_to_server", "late_segments_to_client");
   if (name == "late_percent") return LatePercent();
-  if (name == "closed_reset") return Sum("closed_reset_by_client", "closed_reset_by_server");
-#define WEIR_TIMES(stem)                                                                \
-  if (name == #stem "_avg_us") return Ratio(Sum(#stem "_sum_us"), Sum(#stem "_count")); \
-  if (name == #stem "_p50_us") return Quantile(#stem, "", 1);                           \
-  if (name == #stem "_p99_us") return Quantile(#stem, "", 3);
+  if (name == "closed_reset") return Aggregate("closed_reset_by_client", "closed_reset_by_server");
+#define WEIR_TIMES(stem)                                                                            \
+  if (name == #stem "_avg_us") return Ratio(Aggregate(#stem "_sum_us"), Aggregate(#stem "_count")); \
+  if (name == #stem "_p50_us") return Quantile(#stem, 0.5);                                         \
+  if (name == #stem "_p99_us") return Quantile(#stem, 0.99);
   WEIR_REQUEST_TIMES(WEIR_TIMES)
 #undef WEIR_TIMES
   return "0";
@@ -95,25 +114,23 @@ std::string DerivedSql(std::string_view name) {
 }  // namespace
 
 std::string AggregateSql(const Column& column) {
-  switch (column.kind) {
-    case ColumnKind::kTime: return fmt::format("{}({})", column.name == "start" ? "min" : "max", column.name);
-    case ColumnKind::kMin: return fmt::format("minIf({0}, {0} != 0)", column.name);
-    case ColumnKind::kMax: return fmt::format("max({})", column.name);
-    default: return Sum(column.name);
-  }
+  const Place place = PlaceOf(column);
+  if (place.pack != Pack::kOwn) return fmt::format("{}[{}]", ArrayAggregate(place.pack), place.index + 1);
+  return AggregateOfTableColumn(column.name);
 }
 
-HistogramSql AggregateHistogramSql(const Column& column) {
-  // sumMap() would do, but costs more than everything else in a roll-up. Instead each entry is
-  // packed into one number, count << 8 | bucket, the numbers of a group are strung together, and equal
-  // buckets added up.
-  const std::string packed =
-      fmt::format("groupArrayArray(arrayMap((b, c) -> bitOr(bitShiftLeft(c, 8), toUInt64(b)), {0}_bucket, {0}_count))",
-                  column.name);
-  const std::string buckets = fmt::format("arrayDistinct(arrayMap(p -> toUInt8(bitAnd(p, 255)), {}))", packed);
-  return {buckets,
-          fmt::format("arrayMap(b -> arraySum(arrayMap(p -> if(bitAnd(p, 255) = b, bitShiftRight(p, 8), 0), {})), {})",
-                      packed, buckets)};
+std::string AggregateOfTableColumn(std::string_view name) {
+  for (size_t i = 0; i < kArrays; ++i) {
+    if (kArrayNames[i] == name) return ArrayAggregate(static_cast<Pack>(static_cast<size_t>(Pack::kSums) + i));
+  }
+  if (name == kRequestHistogramsName) return fmt::format("sumForEach({})", name);
+  switch (model::FindColumn(name)->kind) {
+    case ColumnKind::kHistogram: return fmt::format("sumForEach({})", name);
+    case ColumnKind::kTime: return fmt::format("{}({})", name == "start" ? "min" : "max", name);
+    case ColumnKind::kMin: return fmt::format("minIf({0}, {0} != 0)", name);
+    case ColumnKind::kMax: return fmt::format("max({})", name);
+    default: return fmt::format("sum({})", name);
+  }
 }
 
 std::string ColumnSql(const Column& column) {

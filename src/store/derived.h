@@ -1,8 +1,9 @@
-// Columns as SQL over the rows of a group. The same arithmetic stands in model/flow_row.cc for rows in
-// memory; a test holds the two against each other.
+// Columns as SQL over the rows of a group, packed measures (packing.h) included. The same arithmetic stands in
+// model/flow_row.cc for rows in memory; a test holds the two against each other.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "model/columns.h"
 
@@ -12,13 +13,9 @@ namespace weir::store {
 // REQUIRES: stored, neither dimension nor histogram.
 std::string AggregateSql(const model::Column& column);
 
-// How a histogram adds up, as its two arrays.
-struct HistogramSql {
-  std::string buckets;
-  std::string counts;
-};
-HistogramSql AggregateHistogramSql(const model::Column& column);
-
+// How a column of a table that is no dimension adds up, by its name: start, end, a measure of its own, an array of
+// packing.h. Over the answers of these all the others here answer the same as over the rows themselves.
+std::string AggregateOfTableColumn(std::string_view name);
 // The column in an answer: a dimension by its name, a stored measure aggregated, a derived column computed
 // from aggregates. Evaluates to 0 (or '') without samples. REQUIRES: not a histogram.
 std::string ColumnSql(const model::Column& column);

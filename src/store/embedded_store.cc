@@ -5,12 +5,15 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <unordered_map>
 #include <utility>
 
 #include "base/log.h"
 #include "base/metrics.h"
 #include "store/data_dir.h"
 #include "store/engine/engine.h"
+#include "store/flow_catalogue.h"
+#include "store/flow_hash.h"
 #include "store/flow_names.h"
 #include "store/native_block.h"
 #include "store/node_tables.h"
@@ -18,6 +21,7 @@
 #include "store/result_json.h"
 #include "store/retention.h"
 #include "store/rollup.h"
+#include "store/row_binary.h"
 #include "store/schema.h"
 #include "store/sql.h"
 #include "store/store.h"
@@ -26,12 +30,18 @@
 namespace weir::store {
 namespace {
 
-const std::vector<const model::Column*> kNoColumns;
 constexpr size_t kReaders = 2;
 constexpr auto kReaderWait = std::chrono::seconds(30);
 constexpr int64_t kRetentionPeriodMs = 10 * kSecond;
 constexpr uint64_t kNodeShareOfBudget = 8;  // at most an eighth of the disk is the nodes', the rest the flows'
 constexpr size_t kMaxEngineMessageBytes = 500;
+
+struct Answer {
+  std::vector<std::vector<Cell>> rows;
+  std::vector<uint64_t> flows;  // one per row, where rows are flows
+  std::vector<Cell> totals;     // empty when the statement gives none
+  AnswerSummary summary;
+};
 
 // What went wrong last in each kind of work, until it works again. Thread-safe.
 class Health {
@@ -122,19 +132,22 @@ class EmbeddedStore final : public Store {
   Status Insert(const std::vector<StoredRow>& rows) override;
   Result<std::map<std::string, uint64_t>> Watermarks() override;
   Result<FlowResult> Query(const FlowQuery& query) override;
+  Result<std::map<uint32_t, RttDistribution>> RttOfGroups(const TimeRange& range, const FlowGroups& groups) override;
   Status Maintain(UnixMillis now) override;
   Result<StoreStatus> GetStatus() override;
   NodeStore* node() override { return node_.get(); }
 
  private:
   Status ReportDamage();
+  Status InsertFlows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows, uint64_t received);
   Status TryInsert(const MemoryFile& file, size_t rows, uint64_t received);
   Status EnforceRetention(UnixMillis now);
   Status Drop(const Partition& partition);
   Result<FlowResult> Run(const QueryPlan& plan);
   Status AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result);
-  Result<ParsedResult> Ask(const QueryPlan& plan, const std::string& sql, size_t most_rows = SIZE_MAX);
-  Result<ParsedResult> AskGroups(const QueryPlan& plan);
+  Result<Answer> Ask(const QueryPlan& plan, const std::string& sql, const std::vector<uint64_t>* order = nullptr);
+  Result<Answer> AskGroups(const QueryPlan& plan);
+  Result<FlowNames::Names> LookUp(const QueryPlan& plan, const std::vector<uint64_t>& flows);
 
   const ProcessClaim claim_;  // this and the lock outlive the connections
   const DataDir directory_;
@@ -147,6 +160,7 @@ class EmbeddedStore final : public Store {
   std::mutex write_mutex_;  // a raw partition is not dropped while rows are put into it
   std::unique_ptr<Connection> writer_;
   uint64_t last_received_ = 0;
+  FlowCatalogue catalogue_;
 
   std::unique_ptr<Connection> maintainer_;
   std::unique_ptr<Rollup> rollup_;
@@ -168,7 +182,7 @@ Status EmbeddedStore::Open(const Library& library) {
   version_ = version_.substr(0, version_.find('\n'));
 
   std::vector<std::string> statements{fmt::format("CREATE DATABASE IF NOT EXISTS {}", kDatabase),
-                                      CreateSequenceTableSql()};
+                                      CreateSequenceTableSql(), CreateFlowTableSql()};
   for (size_t level = 0; level < kLevels; ++level) statements.push_back(CreateTableSql(level));
   for (const std::string& statement : statements) {
     WEIR_RETURN_IF_ERROR(writer_->Execute(statement).status());
@@ -218,17 +232,32 @@ Status EmbeddedStore::TryInsert(const MemoryFile& file, size_t rows, uint64_t re
   return stored.ok() && *stored == fmt::format("{}\n", rows) ? Status::Ok() : status;
 }
 
+// What rows are about is stored before them: a crash in between leaves flows nobody names, which harms nobody.
+Status EmbeddedStore::InsertFlows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows,
+                                  uint64_t received) {
+  const std::vector<size_t> missing = catalogue_.Missing(flows, received);
+  if (missing.empty()) return Status::Ok();
+  WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteFlows(rows, flows, missing));
+  WEIR_RETURN_IF_ERROR(writer_->Execute(InsertFlowsSql(file.path(), received)).status());
+  catalogue_.Add(flows, missing);
+  return Status::Ok();
+}
+
 Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
   if (rows.empty()) return Status::Ok();
   if (rows.size() > kMaxRowsPerInsert) {
     return Status::Invalid(fmt::format("{} rows in one insert, more than {}", rows.size(), kMaxRowsPerInsert));
   }
-  WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteNativeBlocks(rows));
+  std::vector<uint64_t> flows;
+  flows.reserve(rows.size());
+  for (const StoredRow& stored : rows) flows.push_back(FlowHash(stored.row));
+  WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteRows(rows, flows));
   const auto now_us = static_cast<uint64_t>(SystemClock().WallNanos() / 1000);
   const std::lock_guard lock(write_mutex_);
   // Grows even when the clock is set back, and when an insert fails.
   last_received_ = std::max(now_us, last_received_ + 1);
-  Status status = TryInsert(file, rows.size(), last_received_);
+  Status status = InsertFlows(rows, flows, last_received_);
+  if (status.ok()) status = TryInsert(file, rows.size(), last_received_);
   if (status.code() == Code::kExhausted) {
     status = Status::Exhausted(fmt::format("{}; make room on the file system of {} or lower the disk budget",
                                            status.message().substr(0, kMaxEngineMessageBytes / 2),
@@ -270,39 +299,72 @@ Result<std::map<std::string, uint64_t>> EmbeddedStore::Watermarks() {
   return watermarks;
 }
 
-Result<ParsedResult> EmbeddedStore::AskGroups(const QueryPlan& plan) {
+Result<Answer> EmbeddedStore::AskGroups(const QueryPlan& plan) {
   if (!WorthTwoSteps(plan)) return Ask(plan, GroupsSql(plan));
-  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(ChosenFlowsSql(plan), "JSONCompact"));
-  WEIR_ASSIGN_OR_RETURN(const ParsedResult chosen, ParseJsonCompact(answer, {kNoColumns, 0, true}));
-  if (chosen.rows_before_limit <= chosen.flows.size()) return Ask(plan, GroupsSql(plan));  // all are shown
-  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, Ask(plan, ChosenGroupsSql(plan, chosen.flows), chosen.flows.size()));
-  parsed.rows_before_limit = chosen.rows_before_limit;
-  parsed.rows_read += chosen.rows_read;
-  return parsed;
+  WEIR_ASSIGN_OR_RETURN(const std::string text, readers_.Execute(ChosenFlowsSql(plan), "JSONCompact"));
+  std::vector<uint64_t> flows;
+  WEIR_ASSIGN_OR_RETURN(
+      const AnswerSummary chosen,
+      ParseJsonCompact(text, {FieldKind::kFlow}, [&](const AnswerRow& row, bool) { flows.push_back(row.flow); }));
+  if (chosen.rows_before_limit <= flows.size()) return Ask(plan, GroupsSql(plan));  // all are shown
+  WEIR_ASSIGN_OR_RETURN(Answer answer, Ask(plan, ChosenGroupsSql(plan, flows), &flows));
+  answer.summary.rows_before_limit = chosen.rows_before_limit;
+  answer.summary.rows_read += chosen.rows_read;
+  return answer;
 }
 
-// Runs a statement that answers with the plan's columns; rows from `most_rows` on are left out.
-Result<ParsedResult> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql, size_t most_rows) {
-  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(sql, "JSONCompact"));
-  const AnswerShape shape{plan.columns, plan.by_flow ? plan.group_by.size() : 0, plan.by_flow};
-  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, ParseJsonCompact(answer, shape));
-  if (parsed.rows.size() > most_rows) parsed.rows.resize(most_rows);
-  if (!plan.by_flow) return parsed;
-  parsed.flows.resize(parsed.rows.size());
-  const auto look_up = [&](const std::vector<uint64_t>& flows) -> Result<FlowNames::Names> {
-    WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-flows"));
-    WEIR_RETURN_IF_ERROR(
-        file.Write({reinterpret_cast<const char*>(flows.data()), flows.size() * sizeof(flows.front())}));
-    WEIR_ASSIGN_OR_RETURN(const std::string found, readers_.Execute(NamesSql(plan, file.path()), "JSONCompact"));
-    WEIR_ASSIGN_OR_RETURN(ParsedResult names, ParseJsonCompact(found, {DefaultGroup(), 0, true}));
-    return FlowNames::Names{std::move(names.flows), std::move(names.rows)};
+// Runs a statement that answers with the plan's columns. With `order`, only rows of these flows, in this order.
+Result<Answer> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql, const std::vector<uint64_t>* order) {
+  WEIR_ASSIGN_OR_RETURN(const std::string text, readers_.Execute(sql, "JSONCompact"));
+  AnswerShape shape = ShapeOf(plan);
+  Answer answer;
+  std::unordered_map<uint64_t, size_t> places;
+  if (order != nullptr) {
+    answer.rows.resize(order->size());
+    answer.flows = *order;
+    for (size_t i = 0; i < order->size(); ++i) places[(*order)[i]] = i;
+  }
+  const auto read = [&](AnswerRow& row, bool totals) {
+    if (totals) {
+      answer.totals = shape.Cells(row);
+    } else if (order == nullptr) {
+      answer.rows.push_back(shape.Cells(row));
+      if (plan.by_flow) answer.flows.push_back(row.flow);
+    } else if (const auto place = places.find(row.flow); place != places.end()) {
+      answer.rows[place->second] = shape.Cells(row);
+    }
   };
-  WEIR_RETURN_IF_ERROR(names_.Fill(parsed.flows, plan.group_by, look_up, parsed.rows));
-  return parsed;
+  WEIR_ASSIGN_OR_RETURN(answer.summary, ParseJsonCompact(text, shape.fields(), read));
+  // A flow's rows may have been dropped between the two steps.
+  for (size_t i = answer.rows.size(); order != nullptr && i-- > 0;) {
+    if (!answer.rows[i].empty()) continue;
+    answer.rows.erase(answer.rows.begin() + static_cast<ptrdiff_t>(i));
+    answer.flows.erase(answer.flows.begin() + static_cast<ptrdiff_t>(i));
+  }
+  if (!plan.by_flow) return answer;
+  const auto look_up = [&](const std::vector<uint64_t>& flows) { return LookUp(plan, flows); };
+  WEIR_RETURN_IF_ERROR(names_.Fill(answer.flows, plan.group_by, look_up, answer.rows));
+  return answer;
+}
+
+Result<FlowNames::Names> EmbeddedStore::LookUp(const QueryPlan& plan, const std::vector<uint64_t>& flows) {
+  WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-flows"));
+  WEIR_RETURN_IF_ERROR(file.Write({reinterpret_cast<const char*>(flows.data()), flows.size() * sizeof(flows.front())}));
+  WEIR_ASSIGN_OR_RETURN(const std::string text, readers_.Execute(NamesSql(plan, file.path()), "JSONCompact"));
+  FlowNames::Names names;
+  std::vector<FieldKind> fields{FieldKind::kFlow};
+  for (const model::Column* column : DefaultGroup()) fields.push_back(KindOfDimension(*column));
+  const auto read = [&](AnswerRow& row, bool) {
+    names.flows.push_back(row.flow);
+    row.cells.erase(row.cells.begin());
+    names.rows.push_back(std::move(row.cells));
+  };
+  WEIR_RETURN_IF_ERROR(ParseJsonCompact(text, fields, read).status());
+  return names;
 }
 
 Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result) {
-  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, Ask(plan, BucketsSql(plan, all_groups)));
+  WEIR_ASSIGN_OR_RETURN(Answer parsed, Ask(plan, BucketsSql(plan, all_groups)));
   if (parsed.rows.size() > kMaxResultRows) {
     return Status::Exhausted(
         fmt::format("the answer has more than {} points; choose a longer step, a shorter range or "
@@ -310,17 +372,17 @@ Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowRes
                     kMaxResultRows));
   }
   result.rows = std::move(parsed.rows);
-  result.rows_read += parsed.rows_read;
+  result.rows_read += parsed.summary.rows_read;
   return Status::Ok();
 }
 
 Result<FlowResult> EmbeddedStore::Run(const QueryPlan& plan) {
-  WEIR_ASSIGN_OR_RETURN(ParsedResult parsed, AskGroups(plan));
+  WEIR_ASSIGN_OR_RETURN(Answer parsed, AskGroups(plan));
   FlowResult result;
   result.columns = plan.columns;
-  result.groups = std::max<uint64_t>(parsed.rows_before_limit, parsed.rows.size());
+  result.groups = std::max<uint64_t>(parsed.summary.rows_before_limit, parsed.rows.size());
   result.groups_left_out = result.groups - parsed.rows.size();
-  result.rows_read = parsed.rows_read;
+  result.rows_read = parsed.summary.rows_read;
   if (plan.group_by.empty() && !plan.by_flow && !parsed.rows.empty()) parsed.totals = parsed.rows.front();
   result.totals = std::move(parsed.totals);
   if (plan.totals) result.totals.resize(plan.columns.size());
@@ -331,6 +393,7 @@ Result<FlowResult> EmbeddedStore::Run(const QueryPlan& plan) {
   }
   if (plan.bucket_ms == 0 || result.groups == 0) {
     result.rows = std::move(parsed.rows);
+    result.flows = std::move(parsed.flows);
     return result;
   }
   const bool all_groups = result.groups_left_out == 0 && plan.filter.groups.empty();
@@ -355,6 +418,30 @@ Result<FlowResult> EmbeddedStore::Query(const FlowQuery& query) {
   return result;
 }
 
+Result<std::map<uint32_t, RttDistribution>> EmbeddedStore::RttOfGroups(const TimeRange& range,
+                                                                       const FlowGroups& groups) {
+  std::map<uint32_t, RttDistribution> distributions;
+  if (groups.flows.empty()) return distributions;
+  std::string list;
+  for (size_t i = 0; i < groups.flows.size(); ++i) {
+    AppendNumber(list, groups.flows[i]);
+    AppendNumber(list, groups.groups[i]);
+  }
+  WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-groups"));
+  WEIR_RETURN_IF_ERROR(file.Write(list));
+  FlowQuery query;
+  query.range = range;
+  WEIR_ASSIGN_OR_RETURN(const QueryPlan plan, PlanQuery(query, tables_.Snapshot(), split_from_rows_));
+  WEIR_ASSIGN_OR_RETURN(const std::string text, readers_.Execute(RttOfGroupsSql(plan, file.path()), "JSONCompact"));
+  const auto read = [&](const AnswerRow& row, bool) {
+    distributions[static_cast<uint32_t>(row.cells[0].exact)] = {HistogramFrom(row.arrays[1]),
+                                                                HistogramFrom(row.arrays[2])};
+  };
+  WEIR_RETURN_IF_ERROR(
+      ParseJsonCompact(text, {FieldKind::kNumber, FieldKind::kArray, FieldKind::kArray}, read).status());
+  return distributions;
+}
+
 Status EmbeddedStore::Drop(const Partition& partition) {
   // Decided before the lock was taken; rows may have come since.
   const std::lock_guard lock(write_mutex_);
@@ -373,13 +460,17 @@ Status EmbeddedStore::EnforceRetention(UnixMillis now) {
   for (const Partition& partition : partitions) bytes += partition.bytes;
   uint64_t excess = 0;
   Retention retention = retention_;
-  retention.disk_budget_bytes -= std::min(node_->disk_bytes(), retention.disk_budget_bytes);
+  WEIR_ASSIGN_OR_RETURN(const std::string flow_answer, maintainer_->Execute(FlowTableBytesSql()));
+  WEIR_ASSIGN_OR_RETURN(const auto flow_bytes, ParseNumbers(flow_answer));
+  const uint64_t other_bytes = node_->disk_bytes() + flow_bytes.at(0).at(0);
+  retention.disk_budget_bytes -= std::min(other_bytes, retention.disk_budget_bytes);
   for (const Partition& partition :
        PartitionsToDrop(std::move(partitions), retention, tables_.Snapshot(), now, &excess)) {
     WEIR_RETURN_IF_ERROR(Drop(partition));
     bytes -= partition.bytes;
   }
-  SetGauge(Metric::store_disk_bytes, bytes + node_->disk_bytes());
+  SetGauge(Metric::store_disk_bytes, bytes + other_bytes);
+  WEIR_RETURN_IF_ERROR(DropUnneededFlows(*maintainer_, tables_.Snapshot()));
   if (excess == 0) return Status::Ok();
   return Status::Exhausted(fmt::format(
       "the store is {} bytes over its disk budget and holds nothing it may drop; raise the budget", excess));
@@ -413,7 +504,9 @@ Result<StoreStatus> EmbeddedStore::GetStatus() {
     status.tables[partition.level].bytes += partition.bytes;
     status.disk_bytes += partition.bytes;
   }
-  status.disk_bytes += node_->disk_bytes();
+  WEIR_ASSIGN_OR_RETURN(const std::string flow_answer, readers_.Execute(FlowTableBytesSql()));
+  WEIR_ASSIGN_OR_RETURN(const auto flow_bytes, ParseNumbers(flow_answer));
+  status.disk_bytes += flow_bytes.at(0).at(0) + node_->disk_bytes();
   SetGauge(Metric::store_disk_bytes, status.disk_bytes);
   return status;
 }

@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <type_traits>
@@ -23,7 +24,7 @@ uint64_t FlowHash(const model::FlowRow& row) {
       words[at++] = static_cast<uint64_t>(value);
     }
   });
-  return XXH3_64bits(words.data(), at * sizeof(uint64_t));
+  return std::max<uint64_t>(XXH3_64bits(words.data(), at * sizeof(uint64_t)), 1);
 }
 
 }  // namespace weir::store

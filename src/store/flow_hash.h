@@ -17,7 +17,7 @@ inline constexpr size_t kDimensions = [] {
 // A 64-bit hash of all dimensions of a row; stored with it as `flow`, so that rows are grouped by eight bytes
 // and not by fifteen values, most of them texts. Two different flows get the same number, and are then shown as
 // one, with a probability of n² / 2^65 among n flows: 3 in 100 million for a million flows.
-// Part of what is on disk: a change needs a new kSchemaVersion.
+// Never 0. Part of what is on disk: a change needs a new kSchemaVersion.
 uint64_t FlowHash(const model::FlowRow& row);
 
 }  // namespace weir::store

@@ -29,7 +29,7 @@ class FlowNames {
   using Lookup = std::function<Result<Names>(const std::vector<uint64_t>& flows)>;
 
   // Fills the first cells of rows[i] with the `group_by` dimensions of flows[i]. `lookup` is called for what is
-  // not known yet, with other callers waiting. Its error is passed on; kUnavailable: it did not find a flow.
+  // not known yet, with other callers waiting. Its error is passed on; what it did not find stays empty.
   Status Fill(const std::vector<uint64_t>& flows, const std::vector<const model::Column*>& group_by,
               const Lookup& lookup, std::vector<std::vector<Cell>>& rows);
 

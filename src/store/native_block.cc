@@ -4,11 +4,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <type_traits>
 #include <utility>
 
-#include "store/flow_hash.h"
+#include "store/packing.h"
 #include "store/row_binary.h"
 #include "store/schema.h"
 
@@ -26,45 +27,27 @@ struct ColumnBuffer {
   uint64_t end = 0;      // elements so far
 };
 
-// Rows are taken one by one, for each of them fills many cache lines, and dealt out to their columns.
-class BlockWriter {
+template <typename Number>
+void AppendArray(ColumnBuffer& column, const Number* values, size_t count) {
+  column.elements.append(reinterpret_cast<const char*>(values), count * sizeof(*values));
+  AppendNumber(column.values, column.end += count);
+}
+
+// A block, column by column.
+class Block {
  public:
-  BlockWriter() {
-    AddColumn("client_agent", FileType<std::string>());
-    AddColumn("client_sequence", kMeasureType);
-    AddColumn("server_agent", FileType<std::string>());
-    AddColumn("server_sequence", kMeasureType);
-    AddColumn("flow", FileType<uint64_t>());
-    const model::FlowRow row;
-    model::VisitStored(row, [&](const Column& column, const auto& value) {
-      using Value = std::remove_cvref_t<decltype(value)>;
-      if constexpr (std::is_same_v<Value, model::Histogram>) {
-        AddColumn(fmt::format("{}_bucket", column.name), "Array(UInt8)");
-        AddColumn(fmt::format("{}_count", column.name), "Array(UInt64)");
-      } else {
-        AddColumn(column.name, IsMeasure(column) ? kMeasureType : FileType<Value>());
-      }
-    });
+  void AddColumn(std::string_view name, std::string_view type) {
+    ColumnBuffer& column = columns_.emplace_back();
+    AppendText(column.header, name);
+    AppendText(column.header, type);
   }
+  std::vector<ColumnBuffer>& columns() { return columns_; }
 
-  void Add(const StoredRow& row) {
-    at_ = columns_.begin();
-    AppendText((at_++)->values, row.client_agent);
-    AppendNumber((at_++)->values, row.client_sequence);
-    AppendText((at_++)->values, row.server_agent);
-    AppendNumber((at_++)->values, row.server_sequence);
-    AppendNumber((at_++)->values, FlowHash(row.row));
-    model::VisitStored(row.row, [&](const Column& column, const auto& value) { AddValue(column, value); });
-    ++rows_;
-  }
-
-  size_t rows() const { return rows_; }
-
-  // Writes the block and begins the next.
-  Status Finish(MemoryFile& file) {
+  // Writes the block of so many rows and begins the next.
+  Status Finish(MemoryFile& file, size_t rows) {
     std::string counts;
     AppendLength(counts, columns_.size());
-    AppendLength(counts, std::exchange(rows_, 0));
+    AppendLength(counts, rows);
     WEIR_RETURN_IF_ERROR(file.Write(counts));
     for (ColumnBuffer& column : columns_) {
       WEIR_RETURN_IF_ERROR(file.Write(column.header));
@@ -78,42 +61,128 @@ class BlockWriter {
   }
 
  private:
-  static bool IsMeasure(const Column& column) {
-    return column.kind != ColumnKind::kTime && column.kind != ColumnKind::kDimension;
+  std::vector<ColumnBuffer> columns_;
+};
+
+// Numbers of one array of a row, to be cut after the last that is not 0.
+template <typename Number, size_t kSize>
+class Packed {
+ public:
+  void Set(size_t index, Number value) {
+    if (value == 0) return;
+    for (; size_ <= index; ++size_) values_[size_] = 0;
+    values_[index] = value;
+  }
+  void AppendTo(ColumnBuffer& column) {
+    AppendArray(column, values_.data(), size_);
+    size_ = 0;
   }
 
-  void AddColumn(std::string_view name, std::string_view type) {
-    ColumnBuffer& column = columns_.emplace_back();
-    AppendText(column.header, name);
-    AppendText(column.header, type);
-  }
+ private:
+  std::array<Number, kSize> values_;
+  size_t size_ = 0;
+};
 
-  void AddValue(const Column&, const std::string& text) { AppendText((at_++)->values, text); }
-  void AddValue(const Column&, const model::Address& address) {
-    (at_++)->values.append(reinterpret_cast<const char*>(address.bytes.data()), address.bytes.size());
-  }
-  void AddValue(const Column&, const model::Histogram& histogram) {
-    ColumnBuffer& buckets = *at_++;
-    ColumnBuffer& counts = *at_++;
-    for (const auto& [bucket, count] : histogram.buckets()) {
-      AppendNumber(buckets.elements, bucket);
-      AppendNumber(counts.elements, uint64_t{count});
+// Rows of the raw table. They are taken one by one, for each of them fills many cache lines, and dealt out to their
+// columns.
+class RowsBlock {
+ public:
+  RowsBlock() {
+    block_.AddColumn("client_agent", FileType<std::string>());
+    block_.AddColumn("client_sequence", kMeasureType);
+    block_.AddColumn("server_agent", FileType<std::string>());
+    block_.AddColumn("server_sequence", kMeasureType);
+    block_.AddColumn("flow", FileType<uint64_t>());
+    for (const Column& column : model::kColumns) {
+      const Pack pack = PlaceOf(column).pack;
+      if (pack == Pack::kHistogram) block_.AddColumn(column.name, kCountsType);
+      if (pack != Pack::kOwn) continue;
+      block_.AddColumn(column.name, column.kind == ColumnKind::kTime ? FileType<UnixMillis>() : kMeasureType);
     }
-    AppendNumber(buckets.values, buckets.end += histogram.buckets().size());
-    AppendNumber(counts.values, counts.end += histogram.buckets().size());
+    for (const std::string_view array : kArrayNames) block_.AddColumn(array, kArrayType);
+    block_.AddColumn(kRequestHistogramsName, kCountsType);
   }
-  template <typename Integer>
-  void AddValue(const Column& column, Integer value) {
-    if (IsMeasure(column)) {
-      AppendNumber((at_++)->values, static_cast<uint64_t>(value));
-    } else {
+
+  void Add(const StoredRow& row, uint64_t flow) {
+    at_ = block_.columns().begin();
+    AppendText((at_++)->values, row.client_agent);
+    AppendNumber((at_++)->values, row.client_sequence);
+    AppendText((at_++)->values, row.server_agent);
+    AppendNumber((at_++)->values, row.server_sequence);
+    AppendNumber((at_++)->values, flow);
+    model::VisitStored(row.row, [&](const Column& column, const auto& value) { AddValue(PlaceOf(column), value); });
+    for (auto& packed : packed_) packed.AppendTo(*at_++);
+    request_histograms_.AppendTo(*at_);
+  }
+
+  Status Finish(MemoryFile& file, size_t rows) { return block_.Finish(file, rows); }
+
+ private:
+  template <typename Value>
+  void AddValue(const Place& place, const Value& value) {
+    if constexpr (std::is_same_v<Value, model::Histogram>) {
+      if (place.pack == Pack::kHistogram) {
+        for (const auto& [bucket, count] : value.buckets()) counts_.Set(bucket, count);
+        counts_.AppendTo(*at_++);
+      } else {
+        for (const auto& [bucket, count] : value.buckets()) {
+          request_histograms_.Set(bucket * kRequestHistograms + place.index, count);
+        }
+      }
+    } else if constexpr (std::is_integral_v<Value>) {
+      if (place.pack == Pack::kOwn) {
+        AppendNumber((at_++)->values, static_cast<uint64_t>(value));  // a time is never before 1970, see CheckRow()
+      } else if (place.pack != Pack::kNone) {
+        packed_[static_cast<size_t>(place.pack) - static_cast<size_t>(Pack::kSums)].Set(place.index, value);
+      }
+    }
+  }
+
+  Block block_;
+  std::vector<ColumnBuffer>::iterator at_;
+  std::array<Packed<uint64_t, model::kColumns.size()>, kArrays> packed_;
+  Packed<uint32_t, model::kHistogramBuckets> counts_;
+  Packed<uint32_t, model::kHistogramBuckets * kRequestHistograms> request_histograms_;
+};
+
+// Rows of the table of flows.
+class FlowsBlock {
+ public:
+  FlowsBlock() {
+    block_.AddColumn("flow", FileType<uint64_t>());
+    const model::FlowRow row;
+    model::VisitStored(row, [&](const Column& column, const auto& value) {
+      using Value = std::remove_cvref_t<decltype(value)>;
+      if constexpr (!std::is_same_v<Value, model::Histogram>) {
+        if (column.groupable()) block_.AddColumn(column.name, FileType<Value>());
+      }
+    });
+  }
+
+  void Add(const model::FlowRow& row, uint64_t flow) {
+    at_ = block_.columns().begin();
+    AppendNumber((at_++)->values, flow);
+    model::VisitStored(row, [&](const Column& column, const auto& value) {
+      if (column.groupable()) AddValue(value);
+    });
+  }
+
+  Status Finish(MemoryFile& file, size_t rows) { return block_.Finish(file, rows); }
+
+ private:
+  template <typename Value>
+  void AddValue(const Value& value) {
+    if constexpr (std::is_same_v<Value, std::string>) {
+      AppendText((at_++)->values, value);
+    } else if constexpr (std::is_same_v<Value, model::Address>) {
+      (at_++)->values.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
+    } else if constexpr (std::is_integral_v<Value>) {
       AppendNumber((at_++)->values, value);
     }
   }
 
-  std::vector<ColumnBuffer> columns_;
+  Block block_;
   std::vector<ColumnBuffer>::iterator at_;
-  size_t rows_ = 0;
 };
 
 Status CheckText(std::string_view name, std::string_view text) {
@@ -163,17 +232,40 @@ Status MemoryFile::Write(std::string_view bytes) {
 
 std::string MemoryFile::path() const { return fmt::format("/proc/self/fd/{}", fd_); }
 
-Result<MemoryFile> WriteNativeBlocks(const std::vector<StoredRow>& rows) {
-  constexpr size_t kRowsPerBlock = 65'536;
-  WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-insert"));
-  BlockWriter block;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    WEIR_RETURN_IF_ERROR(CheckRow(rows[i]).Annotate(fmt::format("row {}", i)));
-    block.Add(rows[i]);
-    if (block.rows() == kRowsPerBlock) WEIR_RETURN_IF_ERROR(block.Finish(file));
+namespace {
+
+constexpr size_t kRowsPerBlock = 65'536;
+
+// Calls add(block, i) for i below `count` and writes the blocks that makes.
+template <typename AnyBlock, typename Add>
+Result<MemoryFile> WriteBlocks(size_t count, const char* name, const Add& add) {
+  WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create(name));
+  AnyBlock block;
+  size_t rows = 0;
+  for (size_t i = 0; i < count; ++i) {
+    WEIR_RETURN_IF_ERROR(add(block, i));
+    if (++rows < kRowsPerBlock && i + 1 < count) continue;
+    WEIR_RETURN_IF_ERROR(block.Finish(file, std::exchange(rows, 0)));
   }
-  if (block.rows() > 0) WEIR_RETURN_IF_ERROR(block.Finish(file));
   return file;
+}
+
+}  // namespace
+
+Result<MemoryFile> WriteRows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows) {
+  return WriteBlocks<RowsBlock>(rows.size(), "weir-insert", [&](RowsBlock& block, size_t i) {
+    WEIR_RETURN_IF_ERROR(CheckRow(rows[i]).Annotate(fmt::format("row {}", i)));
+    block.Add(rows[i], flows[i]);
+    return Status::Ok();
+  });
+}
+
+Result<MemoryFile> WriteFlows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows,
+                              const std::vector<size_t>& which) {
+  return WriteBlocks<FlowsBlock>(which.size(), "weir-flows", [&](FlowsBlock& block, size_t i) {
+    block.Add(rows[which[i]].row, flows[which[i]]);
+    return Status::Ok();
+  });
 }
 
 }  // namespace weir::store

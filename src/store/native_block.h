@@ -28,8 +28,12 @@ class MemoryFile {
   int fd_;
 };
 
-// Blocks with the columns of InsertStructure(), in its order. kExhausted as MemoryFile; kInvalid, naming row and
-// column: a text longer than kMaxStringBytes, or a time before 1970.
-Result<MemoryFile> WriteNativeBlocks(const std::vector<StoredRow>& rows);
+// Blocks with the columns of InsertStructure(), in its order; flows[i] is the number of rows[i]'s flow. kExhausted as
+// MemoryFile; kInvalid, naming row and column: a text longer than kMaxStringBytes, or a time before 1970.
+Result<MemoryFile> WriteRows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows);
+
+// Blocks with the columns of FlowInsertStructure(): the flows of rows[i] for i in `which`.
+Result<MemoryFile> WriteFlows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows,
+                              const std::vector<size_t>& which);
 
 }  // namespace weir::store

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "model/columns.h"
 #include "model/filter.h"
+#include "model/histogram.h"
 
 namespace weir::store {
 
@@ -57,6 +58,7 @@ struct Cell {
 struct FlowResult {
   std::vector<const model::Column*> columns;  // of `rows` and `totals`, in order
   std::vector<std::vector<Cell>> rows;
+  std::vector<uint64_t> flows;   // where rows are flows and not asked for by bucket: the number of each
   std::vector<Cell> totals;      // over all groups, shown or not; text cells are empty. None where not wanted
   uint64_t groups = 0;           // how many there are
   uint64_t groups_left_out = 0;  // groups beyond the limit
@@ -64,6 +66,17 @@ struct FlowResult {
   UnixMillis oldest = 0;         // earliest data held at that resolution; 0 = nothing stored
   double elapsed_ms = 0;
   uint64_t rows_read = 0;
+};
+
+// Flows in groups the caller has made: flows[i] is in groups[i].
+struct FlowGroups {
+  std::vector<uint64_t> flows;  // as in FlowResult, each once
+  std::vector<uint32_t> groups;
+};
+
+struct RttDistribution {
+  model::Histogram client;
+  model::Histogram server;
 };
 
 }  // namespace weir::store

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
-#include <set>
 
 #include "store/derived.h"
+#include "store/flow_catalogue.h"
 
 namespace weir::store {
 namespace {
@@ -22,7 +21,7 @@ using Columns = std::vector<const Column*>;
 constexpr std::string_view kSettings =
     " SETTINGS max_threads = 2, compile_expressions = 0, compile_aggregate_expressions = 0, max_memory_usage "
     "= 2000000000, max_execution_time = 30, "
-    "exact_rows_before_limit = 1, "
+    "exact_rows_before_limit = 1, prefer_column_name_to_alias = 1, max_ast_elements = 500000, "
     "output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0";
 
 constexpr uint32_t kMostChosen = 1'000;  // flows named one by one in the text of a statement
@@ -85,22 +84,9 @@ Result<std::vector<SortKey>> SortKeys(const FlowQuery& query, const Columns& gro
   return query.sort;
 }
 
-bool IsNameCharacter(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
-
-// The table columns an expression names, comma-separated. A word in a literal may add one: harmless. Fewer columns
-// are less for ClickHouse to analyse in each part of the union.
+// Fewer columns are less for ClickHouse to analyse in each part of the union.
 std::string ColumnsNamedIn(std::string_view sql) {
-  std::set<std::string_view> words;
-  for (size_t at = 0; at < sql.size();) {
-    const size_t begin = at;
-    while (at < sql.size() && IsNameCharacter(sql[at])) ++at;
-    words.insert(sql.substr(begin, at - begin));
-    if (at == begin) ++at;
-  }
-  std::vector<std::string> columns;
-  for (const std::string& column : TableColumns()) {
-    if (words.contains(column)) columns.push_back(column);
-  }
+  const std::vector<std::string> columns = TableColumnsIn(sql);
   return columns.empty() ? "start" : Join(columns);
 }
 
@@ -117,7 +103,10 @@ std::string TableSql(const QueryPlan& plan, std::string_view columns, size_t lev
   std::string sql =
       fmt::format("SELECT {} FROM {} WHERE received > {} AND received <= {} AND start >= {} AND start < {}", columns,
                   kLevelTable[level].table, after, upto, range.from, range.to);
-  if (!plan.filter.rows.empty()) sql += fmt::format(" AND ({})", plan.filter.rows);
+  if (!plan.filter.rows.empty()) {
+    sql += fmt::format(" AND flow IN (SELECT flow FROM {} WHERE received >= {} AND ({}))", kFlowTable,
+                       FlowsSince(plan.range.from), plan.filter.rows);
+  }
   return sql;
 }
 
@@ -151,28 +140,35 @@ std::string RowsSql(const QueryPlan& plan, std::string_view uses) {
   return fmt::format("({})", Join(parts, " UNION ALL "));
 }
 
+// The rows of the answer, as RowsSql(), with the group_by dimensions. There are far more rows than flows, so they are
+// added up by flow first, which `bucket` (an expression named so, or "") keeps apart, and each flow is looked up once.
+std::string NamedRowsSql(const QueryPlan& plan, std::string_view uses, std::string_view bucket) {
+  std::vector<std::string> items{"flow"};
+  if (!bucket.empty()) items.push_back(fmt::format("{} AS bucket", bucket));
+  for (const std::string& column : TableColumnsIn(uses)) {
+    if (column != "flow") items.push_back(fmt::format("{} AS {}", AggregateOfTableColumn(column), column));
+  }
+  std::vector<std::string> names{"flow"};
+  for (const Column* column : plan.group_by) names.emplace_back(column->name);
+  const std::string added = Join(items);
+  return fmt::format(
+      "(SELECT {} FROM {} GROUP BY flow{}) AS added ANY LEFT JOIN (SELECT {} FROM {} WHERE received >= {}) AS names "
+      "USING flow",
+      added, RowsSql(plan, added), bucket.empty() ? "" : ", bucket", Join(names), kFlowTable,
+      FlowsSince(plan.range.from));
+}
+
+// Rows to be grouped by GroupNames().
+std::string SourceSql(const QueryPlan& plan, std::string_view uses) {
+  return plan.by_flow || plan.group_by.empty() ? RowsSql(plan, uses) : NamedRowsSql(plan, uses, "");
+}
+
 std::string FloorSql(std::string_view time, int64_t step_ms) {
   return step_ms == 1 ? std::string(time) : fmt::format("intDiv({0}, {1}) * {1}", time, step_ms);
 }
 
 // Cut to the step of the level the range is aligned to, so that an answer stays the same when rows are rolled up.
 std::string StartSql(const QueryPlan& plan) { return FloorSql("min(start)", kLevelTable[plan.level].step_ms); }
-
-std::string SelectList(const QueryPlan& plan, const std::string& start) {
-  std::vector<std::string> items;
-  if (plan.by_flow) items.emplace_back("flow");
-  for (const Column* column : plan.columns) {
-    if (plan.by_flow && column->groupable()) continue;
-    if (column->name == "start") {
-      items.push_back(start);
-    } else if (column->type == ColumnType::kAddress) {
-      items.push_back(fmt::format("hex({})", column->name));
-    } else {
-      items.push_back(ColumnSql(*column));
-    }
-  }
-  return Join(items);
-}
 
 std::vector<std::string> GroupNames(const QueryPlan& plan) {
   if (plan.by_flow) return {"flow"};
@@ -235,11 +231,13 @@ Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, u
   return plan;
 }
 
+AnswerShape ShapeOf(const QueryPlan& plan) { return {plan.columns, plan.by_flow}; }
+
 std::string GroupsSql(const QueryPlan& plan) {
   const std::string start = StartSql(plan);
-  const std::string select = SelectList(plan, start);
+  const std::string select = ShapeOf(plan).SelectList(start);
   const std::string tail = GroupClause(plan, plan.totals) + OrderBy(plan, start, false);
-  return fmt::format("SELECT {} FROM {}{} LIMIT {}{}", select, RowsSql(plan, select + tail), tail, plan.limit,
+  return fmt::format("SELECT {} FROM {}{} LIMIT {}{}", select, SourceSql(plan, select + tail), tail, plan.limit,
                      kSettings);
 }
 
@@ -254,15 +252,9 @@ std::string ChosenFlowsSql(const QueryPlan& plan) {
 }
 
 std::string ChosenGroupsSql(const QueryPlan& plan, const std::vector<uint64_t>& flows) {
-  const std::string start = StartSql(plan);
-  std::string select = SelectList(plan, start);
-  select.replace(0, std::string_view("flow").size(), "if(shown, flow, 0) AS shown_flow");
-  const std::string shown = fmt::format("flow IN ({}) AS shown", fmt::join(flows, ", "));
-  std::string order = OrderBy(plan, start, false);
-  order.replace(order.rfind("flow"), std::string_view("flow").size(), "shown_flow");
-  order.insert(std::string_view(" ORDER BY ").size(), "shown DESC, ");
-  return fmt::format("WITH {} SELECT {} FROM {} GROUP BY shown, shown_flow WITH TOTALS{}{}", shown, select,
-                     RowsSql(plan, select + order), order, kSettings);
+  const std::string flow = fmt::format("if(flow IN ({}), flow, 0) AS shown", fmt::join(flows, ", "));
+  const std::string select = ShapeOf(plan).SelectList(StartSql(plan), flow);
+  return fmt::format("SELECT {} FROM {} GROUP BY shown WITH TOTALS{}", select, RowsSql(plan, select), kSettings);
 }
 
 std::string NamesSql(const QueryPlan& plan, std::string_view file) {
@@ -271,29 +263,39 @@ std::string NamesSql(const QueryPlan& plan, std::string_view file) {
     items.push_back(column->type == ColumnType::kAddress ? fmt::format("hex({})", column->name)
                                                          : std::string(column->name));
   }
-  const std::string select = Join(items);
-  // Flows are spread over all rows: sifting before the other columns are read costs more than it saves.
   return fmt::format(
-      "SELECT {} FROM {} WHERE flow IN (SELECT flow FROM file('{}', 'RowBinary', 'flow UInt64')) LIMIT 1 BY flow{}, "
-      "optimize_move_to_prewhere = 0, query_plan_optimize_prewhere = 0",
-      select, RowsSql(plan, select), file, kSettings);
+      "SELECT {} FROM {} WHERE received >= {} AND flow IN (SELECT flow FROM file('{}', 'RowBinary', 'flow UInt64')) "
+      "LIMIT 1 BY flow{}",
+      Join(items), kFlowTable, FlowsSince(plan.range.from), file, kSettings);
+}
+
+std::string RttOfGroupsSql(const QueryPlan& plan, std::string_view file) {
+  constexpr std::string_view kSums = "sumForEach(client_rtt_histogram), sumForEach(server_rtt_histogram)";
+  return fmt::format(
+      "SELECT place, {} FROM {} AS measured ANY INNER JOIN (SELECT flow, place FROM file('{}', 'RowBinary', 'flow "
+      "UInt64, "
+      "place UInt32')) AS places USING flow GROUP BY place{}",
+      kSums, RowsSql(plan, fmt::format("flow, {}", kSums)), file, kSettings);
 }
 
 std::string BucketsSql(const QueryPlan& plan, bool all_groups) {
-  const std::string bucket = FloorSql("start", plan.bucket_ms);
-  const std::string select = SelectList(plan, bucket);
+  const std::string step = FloorSql("start", plan.bucket_ms);
+  const bool named = !plan.by_flow && !plan.group_by.empty();
+  const std::string bucket = named ? "bucket" : step;
+  const std::string select = ShapeOf(plan).SelectList(bucket);
   std::vector<std::string> keys{bucket};
   for (std::string& name : GroupNames(plan)) keys.push_back(std::move(name));
   const std::string tail = fmt::format(" GROUP BY {}{}", Join(keys), OrderBy(plan, bucket, true));
-  const std::string choice = GroupClause(plan, false) + OrderBy(plan, StartSql(plan), false);
-  const std::string rows = RowsSql(plan, select + tail + choice);
-
+  const std::string uses = select + tail;
   std::string chosen;
   if (!all_groups && (plan.by_flow || !plan.group_by.empty())) {
-    chosen = fmt::format(" WHERE ({0}) IN (SELECT {0} FROM {1}{2} LIMIT {3})", Join(GroupNames(plan)), rows, choice,
-                         plan.limit);
+    const std::string choice = GroupClause(plan, false) + OrderBy(plan, StartSql(plan), false);
+    chosen = fmt::format(" WHERE ({0}) IN (SELECT {0} FROM {1}{2} LIMIT {3})", Join(GroupNames(plan)),
+                         SourceSql(plan, Join(GroupNames(plan)) + choice), choice, plan.limit);
   }
-  return fmt::format("SELECT {} FROM {}{}{} LIMIT {}{}", select, rows, chosen, tail, kMaxResultRows + 1, kSettings);
+  return fmt::format("SELECT {} FROM {}{}{} LIMIT {}{}", select,
+                     named ? NamedRowsSql(plan, uses, step) : RowsSql(plan, uses), chosen, tail, kMaxResultRows + 1,
+                     kSettings);
 }
 
 }  // namespace weir::store

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "store/answer_shape.h"
 #include "store/query.h"
 #include "store/sql.h"
 #include "store/tables.h"
@@ -37,6 +38,9 @@ inline constexpr int64_t kMaxBuckets = 11'000;
 // From `split_from_rows` rows on, the middle of the range is read from roll-ups.
 Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, uint64_t split_from_rows);
 
+// What the rows of all answers but names look like.
+AnswerShape ShapeOf(const QueryPlan& plan);
+
 // One row per group over the whole range, the first `limit` in order; with totals over all groups when they are
 // wanted and there is anything to group by.
 std::string GroupsSql(const QueryPlan& plan);
@@ -46,11 +50,15 @@ bool WorthTwoSteps(const QueryPlan& plan);
 // First step: the flows to show, in order, with no other column.
 std::string ChosenFlowsSql(const QueryPlan& plan);
 // Second step: what GroupsSql() answers with, but for how many groups there are, given the flows of the first.
-// Rows of all other flows are added up into one, at the end, so that ClickHouse keeps few states. Its flow is 0.
+// In no order. Rows of all other flows are added up into one, so that ClickHouse keeps few states. Its flow is 0.
 std::string ChosenGroupsSql(const QueryPlan& plan, const std::vector<uint64_t>& flows);
 
 // One row per flow of those listed in the file, 8 bytes each: the flow and DefaultGroup().
 std::string NamesSql(const QueryPlan& plan, std::string_view file);
+
+// One row per group of flows: its number, the client's and the server's distribution of round-trip times. The file
+// lists flows (8 bytes) with their group (4 bytes).
+std::string RttOfGroupsSql(const QueryPlan& plan, std::string_view file);
 
 // One row per group and bucket, for the groups GroupsSql() answers with. `all_groups`: it answered with all
 // there are, and none is filtered out. REQUIRES: bucket_ms > 0.

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <map>
 
+#include "store/flow_hash.h"
 #include "store/schema.h"
 #include "store/store_fixture.h"
 
@@ -266,6 +268,34 @@ TEST_F(QueryTest, FewOfManyFlowsHaveTheTotalsOfAll) {
       Check(query, {"server_port > 0", "bytes > 2M"}, "raw");
     }
   }
+}
+
+TEST_F(QueryTest, RttOfGroupsIsThatOfTheirFlowsRolledUpOrNot) {
+  Insert(random_.Rows(400, kBegin, kBegin + kHour));
+  FlowGroups groups;
+  std::map<uint32_t, RttDistribution> expected;
+  for (const FlowRow& row : held_) {
+    const uint64_t flow = FlowHash(row);
+    const auto group = static_cast<uint32_t>(flow % 4);
+    if (group == 3) continue;  // not asked about
+    if (std::find(groups.flows.begin(), groups.flows.end(), flow) == groups.flows.end()) {
+      groups.flows.push_back(flow);
+      groups.groups.push_back(group);
+    }
+    expected[group].client.Merge(row.client_rtt_histogram);
+    expected[group].server.Merge(row.server_rtt_histogram);
+  }
+  for (int round = 0; round < 2; ++round) {
+    const auto actual = store().RttOfGroups({kBegin, kBegin + kHour}, groups);
+    ASSERT_TRUE(actual.ok()) << actual.status().message();
+    ASSERT_EQ(actual->size(), 3U);
+    for (const auto& [group, rtt] : *actual) {
+      EXPECT_EQ(rtt.client, expected[group].client);
+      EXPECT_EQ(rtt.server, expected[group].server);
+    }
+    Maintain(kBegin + 10 * kHour);
+  }
+  EXPECT_TRUE(store().RttOfGroups({kBegin, kBegin + kHour}, {})->empty());
 }
 
 TEST_F(QueryTest, TheLongestFilterIsAnswered) {

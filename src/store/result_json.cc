@@ -11,9 +11,6 @@
 namespace weir::store {
 namespace {
 
-using model::Column;
-using model::ColumnType;
-
 constexpr int kDeepest = 8;  // ClickHouse nests four levels
 
 std::string AddressText(std::string_view hex) {
@@ -22,8 +19,6 @@ std::string AddressText(std::string_view hex) {
   std::copy_n(bytes.begin(), std::min(bytes.size(), address.bytes.size()), address.bytes.begin());
   return address.ToString();
 }
-
-bool IsText(const Column& column) { return column.type == ColumnType::kString || column.type == ColumnType::kAddress; }
 
 void AppendUtf8(std::string& out, uint32_t code) {
   if (code < 0x80) {
@@ -153,9 +148,10 @@ class Scanner {
 
 class Reader {
  public:
-  Reader(std::string_view json, const AnswerShape& shape) : scanner_(json), shape_(shape) {}
+  Reader(std::string_view json, const std::vector<FieldKind>& fields, const RowReader& read)
+      : scanner_(json), fields_(fields), read_(read) {}
 
-  ParsedResult result;
+  AnswerSummary summary;
   std::string exception;  // ClickHouse's, told in the answer
 
   bool Read() {
@@ -166,65 +162,67 @@ class Reader {
  private:
   bool Section() {
     if (!scanner_.Text(name_) || !scanner_.Take(':')) return false;
-    if (name_ == "data") return scanner_.Items('[', ']', [&] { return Row(); });
-    if (name_ == "totals") return Cells(result.totals, nullptr);
-    if (name_ == "rows_before_limit_at_least") return scanner_.Uint(result.rows_before_limit);
+    if (name_ == "data") return scanner_.Items('[', ']', [&] { return Row(false); });
+    if (name_ == "totals") return Row(true);
+    if (name_ == "rows_before_limit_at_least") return scanner_.Uint(summary.rows_before_limit);
     if (name_ == "exception") return scanner_.Text(exception);
     if (name_ != "statistics") return scanner_.Skip();
     return scanner_.Items('{', '}', [&] {
       if (!scanner_.Text(name_) || !scanner_.Take(':')) return false;
-      return name_ == "rows_read" ? scanner_.Uint(result.rows_read) : scanner_.Skip();
+      return name_ == "rows_read" ? scanner_.Uint(summary.rows_read) : scanner_.Skip();
     });
   }
 
-  bool Row() {
-    uint64_t* flow = shape_.flow_first ? &result.flows.emplace_back() : nullptr;
-    return Cells(result.rows.emplace_back(), flow);
+  bool Row(bool totals) {
+    row_.cells.assign(fields_.size(), {});
+    row_.arrays.resize(fields_.size());
+    size_t at = 0;
+    const bool read = scanner_.Items('[', ']', [&] { return at < fields_.size() && Field(at++); });
+    if (!read || at != fields_.size()) return false;
+    read_(row_, totals);
+    return true;
   }
 
-  bool Cells(std::vector<Cell>& cells, uint64_t* flow) {
-    size_t at = shape_.absent;
-    bool flow_is_next = shape_.flow_first;
-    cells.resize(shape_.columns.size());
-    for (size_t i = 0; i < at; ++i) cells[i].is_text = IsText(*shape_.columns[i]);
-    const bool read = scanner_.Items('[', ']', [&] {
-      if (std::exchange(flow_is_next, false)) {
-        uint64_t ignored = 0;
-        return scanner_.Uint(flow == nullptr ? ignored : *flow);
+  bool Field(size_t at) {
+    Cell& cell = row_.cells[at];
+    switch (fields_[at]) {
+      case FieldKind::kFlow: return scanner_.Uint(row_.flow);
+      case FieldKind::kNumber: return scanner_.Number(cell);
+      case FieldKind::kArray: {
+        std::vector<uint64_t>& array = row_.arrays[at];
+        array.clear();
+        return scanner_.Items('[', ']', [&] { return scanner_.Uint(array.emplace_back()); });
       }
-      return at < cells.size() && Value(*shape_.columns[at], cells[at]) && ++at != 0;
-    });
-    return read && at == cells.size();
-  }
-
-  bool Value(const Column& column, Cell& cell) {
-    cell.is_text = IsText(column);
-    if (!cell.is_text) return scanner_.Number(cell);
+      default: break;
+    }
+    cell.is_text = true;
     if (!scanner_.Text(cell.text)) return false;
-    if (column.type == ColumnType::kAddress) cell.text = AddressText(cell.text);
+    if (fields_[at] == FieldKind::kAddress) cell.text = AddressText(cell.text);
     return true;
   }
 
   Scanner scanner_;
-  const AnswerShape& shape_;
+  const std::vector<FieldKind>& fields_;
+  const RowReader& read_;
+  AnswerRow row_;
   std::string name_;
 };
 
 }  // namespace
 
-Result<ParsedResult> ParseJsonCompact(std::string_view json, const AnswerShape& shape) {
+Result<AnswerSummary> ParseJsonCompact(std::string_view json, const std::vector<FieldKind>& fields,
+                                       const RowReader& read) {
   // libchdb 26.5 writes the parts of an answer without rows in the wrong order when it has totals: no JSON
   // then.
-  if (!json.starts_with('{')) return ParsedResult{};
-  Reader reader(json, shape);
+  if (!json.starts_with('{')) return AnswerSummary{};
+  Reader reader(json, fields, read);
   const bool whole = reader.Read();
   if (!reader.exception.empty()) return Status(CodeOfEngineError(reader.exception), reader.exception);
   if (!whole) {
     return Status::Internal(
         "the store's answer broke off or is not what was asked for; ask again, and report it if it stays so");
   }
-  for (Cell& cell : reader.result.totals) cell.text.clear();
-  return std::move(reader.result);
+  return reader.summary;
 }
 
 }  // namespace weir::store

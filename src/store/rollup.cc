@@ -11,9 +11,6 @@
 namespace weir::store {
 namespace {
 
-using model::Column;
-using model::ColumnKind;
-
 // After an outage there may be hours to catch up with; retention and the caller get their turn in between.
 constexpr int kMaxStepsPerRun = 20;
 
@@ -22,21 +19,11 @@ constexpr int kMaxStepsPerRun = 20;
 std::string RollupSql(size_t level, uint64_t after, uint64_t upto) {
   const int64_t step = kLevelTable[level].step_ms;
   const std::string bucket = fmt::format("intDiv(start, {0}) * {0}", step);
-  // Rows of one flow have one value of each dimension.
-  std::vector<std::string> values{"flow"};
-  for (const Column& column : model::kColumns) {
-    if (!column.stored()) continue;
+  std::vector<std::string> values;
+  for (const std::string& column : TableColumns()) {
     // start stays the earliest start itself, not the bucket's: an answer that reads the middle of its range
     // from roll-ups is then the same to the millisecond.
-    if (column.groupable()) {
-      values.push_back(fmt::format("any({})", column.name));
-    } else if (column.kind == ColumnKind::kHistogram) {
-      HistogramSql histogram = AggregateHistogramSql(column);
-      values.push_back(std::move(histogram.buckets));
-      values.push_back(std::move(histogram.counts));
-    } else {
-      values.push_back(AggregateSql(column));
-    }
+    values.push_back(column == "flow" ? column : AggregateOfTableColumn(column));
   }
   // Squashing everything into one block is what makes the insert one part, and so atomic.
   return fmt::format(

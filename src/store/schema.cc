@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <functional>
+#include <set>
 #include <type_traits>
 
+#include "base/clock.h"
 #include "model/flow_row.h"
+#include "store/packing.h"
 
 namespace weir::store {
 namespace {
@@ -21,8 +25,10 @@ std::string_view TypeFor(Purpose purpose) {
   return FileType<Value>();
 }
 
-// Calls visit(name, type) for every column of the table but `received`, in order.
-void VisitTable(bool raw, Purpose purpose, const std::function<void(std::string_view, std::string_view)>& visit) {
+using Visit = std::function<void(std::string_view name, std::string_view type)>;
+
+// Calls visit() for every column of a table of rows but `received`, in order.
+void VisitTable(bool raw, Purpose purpose, const Visit& visit) {
   if (raw) {
     const std::string_view text = TypeFor<std::string>(purpose);
     visit("client_agent", text);
@@ -31,39 +37,64 @@ void VisitTable(bool raw, Purpose purpose, const std::function<void(std::string_
     visit("server_sequence", kMeasureType);
   }
   visit("flow", FileType<uint64_t>());
+  for (const Column& column : model::kColumns) {
+    const Pack pack = PlaceOf(column).pack;
+    if (pack == Pack::kOwn) {
+      visit(column.name, column.kind == ColumnKind::kTime ? FileType<UnixMillis>() : kMeasureType);
+    } else if (pack == Pack::kHistogram) {
+      visit(column.name, kCountsType);
+    }
+  }
+  for (const std::string_view array : kArrayNames) visit(array, kArrayType);
+  visit(kRequestHistogramsName, kCountsType);
+}
+
+// The same for the table of flows.
+void VisitFlows(Purpose purpose, const Visit& visit) {
+  visit("flow", FileType<uint64_t>());
   const model::FlowRow row;
   model::VisitStored(row, [&](const Column& column, const auto& value) {
     using Value = std::remove_cvref_t<decltype(value)>;
-    if constexpr (std::is_same_v<Value, model::Histogram>) {
-      visit(fmt::format("{}_bucket", column.name), "Array(UInt8)");
-      visit(fmt::format("{}_count", column.name), "Array(UInt64)");
-    } else if (column.kind == ColumnKind::kTime || column.kind == ColumnKind::kDimension) {
-      visit(column.name, TypeFor<Value>(purpose));
-    } else {
-      visit(column.name, kMeasureType);
+    if constexpr (!std::is_same_v<Value, model::Histogram>) {
+      if (column.groupable()) visit(column.name, TypeFor<Value>(purpose));
     }
   });
 }
+
+std::string Listed(const std::function<void(const Visit&)>& columns, bool types) {
+  std::vector<std::string> items;
+  columns([&](std::string_view name, std::string_view type) {
+    items.push_back(types ? fmt::format("{} {}", name, type) : std::string(name));
+  });
+  return fmt::format("{}", fmt::join(items, ", "));
+}
+
+constexpr std::string_view kDurable =
+    "fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, "
+    "max_suspicious_broken_parts = 1000000, max_suspicious_broken_parts_bytes = 1000000000000000";
 
 }  // namespace
 
 std::string CreateTableSql(size_t level) {
   const Level& description = kLevelTable[level];
-  std::string columns = "received UInt64";
-  VisitTable(level == 0, Purpose::kTable,
-             [&](std::string_view name, std::string_view type) { columns += fmt::format(", {} {}", name, type); });
-  // Within an insert rows are ordered by their server, which saves a quarter of the disk.
+  const auto columns = [&](const Visit& visit) { VisitTable(level == 0, Purpose::kTable, visit); };
   // Every new part reaches the disk before its insert is answered, in the order of the inserts: the
   // watermarks of roll-ups rely on the order, agents on the answer. Merged parts replace their sources at
   // once here (libchdb keeps no old parts), so they are synced as well. A single damaged part must not keep
   // the rest from being read, hence no limit on suspicious parts.
   return fmt::format(
-      "CREATE TABLE IF NOT EXISTS {} ({}, INDEX start_range start TYPE minmax GRANULARITY 1) "
-      "ENGINE = MergeTree PARTITION BY intDiv(received, {}) "
-      "ORDER BY (received, server_port, server_address, client_address) "
-      "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, "
-      "max_suspicious_broken_parts = 1000000, max_suspicious_broken_parts_bytes = 1000000000000000",
-      description.table, columns, description.partition_us);
+      "CREATE TABLE IF NOT EXISTS {} (received UInt64, {}, INDEX start_range start TYPE minmax GRANULARITY 1) "
+      "ENGINE = MergeTree PARTITION BY intDiv(received, {}) ORDER BY received SETTINGS {}",
+      description.table, Listed(columns, true), description.partition_us, kDurable);
+}
+
+std::string CreateFlowTableSql() {
+  const auto columns = [](const Visit& visit) { VisitFlows(Purpose::kTable, visit); };
+  // Merges leave one row of each flow in a partition.
+  return fmt::format(
+      "CREATE TABLE IF NOT EXISTS {} (received UInt64, {}) ENGINE = ReplacingMergeTree PARTITION BY "
+      "intDiv(received, {}) ORDER BY flow SETTINGS {}",
+      kFlowTable, Listed(columns, true), kFlowPartitionUs, kDurable);
 }
 
 std::string CreateSequenceTableSql() {
@@ -75,11 +106,7 @@ std::string CreateSequenceTableSql() {
 }
 
 std::string InsertColumns(size_t level) {
-  std::string columns;
-  VisitTable(level == 0, Purpose::kTable, [&](std::string_view name, std::string_view) {
-    columns += fmt::format("{}{}", columns.empty() ? "" : ", ", name);
-  });
-  return columns;
+  return Listed([&](const Visit& visit) { VisitTable(level == 0, Purpose::kTable, visit); }, false);
 }
 
 const std::vector<std::string>& TableColumns() {
@@ -91,12 +118,32 @@ const std::vector<std::string>& TableColumns() {
   return columns;
 }
 
+std::vector<std::string> TableColumnsIn(std::string_view sql) {
+  const auto is_name = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  std::set<std::string_view> words;
+  for (size_t at = 0; at < sql.size();) {
+    const size_t begin = at;
+    while (at < sql.size() && is_name(sql[at])) ++at;
+    words.insert(sql.substr(begin, at - begin));
+    if (at == begin) ++at;
+  }
+  std::vector<std::string> named;
+  for (const std::string& column : TableColumns()) {
+    if (words.contains(column)) named.push_back(column);
+  }
+  return named;
+}
+
 std::string InsertStructure() {
-  std::string structure;
-  VisitTable(true, Purpose::kFile, [&](std::string_view name, std::string_view type) {
-    structure += fmt::format("{}{} {}", structure.empty() ? "" : ", ", name, type);
-  });
-  return structure;
+  return Listed([](const Visit& visit) { VisitTable(true, Purpose::kFile, visit); }, true);
+}
+
+std::string FlowInsertColumns() {
+  return Listed([](const Visit& visit) { VisitFlows(Purpose::kTable, visit); }, false);
+}
+
+std::string FlowInsertStructure() {
+  return Listed([](const Visit& visit) { VisitFlows(Purpose::kFile, visit); }, true);
 }
 
 }  // namespace weir::store

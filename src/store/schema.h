@@ -1,9 +1,10 @@
-// The tables, generated from the column table. One table per resolution, all of one shape:
+// The tables, generated from the column table. Which flows there are, that is their dimensions, stands in a table of
+// its own; rows name their flow by its number. One table of rows per resolution, all of one shape:
 //
 // * `received`, Unix microseconds of storing, one value per insert, strictly growing: orders the roll-ups;
 // * `flow`, all dimensions as one number, see flow_hash.h;
 // * in the raw table client_agent, client_sequence, server_agent, server_sequence, the batches a row came from;
-// * every stored column; a histogram as two arrays, <name>_bucket and <name>_count.
+// * start, end and the measures, as packing.h says.
 //
 // A partition is a span of `received`, so that one insert is one part of one partition: it happens wholly or
 // not at all.
@@ -47,15 +48,32 @@ inline constexpr std::array<Level, kLevels> kLevelTable{{
 // Highest sequences of agents whose rows have been dropped from the raw table.
 inline constexpr std::string_view kSequenceTable = "weir.agent_sequences";
 
+// `received`, `flow` and its dimensions: of each flow at least one row in every partition in which a row of it was
+// received. See flow_catalogue.h.
+inline constexpr std::string_view kFlowTable = "weir.flows";
+inline constexpr int64_t kFlowPartitionUs = 24 * kHourUs;
+
 std::string CreateTableSql(size_t level);
+std::string CreateFlowTableSql();
 std::string CreateSequenceTableSql();
 
 // Names of the columns an insert into `level` fills, comma-separated, in order, without `received`.
 std::string InsertColumns(size_t level);
 // The columns all levels have, without `received`.
 const std::vector<std::string>& TableColumns();
-// Names and types of what native_block.h writes, for the file() table function.
+// Those of them an expression names, in order. A word in a literal may add one: harmless.
+std::vector<std::string> TableColumnsIn(std::string_view sql);
+// Names and types of what native_block.h writes for `raw`, for the file() table function.
 std::string InsertStructure();
+// The same for the flow table: the columns, comma-separated, and their structure.
+std::string FlowInsertColumns();
+std::string FlowInsertStructure();
+
+// Arrays of packed measures.
+inline constexpr std::string_view kArrayType = "Array(UInt64)";
+// Counts of a histogram's buckets. An hour of one flow stays below 2^32 samples in a bucket: that is a million a
+// second.
+inline constexpr std::string_view kCountsType = "Array(UInt32)";
 
 // Every stored measure is this wide, whatever its width in a FlowRow: roll-ups add them up.
 inline constexpr std::string_view kMeasureType = "UInt64";

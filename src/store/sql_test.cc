@@ -1,11 +1,14 @@
 #include "store/sql.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <random>
 
+#include "store/answer_shape.h"
 #include "store/engine/engine.h"
+#include "store/packing.h"
 #include "store/result_json.h"
 
 namespace weir::store {
@@ -83,69 +86,99 @@ TEST(Engine, ErrorsSayWhatTheCallerShouldDo) {
   EXPECT_EQ(CodeOfEngineError(""), Code::kInternal);
 }
 
-TEST(ResultJson, ReadsCellsByTheirColumns) {
-  const std::vector<const model::Column*> columns{model::FindColumn("client_address"), model::FindColumn("protocol"),
-                                                  model::FindColumn("bytes"), model::FindColumn("rtt_avg_us")};
-  const auto result = ParseJsonCompact(
+struct Read {
+  std::vector<AnswerRow> rows;
+  std::vector<AnswerRow> totals;
+  Result<AnswerSummary> summary = AnswerSummary{};
+};
+
+Read Parse(std::string_view json, const std::vector<FieldKind>& fields) {
+  Read read;
+  read.summary = ParseJsonCompact(
+      json, fields, [&](AnswerRow& row, bool totals) { (totals ? read.totals : read.rows).push_back(row); });
+  return read;
+}
+
+TEST(ResultJson, ReadsFieldsByTheirKind) {
+  const Read read = Parse(
       R"({"meta": [{"name": "x", "type": "String"}], "data": [["00000000000000000000FFFF0A000001", "t\u0000cp",)"
-      R"( 18446744073709551615, 1.5], ["20010DB8000000000000000000000001", "", 0, null]],)"
-      R"( "totals": ["00", "", 7, 2], "rows": 2, "rows_before_limit_at_least": 12,)"
+      R"( 18446744073709551615, 1.5, [7, 18446744073709551615]], ["20010DB8000000000000000000000001", "", 0, null, []]],)"
+      R"( "totals": ["00", "", 7, 2, [0]], "rows": 2, "rows_before_limit_at_least": 12,)"
       R"( "statistics": {"elapsed": 0.1, "rows_read": 34, "bytes_read": 5}})",
-      {columns});
-  ASSERT_TRUE(result.ok()) << result.status().message();
-  ASSERT_EQ(result->rows.size(), 2U);
-  EXPECT_EQ(result->rows[0][0].text, "10.0.0.1");
-  EXPECT_EQ(result->rows[0][1].text, std::string("t\0cp", 4));
-  EXPECT_EQ(result->rows[0][2].exact, ~0ULL);
-  EXPECT_EQ(result->rows[0][3].number, 1.5);
-  EXPECT_EQ(result->rows[1][0].text, "2001:db8::1");
-  EXPECT_EQ(result->rows[1][3].number, 0);
-  ASSERT_EQ(result->totals.size(), 4U);
-  EXPECT_EQ(result->totals[2].exact, 7U);
-  EXPECT_EQ(result->rows_before_limit, 12U);
-  EXPECT_EQ(result->rows_read, 34U);
+      {FieldKind::kAddress, FieldKind::kText, FieldKind::kNumber, FieldKind::kNumber, FieldKind::kArray});
+  ASSERT_TRUE(read.summary.ok()) << read.summary.status().message();
+  ASSERT_EQ(read.rows.size(), 2U);
+  EXPECT_EQ(read.rows[0].cells[0].text, "10.0.0.1");
+  EXPECT_EQ(read.rows[0].cells[1].text, std::string("t\0cp", 4));
+  EXPECT_EQ(read.rows[0].cells[2].exact, ~0ULL);
+  EXPECT_EQ(read.rows[0].cells[3].number, 1.5);
+  EXPECT_EQ(read.rows[0].arrays[4], (std::vector<uint64_t>{7, ~0ULL}));
+  EXPECT_EQ(read.rows[1].cells[0].text, "2001:db8::1");
+  EXPECT_EQ(read.rows[1].cells[3].number, 0);
+  EXPECT_TRUE(read.rows[1].arrays[4].empty());
+  ASSERT_EQ(read.totals.size(), 1U);
+  EXPECT_EQ(read.totals[0].cells[2].exact, 7U);
+  EXPECT_EQ(read.summary->rows_before_limit, 12U);
+  EXPECT_EQ(read.summary->rows_read, 34U);
 }
 
 TEST(ResultJson, RefusesWhatItDidNotAskFor) {
-  const std::vector<const model::Column*> columns{model::FindColumn("bytes")};
   for (const std::string_view wrong : {R"({"data": [[1, 2]]})", R"({"data": [[]]})", R"({"data": [["1"]]})",
                                        R"({"data": [[1]])", R"({"data": [[[[[1]]]]]})", "{"}) {
-    EXPECT_EQ(ParseJsonCompact(wrong, {columns}).status().code(), Code::kInternal) << wrong;
+    EXPECT_EQ(Parse(wrong, {FieldKind::kNumber}).summary.status().code(), Code::kInternal) << wrong;
   }
-  EXPECT_TRUE(ParseJsonCompact("", {columns})->rows.empty());
-}
-
-TEST(ResultJson, FlowsStandInPlaceOfWhatIsLookedUp) {
-  const std::vector<const model::Column*> columns{model::FindColumn("protocol"), model::FindColumn("server_port"),
-                                                  model::FindColumn("bytes")};
-  const auto result =
-      ParseJsonCompact(R"({"data": [[18446744073709551615, 5], [1, 6]], "totals": [0, 11]})", {columns, 2, true});
-  ASSERT_TRUE(result.ok()) << result.status().message();
-  EXPECT_EQ(result->flows, (std::vector<uint64_t>{~0ULL, 1}));
-  ASSERT_EQ(result->rows[1].size(), 3U);
-  EXPECT_TRUE(result->rows[1][0].is_text);
-  EXPECT_FALSE(result->rows[1][1].is_text);
-  EXPECT_EQ(result->rows[1][2].exact, 6U);
-  EXPECT_EQ(result->totals[2].exact, 11U);
+  EXPECT_EQ(Parse(R"({"data": [[1]]})", {FieldKind::kArray}).summary.status().code(), Code::kInternal);
+  EXPECT_TRUE(Parse("", {FieldKind::kNumber}).rows.empty());
 }
 
 TEST(ResultJson, UnescapesText) {
-  const std::vector<const model::Column*> columns{model::FindColumn("protocol")};
-  const auto result = ParseJsonCompact("{\"data\": [[\"a\\/b\\\\\\\"\\n\\t\\b\\u001b\\u00e4\\u2028\"]]}", {columns});
-  ASSERT_TRUE(result.ok()) << result.status().message();
-  EXPECT_EQ(result->rows[0][0].text, "a/b\\\"\n\t\b\x1b\xc3\xa4\xe2\x80\xa8");
+  const Read read = Parse("{\"data\": [[\"a\\/b\\\\\\\"\\n\\t\\b\\u001b\\u00e4\\u2028\"]]}", {FieldKind::kText});
+  ASSERT_TRUE(read.summary.ok()) << read.summary.status().message();
+  EXPECT_EQ(read.rows[0].cells[0].text, "a/b\\\"\n\t\b\x1b\xc3\xa4\xe2\x80\xa8");
 }
 
 TEST(ResultJson, AnAnswerGivenUpHalfWaySaysWhy) {
-  const std::vector<const model::Column*> columns{model::FindColumn("bytes")};
   const Status status =
-      ParseJsonCompact(R"({"data": [[1]], "exception": "Code: 159. DB::Exception: Timeout exceeded"})", {columns})
-          .status();
+      Parse(R"({"data": [[1]], "exception": "Code: 159. DB::Exception: Timeout exceeded"})", {FieldKind::kNumber})
+          .summary.status();
   EXPECT_EQ(status.code(), Code::kExhausted);
   EXPECT_EQ(status.message(), "Code: 159. DB::Exception: Timeout exceeded");
-  const Status broken = ParseJsonCompact(R"({"data": [[1], [2)", {columns}).status();
+  const Status broken = Parse(R"({"data": [[1], [2)", {FieldKind::kNumber}).summary.status();
   EXPECT_EQ(broken.code(), Code::kInternal);
   EXPECT_EQ(broken.message().find('['), std::string::npos) << "no raw answer in a message for people";
+}
+
+TEST(AnswerShape, FlowsStandInPlaceOfDimensionsAndDerivedColumnsAreComputedHere) {
+  const auto column = [](std::string_view name) { return model::FindColumn(name); };
+  AnswerShape shape({column("protocol"), column("bytes"), column("rtt_p50_us"), column("failed_refused"),
+                     column("first_chunk_p99_us"), column("reported_by")},
+                    true);
+  EXPECT_EQ(
+      shape.SelectList("unused"),
+      "flow, sum(client_reports), sum(server_reports), sum(bytes_to_server), sum(bytes_to_client), "
+      "sum(client_rtt_count), sumForEach(client_rtt_histogram), sumForEach(server_rtt_histogram), sumForEach(sums), "
+      "sumForEach(request_histograms)");
+  const uint8_t refused = PlaceOf(*column("failed_refused")).index;
+  std::vector<uint64_t> sums(refused + 1U);
+  sums[refused] = 9;
+  const uint8_t chunk = PlaceOf(*column("first_chunk_histogram")).index;
+  std::vector<uint64_t> requests(10 * kRequestHistograms);
+  requests[8 * kRequestHistograms + chunk] = uint64_t{1} << 40;
+  const Read read =
+      Parse(fmt::format(R"({{"data": [[18446744073709551615, 1, 0, 9007199254740993, 4, 2, [0, 0, 1, 1], [],)"
+                        R"( [{}], [{}]]]}})",
+                        fmt::join(sums, ","), fmt::join(requests, ",")),
+            shape.fields());
+  ASSERT_EQ(read.rows.size(), 1U);
+  AnswerRow row = read.rows[0];
+  EXPECT_EQ(row.flow, ~0ULL);
+  const std::vector<Cell> cells = shape.Cells(row);
+  EXPECT_TRUE(cells[0].is_text);
+  EXPECT_EQ(cells[1].exact, 9007199254740997U);
+  EXPECT_EQ(cells[2].number, model::BucketMiddle(2));
+  EXPECT_EQ(cells[3].exact, 9U);
+  EXPECT_EQ(cells[4].number, model::BucketMiddle(8)) << "though its count is beyond what a histogram in memory holds";
+  EXPECT_EQ(cells[5].text, "client");
 }
 
 }  // namespace

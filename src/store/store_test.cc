@@ -165,6 +165,9 @@ TEST_F(PromiseTest, ReceiptNumbersGrowThoughTheClockWasSetBack) {
   Ask(*connection, fmt::format("INSERT INTO weir.flows_raw (received, {0}) SELECT received + 31536000000000, {0} FROM "
                                "weir.flows_raw",
                                InsertColumns(0)));
+  Ask(*connection, fmt::format("INSERT INTO weir.flows (received, {0}) SELECT received + 31536000000000, {0} FROM "
+                               "weir.flows",
+                               FlowInsertColumns()));
   Ask(*connection,
       "ALTER TABLE weir.flows_raw DELETE WHERE received < (SELECT max(received) FROM weir.flows_raw) "
       "SETTINGS mutations_sync = 1");
@@ -220,6 +223,41 @@ TEST_F(PromiseTest, AgeDropsRawRowsAndTheRollUpsAnswer) {
   query.range = Ranges()[3];
   query.columns = {FindColumn("client_reports")};
   EXPECT_EQ(store().Query(query)->totals.back().exact, 4 * kRowsPerBatch) << "old rows were not rolled up again";
+}
+
+TEST_F(PromiseTest, FlowsStayKnownAsLongAsARollUpNamesThem) {
+  const auto connection = Connect();
+  const auto flows = [&] { return Ask(*connection, "SELECT count(), uniqExact(flow) FROM weir.flows FINAL"); };
+  Insert(1);
+  Insert(1);
+  EXPECT_EQ(Ask(*connection, "SELECT count() FROM weir.flows"), "5\n") << "a flow is written once";
+  Reopen();
+  Insert(1);
+  EXPECT_EQ(flows(), "5\t5\n");
+  // As if all that had been received ninety days ago.
+  for (const std::string& columns : {InsertColumns(0), FlowInsertColumns()}) {
+    const std::string table = columns == InsertColumns(0) ? "weir.flows_raw" : "weir.flows";
+    Ask(*connection,
+        fmt::format("INSERT INTO {0} (received, {1}) SELECT received - 7776000000000, {1} FROM {0}", table, columns));
+    Ask(*connection,
+        fmt::format("ALTER TABLE {0} DELETE WHERE received > (SELECT min(received) + 86400000000 FROM {0}) "
+                    "SETTINGS mutations_sync = 1",
+                    table));
+  }
+  Reopen();
+  const UnixMillis now = SystemClock().WallMillis();
+  ASSERT_TRUE(store().Maintain(now).ok());
+  EXPECT_EQ(TablesByResolution()["raw"].rows, 0U) << "past their age";
+  FlowQuery query;
+  query.range = {kBegin, kBegin + kHour};
+  query.group_by = {FindColumn("client_process")};
+  EXPECT_EQ(store().Query(query)->rows.at(0).at(0).text, "p0");
+  ASSERT_TRUE(store().Maintain(now + 300 * kDay).ok());
+  query.range = Ranges()[3];
+  EXPECT_EQ(store().Query(query)->rows.at(0).at(0).text, "p0");
+  Insert(2);
+  ASSERT_TRUE(store().Maintain(now + 500 * kDay).ok());
+  EXPECT_EQ(flows(), "5\t5\n") << "what nobody names any more is gone, what was named lately is not";
 }
 
 TEST_F(PromiseTest, TheDiskBudgetIsEnforcedAndItsLimitsAreTold) {

@@ -102,6 +102,9 @@ void PutReport(const SideReport& report, Dictionary& dictionary, v1::FlowReport&
     PutAddress(report.ends.service_address, *out.mutable_service_address());
     out.set_service_port(report.ends.service_port);
   }
+  if (!report.ends.snat_address.is_unspecified()) {
+    PutAddress(report.ends.snat_address, *out.mutable_snat_address());
+  }
   if (!report.request.empty()) {
     out.set_request_application(dictionary.IndexOf(report.request.application));
     out.set_request_operation(dictionary.IndexOf(report.request.operation));
@@ -268,6 +271,9 @@ Status TakeReport(const v1::Batch& batch, const v1::FlowReport& from, SideReport
   if (!from.service_address().empty()) {
     WEIR_RETURN_IF_ERROR(TakeAddress("service_address", from.service_address(), to.ends.service_address));
     to.ends.service_port = static_cast<uint16_t>(from.service_port());
+  }
+  if (!from.snat_address().empty()) {
+    WEIR_RETURN_IF_ERROR(TakeAddress("snat_address", from.snat_address(), to.ends.snat_address));
   }
   WEIR_RETURN_IF_ERROR(TakeNames(batch, from, to));
 #define WEIR_TAKE(name) to.counters.name = from.name();

@@ -71,12 +71,13 @@ AgentBatch Sample() {
                  65'535,
                  UINT32_MAX,
                  At("10.96.0.10"),
-                 443};
+                 443,
+                 At("198.51.100.4")};
   client.identity = {"curl", std::string(64, 'c'), "", "lab-a", "models.example", "tls"};
   client.counters = DistinctCounters(1'000);
   SideReport server;
   server.ends = {
-      model::Protocol::kUdp, model::Side::kServer, At("2001:db8::2"), At("fd00::1"), 53, 4'026'531'840, {}, 0};
+      model::Protocol::kUdp, model::Side::kServer, At("2001:db8::2"), At("fd00::1"), 53, 4'026'531'840, {}, 0, {}};
   server.identity = {"named", "", "named.service", "", "", ""};
   server.request = {"dns", "AAAA", "models.example", "NXDOMAIN"};
   server.counters = DistinctCounters(UINT64_MAX - 200);

@@ -31,8 +31,17 @@ std::string_view TextOf(const Comm& comm) {
 
 }  // namespace
 
+void ApplyTranslation(const Translation& found, FlowKey& key) {
+  if (found.state != Translation::State::kTranslated) return;
+  if (found.server != key.server || found.server_port != key.server_port) {
+    key.service = std::exchange(key.server, found.server);
+    key.service_port = std::exchange(key.server_port, found.server_port);
+  }
+  if (found.client != key.client) key.snat = found.client;
+}
+
 size_t FlowTable::Hash::operator()(const FlowKey& key) const {
-  static_assert(sizeof(FlowKey) == 72, "hashed as bytes: no padding allowed");
+  static_assert(sizeof(FlowKey) == 104, "hashed as bytes: no padding allowed");
   return XXH3_64bits(&key, sizeof(key));
 }
 
@@ -130,6 +139,9 @@ void FlowTable::Report(Flow& flow, std::vector<model::SideReport>& out) {
   report.ends.server_address = flow.key.server;
   report.ends.server_port = flow.key.server_port;
   report.ends.netns = flow.key.netns;
+  report.ends.service_address = flow.key.service;
+  report.ends.service_port = flow.key.service_port;
+  report.ends.snat_address = flow.key.snat;
   report.identity.process = identity::PrintableName(TextOf(flow.key.comm), WEIR_COMM_BYTES);
   report.identity.container = flow.name->container;
   report.identity.unit = flow.name->unit;

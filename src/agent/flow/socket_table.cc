@@ -102,6 +102,17 @@ void AdvanceReceiver(const weir_record& record, Entry& entry, model::SideCounter
   if (record.state == TCP_ESTABLISHED && (record.flags & WEIR_SOCKET_ZERO_WINDOW) != 0) ++to.zero_windows;
 }
 
+// What was found out once does not change.
+void KeepTranslation(const FlowKey& from, FlowKey& to) {
+  if (!from.service.is_unspecified()) {
+    to.server = from.server;
+    to.server_port = from.server_port;
+    to.service = from.service;
+    to.service_port = from.service_port;
+  }
+  to.snat = from.snat;
+}
+
 // Adds what happened since `entry` to `to` and brings `entry` up to date.
 template <typename Entry>
 void Advance(const weir_record& record, uint64_t jiffy_us, Entry& entry, model::SideCounters& to) {
@@ -192,6 +203,22 @@ uint32_t SocketTable::NameOf(const weir_record& record) {
   return names_->Find(record.socket, record.start_ns, record.time_ns);
 }
 
+bool SocketTable::Translate(const weir_record& record, FlowKey& key) {
+  if (translations_ == nullptr || key.side != model::Side::kClient || record.local_port == 0) return false;
+  ClientEnds ends;
+  ends.netns = key.netns;
+  ends.pid = record.pid;
+  ends.client = key.client;
+  ends.server = key.server;
+  ends.client_port = record.local_port;
+  ends.server_port = key.server_port;
+  ends.last = record.kind == WEIR_RECORD_FINAL;
+  ends.answered = ends.last ? !NeverOpened(record) : IsOpen(record);
+  const Translation found = translations_->Find(ends);
+  ApplyTranslation(found, key);
+  return found.state == Translation::State::kLater;
+}
+
 void SocketTable::OnRecord(const weir_record& record) {
   switch (record.kind) {
     case WEIR_RECORD_LISTEN: OnListener(record); break;
@@ -233,7 +260,7 @@ void SocketTable::OnLive(const weir_record& record) {
   entry.snapshot = snapshot_;
   const bool owner_told = entry.borrowed && record.pid != 0;
   const bool name_told = !entry.named && NameOf(record) != 0;
-  if (owner_told || name_told) Attribute(record, entry);
+  if (owner_told || name_told || entry.translate_later) Attribute(record, entry);
   model::SideCounters& counters = flows_.Touch(entry.flow);
   Update(record, entry, counters);
   if (!entry.open && IsOpen(record)) {
@@ -245,8 +272,9 @@ void SocketTable::OnLive(const weir_record& record) {
 }
 
 void SocketTable::Enter(const weir_record& record, Entry& entry, bool existing) {
-  const FlowKey key = FlowOf(record, &entry.borrowed);
+  FlowKey key = FlowOf(record, &entry.borrowed);
   entry.named = key.name != 0;
+  entry.translate_later = Translate(record, key);
   entry.flow = flows_.Acquire(key);
   entry.snapshot = snapshot_;
   entry.open = IsOpen(record);
@@ -261,10 +289,16 @@ void SocketTable::Enter(const weir_record& record, Entry& entry, bool existing) 
   }
 }
 
-// The descriptor tables told whose socket it is, or its client's first message whom it asks for.
+// The descriptor tables told whose socket it is, its client's first message whom it asks for, or connection tracking
+// whom it reaches.
 void SocketTable::Attribute(const weir_record& record, Entry& entry) {
   bool borrowed = false;
-  const FlowKey key = FlowOf(record, &borrowed);
+  FlowKey key = FlowOf(record, &borrowed);
+  if (entry.translate_later) {
+    entry.translate_later = Translate(record, key);
+  } else {
+    KeepTranslation(flows_.KeyOf(entry.flow), key);
+  }
   const FlowTable::Index flow = flows_.Acquire(key);
   if (entry.open) {
     flows_.Closed(entry.flow);
@@ -294,9 +328,11 @@ void SocketTable::OnFinal(const weir_record& record) {
   Entry first;
   const bool tracked = known != sockets_.end();
   Entry& entry = tracked ? known.value() : first;
-  if (tracked && !entry.named && NameOf(record) != 0) Attribute(record, entry);
+  if (tracked && (entry.translate_later || (!entry.named && NameOf(record) != 0))) Attribute(record, entry);
   if (!tracked) {
-    first.flow = flows_.Find(FlowOf(record, &first.borrowed));
+    FlowKey key = FlowOf(record, &first.borrowed);
+    (void)Translate(record, key);
+    first.flow = flows_.Find(key);
     if ((record.flags & WEIR_SOCKET_EXISTING) != 0) {
       model::SideCounters base_line;
       Update(record, first, base_line);

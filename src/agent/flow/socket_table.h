@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/flow/address_translations.h"
 #include "agent/flow/connection_names.h"
 #include "agent/flow/flow_table.h"
 #include "agent/flow/listener_table.h"
@@ -36,10 +37,16 @@ class SocketTable final : public kernel::RecordSink {
     kUnmarked,
   };
 
-  // `jiffy_us`: of the kernel that made the records. `flows`, `identities` and, unless null, `names` outlive the table.
+  // `jiffy_us`: of the kernel that made the records. `flows`, `identities` and, unless null, `names` and `translations`
+  // outlive the table.
   SocketTable(Finals finals, uint64_t jiffy_us, FlowTable& flows, identity::Identities& identities,
-              ConnectionNames* names = nullptr)
-      : finals_(finals), jiffy_us_(jiffy_us), flows_(flows), identities_(identities), names_(names) {}
+              ConnectionNames* names = nullptr, AddressTranslations* translations = nullptr)
+      : finals_(finals),
+        jiffy_us_(jiffy_us),
+        flows_(flows),
+        identities_(identities),
+        names_(names),
+        translations_(translations) {}
 
   void OnRecord(const weir_record& record) override;
 
@@ -96,6 +103,7 @@ class SocketTable final : public kernel::RecordSink {
     bool open = false;
     bool borrowed = false;  // counted in borrowed_
     bool named = false;
+    bool translate_later = false;  // Translation::State::kLater
   };
   using Sockets = tsl::robin_map<Key, Entry, Hash>;
 
@@ -108,6 +116,8 @@ class SocketTable final : public kernel::RecordSink {
   void OnFinal(const weir_record& record);
   void Enter(const weir_record& record, Entry& entry, bool existing);
   void Attribute(const weir_record& record, Entry& entry);
+  // Puts the ends that NAT made of them into a client's key. True when it is to be asked again.
+  bool Translate(const weir_record& record, FlowKey& key);
   // Brings `entry` up to date and adds what happened since to `counters`.
   void Update(const weir_record& record, Entry& entry, model::SideCounters& counters);
   uint32_t NameOf(const weir_record& record);
@@ -122,6 +132,7 @@ class SocketTable final : public kernel::RecordSink {
   FlowTable& flows_;
   identity::Identities& identities_;
   ConnectionNames* const names_;
+  AddressTranslations* const translations_;
   ListenerTable listeners_;
   Sockets sockets_;
   tsl::robin_set<Key, Hash> swept_;    // counted as closed; their final records are still to come (kUnmarked)

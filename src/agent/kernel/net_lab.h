@@ -30,6 +30,7 @@ class Lab {
 
   void Enter() const;
   uint32_t inode() const { return inode_; }
+  pid_t holder() const { return holder_; }  // a process inside
   // Connects this namespace with `other` by a veth pair, 10.9.0.1 here and 10.9.0.2 there, fd09::1 and
   // fd09::2.
   void LinkTo(const Lab& other) const;

@@ -25,10 +25,11 @@ class Collector {
   void Add(const fs::path& path) {
     // Most processes share few namespaces: look at the inode before opening anything.
     struct stat info {};
-    if (found_.size() >= limit_ || ::stat(path.c_str(), &info) != 0) return;
-    if (!inodes_.insert(info.st_ino).second) return;
+    if (found_.size() >= limit_ || ::stat(path.c_str(), &info) != 0 || inodes_.contains(info.st_ino)) return;
     UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (fd.valid()) found_.push_back({static_cast<uint32_t>(info.st_ino), std::move(fd), path});
+    // The process may have ended or moved since; another one may lead there.
+    if (!fd.valid() || ::fstat(fd.get(), &info) != 0 || !inodes_.insert(info.st_ino).second) return;
+    found_.push_back({static_cast<uint32_t>(info.st_ino), std::move(fd), path});
   }
   std::vector<NetNamespace> Take() { return std::move(found_); }
 

@@ -218,6 +218,12 @@ std::string NetworkReader::NameOf(const kernel::NetNamespace& found) const {
   return fmt::format("{}#{}", name.unit.empty() ? "net" : name.unit, found.inode);
 }
 
+std::string NetworkReader::SpaceName(uint32_t inode) const {
+  if (inode == own_inode_) return "";
+  const auto known = others_.find(inode);
+  return known != others_.end() ? known->second.name : fmt::format("net#{}", inode);
+}
+
 void NetworkReader::UpdateNamespaces(const std::vector<kernel::NetNamespace>& found) {
   bound_names_ = BoundNames();
   for (auto& [inode, space] : others_) space.present = false;

@@ -49,6 +49,9 @@ class NetworkReader {
   void ReadDevices();
   void ReadOthers();
 
+  // As subjects begin: "" for the agent's own namespace; of one that is gone or not read yet, its number.
+  std::string SpaceName(uint32_t inode) const;
+
   std::vector<Rise> TakeRises() { return std::exchange(rises_, {}); }
   // Hardware first, then what has a shaper, then the rest that is up; at most `limit`.
   std::vector<RateTarget> RateTargets(size_t limit) const;

@@ -17,7 +17,13 @@ NodeReader::NodeReader(std::chrono::milliseconds interval, const Clock& clock)
     : interval_(std::chrono::nanoseconds(interval).count()),
       clock_(clock),
       network_(table_, probes_, clock),
-      host_(table_, probes_) {}
+      host_(table_, probes_),
+      drops_(table_, probes_) {}
+
+Status NodeReader::Open(bool drops) {
+  drops ? drops_.Open() : drops_.Off("switched off by an option");
+  return network_.Open();
+}
 
 bool NodeReader::IsDue(Nanos now, Nanos period, Nanos& last) {
   if (last != 0 && now - last < period - period / 20) return false;
@@ -42,6 +48,7 @@ void NodeReader::Pass() {
     host_.ReadSoftnet();
     host_.ReadCgroups();
     network_.ReadOthers();
+    drops_.Read(begin, [this](uint32_t inode) { return network_.SpaceName(inode); });
   }
   const auto cost_us = static_cast<uint64_t>((clock_.MonotonicNanos() - begin) / 1'000);
   SetPeriod(interval_);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <vector>
 
+#include "agent/node/drop_reader.h"
 #include "agent/node/host_reader.h"
 #include "agent/node/network_reader.h"
 #include "agent/node/probe_list.h"
@@ -19,8 +20,8 @@ class NodeReader {
   // `clock` outlives the reader.
   NodeReader(std::chrono::milliseconds interval, const Clock& clock);
 
-  // In the network namespace that is to be the node's own.
-  Status Open() { return network_.Open(); }
+  // In the network namespace that is to be the node's own. `drops`: count what the kernel drops, by eBPF.
+  Status Open(bool drops);
   void Pass();
 
   std::vector<model::NodeSample> TakeSamples() { return table_.Take(); }
@@ -39,6 +40,7 @@ class NodeReader {
   SampleTable table_;
   NetworkReader network_;
   HostReader host_;
+  DropReader drops_;
   Nanos devices_read_ = 0;  // monotonic; 0 = never
   Nanos slow_read_ = 0;
 };

@@ -22,6 +22,7 @@ namespace weir::agent::node {
 struct NodeOptions {
   std::chrono::milliseconds interval{1'000};
   bool rate_ring = true;
+  bool drops = true;
 };
 
 // Threads: "weir-node" reads, "weir-rates" fills the rate ring (rate_ring.h); public calls from any one thread.

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <string>
+#include <thread>
 
 #include "agent/kernel/net_lab.h"
 #include "agent/node/node_reader.h"
@@ -117,15 +118,21 @@ uint64_t Difference(const Json& after, const Json& before, const char* direction
 
 TEST_F(NodeKernelTest, CountersEqualThoseOfTcAndIp) {
   NodeReader reader(milliseconds(1'000), clock);
-  ASSERT_TRUE(reader.Open().ok());
+  ASSERT_TRUE(reader.Open(false).ok());
   Sums sums;
   const Json before = sums.PassWhileQuiet(reader);
   sums.values.clear();
   reader.TakeRises();
   here->Run(kTbf);
   Load();
-  const Json after = sums.PassWhileQuiet(reader);
-  const Json qdisc = Qdisc();
+  // What the queue held, and what was lost last, may still be on its way.
+  Json qdisc;
+  Json after;
+  for (int i = 0; i < 100; ++i) {
+    qdisc = Qdisc();
+    after = sums.PassWhileQuiet(reader);
+    if (Qdisc() == qdisc) break;
+  }
   ASSERT_GT(qdisc["drops"], 0) << "the load was to be too much";
   EXPECT_EQ(sums.Of("weir0 tbf 1:", NodeSignal::qdisc_drops), qdisc["drops"]);
   EXPECT_EQ(sums.Of("weir0 tbf 1:", NodeSignal::qdisc_overlimits), qdisc["overlimits"]);
@@ -144,7 +151,7 @@ TEST_F(NodeKernelTest, OtherNamespacesAreSeenAndAVanishingOneIsNoError) {
   there->Enter();  // the agent lives there, the limit is elsewhere
   FakeClock fake;
   NodeReader reader(milliseconds(1'000), fake);
-  ASSERT_TRUE(reader.Open().ok());
+  ASSERT_TRUE(reader.Open(false).ok());
   reader.Pass();
   reader.TakeSamples();
   here->Run(kTbf);
@@ -183,6 +190,11 @@ TEST_F(NodeKernelTest, TheRingFreezesAroundTheEventAndAddsUp) {
   here->Run(kTbf);
   Load();
   const Json after = Link();
+  // On a busy machine the last reading may be older than the last packet.
+  const uint64_t readings = Read(Metric::agent_node_rate_readings);
+  for (int i = 0; i < 500 && Read(Metric::agent_node_rate_readings) < readings + 2; ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
   watch.Stop();  // cuts what is pending
   model::AgentBatch batch;
   watch.TakeInto(batch);
@@ -203,7 +215,7 @@ TEST_F(NodeKernelTest, TheRingFreezesAroundTheEventAndAddsUp) {
 
 TEST_F(NodeKernelTest, ARenamedInterfaceKeepsItsCount) {
   NodeReader reader(milliseconds(1'000), clock);
-  ASSERT_TRUE(reader.Open().ok());
+  ASSERT_TRUE(reader.Open(false).ok());
   Sums sums;
   const Json before = sums.PassWhileQuiet(reader);
   sums.values.clear();
@@ -249,7 +261,7 @@ TEST_F(NodeKernelTest, SoftnetIsTheFile) {
 
 TEST_F(NodeKernelTest, APassReportsItsOwnCost) {
   NodeReader reader(milliseconds(1'000), clock);
-  ASSERT_TRUE(reader.Open().ok());
+  ASSERT_TRUE(reader.Open(false).ok());
   const uint64_t before = Read(Metric::agent_node_passes);
   reader.Pass();
   Sums sums;

@@ -5,6 +5,7 @@
 namespace weir::agent::source {
 
 void Pipeline::Emit(Nanos now, Collection& out) {
+  RoundEnds();
   identities_->Expire();
   const size_t before = out.reports.size();
   flows_.Emit(now, out.reports);

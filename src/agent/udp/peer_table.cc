@@ -16,6 +16,7 @@ namespace {
 constexpr Nanos kSecond = 1'000'000'000;
 constexpr Nanos kIdle = 60 * kSecond;
 constexpr Nanos kIdleWhenCrowded = 2 * kSecond;  // and for DNS, whose sockets live for one question
+constexpr uint8_t kMostQuestions = 3;            // about one pair
 constexpr uint16_t kFirstRegistered = 1'024;     // RFC 6335
 constexpr uint16_t kFirstEphemeral = 32'768;     // ip_local_port_range as Linux has it
 
@@ -65,12 +66,18 @@ bool PeerTable::OnPair(Nanos now, bool crowded, const weir_udp_key& key, const w
     const bool brief = crowded || key.remote_port == WEIR_DNS_PORT;
     return now - pair.moved >= (brief ? kIdleWhenCrowded : kIdle);
   }
-  model::SideCounters& counters = CountersOf(FlowOf(key, flow, pair.side));
+  FlowKey made = FlowOf(key, flow, pair.side);
+  Translate(key, flow, pair, made);
+  model::SideCounters& counters = CountersOf(made);
   counters.bytes_sent += flow.bytes_sent - pair.bytes_sent;
   counters.bytes_received += flow.bytes_received - pair.bytes_received;
   counters.segments_sent += flow.datagrams_sent - pair.datagrams_sent;
   counters.segments_received += flow.datagrams_received - pair.datagrams_received;
-  pair = {flow.bytes_sent, flow.datagrams_sent, flow.bytes_received, flow.datagrams_received, now, pair.side};
+  pair.bytes_sent = flow.bytes_sent;
+  pair.datagrams_sent = flow.datagrams_sent;
+  pair.bytes_received = flow.bytes_received;
+  pair.datagrams_received = flow.datagrams_received;
+  pair.moved = now;
   return false;
 }
 
@@ -95,6 +102,30 @@ PeerTable::FlowKey PeerTable::FlowOf(const weir_udp_key& key, const weir_udp_flo
   return made;
 }
 
+// Not where the client's own namespace translates: the programs sit behind its output hook and see what it made.
+void PeerTable::Translate(const weir_udp_key& key, const weir_udp_flow& flow, Pair& pair, FlowKey& made) {
+  if (translations_ == nullptr || pair.side != model::Side::kClient || flow.datagrams_sent == 0) return;
+  if (!pair.settled) {
+    flow::ClientEnds ends;
+    ends.protocol = model::Protocol::kUdp;
+    ends.netns = flow.netns;
+    ends.pid = flow.pid;
+    ends.client = made.flow.client;
+    ends.client_port = key.local_port;
+    ends.server = made.flow.server;
+    ends.server_port = key.remote_port;
+    // A first datagram may still be on its way to whoever translates; one without an answer is asked for a few times.
+    ends.answered = flow.datagrams_received > 0;
+    ends.last = !ends.answered;
+    pair.translation = translations_->Find(ends);
+    ++pair.asked;
+    pair.settled = pair.translation.state == flow::Translation::State::kTranslated ||
+                   (pair.translation.state == flow::Translation::State::kNone && ends.answered) ||
+                   pair.asked >= kMostQuestions;
+  }
+  flow::ApplyTranslation(pair.translation, made.flow);
+}
+
 model::SideCounters& PeerTable::CountersOf(const FlowKey& key) {
   if (const auto known = flows_.find(key); known != flows_.end()) return known.value();
   if (flows_.size() < max_flows_) return flows_[key];
@@ -115,6 +146,9 @@ void PeerTable::Report(const FlowKey& key, const model::SideCounters& counters, 
   report.ends.server_address = key.flow.server;
   report.ends.server_port = key.flow.server_port;
   report.ends.netns = key.flow.netns;
+  report.ends.service_address = key.flow.service;
+  report.ends.service_port = key.flow.service_port;
+  report.ends.snat_address = key.flow.snat;
   const auto name = identities_.NameOf(key.flow.owner);
   report.identity.process = identity::PrintableName(TextOf(key.flow.comm), WEIR_COMM_BYTES);
   report.identity.container = name->container;

@@ -26,9 +26,11 @@ model::Side SideByPorts(uint16_t local_port, uint16_t remote_port, bool sent_fir
 
 class PeerTable {
  public:
-  // `identities` outlives the table. Pairs whose first datagram is older than `begin` are judged by their ports.
-  PeerTable(uint32_t max_flows, Nanos begin, identity::Identities& identities)
-      : max_flows_(max_flows), begin_(begin), identities_(identities) {}
+  // `identities` and, unless null, `translations` outlive the table. Pairs whose first datagram is older than `begin`
+  // are judged by their ports.
+  PeerTable(uint32_t max_flows, Nanos begin, identity::Identities& identities,
+            flow::AddressTranslations* translations = nullptr)
+      : max_flows_(max_flows), begin_(begin), identities_(identities), translations_(translations) {}
 
   // Absolute counters. True when the pair has been idle so long that the kernel may forget it; `crowded` = its map is
   // more than half full, so a short time is long.
@@ -55,6 +57,9 @@ class PeerTable {
     uint64_t datagrams_received = 0;
     Nanos moved = 0;
     model::Side side = model::Side::kClient;
+    uint8_t asked = 0;     // how often about its translation
+    bool settled = false;  // whether there is a translation has been found out
+    flow::Translation translation;
   };
   struct FlowKey {
     flow::FlowKey flow;
@@ -68,12 +73,14 @@ class PeerTable {
 
   Pair& PairOf(Nanos now, const weir_udp_key& key, const weir_udp_flow& flow);
   FlowKey FlowOf(const weir_udp_key& key, const weir_udp_flow& flow, model::Side side);
+  void Translate(const weir_udp_key& key, const weir_udp_flow& flow, Pair& pair, FlowKey& made);
   model::SideCounters& CountersOf(const FlowKey& key);
   void Report(const FlowKey& key, const model::SideCounters& counters, std::vector<model::SideReport>& out);
 
   const uint32_t max_flows_;
   const Nanos begin_;
   identity::Identities& identities_;
+  flow::AddressTranslations* const translations_;
   tsl::robin_map<weir_udp_key, Pair, KeyHash, KeyEqual> pairs_;
   tsl::robin_map<FlowKey, model::SideCounters, FlowHash> flows_;
 };

@@ -141,5 +141,38 @@ TEST_F(PeerTableTest, WhatDoesNotFitIsOneFlowAndCounted) {
   EXPECT_EQ(sent, 3U);
 }
 
+class OneBackend final : public flow::AddressTranslations {
+ public:
+  flow::Translation Find(const flow::ClientEnds& ends) override {
+    EXPECT_EQ(ends.protocol, model::Protocol::kUdp);
+    ++asked;
+    flow::Translation found{flow::Translation::State::kTranslated, ends.client, {}, 5'353};
+    found.server = *model::Address::Parse("10.1.0.1");
+    return found;
+  }
+  void RoundEnds() override {}
+  int asked = 0;
+};
+
+TEST_F(PeerTableTest, AClientsDatagramsCountForTheBackendTheyReached) {
+  OneBackend backend;
+  PeerTable table(1'000, kBegin, identities_, &backend);
+  table.OnPair(kBegin, false, Key(50'000, 53, 1), Flow(1, 0, WEIR_UDP_SENT_FIRST));
+  table.OnPair(kBegin, false, Key(50'000, 53, 1), Flow(2, 2, WEIR_UDP_SENT_FIRST));
+  table.OnPair(kBegin, false, Key(53, 50'000, 2), Flow(1, 1, 0));
+  const auto reports = Emit(table);
+  ASSERT_EQ(reports.size(), 2U);
+  EXPECT_EQ(backend.asked, 1) << "servers are not asked for, pairs once";
+  for (const auto& report : reports) {
+    const bool client = report.ends.side == Side::kClient;
+    EXPECT_EQ(report.ends.server_address.ToString(), client ? "10.1.0.1" : "10.0.0.1");
+    EXPECT_EQ(report.ends.service_address.ToString(), client ? "10.0.0.2" : "::");
+    EXPECT_EQ(report.ends.service_port, client ? 53 : 0);
+    if (client) {
+      EXPECT_EQ(report.counters.bytes_sent, 200U);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace weir::agent::udp

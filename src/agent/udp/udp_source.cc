@@ -84,7 +84,7 @@ void UdpSource::Open() {
   tracker_ = *std::move(opened);
   losses_ = {};
   dns_.emplace(*identities_);
-  peers_.emplace(options_.max_flows, clock_.MonotonicNanos() + kOlderTraffic, *identities_);
+  peers_.emplace(options_.max_flows, clock_.MonotonicNanos() + kOlderTraffic, *identities_, options_.translations);
 }
 
 void UdpSource::Report(const std::string& state, const std::string& reason, const std::string& hint) {
@@ -124,6 +124,7 @@ void UdpSource::ReadPairs(Nanos now) {
   for (const weir_udp_key& key : idle) {
     if (weir_udp_flow last{}; tracker_->Forget(key, last)) peers_->OnForgotten(now, key, last);
   }
+  if (options_.translations != nullptr) options_.translations->RoundEnds();
   SetGauge(Metric::agent_udp_pairs, peers_->pairs());
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "agent/flow/address_translations.h"
 #include "agent/optional_source.h"
 #include "agent/source/surroundings.h"
 #include "agent/udp/udp_tracker.h"
@@ -13,6 +14,7 @@ namespace weir::agent {
 struct UdpOptions {
   udp::UdpTrackerOptions tracker;  // `flows` and `dns` say what is wanted
   uint32_t max_flows = 65'536;
+  flow::AddressTranslations* translations = nullptr;  // outlives the source; null = addresses are what sockets use
 };
 
 // Probes "udp" and "dns", those that are wanted, after Start(). `clock` outlives the source.

@@ -31,7 +31,7 @@ export const kColumns: readonly ColumnSchema[] = [
   {"name":"client_netns_name","type":"string","kind":"dimension","unit":"","help":"Name of the client's network namespace (ip netns); empty for the host's own and for nameless ones."},
   {"name":"server_netns_name","type":"string","kind":"dimension","unit":"","help":"Name of the server's network namespace (ip netns); empty for the host's own and for nameless ones."},
   {"name":"service_address","type":"address","kind":"dimension","unit":"","help":"Address the client used where NAT led it to server_address; :: when it used server_address itself."},
-  {"name":"service_port","type":"uint","kind":"dimension","unit":"","help":"Port the client used where NAT changed it; 0 when it used server_port itself."},
+  {"name":"service_port","type":"uint","kind":"dimension","unit":"","help":"Port the client used where NAT led it to server_address; 0 when it used server_address itself."},
   {"name":"server_name","type":"string","kind":"dimension","unit":"","help":"Name the client asked the server for in its TLS ClientHello (SNI, RFC 6066); empty when not seen."},
   {"name":"application","type":"string","kind":"dimension","unit":"","help":"Protocol above the transport, where requests are measured or it was recognised: dns, http1, h2, tls, quic."},
   {"name":"operation","type":"string","kind":"dimension","unit":"","help":"What was asked: the HTTP method, the DNS record type."},

@@ -18,7 +18,8 @@ class EbpfSource final : public Source {
   EbpfSource(const EbpfOptions& options, const Clock& clock, OpenTracker open, source::Surroundings surroundings)
       : clock_(clock),
         open_(std::move(open)),
-        pipeline_(flow::SocketTable::Finals::kMarked, options.max_flows, std::move(surroundings), options.names) {
+        pipeline_(flow::SocketTable::Finals::kMarked, options.max_flows, std::move(surroundings), options.names,
+                  options.translations) {
     kernel_options_.max_sockets = options.max_sockets;
     kernel_options_.receive_loss = options.receive_loss;
   }
@@ -34,7 +35,9 @@ class EbpfSource final : public Source {
 
   Status Start() override;
   void Poll() override {
-    if (tracker_ != nullptr) tracker_->DrainRing(pipeline_.sockets());
+    if (tracker_ == nullptr) return;
+    tracker_->DrainRing(pipeline_.sockets());
+    pipeline_.RoundEnds();
   }
   Status Collect(Nanos now_monotonic, Collection& out) override;
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "agent/flow/address_translations.h"
 #include "agent/flow/connection_names.h"
 #include "agent/kernel/kernel_tracker.h"
 #include "agent/kernel/receive_loss.h"
@@ -17,7 +18,9 @@ struct EbpfOptions {
   uint32_t max_sockets = 65'536;
   uint32_t max_flows = 65'536;
   ReceiveLoss receive_loss = ReceiveLoss::kOnEvidence;
-  flow::ConnectionNames* names = nullptr;  // outlives the source; null = no names besides the processes'
+  // Both outlive the source. Null = no names besides the processes'; addresses are what sockets say.
+  flow::ConnectionNames* names = nullptr;
+  flow::AddressTranslations* translations = nullptr;
 };
 
 // `clock` outlives the source.

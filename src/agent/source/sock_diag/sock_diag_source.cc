@@ -26,13 +26,16 @@ constexpr size_t kMaxNamespaces = 1'024;  // two descriptors each
 
 class SockDiagSource final : public Source {
  public:
-  SockDiagSource(uint32_t max_flows, const Clock& clock);
+  SockDiagSource(uint32_t max_flows, const Clock& clock, flow::AddressTranslations* translations);
 
   std::string_view mode() const override { return "sock_diag"; }
   std::chrono::milliseconds poll_period() const override { return std::chrono::milliseconds(200); }
   std::vector<model::ProbeReport> Probes() const override;
   Status Start() override;
-  void Poll() override { ReadDestroyed(); }
+  void Poll() override {
+    ReadDestroyed();
+    pipeline_.RoundEnds();
+  }
   Status Collect(Nanos now_monotonic, Collection& out) override;
   GivenUpMask Dispensable() const override { return MaskOf(GivenUp::kSnapshots) | MaskOf(GivenUp::kNewFlows); }
   void Restrain(const Restraint& restraint) override {
@@ -57,8 +60,10 @@ class SockDiagSource final : public Source {
   Restraint restraint_;
 };
 
-SockDiagSource::SockDiagSource(uint32_t max_flows, const Clock& clock)
-    : clock_(clock), pipeline_(flow::SocketTable::Finals::kUnmarked, max_flows, source::SystemSurroundings(clock)) {}
+SockDiagSource::SockDiagSource(uint32_t max_flows, const Clock& clock, flow::AddressTranslations* translations)
+    : clock_(clock),
+      pipeline_(flow::SocketTable::Finals::kUnmarked, max_flows, source::SystemSurroundings(clock), nullptr,
+                translations) {}
 
 std::vector<model::ProbeReport> SockDiagSource::Probes() const {
   std::vector<model::ProbeReport> probes;
@@ -172,8 +177,9 @@ void SockDiagSource::NameHolder(DiagSocket& socket) const {
 
 }  // namespace
 
-std::unique_ptr<Source> MakeSockDiagSource(uint32_t max_flows, const Clock& clock) {
-  return std::make_unique<SockDiagSource>(max_flows, clock);
+std::unique_ptr<Source> MakeSockDiagSource(uint32_t max_flows, const Clock& clock,
+                                           flow::AddressTranslations* translations) {
+  return std::make_unique<SockDiagSource>(max_flows, clock, translations);
 }
 
 }  // namespace weir::agent

@@ -7,12 +7,14 @@
 
 #include <memory>
 
+#include "agent/flow/address_translations.h"
 #include "agent/source.h"
 
 namespace weir::agent {
 
-// `clock` outlives the source. Needs CAP_SYS_ADMIN to enter namespaces; without it only the agent's own is
-// seen.
-std::unique_ptr<Source> MakeSockDiagSource(uint32_t max_flows, const Clock& clock);
+// `clock` and, unless null, `translations` outlive the source. Needs CAP_SYS_ADMIN to enter namespaces; without it only
+// the agent's own is seen.
+std::unique_ptr<Source> MakeSockDiagSource(uint32_t max_flows, const Clock& clock,
+                                           flow::AddressTranslations* translations = nullptr);
 
 }  // namespace weir::agent

@@ -1,0 +1,127 @@
+#include "store/answer_shape.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "store/derived.h"
+#include "store/packing.h"
+#include "store/schema.h"
+#include "store/sql.h"
+
+namespace weir::store {
+namespace {
+
+using model::Column;
+using model::ColumnKind;
+using model::ColumnType;
+
+bool IsText(const Column& column) { return column.type == ColumnType::kString || column.type == ColumnType::kAddress; }
+
+bool IsArray(const std::string& table_column) {
+  const Column* column = model::FindColumn(table_column);
+  return column == nullptr || column->kind == ColumnKind::kHistogram;
+}
+
+}  // namespace
+
+model::Histogram HistogramFrom(const std::vector<uint64_t>& counts, size_t first, size_t stride) {
+  model::Histogram histogram;
+  uint64_t most = 0;
+  for (size_t i = first; i < counts.size(); i += stride) most = std::max(most, counts[i]);
+  int shift = 0;
+  while (most >> shift > std::numeric_limits<uint32_t>::max()) ++shift;
+  uint32_t bucket = 0;
+  for (size_t i = first; i < counts.size(); i += stride) {
+    histogram.AddBucket(bucket++, static_cast<uint32_t>(counts[i] >> shift));
+  }
+  return histogram;
+}
+
+FieldKind KindOfDimension(const Column& column) {
+  return column.type == ColumnType::kAddress  ? FieldKind::kAddress
+         : column.type == ColumnType::kString ? FieldKind::kText
+                                              : FieldKind::kNumber;
+}
+
+AnswerShape::AnswerShape(std::vector<const Column*> columns, bool flow_first)
+    : columns_(std::move(columns)), flow_first_(flow_first) {
+  if (flow_first_) fields_.push_back(FieldKind::kFlow);
+  std::string uses;
+  for (const Column* column : columns_) {
+    if (!column->groupable()) {
+      uses += ColumnSql(*column) + " ";
+    } else if (!flow_first_) {
+      dimensions_.push_back(column);
+      fields_.push_back(KindOfDimension(*column));
+    }
+  }
+  sums_ = TableColumnsIn(uses);
+  for (const std::string& name : sums_) {
+    for (const Column* column : MeasuresIn(name)) sources_.push_back({fields_.size(), column, PlaceOf(*column)});
+    fields_.push_back(IsArray(name) ? FieldKind::kArray : FieldKind::kNumber);
+  }
+}
+
+std::string AnswerShape::SelectList(const std::string& start, const std::string& flow) const {
+  std::vector<std::string> items;
+  if (flow_first_) items.push_back(flow);
+  for (const Column* column : dimensions_) {
+    items.push_back(column->type == ColumnType::kAddress ? fmt::format("hex({})", column->name)
+                                                         : std::string(column->name));
+  }
+  for (const std::string& column : sums_) items.push_back(column == "start" ? start : AggregateOfTableColumn(column));
+  return Join(items);
+}
+
+// The measures that stand in a column of the tables: itself, or those packed into it.
+std::vector<const Column*> AnswerShape::MeasuresIn(const std::string& table_column) {
+  if (const Column* column = model::FindColumn(table_column); column != nullptr) return {column};
+  const auto array = std::find(kArrayNames.begin(), kArrayNames.end(), table_column);
+  const auto pack = array == kArrayNames.end()
+                        ? Pack::kRequestHistograms
+                        : static_cast<Pack>(static_cast<size_t>(Pack::kSums) + (array - kArrayNames.begin()));
+  std::vector<const Column*> packed;
+  for (const Column& column : model::kColumns) {
+    if (PlaceOf(column).pack == pack) packed.push_back(&column);
+  }
+  return packed;
+}
+
+void AnswerShape::Load(const AnswerRow& row) {
+  for (const Source& source : sources_) {
+    const std::vector<uint64_t>& array = row.arrays[source.field];
+    switch (source.place.pack) {
+      case Pack::kOwn: model::SetUint(row_, *source.column, row.cells[source.field].exact); break;
+      case Pack::kHistogram: HistogramOf(row_, *source.column) = HistogramFrom(array); break;
+      case Pack::kRequestHistograms:
+        HistogramOf(row_, *source.column) = HistogramFrom(array, source.place.index, kRequestHistograms);
+        break;
+      default: model::SetUint(row_, *source.column, source.place.index < array.size() ? array[source.place.index] : 0);
+    }
+  }
+}
+
+std::vector<Cell> AnswerShape::Cells(AnswerRow& row) {
+  Load(row);
+  std::vector<Cell> cells(columns_.size());
+  size_t field = flow_first_ ? 1 : 0;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const Column& column = *columns_[i];
+    Cell& cell = cells[i];
+    cell.is_text = IsText(column);
+    if (column.groupable()) {
+      if (!flow_first_) cell = std::move(row.cells[field++]);
+    } else if (cell.is_text) {
+      cell.text = model::TextOf(row_, column);
+    } else {
+      cell.number = model::NumberOf(row_, column);
+      if (column.type != ColumnType::kFloat) cell.exact = model::UintOf(row_, column);
+    }
+  }
+  return cells;
+}
+
+}  // namespace weir::store

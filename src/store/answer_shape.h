@@ -1,0 +1,54 @@
+// What a statement selects for the columns of an answer, and how what comes back becomes their cells: ClickHouse adds
+// up the columns of its tables, and all that is derived from them is computed here, once per row of the answer.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/flow_row.h"
+#include "store/packing.h"
+#include "store/query.h"
+#include "store/result_json.h"
+
+namespace weir::store {
+
+// How a selected dimension is read. An address is to be selected as hex(name).
+FieldKind KindOfDimension(const model::Column& column);
+
+// A histogram from the counts of its buckets, which stand at `first` and every `stride` behind it. Counts too large for
+// a Histogram are all halved until they fit, which leaves the quantiles as they are.
+model::Histogram HistogramFrom(const std::vector<uint64_t>& counts, size_t first = 0, size_t stride = 1);
+
+class AnswerShape {
+ public:
+  // `columns` of an answer: dimensions, times and measures. With `flow_first` rows begin with the flow, and dimensions
+  // are not selected: their cells stay empty.
+  AnswerShape(std::vector<const model::Column*> columns, bool flow_first);
+
+  // Comma-separated. `start` and `flow` are the expressions to select as such.
+  std::string SelectList(const std::string& start, const std::string& flow = "flow") const;
+  const std::vector<FieldKind>& fields() const { return fields_; }
+
+  // The cells of a row of the answer, in the order of the columns.
+  std::vector<Cell> Cells(AnswerRow& row);
+
+ private:
+  // One measure of row_, and where in an answer it comes from.
+  struct Source {
+    size_t field = 0;
+    const model::Column* column = nullptr;
+    Place place;
+  };
+  static std::vector<const model::Column*> MeasuresIn(const std::string& table_column);
+  void Load(const AnswerRow& row);
+
+  std::vector<const model::Column*> columns_;
+  bool flow_first_;
+  std::vector<const model::Column*> dimensions_;  // selected, in order
+  std::vector<std::string> sums_;                 // columns of the tables, selected after them
+  std::vector<FieldKind> fields_;
+  std::vector<Source> sources_;
+  model::FlowRow row_;
+};
+
+}  // namespace weir::store

@@ -1,0 +1,96 @@
+// Which measures have a column of their own in the tables, and where in a row the others are.
+//
+// A column costs ClickHouse much the same whatever is in it, and most measures of most rows are 0. So only what is
+// nearly always set has its own column; the rest stands packed in a few arrays per row, each measure at a fixed place,
+// without the zeros at the end: an array of nothing but zeros is empty. Histograms are arrays of counts, in the same
+// way. See docs/adr/0007.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "model/columns.h"
+
+namespace weir::store {
+
+enum class Pack : uint8_t {
+  kOwn,            // a column of the table, named as the measure; also times
+  kSums,           // an element of `sums`
+  kMaxima,         // an element of `maxima`
+  kRequestSums,    // what only rows about requests have
+  kRequestMaxima,  //
+  kHistogram,      // an array of the table, named as the histogram: the count of each bucket, without zeros at the end
+  kRequestHistograms,  // all of a row in `request_histograms`: that of bucket b of histogram h at b *
+                       // kRequestHistograms + h
+  kNone,               // no measure: a dimension, or derived
+};
+
+inline constexpr size_t kArrays = 4;
+// Names of the arrays, in the order of Pack from kSums on.
+inline constexpr std::array<std::string_view, kArrays> kArrayNames{"sums", "maxima", "request_sums", "request_maxima"};
+inline constexpr std::string_view kRequestHistogramsName = "request_histograms";
+
+struct Place {
+  Pack pack = Pack::kNone;
+  uint8_t index = 0;  // from 0; of a histogram about requests: its number
+};
+
+// Set in most rows about a TCP connection.
+inline constexpr auto kOwnMeasures = std::to_array<std::string_view>({
+    "client_reports",     "server_reports",     "bytes_to_server",         "bytes_to_client",
+    "segments_to_server", "segments_to_client", "retransmits_to_server",   "retransmits_to_client",
+    "busy_us_to_server",  "busy_us_to_client",  "delivery_rate_to_server", "delivery_rate_to_client",
+    "connections_opened", "connections_closed", "connections_failed",      "connections_open",
+    "connect_count",      "connect_sum_us",     "connect_max_us",          "client_rtt_count",
+    "client_rtt_sum_us",  "client_rtt_min_us",  "client_rtt_max_us",       "server_rtt_count",
+    "server_rtt_sum_us",  "server_rtt_min_us",  "server_rtt_max_us",
+});
+
+constexpr bool IsAboutRequests(std::string_view column) {
+  if (column.starts_with("requests")) return true;
+#define WEIR_STEM(stem) \
+  if (column.starts_with(#stem "_")) return true;
+  WEIR_REQUEST_TIMES(WEIR_STEM)
+#undef WEIR_STEM
+  return false;
+}
+
+constexpr Pack PackOf(const model::Column& column) {
+  using model::ColumnKind;
+  const bool own = std::find(kOwnMeasures.begin(), kOwnMeasures.end(), column.name) != kOwnMeasures.end();
+  switch (column.kind) {
+    case ColumnKind::kTime: return Pack::kOwn;
+    case ColumnKind::kMin: return Pack::kOwn;  // the smallest of packed numbers would need another aggregate
+    case ColumnKind::kSum: return own ? Pack::kOwn : IsAboutRequests(column.name) ? Pack::kRequestSums : Pack::kSums;
+    case ColumnKind::kMax:
+      return own ? Pack::kOwn : IsAboutRequests(column.name) ? Pack::kRequestMaxima : Pack::kMaxima;
+    case ColumnKind::kHistogram: return IsAboutRequests(column.name) ? Pack::kRequestHistograms : Pack::kHistogram;
+    default: return Pack::kNone;
+  }
+}
+
+// By position in model::kColumns. Part of what is on disk: a change needs a new kSchemaVersion.
+inline constexpr auto kPlaces = [] {
+  std::array<Place, model::kColumns.size()> places{};
+  std::array<uint8_t, static_cast<size_t>(Pack::kNone) + 1> next{};
+  for (size_t i = 0; i < places.size(); ++i) {
+    const Pack pack = PackOf(model::kColumns[i]);
+    places[i] = {pack, next[static_cast<size_t>(pack)]++};
+  }
+  return places;
+}();
+
+constexpr const Place& PlaceOf(const model::Column& column) {
+  return kPlaces[static_cast<size_t>(&column - model::kColumns.data())];
+}
+
+// How many histograms stand in `request_histograms`.
+inline constexpr size_t kRequestHistograms = [] {
+  size_t count = 0;
+  for (const Place& place : kPlaces) count += place.pack == Pack::kRequestHistograms ? 1 : 0;
+  return count;
+}();
+
+}  // namespace weir::store
