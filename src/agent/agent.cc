@@ -128,7 +128,7 @@ void RunningAgent::Loop(std::vector<std::unique_ptr<Source>> candidates, std::pr
   mode_ = (*source)->mode();
   const std::unique_ptr<node::NodeWatch> node = StartNodeWatch();
   // Only now: loading and attaching eBPF programs needs more than reading their maps.
-  if (options_.drop_privileges) LogIfFailed("thread weir-agent", KeepPrivilegesForCollecting(mode_, options_.nat));
+  if (options_.drop_privileges) LogIfFailed("thread weir-agent", KeepPrivilegesForCollecting(mode_, options_.observe.nat));
   started.set_value(Status::Ok());
   Collect(**source, node.get(), std::move(probes));
 }

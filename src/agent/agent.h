@@ -8,7 +8,7 @@
 #include <string>
 
 #include "agent/budget/ladder.h"
-#include "agent/kernel/receive_loss.h"
+#include "agent/observe_options.h"
 #include "base/clock.h"
 #include "base/status.h"
 #include "wire/batch_sink.h"
@@ -20,20 +20,13 @@ struct AgentOptions {
   std::chrono::milliseconds interval{1'000};  // 100 ms .. 60 s
   std::filesystem::path data_dir;             // agent id and spool
   uint64_t spool_limit_bytes = uint64_t{256} << 20;
-  uint32_t max_sockets = 65'536;  // size of the kernel map, rounded up to a power of two
-  uint32_t max_flows = 65'536;    // flow table entries; beyond: one overflow flow, counted
-  bool allow_ebpf = true;         // false: start in the degraded mode
-  bool require_ebpf = false;      // true: fail rather than start in the degraded mode
-  ReceiveLoss receive_loss = ReceiveLoss::kOnEvidence;
-  bool nat = true;                  // ask connection tracking whom clients reach behind translated addresses
-  bool node_signals = true;         // read the limits of the node itself (docs/node-signals.md)
-  bool drops = true;                // with them, what the kernel drops and why, by eBPF
-  bool rate_ring = true;            // with them, the traffic of the last 30 s in steps of 10 ms (node/rate_ring.h)
-  bool udp = false;                 // UDP flows
-  bool dns = false;                 // DNS as clients see it
-  std::filesystem::path udp_group;  // whose sockets these two watch, below the version 2 root; "" = all
-  bool requests = false;            // measure HTTP/1 requests and learn TLS server names, where eBPF can
-  std::filesystem::path record;     // a new file for what comes from the kernel (recording/recorder.h); "" = none
+  ObserveOptions observe;
+  bool allow_ebpf = true;        // false: start in the degraded mode
+  bool require_ebpf = false;     // true: fail rather than start in the degraded mode
+  bool node_signals = true;      // read the limits of the node itself (docs/node-signals.md)
+  bool drops = true;             // with them, what the kernel drops and why, by eBPF
+  bool rate_ring = true;         // with them, the traffic of the last 30 s in steps of 10 ms (node/rate_ring.h)
+  std::filesystem::path record;  // a new file for what comes from the kernel (recording/recorder.h); "" = none
   uint64_t record_limit_bytes = uint64_t{256} << 20;
   budget::Limits budget;  // what the agent may use; beyond, it gives up features in a fixed order (docs/budget.md)
   bool drop_privileges = true;  // keep only what collecting needs, after start

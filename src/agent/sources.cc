@@ -13,19 +13,6 @@
 namespace weir::agent {
 namespace {
 
-ObserveOptions ObservedBy(const AgentOptions& options) {
-  ObserveOptions observe;
-  observe.max_sockets = options.max_sockets;
-  observe.max_flows = options.max_flows;
-  observe.receive_loss = options.receive_loss;
-  observe.udp = options.udp;
-  observe.dns = options.dns;
-  observe.udp_group = options.udp_group;
-  observe.requests = options.requests;
-  observe.nat = options.nat;
-  return observe;
-}
-
 Result<std::unique_ptr<Source>> MakeRecorded(const AgentOptions& options, const Clock& clock) {
   recording::Header header = recording::HeaderOfThisMachine(clock);
   header.interval_ms = static_cast<uint32_t>(options.interval.count());
@@ -37,7 +24,7 @@ Result<std::unique_ptr<Source>> MakeRecorded(const AgentOptions& options, const 
     const Status status = drop ? KeepNoPrivileges() : Status::Ok();
     if (!status.ok()) LogWarn("thread weir-record keeps its privileges: {}", status.message());
   };
-  ObserveOptions observe = ObservedBy(options);
+  ObserveOptions observe = options.observe;
   if (std::exchange(observe.nat, false))
     LogInfo("NAT is not looked up while --record writes: addresses are as sockets say");
   return recording::MakeRecorder(std::move(record), std::move(header), observe, ThisMachine(clock));
@@ -55,13 +42,13 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentOptions options, wire::BatchSin
     WEIR_ASSIGN_OR_RETURN(auto recorded, MakeRecorded(options, clock));
     candidates.push_back(std::move(recorded));
   } else if (options.allow_ebpf) {
-    candidates.push_back(MakeObserver(ObservedBy(options), ThisMachine(clock)));
+    candidates.push_back(MakeObserver(options.observe, ThisMachine(clock)));
   }
   // A recording that is asked for and not made must not go unnoticed.
   if (!options.require_ebpf && !record) {
-    Beside beside = MakeBeside(ObservedBy(options), options.allow_ebpf, clock);
-    candidates.push_back(
-        WithOptions(MakeSockDiagSource(options.max_flows, clock, beside.translations), std::move(beside.sources)));
+    Beside beside = MakeBeside(options.observe, options.allow_ebpf, clock);
+    candidates.push_back(WithOptions(MakeSockDiagSource(options.observe.max_flows, clock, beside.translations),
+                                     std::move(beside.sources)));
   }
   return StartAgent(std::move(options), std::move(candidates), sink, clock);
 }

@@ -18,6 +18,12 @@ std::string RangeJson(const store::TimeRange& range) {
   return fmt::format(R"({{"since": "{}", "until": "{}"}})", FormatTime(range.from), FormatTime(range.to));
 }
 
+// What rates are over: of a range that begins before the oldest data only the part after it.
+double SecondsCovered(const store::TimeRange& range, UnixMillis oldest) {
+  const UnixMillis from = oldest > range.from && oldest < range.to ? oldest : range.from;
+  return static_cast<double>(range.to - from) / 1'000;
+}
+
 std::string OldestJson(const store::FlowResult& result) {
   return result.oldest == 0 ? "null" : "\"" + FormatTime(result.oldest) + "\"";
 }
@@ -104,18 +110,18 @@ net::HttpResponse AnswerMap(Service& service, Arguments& arguments) {
   query.range = arguments.Range();
   query.filter = arguments.Filter("filter");
   if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
-  options.seconds = static_cast<double>(query.range.to - query.range.from) / 1'000;
   const Result<store::FlowResult> result = Ask(service, query);
   if (!result.ok()) return StatusResponse(result.status());
+  options.seconds = SecondsCovered(query.range, result->oldest);
   const auto rtt = [&](const store::FlowGroups& edges) { return service.store.RttOfGroups(query.range, edges); };
   const Result<Map> built = BuildMap(*result, options, rtt);
   if (!built.ok()) return StatusResponse(built.status());
   const Map& map = *built;
   return JsonResponse(
       fmt::format("{{\"range\": {},\n\"nodes\": {},\n\"edges\": {},\n\"edges_left_out\": {}, \"nodes_left_out\": {}, "
-                  "\"resolution\": {}, \"oldest\": {}, \"elapsed_ms\": {:.3f}}}\n",
+                  "\"seconds\": {:.3f}, \"resolution\": {}, \"oldest\": {}, \"elapsed_ms\": {:.3f}}}\n",
                   RangeJson(query.range), Dump(map.nodes), Dump(map.edges), map.edges_left_out, map.nodes_left_out,
-                  net::JsonQuote(result->resolution), OldestJson(*result), result->elapsed_ms));
+                  options.seconds, net::JsonQuote(result->resolution), OldestJson(*result), result->elapsed_ms));
 }
 
 net::HttpResponse AnswerSeries(Service& service, Arguments& arguments) {

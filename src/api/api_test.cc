@@ -243,11 +243,29 @@ TEST_F(ApiTest, MapAsksByLevelAndFolds) {
   EXPECT_EQ(json["nodes"].size(), 2U);
   EXPECT_EQ(json["edges"][0]["bytes_per_second"], 1.0);
   EXPECT_EQ(json["edges"][0]["health"], "ok");
-  for (const char* key : {"range", "edges_left_out", "nodes_left_out", "resolution", "oldest", "elapsed_ms"})
+  for (const char* key : {"range", "edges_left_out", "nodes_left_out", "seconds", "resolution", "oldest", "elapsed_ms"})
     EXPECT_TRUE(json.contains(key)) << key;
   EXPECT_EQ(Get("/api/v1/map?only=problems").json()["edges"], Json::array());
   Get("/api/v1/map?level=host");
   for (const model::Column* column : store_.last_query.group_by) EXPECT_NE(column->name, "client_process");
+}
+
+TEST_F(ApiTest, RatesAreOverTheTimeThereIsDataOf) {
+  ResultBuilder builder({"client_address", "server_address", "server_port", "bytes_to_server", "connections_opened"});
+  builder.Row({{"client_address", Text("10.0.0.1")},
+               {"server_address", Text("10.0.0.9")},
+               {"server_port", Exact(80)},
+               {"bytes_to_server", Exact(900)},
+               {"connections_opened", Exact(1)}});
+  const Question question{.path = "/api/v1/map?since=2025-11-24T10:00:00Z&until=2025-11-24T10:15:00Z"};
+  builder.result.oldest = 1'763'979'210'000;  // 10:13:30
+  store_.answer = builder.result;
+  EXPECT_EQ(Ask(question).json()["edges"][0]["bytes_per_second"], 10.0);
+  EXPECT_EQ(Ask(question).json()["seconds"], 90.0);
+  builder.result.oldest = 1'763'000'000'000;
+  store_.answer = builder.result;
+  EXPECT_EQ(Ask(question).json()["seconds"], 900.0);
+  EXPECT_EQ(Ask(question).json()["edges"][0]["bytes_per_second"], 1.0);
 }
 
 TEST_F(ApiTest, SeriesOnItsGrid) {

@@ -9,10 +9,10 @@
 #include <cstdlib>
 
 #include "agent/agent.h"
-#include "agent/export/http_sink.h"
 #include "api/api.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "cmd/server_sink.h"
 #include "cmd/token.h"
 #include "server/server.h"
 #include "store/store.h"
@@ -104,15 +104,15 @@ agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   options.interval = settings.Duration("interval");
   options.data_dir = DataDir(settings) / "agent";
   options.spool_limit_bytes = settings.Bytes("spool-limit");
-  options.max_sockets = static_cast<uint32_t>(std::min<uint64_t>(settings.Number("max-sockets"), 16U << 20));
-  options.max_flows = static_cast<uint32_t>(std::min<uint64_t>(settings.Number("max-flows"), 16U << 20));
-  options.udp = settings.Text("udp") == "on";
-  options.dns = settings.Text("dns") == "on";
-  options.udp_group = settings.Text("udp-group");
-  options.requests = settings.Text("requests") == "on";
-  options.nat = settings.Text("nat") != "off";
+  options.observe.max_sockets = static_cast<uint32_t>(std::min<uint64_t>(settings.Number("max-sockets"), 16U << 20));
+  options.observe.max_flows = static_cast<uint32_t>(std::min<uint64_t>(settings.Number("max-flows"), 16U << 20));
+  options.observe.udp = settings.Text("udp") == "on";
+  options.observe.dns = settings.Text("dns") == "on";
+  options.observe.udp_group = settings.Text("udp-group");
+  options.observe.requests = settings.Text("requests") == "on";
+  options.observe.nat = settings.Text("nat") != "off";
   options.allow_ebpf = settings.Text("mode") != "sock_diag";
-  options.receive_loss = ReceiveLossOf(settings.Text("receive-loss"));
+  options.observe.receive_loss = ReceiveLossOf(settings.Text("receive-loss"));
   options.node_signals = settings.Text("node-signals") != "off";
   options.drops = settings.Text("drops") != "off";
   options.rate_ring = settings.Text("rate-ring") != "off";
@@ -166,10 +166,7 @@ int RunAgent(const Settings& settings) {
   SetLogLevel(LevelOf(settings.Text("log-level")));
   const Signals signals;
   const SystemClock clock;
-  Result<std::string> token = ReadToken(settings);
-  if (!token.ok()) return Fail(token.status());
-  auto http = net::HttpClient::Create({.ca_file = settings.Text("ca-file"), .bearer_token = *token});
-  auto sink = agent::HttpSink::Create(settings.Text("server"), std::move(http), clock);
+  auto sink = SinkOf(settings, clock);
   if (!sink.ok()) return Fail(sink.status());
   auto agent = agent::Agent::Start(AgentOptionsOf(settings), **sink, clock);
   if (!agent.ok()) return Fail(agent.status());

@@ -5,14 +5,13 @@
 
 #include <cstdio>
 
-#include "agent/export/http_sink.h"
 #include "agent/recording/replay.h"
 #include "agent/recording/replay_sender.h"
 #include "base/log.h"
 #include "cli/reports.h"
 #include "cli/table.h"
 #include "cli/text.h"
-#include "cmd/token.h"
+#include "cmd/server_sink.h"
 
 namespace weir::cmd {
 namespace {
@@ -49,10 +48,7 @@ int Print(Replay& replay, const Settings& settings) {
 
 int Send(Replay& replay, const Settings& settings) {
   const SystemClock clock;
-  Result<std::string> token = ReadToken(settings);
-  if (!token.ok()) return Fail(token.status());
-  auto http = net::HttpClient::Create({.ca_file = settings.Text("ca-file"), .bearer_token = *token});
-  auto sink = agent::HttpSink::Create(settings.Text("server"), std::move(http), clock);
+  auto sink = SinkOf(settings, clock);
   if (!sink.ok()) return Fail(sink.status());
   agent::recording::ReplaySender sender(settings.Text("node"), **sink, clock);
   while (auto batch = replay.Next()) {

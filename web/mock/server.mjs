@@ -170,7 +170,7 @@ function map(mock, query) {
   const limit = Number(query.get('limit') ?? 500);
   const kept = all.sort((a, b) => b.bytes_per_second - a.bytes_per_second).slice(0, limit);
   const used = new Set(kept.flatMap((edge) => [edge.client, edge.server]));
-  return { ...facts(mock, span), nodes: [...nodes.values()].filter((n) => used.has(n.id)), edges: kept, edges_left_out: all.length - kept.length, nodes_left_out: 0 };
+  return { ...facts(mock, span), nodes: [...nodes.values()].filter((n) => used.has(n.id)), edges: kept, edges_left_out: all.length - kept.length, nodes_left_out: 0, seconds: (span.until - span.since) / 1000 };
 }
 
 function series(mock, query) {

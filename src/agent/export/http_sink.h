@@ -1,11 +1,12 @@
 // A BatchSink that POSTs to a Weir server (docs/api.md, POST /ingest) and turns its answer into what the
 // exporter should do.
 //
-//   200 with an acknowledgement  OK             400 411 413 415 422  kInvalid: this batch will never be
-//   accepted 401 403                      kDenied        409                  kConflict: another agent has
-//   this node's name anything else, or nothing    kUnavailable: 429, 5xx, but also 3xx, 404 and a 200 that is
-//   no acknowledgement:
-//                                whoever answers there is not a Weir server, and the batch must not die of it
+//   200 with an acknowledgement   OK
+//   400 411 413 415 422           kInvalid: this batch will never be accepted
+//   401 403                       kDenied
+//   409                           kConflict: another agent has this node's name
+//   anything else, or nothing     kUnavailable: 429, 5xx, but also 3xx, 404 and a 200 that is no acknowledgement:
+//                                 whoever answers there is not a Weir server, and the batch must not die of it
 #pragma once
 
 #include <atomic>

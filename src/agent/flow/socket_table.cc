@@ -228,10 +228,12 @@ void SocketTable::OnRecord(const weir_record& record) {
   }
 }
 
-// A full accept queue belongs to no connection: the flow's client is unspecified.
+// A full accept queue belongs to no connection: the flow's client is unspecified. A queue that is less than a quarter
+// full is no news.
 void SocketTable::OnListener(const weir_record& record) {
   const uint32_t overflows = listeners_.Put(record);
-  if (overflows == 0 && record.backlog == 0) return;
+  const bool crowded = record.backlog != 0 && uint64_t{record.backlog} * 4 >= record.max_backlog;
+  if (overflows == 0 && !crowded) return;
   FlowKey key;
   std::copy(std::begin(record.comm), std::end(record.comm), key.comm.begin());
   key.side = model::Side::kServer;

@@ -248,6 +248,15 @@ TEST_F(SocketTableTest, AFullAcceptQueueIsTheListenersOwnRow) {
   EXPECT_EQ(report.counters.accept_queue_max, 2U);
 }
 
+TEST_F(SocketTableTest, AnAcceptQueueThatIsHardlyUsedIsNoRow) {
+  const auto listener = [] { return RecordBuilder().Listen("10.0.0.2", 80, "nginx", 7); };
+  Apply(listener());
+  Snapshot({listener().Queue(24, 100, 0)});
+  EXPECT_TRUE(Emit().empty());
+  Snapshot({listener().Queue(25, 100, 0)});
+  EXPECT_EQ(Only().counters.accept_queue_max, 25U);
+}
+
 TEST_F(SocketTableTest, DropsFromBeforeTheAgentAreNotItsOwn) {
   const auto listener = [] { return RecordBuilder().Listen("10.0.0.2", 80, "nginx", 7).Flags(WEIR_SOCKET_EXISTING); };
   Snapshot({listener().Queue(0, 1, 1'000)});

@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
@@ -93,6 +94,14 @@ void Lab::Enter() const { Check(::setns(fd_.get(), CLONE_NEWNET), "setns"); }
 void Lab::Run(const std::string& command) const {
   Enter();
   EXPECT_EQ(std::system(command.c_str()), 0) << command;
+}
+
+std::string Output(const std::string& command) {
+  std::string output;
+  FILE* pipe = ::popen(command.c_str(), "r");
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) output += static_cast<char>(c);
+  EXPECT_EQ(::pclose(pipe), 0) << command;
+  return output;
 }
 
 void Lab::LinkTo(const Lab& other) const {

@@ -47,6 +47,9 @@ class Lab {
   pid_t holder_ = 0;
 };
 
+// What a shell command prints, in the calling thread's namespace; fails the test when it fails.
+std::string Output(const std::string& command);
+
 // A TCP socket; fails the test instead of returning errors, except where an error is the point.
 class Socket {
  public:

@@ -16,15 +16,8 @@ namespace weir::agent::node {
 namespace {
 
 using kernel::Lab;
+using kernel::Output;
 using kernel::Socket;
-
-std::string Output(const std::string& command) {
-  std::string output;
-  FILE* pipe = ::popen(command.c_str(), "r");
-  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) output += static_cast<char>(c);
-  EXPECT_EQ(::pclose(pipe), 0) << command;
-  return output;
-}
 
 class DropKernelTest : public testing::Test {
  protected:

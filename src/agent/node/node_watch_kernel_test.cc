@@ -23,19 +23,12 @@ namespace weir::agent::node {
 namespace {
 
 using kernel::Lab;
+using kernel::Output;
 using model::NodeSignal;
 using std::chrono::milliseconds;
 using Json = nlohmann::json;
 
 constexpr const char* kTbf = "tc qdisc add dev weir0 root handle 1: tbf rate 50mbit burst 32kb latency 20ms";
-
-std::string Output(const std::string& command) {
-  std::string output;
-  FILE* pipe = ::popen(command.c_str(), "r");
-  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) output += static_cast<char>(c);
-  EXPECT_EQ(::pclose(pipe), 0) << command;
-  return output;
-}
 
 uint64_t Sum(const std::vector<uint64_t>& values) { return std::accumulate(values.begin(), values.end(), uint64_t{0}); }
 

@@ -1,3 +1,6 @@
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "agent/recording/header.h"
 
 #include <fmt/format.h>
@@ -5,10 +8,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <map>
 
 #include "agent/identity/cgroup_name.h"
 #include "agent/kernel/jiffies.h"
+#include "agent/recording/format.h"
 #include "base/version.h"
 #include "bpf/abi.h"
 
@@ -90,6 +95,17 @@ std::string HeaderText(const Header& header) {
     text += fmt::format("{}={}\n", layout.name, LayoutText(layout));
   }
   return text;
+}
+
+std::string FileStart(const Header& header) {
+  std::string text = HeaderText(header);
+  FileHeader start{};
+  std::memcpy(start.magic, kMagic.data(), sizeof(start.magic));
+  start.format = kFormat;
+  start.byte_order = kByteOrder;
+  start.text_bytes = static_cast<uint32_t>(text.size());
+  start.text_hash = XXH3_64bits(text.data(), text.size());
+  return std::string(reinterpret_cast<const char*>(&start), sizeof(start)) + text;
 }
 
 Result<ParsedHeader> ParseHeader(std::string_view text) {

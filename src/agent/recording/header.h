@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/observe.h"
+#include "agent/observe_options.h"
 #include "agent/recording/layout.h"
 #include "base/clock.h"
 #include "base/status.h"
@@ -29,6 +29,8 @@ Header HeaderOfThisMachine(const Clock& clock);
 
 // With the layouts of this program's structs.
 std::string HeaderText(const Header& header);
+// The bytes a recording begins with, before its first block: a FileHeader and the text it describes.
+std::string FileStart(const Header& header);
 
 struct ParsedHeader {
   Header header;

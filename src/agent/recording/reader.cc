@@ -9,6 +9,9 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/budget/restraint.h"
+#include "agent/origin.h"
+
 namespace weir::agent::recording {
 namespace {
 

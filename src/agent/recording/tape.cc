@@ -193,10 +193,12 @@ std::optional<std::string> Tape::NextBatch() {
 bool Tape::TakeAnswer(const Frame& frame) {
   Answers& answers = answers_[frame.observer];
   switch (frame.kind) {
-    case FrameKind::kClock:
-      readings_.push_back(FixedPart<Nanos>(frame.payload));
-      return readings_.back() >= 0 && IsTime(static_cast<uint64_t>(readings_.back())) &&
-             readings_.size() <= kMaxReadings;
+    case FrameKind::kClock: {
+      const auto now = FixedPart<Nanos>(frame.payload);
+      if (now < 0 || !IsTime(static_cast<uint64_t>(now)) || readings_.size() >= kMaxReadings) return false;
+      readings_.push_back(now);
+      return true;
+    }
     case FrameKind::kOpened: {
       const auto opened = FixedPart<OpenedFrame>(frame.payload);
       answers.opened = {StatusOf(opened.code, frame.payload.substr(sizeof(opened))), opened.max_pairs};

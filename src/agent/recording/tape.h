@@ -18,6 +18,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/budget/restraint.h"
 #include "agent/origin.h"
 #include "agent/recording/answers.h"
 #include "agent/recording/reader.h"

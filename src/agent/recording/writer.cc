@@ -1,6 +1,3 @@
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "agent/recording/writer.h"
 
 #include <fcntl.h>
@@ -59,15 +56,7 @@ Result<std::unique_ptr<Writer>> Writer::Create(const std::filesystem::path& file
     return Status::Conflict(what + ": the file exists; name another one, recordings are not overwritten");
   }
   if (!opened.valid()) return Status::FromErrno(errno, what);
-  const std::string text = HeaderText(header);
-  FileHeader start{};
-  std::memcpy(start.magic, kMagic.data(), sizeof(start.magic));
-  start.format = kFormat;
-  start.byte_order = kByteOrder;
-  start.text_bytes = static_cast<uint32_t>(text.size());
-  start.text_hash = XXH3_64bits(text.data(), text.size());
-  std::string bytes(BytesOf(start));
-  bytes += text;
+  const std::string bytes = FileStart(header);
   WEIR_RETURN_IF_ERROR(WriteAll(opened.get(), bytes).Annotate(what));
   std::unique_ptr<Writer> writer(new Writer(std::move(opened), file, limit_bytes));
   writer->written_ = static_cast<off_t>(bytes.size());

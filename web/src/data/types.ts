@@ -94,6 +94,7 @@ export interface MapAnswer extends AnswerFacts {
   edges: MapEdge[];
   edges_left_out: number;
   nodes_left_out: number;
+  seconds: number;  // what rates are over: the range, or its part since the oldest data
 }
 
 export interface Series {

@@ -116,7 +116,7 @@ export function MapView() {
     if (!next.delete(id)) next.add(id);
     return next;
   }), []);
-  const seconds = asked.data ? (Date.parse(asked.data.range.until) - Date.parse(asked.data.range.since)) / 1000 : 1;
+  const seconds = asked.data?.seconds ?? 1;
   const empty = asked.data?.edges.length === 0 && asked.data.nodes.length === 0;
   const blocked = asked.error && (!asked.data || asked.error.code === 'invalid');
   return (
