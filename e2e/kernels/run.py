@@ -95,12 +95,26 @@ def try_kernel(kernel, options):
     return release, lines
 
 
-def judge(release, lines):
-    """Writes RELEASE.json and prints what was seen; True when nothing failed."""
+def keep(release, seen):
+    """Writes RELEASE.json. What was left out this time stays as it was seen last."""
+    path = os.path.join(FOLDER, f"{release}.json")
+    older = []
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            older = json.load(file)
+    kinds = {one["kind"] for one in seen}
+    programs = {one["program"] for one in seen if one["kind"] == "test"}
+    older = [one for one in older if one["kind"] not in kinds or one["kind"] == "test" and one["program"] not in programs]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(seen + [one for one in older if one["kind"] != "end"], file, indent=1)
+
+
+def judge(release, lines, options):
+    """Prints what was seen; True when nothing failed."""
     with open(lines, encoding="utf-8") as file:
         seen = [json.loads(line) for line in file if line.startswith("{")]
-    with open(os.path.join(FOLDER, f"{release}.json"), "w", encoding="utf-8") as file:
-        json.dump(seen, file, indent=1)
+    if not options.filter:  # a choice of tests says nothing about the others
+        keep(release, seen)
     good = any(one["kind"] == "end" for one in seen)
     if not good:
         print(f"kernels: {release} did not reach the end")
@@ -131,7 +145,7 @@ def main():
         sys.exit("kernels: needs root")
     good = True
     for kernel in options.kernels:
-        good &= judge(*try_kernel(kernel, options))
+        good &= judge(*try_kernel(kernel, options), options)
     if options.write:
         matrix.write(FOLDER, os.path.join(CHECKOUT, "docs", "kernels.md"))
     sys.exit(0 if good else 1)
