@@ -22,7 +22,8 @@ def cells(seen):
     column = {}
     for one in seen:
         if one["kind"] == "flow":
-            column["`weir up`: bytes of three requests"] = "exact" if one["exact"] else "**wrong**"
+            column["`weir up`: bytes of three requests"] = (
+                "exact" if one["exact"] else "**failed**" if "error" in one else "**wrong**")
         elif one["kind"] == "probe" and " " not in one["name"]:  # with a space: of one device of one machine
             column[f"probe `{one['name']}`"] = one["state"]
         elif one["kind"] == "test":
@@ -45,6 +46,8 @@ def skips(seen):
     for (result, reason), names in found.items():
         which = f"`{names[0]}`" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
         yield f"* {label(seen[0])}, {result}: {which}: {reason[:300].replace('|', '/')}"
+    if all(one["kind"] != "end" for one in seen):
+        yield f"* {label(seen[0])}: **stopped before the end**"
 
 
 def table(kernels):

@@ -43,8 +43,17 @@ def test_nothing_that_did_not_pass_is_left_out(tmp_path):
     assert "* 6.1.9, Debian, emulated, skipped: `A.c` and 1 more: needs Linux 6.16" in text
 
 
+def test_a_kernel_that_did_not_reach_the_end_is_said(tmp_path):
+    end = {"kind": "end"}
+    assert "stopped" not in written(tmp_path, seen("6.1.9", True, end))
+    text = written(tmp_path, seen("6.1.9", True, result_of("A.a", "passed")), seen("6.12.1", False, end))
+    assert text.count("stopped") == 1 and "* 6.1.9, Debian, emulated: **stopped before the end**" in text
+
+
 def test_wrong_numbers_of_the_program_are_said(tmp_path):
     assert "requests | **wrong** |" in written(tmp_path, seen("6.1.9", True, {"kind": "flow", "exact": False}))
+    text = written(tmp_path, seen("6.1.9", True, {"kind": "flow", "exact": False, "error": "did not start"}))
+    assert "requests | **failed** |" in text
 
 
 def test_what_was_not_seen_is_a_dash(tmp_path):

@@ -111,14 +111,15 @@ Code CodeFor(int error_number) {
 
 std::string HintFor(int error_number) {
   switch (error_number) {
-    case EACCES: return "this kernel's verifier refuses the program; docs/kernels.md says which kernels take it";
+    case EACCES:
+      return "this kernel's verifier refuses the program, or a security module does; see docs/kernels.md for "
+             "which kernels take it";
     case EPERM:
       return "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8); "
-             "if that is so "
-             "already, this kernel's configuration refuses the program";
+             "if that is so already, this kernel's configuration refuses the program";
     case ESRCH:
     case EOPNOTSUPP:
-    case ENOENT: return "this kernel lacks the hook; Linux 5.10 or newer with CONFIG_DEBUG_INFO_BTF has it";
+    case ENOENT: return "this kernel lacks the hook; Linux 6.1 or newer with CONFIG_DEBUG_INFO_BTF has it";
     case ENOMEM:
     case E2BIG: return "lower --max-sockets";
     default: return "";

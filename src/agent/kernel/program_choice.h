@@ -41,7 +41,8 @@ struct Choice {
 // for none.
 Choice ChooseProgram(std::string_view probe, const std::vector<std::string_view>& candidates, std::string_view hint);
 
-// Of an errno value of bpf(2): EPERM is a missing privilege (kDenied), EACCES the verifier's refusal (kUnsupported).
+// Of an errno value of bpf(2): EPERM is a missing privilege (kDenied), EACCES a refusal by the verifier or by a
+// security module (kUnsupported).
 Code CodeFor(int error_number);
 
 // What to do about it.
