@@ -91,7 +91,8 @@ static __always_inline void on_accepted(weir_u64 key, struct tcp_sock *tp)
 		.syn_retrans = tp->total_retrans,	/* the SYN-ACK's, copied from the request */
 	};
 	struct weir_socket *known;
-	long error = bpf_map_update_elem(&weir_sockets, &key, &socket, BPF_NOEXIST);
+	/* Not long: before 6.4 (d7ba4cc900bf) the upper half of a negative answer is 0 where the call is inlined. */
+	int error = bpf_map_update_elem(&weir_sockets, &key, &socket, BPF_NOEXIST);
 
 	if (!error)
 		return;

@@ -53,7 +53,7 @@ std::string HintFor(const Source& source, const Status& status) {
     case Code::kDenied:
       return "run the agent as root, or with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_PTRACE and "
              "CAP_DAC_READ_SEARCH";
-    case Code::kUnsupported: return "use Linux 5.10 or newer with BTF (/sys/kernel/btf/vmlinux)";
+    case Code::kUnsupported: return "use Linux 6.1 or newer with BTF (/sys/kernel/btf/vmlinux)";
     default: return "see the agent's log";
   }
 }
@@ -128,7 +128,8 @@ void RunningAgent::Loop(std::vector<std::unique_ptr<Source>> candidates, std::pr
   mode_ = (*source)->mode();
   const std::unique_ptr<node::NodeWatch> node = StartNodeWatch();
   // Only now: loading and attaching eBPF programs needs more than reading their maps.
-  if (options_.drop_privileges) LogIfFailed("thread weir-agent", KeepPrivilegesForCollecting(mode_, options_.observe.nat));
+  if (options_.drop_privileges)
+    LogIfFailed("thread weir-agent", KeepPrivilegesForCollecting(mode_, options_.observe.nat));
   started.set_value(Status::Ok());
   Collect(**source, node.get(), std::move(probes));
 }

@@ -118,9 +118,7 @@ Status FromLibbpf(int error_number, std::string_view what, const BpfLogCapture& 
   message.append(": ").append(std::strerror(error_number));
   if (const std::string summary = log.Summary(); !summary.empty()) message.append(" (").append(summary).append(")");
   if (const std::string hint = HintFor(error_number); !hint.empty()) message.append("; ").append(hint);
-  const bool denied = error_number == EPERM || error_number == EACCES;
-  const bool full = error_number == ENOMEM || error_number == E2BIG;
-  return {denied ? Code::kDenied : full ? Code::kExhausted : Code::kUnsupported, message};
+  return {CodeFor(error_number), message};
 }
 
 Status Tracker::Attach() {
@@ -331,8 +329,7 @@ Result<Loaded> LoadBest(const KernelOptions& options, std::vector<model::ProbeRe
   const std::string hint = state.works ? "" : HintFor(state.error);
   probes.push_back({"tcp_state", state.works ? "on" : "failed", state.reason, hint});
   if (!state.works) {
-    const bool denied = state.error == EPERM || state.error == EACCES;
-    return Status(denied ? Code::kDenied : Code::kUnsupported, "weir_tcp_state: " + state.reason + "; " + hint);
+    return Status(CodeFor(state.error), "weir_tcp_state: " + state.reason + "; " + hint);
   }
   const Choice retransmit = ChooseProgram("retransmit", {kRetransmit}, "");
   Choice snapshot =

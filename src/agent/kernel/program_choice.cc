@@ -1,11 +1,13 @@
 #include "agent/kernel/program_choice.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "bpf/abi.h"
 
@@ -19,6 +21,15 @@ namespace {
 struct DestroyLink {
   void operator()(bpf_link* link) const { bpf_link__destroy(link); }
 };
+
+// Functions of the kernel that a program calls where its BTF has them. Without one the verifier would complain of the
+// call that libbpf has put in its place.
+constexpr std::pair<std::string_view, const char*> kFunctions[] = {{kSnapshotCast, "bpf_rdonly_cast"}};
+
+bool KernelHasFunction(const char* name) {
+  const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
+  return types != nullptr && btf__find_by_name_kind(types.get(), name, BTF_KIND_FUNC) > 0;
+}
 
 // Programs of type `syscall` are run by the agent, and that of arrivals is attached when there is a need.
 int TryAttach(weir_bpf& skeleton, bpf_program* program) {
@@ -55,6 +66,11 @@ bool SelectPrograms(bpf_object* object, const std::vector<std::string_view>& pro
 }
 
 Trial TryProgram(std::string_view name) {
+  for (const auto& [program, function] : kFunctions) {
+    if (name == program && !KernelHasFunction(function)) {
+      return {false, ENOENT, std::string("this kernel has no function ") + function + "()"};
+    }
+  }
   const BpfLogCapture log;
   const std::unique_ptr<weir_bpf, void (*)(weir_bpf*)> skeleton(weir_bpf__open(), weir_bpf__destroy);
   if (skeleton == nullptr) return Failure(errno, log);
@@ -84,16 +100,26 @@ Choice ChooseProgram(std::string_view probe, const std::vector<std::string_view>
   return choice;
 }
 
+Code CodeFor(int error_number) {
+  switch (error_number) {
+    case EPERM: return Code::kDenied;
+    case ENOMEM:
+    case E2BIG: return Code::kExhausted;
+    default: return Code::kUnsupported;
+  }
+}
+
 std::string HintFor(int error_number) {
   switch (error_number) {
-    case EPERM:
     case EACCES:
+      return "this kernel's verifier refuses the program, or a security module does; see docs/kernels.md for "
+             "which kernels take it";
+    case EPERM:
       return "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN (CAP_SYS_ADMIN before Linux 5.8); "
-             "if that is so "
-             "already, this kernel's configuration refuses the program";
+             "if that is so already, this kernel's configuration refuses the program";
     case ESRCH:
     case EOPNOTSUPP:
-    case ENOENT: return "this kernel lacks the hook; Linux 5.10 or newer with CONFIG_DEBUG_INFO_BTF has it";
+    case ENOENT: return "this kernel lacks the hook; Linux 6.1 or newer with CONFIG_DEBUG_INFO_BTF has it";
     case ENOMEM:
     case E2BIG: return "lower --max-sockets";
     default: return "";

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/status.h"
 #include "model/side_report.h"
 
 struct weir_bpf;  // the skeleton
@@ -40,7 +41,11 @@ struct Choice {
 // for none.
 Choice ChooseProgram(std::string_view probe, const std::vector<std::string_view>& candidates, std::string_view hint);
 
-// What to do about an errno value of bpf(2).
+// Of an errno value of bpf(2): EPERM is a missing privilege (kDenied), EACCES a refusal by the verifier or by a
+// security module (kUnsupported).
+Code CodeFor(int error_number);
+
+// What to do about it.
 std::string HintFor(int error_number);
 
 // Marks exactly `programs` for loading; an empty name is none. False when the object lacks one of them.

@@ -41,8 +41,7 @@ using Types = std::unique_ptr<btf, FreeTypes>;
 Status FromLibbpf(int error_number, std::string_view what, const kernel::BpfLogCapture& log) {
   std::string message = fmt::format("{}: {}", what, std::strerror(error_number));
   if (const std::string summary = log.Summary(); !summary.empty()) message.append(" (").append(summary).append(")");
-  const bool denied = error_number == EPERM || error_number == EACCES;
-  return {denied ? Code::kDenied : Code::kUnsupported, message};
+  return {kernel::CodeFor(error_number), message};
 }
 
 // What the running kernel says of itself.

@@ -29,7 +29,7 @@ using Skeleton = std::unique_ptr<weir_requests_bpf, DestroySkeleton>;
 Status Failure(int error_number, std::string_view what, const kernel::BpfLogCapture& log) {
   std::string message = std::string(what) + ": " + std::strerror(error_number);
   if (const std::string summary = log.Summary(); !summary.empty()) message += " (" + summary + ")";
-  const bool denied = error_number == EPERM || error_number == EACCES;
+  const bool denied = error_number == EPERM;  // EACCES is the verifier's
   message += denied ? "; run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
                     : "; Linux 6.16 or newer has the hooks; start with --requests off";
   return {denied ? Code::kDenied : Code::kUnsupported, message};

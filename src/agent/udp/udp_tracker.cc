@@ -47,8 +47,7 @@ Status FromLibbpf(int error_number, std::string_view what, const kernel::BpfLogC
   message.append(": ").append(std::strerror(error_number));
   if (const std::string summary = log.Summary(); !summary.empty()) message.append(" (").append(summary).append(")");
   if (const std::string hint = kernel::HintFor(error_number); !hint.empty()) message.append("; ").append(hint);
-  const bool denied = error_number == EPERM || error_number == EACCES;
-  return {denied ? Code::kDenied : Code::kUnsupported, message};
+  return {kernel::CodeFor(error_number), message};
 }
 
 class Tracker final : public UdpTracker {
