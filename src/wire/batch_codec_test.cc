@@ -73,12 +73,12 @@ AgentBatch Sample() {
                  At("10.96.0.10"),
                  443,
                  At("198.51.100.4")};
-  client.identity = {"curl", std::string(64, 'c'), "", "lab-a", "models.example", "tls"};
+  client.identity = {"curl", std::string(64, 'c'), "", "lab-a", "models.example", "h2,http/1.1", "tls"};
   client.counters = DistinctCounters(1'000);
   SideReport server;
   server.ends = {
       model::Protocol::kUdp, model::Side::kServer, At("2001:db8::2"), At("fd00::1"), 53, 4'026'531'840, {}, 0, {}};
-  server.identity = {"named", "", "named.service", "", "", ""};
+  server.identity = {"named", "", "named.service", "", "", "", ""};
   server.request = {"dns", "AAAA", "models.example", "NXDOMAIN"};
   server.counters = DistinctCounters(UINT64_MAX - 200);
   batch.reports = {client, server};
@@ -299,7 +299,7 @@ TEST(BatchCodec, RefusesTooManyOfAnything) {
     return Frame(plain);
   };
   EXPECT_EQ(ReasonFor(repeated('\x5A', kMaxReports + 1)), "200001 flow reports, more than 200000");
-  EXPECT_EQ(ReasonFor(repeated('\x52', 10 * kMaxReports + 2)), "2000002 strings, more than 2000001");
+  EXPECT_EQ(ReasonFor(repeated('\x52', 11 * kMaxReports + 2)), "2200002 strings, more than 2200001");
   EXPECT_EQ(ReasonFor(repeated('\x62', kMaxProbes + 1)), "257 probes, more than 256");
   EXPECT_EQ(ReasonFor(repeated('\x6A', kMaxCounters + 1)), "257 counters, more than 256");
   EXPECT_EQ(ReasonFor(repeated('\x72', kMaxLocalAddresses + 1)), "65537 local addresses, more than 65536");
@@ -327,7 +327,7 @@ TEST(BatchCodec, EncodingObeysTheSameBounds) {
         for (size_t i = 0; i < b.reports.size(); ++i) {
           const std::string tail = std::to_string(i);
           b.reports[i].identity = {
-              std::string(240, 'p') + tail, std::string(240, 'c') + tail, std::string(240, 'u') + tail, "", "", ""};
+              std::string(240, 'p') + tail, std::string(240, 'c') + tail, std::string(240, 'u') + tail, "", "", "", ""};
         }
       }),
       HasSubstr("bytes before compression, more than 67108864"));

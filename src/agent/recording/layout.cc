@@ -32,7 +32,8 @@ namespace {
 #define WEIR_FIELDS_OF_weir_dns_message(X) \
   X(time_ns) X(socket) X(ends) X(cgroup_id) X(netns) X(pid) X(sent) X(length) X(comm) X(data)
 #define WEIR_FIELDS_OF_weir_step(X) \
-  X(time_ns) X(socket) X(bytes) X(request_bytes) X(kind) X(flags) X(tail_bytes) X(tail)
+  X(time_ns) X(socket) X(bytes) X(request_bytes) X(kind) X(flags) X(tail_bytes) X(tail) X(stream) X(frame_type) \
+  X(frame_flags) X(text_bytes)
 #define WEIR_FIELDS_OF_weir_step_head(X) \
   X(step) X(cgroup_id) X(netns) X(pid) X(local_address) X(remote_address) X(local_port) X(remote_port) X(family) \
   X(text_bytes) X(comm) X(text)
