@@ -67,6 +67,10 @@ class Server:
         threading.Thread(target=work, args=arguments, daemon=True).start()
 
     def run(self):
+        with self.sock:
+            self.follow()
+
+    def follow(self):
         with self.lock:
             self.h2.initiate_connection()
             self.sock.sendall(self.h2.data_to_send())
