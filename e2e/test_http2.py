@@ -34,9 +34,12 @@ def lab():
         yield running
 
 
-def rows_of(weir, port, until):
+def rows_of(weir, lab, port, until):
+    """Of this lab alone: another one on the machine has the same addresses."""
+    here = f'application = "h2" and server_port = {port} and server_netns = {lab.netns_inode("server")}'
+
     def rows():
-        found = weir.flows(f'application = "h2" and server_port = {port}', group_by="operation,resource,result")
+        found = weir.flows(here, group_by="operation,resource,result")
         return found if until(found) else None
 
     return {(row["operation"], row["resource"], row["result"]): row for row in eventually(rows)}
@@ -49,7 +52,7 @@ def seen(weir, lab, tmp_path_factory):
     assert server.stdout.readline().strip() == "ready"
     with Capture(lab, "client", f"tcp port {PORT}", tmp_path_factory.mktemp("http2") / "wire.pcapng") as capture:
         streams = json.loads(lab.run("client", sys.executable, os.path.join(HERE, "h2c.py"), "ask", lab.address("server"), str(PORT)))
-    return streams, capture, rows_of(weir, PORT, lambda found: any(row["requests_unanswered"] and row["result"] == "" for row in found))
+    return streams, capture, rows_of(weir, lab, PORT, lambda found: any(row["requests_unanswered"] and row["result"] == "" for row in found))
 
 
 def test_every_stream_is_a_request_of_its_kind(seen):
@@ -113,11 +116,11 @@ def test_another_library_and_many_streams_at_a_time(weir, lab, tmp_path):
     def done(found):
         return sum(row["requests"] + row["requests_unusable"] for row in found)
 
-    before = rows_of(weir, NGHTTP_PORT, done)
+    before = rows_of(weir, lab, NGHTTP_PORT, done)
     load = lab.run("client", "h2load", "-n", "300", "-c", "3", "-m", "20", "-t", "1", f"{base}/page", f"{base}/small")
     succeeded = int(re.search(r"(\d+) succeeded", load).group(1))
     assert succeeded == 300
-    rows = rows_of(weir, NGHTTP_PORT, lambda found: done(found) >= done(before.values()) + 300)
+    rows = rows_of(weir, lab, NGHTTP_PORT, lambda found: done(found) >= done(before.values()) + 300)
     assert sum(row["requests_unusable"] for row in rows.values()) == 0
     assert done(rows.values()) == done(before.values()) + 300
     assert rows["GET", "/page", "200"]["requests"] == 150
@@ -135,7 +138,7 @@ s.close()
 def test_what_is_not_followed_is_counted_with_its_reason(weir, lab):
     lab.serve("server", FOREIGN_PORT)
     lab.run("client", sys.executable, "-c", SPEAKS_OTHERWISE, lab.address("server"), str(FOREIGN_PORT))
-    rows = rows_of(weir, FOREIGN_PORT, lambda found: found)
+    rows = rows_of(weir, lab, FOREIGN_PORT, lambda found: found)
     assert list(rows) == [("", "", "not_frames")]
     assert rows["", "", "not_frames"]["requests_unusable"] == 1
     assert rows["", "", "not_frames"]["requests"] == 0
