@@ -171,7 +171,7 @@ TEST(BatchCodec, WritesEachNameOnceAndIpv4InFourBytes) {
   v1::Batch message;
   ASSERT_TRUE(message.ParseFromString(Unframe(*EncodeBatch(batch))));
   EXPECT_THAT(message.strings(),
-              testing::ElementsAre("", "curl", std::string(64, 'c'), "lab-a", "models.example", "tls"));
+              testing::ElementsAre("", "curl", std::string(64, 'c'), "lab-a", "models.example", "h2,http/1.1", "tls"));
   EXPECT_EQ(message.flows(2).client_address().size(), 4U);
   EXPECT_EQ(message.local_addresses(1).size(), 16U);
 }
@@ -351,7 +351,7 @@ TEST(BatchCodec, RefusesAnInflatedFlowReport) {
   EXPECT_EQ(ReasonFor(Forged([](v1::Batch& b) {
               for (int i = 0; i < 6'000; ++i) b.mutable_flows(1)->add_rtt_histogram(1);
             })),
-            "flow report 1 has 6834 bytes, more than 4096");
+            "flow report 1 has 6858 bytes, more than 4096");
 }
 
 // ---- Fields ----
@@ -392,11 +392,11 @@ TEST(BatchCodec, RefusesBadFieldsAndSaysWhere) {
        [](v1::Batch& b) { b.mutable_flows(0)->clear_client_address(); }},
       {"flow report 0: server_address has 17 bytes, not 4 or 16",
        [](v1::Batch& b) { b.mutable_flows(0)->set_server_address(std::string(17, 'x')); }},
-      {"flow report 0: process is string 99 of 11", [](v1::Batch& b) { b.mutable_flows(0)->set_process(99); }},
-      {"flow report 0: container is string 11 of 11", [](v1::Batch& b) { b.mutable_flows(0)->set_container(11); }},
-      {"flow report 1: unit is string 4294967295 of 11",
+      {"flow report 0: process is string 99 of 12", [](v1::Batch& b) { b.mutable_flows(0)->set_process(99); }},
+      {"flow report 0: container is string 12 of 12", [](v1::Batch& b) { b.mutable_flows(0)->set_container(12); }},
+      {"flow report 1: unit is string 4294967295 of 12",
        [](v1::Batch& b) { b.mutable_flows(1)->set_unit(UINT32_MAX); }},
-      {"flow report 1: netns_name is string 11 of 11", [](v1::Batch& b) { b.mutable_flows(1)->set_netns_name(11); }},
+      {"flow report 1: netns_name is string 12 of 12", [](v1::Batch& b) { b.mutable_flows(1)->set_netns_name(12); }},
       {"flow report 0: rtt_histogram is not made of pairs",
        [](v1::Batch& b) { b.mutable_flows(0)->add_rtt_histogram(1); }},
       {"flow report 0: bucket 64 of rtt_histogram is out of range or out of order",
