@@ -21,7 +21,7 @@ export const kSchemaColumns: readonly Column[] = kColumns.map((column) => ({
 }));
 
 const kWords: Readonly<Record<string, string>> = {
-  rtt: 'RTT', syn: 'SYN', netns: 'netns', avg: 'avg', us: '', p50: 'p50', p90: 'p90', p99: 'p99', percent: '%',
+  alpn: 'ALPN', rtt: 'RTT', syn: 'SYN', netns: 'netns', avg: 'avg', us: '', p50: 'p50', p90: 'p90', p99: 'p99', percent: '%',
 };
 
 export function title(name: string): string {
