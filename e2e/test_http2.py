@@ -93,13 +93,15 @@ def test_times_are_those_of_the_clients_clock(seen):
         return statistics.mean(values) * 1e6
 
     assert measured["first_chunk_count"] == measured["request_duration_count"] == 2 * STREAMS
-    # Both ends share one loaded machine: the client's clock stops when its process runs. 5 ms are a sixth of what is measured.
-    assert measured["request_latency_avg_us"] == pytest.approx(mean(stream["header"] for stream in own), abs=5000)
-    assert measured["first_chunk_avg_us"] == pytest.approx(mean(stream["chunks"][0] for stream in own), abs=5000)
-    assert measured["request_duration_avg_us"] == pytest.approx(mean(stream["end"] for stream in own), abs=5000)
-    assert measured["request_latency_avg_us"] < measured["first_chunk_avg_us"] - 20_000, "the header is not the first chunk"
+    # Within the client's times, around what the server waits between its writes, however busy the machine is.
+    assert measured["request_latency_avg_us"] <= mean(stream["header"] for stream in own)
+    assert measured["first_chunk_avg_us"] <= mean(stream["chunks"][0] for stream in own)
+    assert measured["request_duration_avg_us"] <= mean(stream["end"] for stream in own)
+    assert measured["first_chunk_avg_us"] - measured["request_latency_avg_us"] >= 30_000 - 2, "the header is not the first chunk"
     assert measured["chunk_gap_count"] == (3 + 2) * STREAMS
-    assert 10_000 <= measured["chunk_gap_avg_us"] < 20_000
+    assert measured["chunk_gap_avg_us"] >= 10_000 - 2
+    gaps_us = measured["chunk_gap_avg_us"] * measured["chunk_gap_count"] / (2 * STREAMS)
+    assert gaps_us <= measured["request_duration_avg_us"] - measured["first_chunk_avg_us"] + 10, "the end is not before the last chunk"
     slow = rows["GET", "/slow", "200"]
     assert slow["request_latency_avg_us"] >= 20_000
     assert slow["chunk_gap_count"] == 0
