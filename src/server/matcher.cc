@@ -60,6 +60,8 @@ Shared TakeUpTo(Shared& left, const Shared& wanted) {
 
 void AddShared(model::FlowRow& row, const Shared& shared) {
   model::FlowRow more;
+  more.start = row.start;  // the same interval, or the row would begin in 1970
+  more.end = row.end;
   SetShared(more, shared);
   model::Accumulate(row, more);
 }

@@ -37,6 +37,7 @@ class MatcherTest : public testing::Test {
     }
     std::vector<StoredRow> rows;
     matcher_.Match(borrowed, now_, rows);
+    for (const StoredRow& row : rows) EXPECT_EQ(row.row.end - row.row.start, 1'000) << "each row has its interval";
     return rows;
   }
 
