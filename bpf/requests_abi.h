@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What requests.bpf.c tells the agent: the steps of HTTP/1 exchanges at serving sockets and the ClientHello of TLS
- * clients. Texts are what strangers sent: the agent parses them, the kernel side only copies.
+ * What requests.bpf.c tells the agent: the steps of HTTP/1 exchanges and the frames of HTTP/2 connections at serving
+ * sockets, and the ClientHello of TLS clients. Texts are what strangers sent: the agent parses them, the kernel side only copies.
  */
 #ifndef WEIR_BPF_REQUESTS_ABI_H
 #define WEIR_BPF_REQUESTS_ABI_H
@@ -10,6 +10,7 @@
 
 #define WEIR_HEAD_TEXT_BYTES 512	/* of a request's or an answer's beginning */
 #define WEIR_HELLO_TEXT_BYTES 2048	/* a ClientHello with a post-quantum key share is some 1,800 bytes */
+#define WEIR_BLOCK_TEXT_BYTES 512	/* of one piece of a frame's payload; a frame may have more pieces */
 #define WEIR_TAIL_BYTES 5		/* "0\r\n\r\n", the last chunk of RFC 9112, 7.1 */
 
 enum weir_step_kind {
@@ -18,11 +19,18 @@ enum weir_step_kind {
 	WEIR_STEP_CHUNK = 3,	/* a later write; a weir_step */
 	WEIR_STEP_CLOSED = 4,	/* the connection ends; a weir_step */
 	WEIR_STEP_HELLO = 5,	/* a client's first write is a ClientHello; a weir_step_hello */
+	WEIR_STEP_FRAME = 6,	/* HTTP/2: DATA or RST_STREAM, or the end of a DATA told before; a weir_step */
+	WEIR_STEP_BLOCK = 7,	/* HTTP/2: a frame with a text, or a further piece of it; a weir_step_block */
+	WEIR_STEP_ASTRAY = 8,	/* HTTP/2: the frames are not followed any more; a weir_step, bytes = why */
 };
 
 enum weir_step_flag {
 	/* What came before on this connection is not all here: over the budget, or the ring was full. */
 	WEIR_STEP_CUT = 1,
+	WEIR_STEP_FROM_SERVER = 2,	/* of a frame: the server wrote it */
+	WEIR_STEP_BEGINS = 4,		/* of a BLOCK: the first piece of its frame */
+	WEIR_STEP_OPENS = 8,		/* of a BLOCK: the client's first frame of this stream */
+	WEIR_STEP_UNREAD = 16,		/* of a BLOCK: its text could not be copied */
 };
 
 enum weir_request_counter {
@@ -41,12 +49,16 @@ enum weir_port_class {
 struct weir_step {
 	weir_u64 time_ns;	/* CLOCK_MONOTONIC */
 	weir_u64 socket;	/* kernel pointer */
-	weir_u32 bytes;		/* REQUEST: of the segment; ANSWER, CHUNK: of the whole call */
+	weir_u32 bytes;		/* REQUEST: of the segment; ANSWER, CHUNK: of the whole call; FRAME, BLOCK: payload */
 	weir_u32 request_bytes;	/* ANSWER: received since the request began, modulo 2^32 */
 	weir_u8 kind;		/* weir_step_kind */
 	weir_u8 flags;		/* weir_step_flag */
 	weir_u8 tail_bytes;	/* ANSWER, CHUNK: valid bytes in tail */
 	weir_u8 tail[WEIR_TAIL_BYTES];	/* the last bytes of the call */
+	weir_u32 stream;	/* FRAME, BLOCK */
+	weir_u8 frame_type;	/* weir_frame_type, http2_walk.h */
+	weir_u8 frame_flags;	/* weir_frame_flag; END_STREAM of DATA only where its last byte is here */
+	weir_u16 text_bytes;	/* BLOCK: of the payload in this piece */
 };
 
 struct weir_step_head {
@@ -71,14 +83,21 @@ struct weir_step_hello {
 	char text[WEIR_HELLO_TEXT_BYTES];
 };
 
+struct weir_step_block {
+	struct weir_step step;
+	char text[WEIR_BLOCK_TEXT_BYTES];
+};
+
 #ifdef __cplusplus
-static_assert(sizeof(weir_step) == 32, "layout shared with the kernel");
-static_assert(sizeof(weir_step_head) == 616, "layout shared with the kernel");
-static_assert(sizeof(weir_step_hello) == 2088, "layout shared with the kernel");
+static_assert(sizeof(weir_step) == 40, "layout shared with the kernel");
+static_assert(sizeof(weir_step_head) == 624, "layout shared with the kernel");
+static_assert(sizeof(weir_step_hello) == 2096, "layout shared with the kernel");
+static_assert(sizeof(weir_step_block) == 552, "layout shared with the kernel");
 #else
-_Static_assert(sizeof(struct weir_step) == 32, "layout shared with the agent");
-_Static_assert(sizeof(struct weir_step_head) == 616, "layout shared with the agent");
-_Static_assert(sizeof(struct weir_step_hello) == 2088, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_step) == 40, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_step_head) == 624, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_step_hello) == 2096, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_step_block) == 552, "layout shared with the agent");
 #endif
 
 #endif /* WEIR_BPF_REQUESTS_ABI_H */

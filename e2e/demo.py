@@ -3,7 +3,7 @@
 inference service, which loads weights from an object store and logs to a collector; one client calls a service that is down.
 Stops, and removes everything, on Ctrl-C.
 
-    demo.py [--seconds N] [weir up arguments...]
+    demo.py [--seconds N] [--listen ADDRESS:PORT] [weir up arguments...]
 """
 
 import argparse
@@ -44,12 +44,14 @@ def call_what_is_down(lab, until):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3600, help="stop by itself after this long")
+    parser.add_argument("--listen", default="127.0.0.1:7600", help="port 0 = any free one (default: %(default)s)")
+    parser.add_argument("--tag", default="demo", help="the namespaces are called TAG-web and so on (default: %(default)s)")
     options, rest = parser.parse_known_args()
     if not have_root():
         sys.exit("demo: needs root for network namespaces and eBPF")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with contextlib.suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="weir-demo-") as folder:
-        with Lab(HOSTS, prefix=81) as lab, Weir(*rest, data_dir=folder, listen="127.0.0.1:7600") as weir:
+        with Lab(HOSTS, prefix=81, tag=options.tag) as lab, Weir(*rest, data_dir=folder, listen=options.listen) as weir:
             traffic(lab)
             print(f"Open {weir.url}/  (Ctrl-C stops the demo and removes its namespaces)", flush=True)
             call_what_is_down(lab, time.monotonic() + options.seconds)

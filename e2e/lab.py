@@ -20,11 +20,11 @@ def have_root() -> bool:
 class Lab:
     _serial = 0
 
-    def __init__(self, hosts, prefix=77):
+    def __init__(self, hosts, prefix=77, tag=None):
         Lab._serial += 1
         self.hosts = list(hosts)
         self.prefix = prefix
-        self.tag = f"weir{os.getpid() % 100000}x{Lab._serial}"
+        self.tag = tag or f"weir{os.getpid() % 100000}x{Lab._serial}"
         self.router = f"{self.tag}-router"
         self._children = []
 

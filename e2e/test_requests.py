@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from capture import Capture
 from lab import Lab, eventually, have_root
 from weir import Weir
 
@@ -93,15 +94,19 @@ def test_times_are_those_of_the_clients_clock(seen):
     assert rows["POST", "/upload", "200"]["request_latency_avg_us"] >= 25_000
 
 
+def serve_tls(lab, folder, port):
+    pem = folder / "server.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=shop.example", "-keyout", pem,
+                    "-out", folder / "cert.pem"], check=True, capture_output=True)
+    with open(pem, "a", encoding="ascii") as file:
+        file.write((folder / "cert.pem").read_text())
+    server = lab.start("server", sys.executable, os.path.join(HERE, "http_server.py"), "0.0.0.0", str(port), str(pem))
+    assert server.stdout.readline().strip() == "ready"
+
+
 def test_a_tls_client_shows_what_it_asked_for_and_no_turns(seen, tmp_path):
     _, _, weir, lab = seen
-    pem = tmp_path / "server.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=shop.example", "-keyout", pem,
-                    "-out", tmp_path / "cert.pem"], check=True, capture_output=True)
-    with open(pem, "a", encoding="ascii") as file:
-        file.write((tmp_path / "cert.pem").read_text())
-    server = lab.start("server", sys.executable, os.path.join(HERE, "http_server.py"), "0.0.0.0", "8443", str(pem))
-    assert server.stdout.readline().strip() == "ready"
+    serve_tls(lab, tmp_path, 8443)
     for name in ("shop.example", "Other.Example"):
         lab.run("client", "curl", "-sk", "--resolve", f"{name}:8443:{lab.address('server')}", f"https://{name}:8443/slow")
 
@@ -113,3 +118,43 @@ def test_a_tls_client_shows_what_it_asked_for_and_no_turns(seen, tmp_path):
     assert all(row["application"] == "tls" for row in found if row["server_name"])
     assert sum(row["connections_opened"] for row in found) == 2
     assert sum(row["requests"] for row in found) == 0
+
+
+OFFERS = """
+import socket, ssl, sys
+for name, protocols in (("both.example", ["h2", "http/1.1"]), ("one.example", ["http/1.1"]), ("odd.example", ["a,b", "\\x1b[31m"]), ("none.example", [])):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    with context.wrap_socket(socket.create_connection((sys.argv[1], 8444)), server_hostname=name) as s:
+        s.sendall(b"GET /slow HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
+        while s.recv(65536):
+            pass
+"""
+
+
+def test_a_tls_client_shows_the_protocols_it_offered(seen, tmp_path):
+    _, _, weir, lab = seen
+    serve_tls(lab, tmp_path, 8444)
+    with Capture(lab, "client", "tcp port 8444", tmp_path / "tls.pcapng") as capture:
+        lab.run("client", sys.executable, "-c", OFFERS, lab.address("server"))
+
+    def rows():
+        found = weir.flows("server_port = 8444", group_by="server_name,alpn,application")
+        return found if {row["server_name"] for row in found} >= {"both.example", "one.example", "odd.example", "none.example"} else None
+
+    found = eventually(rows)
+    assert {row["server_name"]: row["alpn"] for row in found if row["server_name"]} == {
+        "both.example": "h2,http/1.1", "one.example": "http/1.1", "odd.example": "a\\044b,\\027[31m", "none.example": ""}
+    assert {row["application"] for row in found if row["server_name"]} == {"tls"}
+    # The dissector's list of what each ClientHello offered.
+    said = capture.fields("tcp.port==8444,tls", "tls.handshake.type == 1", "tls.handshake.extensions_server_name",
+                          "tls.handshake.extensions_alpn_str")
+    offered = {name: protocols for (name,), protocols in said}
+    assert offered["both.example"] == ["h2", "http/1.1"]
+    assert offered["one.example"] == ["http/1.1"]
+    assert offered["none.example"] == []
+    shown = weir.cli("flows", "--filter", 'alpn = "h2,http/1.1"', "--columns", "server_name,alpn", "--since", "10m").stdout
+    assert "both.example" in shown and "h2,http/1.1" in shown
+    assert "one.example" not in shown

@@ -9,6 +9,12 @@ const header = join(here, '..', 'src', 'model', 'columns.h');
 const target = join(here, 'src', 'gen', 'schema.ts');
 
 const string = '"((?:[^"\\\\]|\\\\.)*)"';
+// Adjacent literals are one, as in C++.
+const strings = '((?:"(?:[^"\\\\]|\\\\.)*"\\s*)+)';
+
+function joined(literals) {
+  return [...literals.matchAll(new RegExp(string, 'g'))].map((m) => m[1]).join('');
+}
 
 function macroBody(text, name) {
   const start = text.indexOf(`#define ${name}(X)`);
@@ -19,16 +25,16 @@ function macroBody(text, name) {
 }
 
 function parseStored(body) {
-  const entry = new RegExp(`X\\((\\w+), ([\\w:]+), k(\\w+), k(\\w+), ${string},\\s*${string}\\)`, 'g');
+  const entry = new RegExp(`X\\((\\w+), ([\\w:]+), k(\\w+), k(\\w+), ${string},\\s*${strings}\\)`, 'g');
   return [...body.matchAll(entry)].map((m) => ({
-    name: m[1], type: m[3].toLowerCase(), kind: m[4].toLowerCase(), unit: m[5], help: m[6],
+    name: m[1], type: m[3].toLowerCase(), kind: m[4].toLowerCase(), unit: m[5], help: joined(m[6]),
   }));
 }
 
 function parseDerived(body) {
-  const entry = new RegExp(`X\\((\\w+), k(\\w+), ${string},\\s*${string}\\)`, 'g');
+  const entry = new RegExp(`X\\((\\w+), k(\\w+), ${string},\\s*${strings}\\)`, 'g');
   return [...body.matchAll(entry)].map((m) => ({
-    name: m[1], type: m[2].toLowerCase(), kind: 'derived', unit: m[3], help: m[4],
+    name: m[1], type: m[2].toLowerCase(), kind: 'derived', unit: m[3], help: joined(m[4]),
   }));
 }
 

@@ -159,6 +159,8 @@ void Sort(const NodeTotal& total, Node& node) {
   const model::NodeSignalDescription& signal = model::Describe(total.signal);
   if (total.signal == NodeSignal::node_pass_us) {
     node.heartbeat = &total;
+  } else if (total.signal == NodeSignal::netns_inode) {
+    return;  // a heartbeat too, for accounts
   } else if (total.signal == NodeSignal::interface_hardware ||
              std::count(RateSignals().begin(), RateSignals().end(), total.signal) != 0) {
     node.interfaces[total.subject][total.signal] = &total;

@@ -46,7 +46,8 @@ net::HttpResponse AnswerSeries(Service& service, Arguments& arguments);
 net::HttpResponse AnswerNodes(Service& service, Arguments& arguments);  // answer_nodes.cc
 net::HttpResponse AnswerNodeSeries(Service& service, Arguments& arguments);
 net::HttpResponse AnswerRateWindows(Service& service, Arguments& arguments);
-net::HttpResponse AnswerColumns(Service& service, Arguments& arguments);  // answer_about.cc
+net::HttpResponse AnswerAccounts(Service& service, Arguments& arguments);  // answer_accounts.cc
+net::HttpResponse AnswerColumns(Service& service, Arguments& arguments);   // answer_about.cc
 net::HttpResponse AnswerStatus(Service& service, Arguments& arguments);
 net::HttpResponse AnswerOpenApi(Service& service, Arguments& arguments);
 net::HttpResponse AnswerHealthy(Service& service, Arguments& arguments);

@@ -54,6 +54,10 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Steps of requests lost to a full ring buffer or unreadable memory; their requests are not measured.")          \
   X(agent_request_table_full, "weir_agent_request_table_full_total", kCounter, kLoss,                               \
     "Requests not counted because an interval had more than 16,384 kinds of them, or 65,536 connections.")          \
+  X(agent_http2_out_of_step, "weir_agent_http2_out_of_step_total", kCounter, kLoss,                                 \
+    "HTTP/2 connections given up because their frames could not be followed; docs/adr/0010 has the reasons.")       \
+  X(agent_http2_nameless, "weir_agent_http2_nameless_total", kCounter, kLoss,                                       \
+    "HTTP/2 requests measured without method, path or status: their connection's header bytes were not all seen.")  \
   X(agent_server_names_full, "weir_agent_server_names_full_total", kCounter, kLoss,                                 \
     "TLS connections without a server name because more than 65,536 were waiting or known.")                        \
   X(agent_udp_pairs, "weir_agent_udp_pairs", kGauge, kInfo, "UDP sockets and their peers followed now.")            \

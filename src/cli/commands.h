@@ -27,6 +27,7 @@ struct Question {
   std::string level = "process";
   bool problems_only = false;
   std::string node;  // of `nodes`: "" = the list
+  bool accounts = false;
 
   OutputFormat output = OutputFormat::kTable;
   bool headers = true;
@@ -40,13 +41,16 @@ int RunFlows(const Question& question);
 int RunMap(const Question& question);
 int RunTop(const Question& question);
 int RunStatus(const Question& question);
+// Of `nodes`: the limits, or with `accounts` what interfaces carried.
 int RunNodes(const Question& question);
+int RunAccounts(const Question& question);
 
 // Pure: an API answer to text.
 std::string RenderFlows(const Json& answer, const Question& question);
 std::string RenderMap(const Json& answer, const Question& question);
 std::string RenderTop(const Json& answer, const Question& question);
 std::string RenderNodes(const Json& answer, const Question& question);
+std::string RenderAccounts(const Json& answer, const Question& question);
 std::string RenderStatus(const Json& answer, const Question& question);
 
 }  // namespace weir::cli

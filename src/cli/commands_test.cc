@@ -41,6 +41,13 @@ TEST(EndText, TheContainerElseTheNetworkNamespace) {
   EXPECT_EQ(text("3f2a9c71d0be55aa", "cni-1a2b"), "10.0.0.1 curl in 3f2a9c71d0be");
 }
 
+TEST(EndText, AListenersOwnRowHasNoClient) {
+  const Json row = {
+      {"client_address", "::"}, {"server_address", "::"}, {"server_port", 80}, {"server_process", "nginx"}};
+  EXPECT_EQ(EndText(row, "client", false), "-");
+  EXPECT_EQ(EndText(row, "server", true), "*:80 nginx");
+}
+
 TEST(EndText, AServerBehindAServiceNamesIt) {
   Json row{
       {"server_address", "10.244.1.5"}, {"server_port", 8080}, {"server_process", "nginx"}, {"service_address", "::"}};

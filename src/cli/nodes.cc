@@ -174,6 +174,7 @@ std::string RenderNodes(const Json& answer, const Question& question) {
 }
 
 int RunNodes(const Question& question) {
+  if (question.accounts) return RunAccounts(question);
   ApiClient client(question.connection);
   Parameters parameters{{"since", question.since}, {"until", question.until}};
   if (!question.node.empty()) parameters["node"] = question.node;

@@ -79,7 +79,11 @@ std::vector<std::string> SplitList(std::string_view comma_separated) {
 
 namespace {
 
+bool Unspecified(const std::string& address) { return address == "::" || address == "0.0.0.0"; }
+
+// Of a listener on all addresses as ss writes it: "*:80".
 std::string WithPort(const std::string& address, double port) {
+  if (Unspecified(address)) return fmt::format("*:{:.0f}", port);
   const bool v6 = address.find(':') != std::string::npos;
   return v6 ? fmt::format("[{}]:{:.0f}", address, port) : fmt::format("{}:{:.0f}", address, port);
 }
@@ -88,6 +92,7 @@ std::string WithPort(const std::string& address, double port) {
 
 std::string EndText(const Json& row, const std::string& side, bool with_port) {
   std::string address = TextAt(row, side + "_address");
+  if (!with_port && Unspecified(address)) address = "-";  // a full accept queue is no client's
   if (with_port) address = WithPort(address, NumberAt(row, "server_port"));
   const std::string process = TextAt(row, side + "_process");
   const std::string container = TextAt(row, side + "_container");

@@ -36,6 +36,7 @@ void PutEnds(const model::SideReport& report, OrderedJson& row) {
   row["container"] = report.identity.container;
   row["unit"] = report.identity.unit;
   row["server_name"] = report.identity.server_name;
+  row["alpn"] = report.identity.alpn;
   row["application"] = report.identity.application;
   row["request_application"] = report.request.application;
   row["request_operation"] = report.request.operation;

@@ -136,6 +136,9 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "At most N rows; of a replay, of its table."},
     {"level", 0, FlagType::kChoice, "process|container|host", "process", kMap, "What a node of the map is."},
     {"problems", 0, FlagType::kSwitch, "", "", kMap, "Only edges that are not healthy."},
+    {"accounts", 0, FlagType::kSwitch, "", "", kNodes,
+     "Instead of limits, what the interfaces of each network namespace carried: by flow, headers, and what no flow "
+     "accounts for."},
     {"output", 'o', FlagType::kChoice, "table|json|csv", "table", kQuestions | kReplay,
      "table for people, json and csv for programs."},
     {"no-headers", 0, FlagType::kSwitch, "", "", kQuestions | kReplay, "Leave out the header line of tables and CSV."},

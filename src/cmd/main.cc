@@ -34,6 +34,7 @@ Result<cli::Question> QuestionOf(const Settings& settings) {
   if (settings.Number("limit") != 0) question.limit = settings.Number("limit");
   if (!settings.Text("level").empty()) question.level = settings.Text("level");
   question.problems_only = settings.Switch("problems");
+  question.accounts = settings.Switch("accounts");
   question.output = cli::FormatOf(settings.Text("output"));
   question.headers = !settings.Switch("no-headers");
   question.watch = settings.Switch("watch");

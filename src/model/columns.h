@@ -66,11 +66,15 @@ inline constexpr size_t kMaxStringBytes = 256;
     "Port the client used where NAT led it to server_address; 0 when it used server_address itself.")                \
   X(server_name, std::string, kString, kDimension, "",                                                               \
     "Name the client asked the server for in its TLS ClientHello (SNI, RFC 6066); empty when not seen.")             \
+  X(alpn, std::string, kString, kDimension, "",                                                                      \
+    "Application protocols the client offered in its TLS ClientHello (ALPN, RFC 7301), first choice first, joined "  \
+    "by commas; empty when none or not seen.")                                                                       \
   X(application, std::string, kString, kDimension, "",                                                               \
     "Protocol above the transport, where requests are measured or it was recognised: dns, http1, h2, tls, quic.")    \
   X(operation, std::string, kString, kDimension, "", "What was asked: the HTTP method, the DNS record type.")        \
   X(resource, std::string, kString, kDimension, "", "What it was asked of: the HTTP path template, the DNS name.")   \
-  X(result, std::string, kString, kDimension, "", "How it ended: the HTTP status, the DNS response code, timeout.")  \
+  X(result, std::string, kString, kDimension, "",                                                                    \
+    "How it ended: the HTTP status, the DNS response code, timeout, reset; of an unusable exchange why it is one.")  \
   X(locality, std::string, kString, kDimension, "",                                                                  \
     "loopback, same_node, cross_node, private or internet: how far the flow went, as far as known.")                 \
   X(client_reports, uint32_t, kUint, kSum, "", "Intervals reported by the client's agent.")                          \
@@ -180,7 +184,11 @@ inline constexpr size_t kMaxStringBytes = 256;
   X(requests_unanswered, uint64_t, kUint, kSum, "requests", "Requests nobody answered in time.")                     \
   X(requests_repeated, uint64_t, kUint, kSum, "requests", "Requests sent again before they were answered.")          \
   X(requests_unusable, uint64_t, kUint, kSum, "requests",                                                            \
-    "Exchanges that could not be told apart into requests, e.g. pipelined or out of step.")                          \
+    "Exchanges that could not be told apart into requests, e.g. pipelined or out of step; result may say why.")      \
+  X(requests_streamed, uint64_t, kUint, kSum, "requests",                                                            \
+    "Requests whose answer came as a stream of chunks: more than one, of a length not announced.")                   \
+  X(requests_body_bytes, uint64_t, kUint, kSum, "bytes",                                                             \
+    "Bodies of requests, without their framing, where their extent was seen.")                                       \
   X(request_latency_count, uint64_t, kUint, kSum, "samples",                                                         \
     "Times measured from the request to the first byte of the answer.")                                              \
   X(request_latency_sum_us, uint64_t, kUint, kSum, "us",                                                             \

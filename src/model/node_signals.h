@@ -6,7 +6,8 @@
 // `sources` says where a value comes from, best first, separated by blanks: ORIGIN:NAME. The first source with a
 // match is taken, its matches added up. An origin is an ethtool driver (ena, gve, mana, mlx5_core, virtio_net) or
 // an interface of the kernel (link: rtnetlink's 64-bit statistics, qstats: netdev-genl, qdisc: rtnetlink, and files
-// of /proc and /sys). In names of ethtool statistics * stands for the digits of a queue.
+// of /proc and /sys). In names of ethtool statistics * stands for the digits of a queue. Of /proc/net/snmp (groups
+// tcp, ip, icmp, udp), netstat (tcpext, ipext) and snmp6 all names of a signal are added up.
 #pragma once
 
 #include <array>
@@ -157,6 +158,22 @@ enum class SignalKind : uint8_t {
   X(qdisc_requeues, "qdisc.requeues", kQdisc, kCounter, "packets", "", "Packets the driver gave back.", "qdisc:requeues") \
   X(qdisc_backlog, "qdisc.backlog_bytes", kQdisc, kGauge, "bytes", "", "Bytes waiting in the queue.", "qdisc:backlog")    \
   /* Network namespaces */                                                                                                \
+  X(netns_inode, "netns.inode", kNetns, kGauge, "", "",                                                                   \
+    "Inode of the network namespace. Sent with every reading of it, so it also says that there was one.",                 \
+    "netns:inode")                                                                                                        \
+  X(tcp_segments_in, "tcp.segments_in", kNetns, kCounter, "packets", "",                                                  \
+    "TCP packets received, IPv4 and IPv6, damaged ones too. Counted above GRO: segments that were merged on the way count once.",\
+    "tcp:InSegs")                                                                                                         \
+  X(tcp_segments_out, "tcp.segments_out", kNetns, kCounter, "segments", "",                                               \
+    "TCP segments sent, IPv4 and IPv6, as they are on the wire; those of tcp.retransmits come on top.",                   \
+    "tcp:OutSegs")                                                                                                        \
+  X(tcp_active_opens, "tcp.active_opens", kNetns, kCounter, "connections", "",                                            \
+    "Connections tried from here.", "tcp:ActiveOpens")                                                                    \
+  X(tcp_passive_opens, "tcp.passive_opens", kNetns, kCounter, "connections", "",                                          \
+    "Connections accepted here.", "tcp:PassiveOpens")                                                                     \
+  X(tcp_timestamps, "tcp.timestamps", kNetns, kGauge, "", "",                                                             \
+    "Whether TCP here asks for timestamps, 12 bytes of each segment (net.ipv4.tcp_timestamps).",                          \
+    "sysctl:net.ipv4.tcp_timestamps")                                                                                     \
   X(tcp_retransmits, "tcp.retransmits", kNetns, kCounter, "segments", "", "Segments sent again.", "tcp:RetransSegs")      \
   X(tcp_resets_sent, "tcp.resets_sent", kNetns, kCounter, "segments", "", "Resets sent.", "tcp:OutRsts")                  \
   X(tcp_bad_segments, "tcp.bad_segments", kNetns, kCounter, "segments", "", "Damaged segments received.", "tcp:InErrs")   \
@@ -200,6 +217,115 @@ enum class SignalKind : uint8_t {
   X(udp_send_buffer_errors, "udp.send_buffer_errors", kNetns, kCounter, "packets", "socket send memory",                  \
     "UDP packets not sent because a socket's send buffer was full.", "udp:SndbufErrors")                                  \
   X(udp_no_ports, "udp.no_ports", kNetns, kCounter, "packets", "", "UDP packets for ports nobody listens on.", "udp:NoPorts") \
+  X(ip_packets_in, "ip.packets_in", kNetns, kCounter, "packets", "",                                                      \
+    "IPv4 packets received, loopback and packets to be forwarded included; counted above GRO and before GSO: merged segments are one packet.",\
+    "ip:InReceives")                                                                                                      \
+  X(ip_packets_out, "ip.packets_out", kNetns, kCounter, "packets", "",                                                    \
+    "IPv4 packets given to interfaces, loopback and forwarded ones included, fragments each; counted above GRO and before GSO: merged segments are one packet. Linux 6.7.",\
+    "ip:OutTransmits")                                                                                                    \
+  X(ip_requests_out, "ip.requests_out", kNetns, kCounter, "packets", "",                                                  \
+    "IPv4 packets made here; before Linux 6.7 all that were sent. Counted before GSO and fragmentation.",                 \
+    "ip:OutRequests")                                                                                                     \
+  X(ip_bytes_in, "ip.bytes_in", kNetns, kCounter, "bytes", "",                                                            \
+    "Bytes of ip.packets_in, IP headers included.", "ipext:InOctets")                                                     \
+  X(ip_bytes_out, "ip.bytes_out", kNetns, kCounter, "bytes", "",                                                          \
+    "Bytes of the IPv4 packets given to interfaces, IP headers included.", "ipext:OutOctets")                             \
+  X(ip_segments_in, "ip.segments_in", kNetns, kCounter, "segments", "",                                                   \
+    "ip.packets_in with merged segments counted one by one, as far as the kernel remembers their number.",                \
+    "ipext:InNoECTPkts ipext:InECT1Pkts ipext:InECT0Pkts ipext:InCEPkts")                                                 \
+  X(ip_delivered, "ip.delivered", kNetns, kCounter, "packets", "",                                                        \
+    "IPv4 packets given to a protocol or a raw socket here, after reassembly.", "ip:InDelivers")                          \
+  X(ip_unknown_protocols, "ip.unknown_protocols", kNetns, kCounter, "packets", "",                                        \
+    "IPv4 packets of protocols nobody here speaks; dropped.", "ip:InUnknownProtos")                                       \
+  X(ip_forwarded, "ip.forwarded", kNetns, kCounter, "packets", "",                                                        \
+    "IPv4 packets forwarded for others.", "ip:ForwDatagrams")                                                             \
+  X(ip_fragment_fails, "ip.fragment_fails", kNetns, kCounter, "packets", "",                                              \
+    "IPv4 packets too big for their next hop that could not be fragmented; the sender is told by ICMP.",                  \
+    "ip:FragFails")                                                                                                       \
+  X(ip6_packets_in, "ip6.packets_in", kNetns, kCounter, "packets", "",                                                    \
+    "IPv6 packets received, loopback and packets to be forwarded included; counted above GRO and before GSO: merged segments are one packet.",\
+    "snmp6:Ip6InReceives")                                                                                                \
+  X(ip6_packets_out, "ip6.packets_out", kNetns, kCounter, "packets", "",                                                  \
+    "IPv6 packets given to interfaces, loopback and forwarded ones included, fragments each; counted above GRO and before GSO: merged segments are one packet. Linux 6.7.",\
+    "snmp6:Ip6OutTransmits")                                                                                              \
+  X(ip6_requests_out, "ip6.requests_out", kNetns, kCounter, "packets", "",                                                \
+    "IPv6 packets made here; before Linux 6.7 all that were sent. Counted before GSO and fragmentation.",                 \
+    "snmp6:Ip6OutRequests")                                                                                               \
+  X(ip6_bytes_in, "ip6.bytes_in", kNetns, kCounter, "bytes", "",                                                          \
+    "Bytes of ip6.packets_in, IP headers included.", "snmp6:Ip6InOctets")                                                 \
+  X(ip6_bytes_out, "ip6.bytes_out", kNetns, kCounter, "bytes", "",                                                        \
+    "Bytes of the IPv6 packets given to interfaces, IP headers included.", "snmp6:Ip6OutOctets")                          \
+  X(ip6_segments_in, "ip6.segments_in", kNetns, kCounter, "segments", "",                                                 \
+    "ip6.packets_in with merged segments counted one by one, as far as the kernel remembers their number.",               \
+    "snmp6:Ip6InNoECTPkts snmp6:Ip6InECT1Pkts snmp6:Ip6InECT0Pkts snmp6:Ip6InCEPkts")                                     \
+  X(ip6_delivered, "ip6.delivered", kNetns, kCounter, "packets", "",                                                      \
+    "IPv6 packets given to a protocol or a raw socket here, after reassembly.", "snmp6:Ip6InDelivers")                    \
+  X(ip6_unknown_protocols, "ip6.unknown_protocols", kNetns, kCounter, "packets", "",                                      \
+    "IPv6 packets of protocols nobody here speaks; dropped.", "snmp6:Ip6InUnknownProtos")                                 \
+  X(ip6_forwarded, "ip6.forwarded", kNetns, kCounter, "packets", "",                                                      \
+    "IPv6 packets forwarded for others.", "snmp6:Ip6OutForwDatagrams")                                                    \
+  X(ip6_fragment_fails, "ip6.fragment_fails", kNetns, kCounter, "packets", "",                                            \
+    "IPv6 packets too big for their next hop that could not be fragmented; the sender is told by ICMP.",                  \
+    "snmp6:Ip6FragFails")                                                                                                 \
+  X(icmp_messages_in, "icmp.messages_in", kNetns, kCounter, "messages", "",                                               \
+    "ICMP messages received, damaged ones too.", "icmp:InMsgs")                                                           \
+  X(icmp_messages_out, "icmp.messages_out", kNetns, kCounter, "messages", "", "ICMP messages sent.", "icmp:OutMsgs")      \
+  X(icmp_errors_in, "icmp.errors_in", kNetns, kCounter, "messages", "",                                                   \
+    "ICMP messages received that were damaged or about nothing known here.", "icmp:InErrors")                             \
+  X(icmp_unreachable_in, "icmp.unreachable_in", kNetns, kCounter, "messages", "",                                         \
+    "Destination unreachable received (fragmentation needed among them).", "icmp:InDestUnreachs")                         \
+  X(icmp_time_exceeded_in, "icmp.time_exceeded_in", kNetns, kCounter, "messages", "",                                     \
+    "Time exceeded received: hop limit used up, or fragments missing.", "icmp:InTimeExcds")                               \
+  X(icmp_redirects_in, "icmp.redirects_in", kNetns, kCounter, "messages", "",                                             \
+    "Redirects received: another router is nearer.", "icmp:InRedirects")                                                  \
+  X(icmp_unreachable_out, "icmp.unreachable_out", kNetns, kCounter, "messages", "",                                       \
+    "Destination unreachable sent (fragmentation needed among them).", "icmp:OutDestUnreachs")                            \
+  X(icmp_time_exceeded_out, "icmp.time_exceeded_out", kNetns, kCounter, "messages", "",                                   \
+    "Time exceeded sent: hop limit used up, or fragments missing.", "icmp:OutTimeExcds")                                  \
+  X(icmp_redirects_out, "icmp.redirects_out", kNetns, kCounter, "messages", "",                                           \
+    "Redirects sent: another router is nearer.", "icmp:OutRedirects")                                                     \
+  X(icmp6_messages_in, "icmp6.messages_in", kNetns, kCounter, "messages", "",                                             \
+    "ICMPv6 messages received, damaged ones too.", "snmp6:Icmp6InMsgs")                                                   \
+  X(icmp6_messages_out, "icmp6.messages_out", kNetns, kCounter, "messages", "",                                           \
+    "ICMPv6 messages sent.", "snmp6:Icmp6OutMsgs")                                                                        \
+  X(icmp6_errors_in, "icmp6.errors_in", kNetns, kCounter, "messages", "",                                                 \
+    "ICMPv6 messages received that were damaged or about nothing known here.", "snmp6:Icmp6InErrors")                     \
+  X(icmp6_unreachable_in, "icmp6.unreachable_in", kNetns, kCounter, "messages", "",                                       \
+    "Destination unreachable received (no route, no port, prohibited).", "snmp6:Icmp6InDestUnreachs")                     \
+  X(icmp6_too_big_in, "icmp6.too_big_in", kNetns, kCounter, "messages", "",                                               \
+    "Packet too big received: a hop's MTU is smaller.", "snmp6:Icmp6InPktTooBigs")                                        \
+  X(icmp6_time_exceeded_in, "icmp6.time_exceeded_in", kNetns, kCounter, "messages", "",                                   \
+    "Time exceeded received: hop limit used up, or fragments missing.", "snmp6:Icmp6InTimeExcds")                         \
+  X(icmp6_redirects_in, "icmp6.redirects_in", kNetns, kCounter, "messages", "",                                           \
+    "Redirects received: another router is nearer.", "snmp6:Icmp6InRedirects")                                            \
+  X(icmp6_unreachable_out, "icmp6.unreachable_out", kNetns, kCounter, "messages", "",                                     \
+    "Destination unreachable sent (no route, no port, prohibited).", "snmp6:Icmp6OutDestUnreachs")                        \
+  X(icmp6_too_big_out, "icmp6.too_big_out", kNetns, kCounter, "messages", "",                                             \
+    "Packet too big sent: a hop's MTU is smaller.", "snmp6:Icmp6OutPktTooBigs")                                           \
+  X(icmp6_time_exceeded_out, "icmp6.time_exceeded_out", kNetns, kCounter, "messages", "",                                 \
+    "Time exceeded sent: hop limit used up, or fragments missing.", "snmp6:Icmp6OutTimeExcds")                            \
+  X(icmp6_redirects_out, "icmp6.redirects_out", kNetns, kCounter, "messages", "",                                         \
+    "Redirects sent: another router is nearer.", "snmp6:Icmp6OutRedirects")                                               \
+  X(udp_datagrams_in, "udp.datagrams_in", kNetns, kCounter, "datagrams", "",                                              \
+    "UDP: datagrams that applications took from their sockets; counted when they are read.", "udp:InDatagrams")           \
+  X(udp_datagrams_out, "udp.datagrams_out", kNetns, kCounter, "datagrams", "",                                            \
+    "UDP: datagrams sent; a batch that is segmented later (UDP GSO) counts once.", "udp:OutDatagrams")                    \
+  X(udp_errors_in, "udp.errors_in", kNetns, kCounter, "datagrams", "",                                                    \
+    "UDP: datagrams received and not delivered: damaged, filtered, or no room.", "udp:InErrors")                          \
+  X(udp6_datagrams_in, "udp6.datagrams_in", kNetns, kCounter, "datagrams", "",                                            \
+    "UDP over IPv6: datagrams that applications took from their sockets; counted when they are read.",                    \
+    "snmp6:Udp6InDatagrams")                                                                                              \
+  X(udp6_datagrams_out, "udp6.datagrams_out", kNetns, kCounter, "datagrams", "",                                          \
+    "UDP over IPv6: datagrams sent; a batch that is segmented later (UDP GSO) counts once.",                              \
+    "snmp6:Udp6OutDatagrams")                                                                                             \
+  X(udp6_errors_in, "udp6.errors_in", kNetns, kCounter, "datagrams", "",                                                  \
+    "UDP over IPv6: datagrams received and not delivered: damaged, filtered, or no room.", "snmp6:Udp6InErrors")          \
+  X(udp6_no_ports, "udp6.no_ports", kNetns, kCounter, "packets", "",                                                      \
+    "UDP over IPv6: packets for ports nobody listens on.", "snmp6:Udp6NoPorts")                                           \
+  X(loopback_bytes, "loopback.bytes", kNetns, kCounter, "bytes", "",                                                      \
+    "Bytes sent over the loopback interface, and so received too; IP headers included.", "loopback:tx_bytes")             \
+  X(loopback_packets, "loopback.packets", kNetns, kCounter, "packets", "",                                                \
+    "Packets sent over the loopback interface; merged segments are one packet.", "loopback:tx_packets")                   \
   /* Packets the kernel dropped, by its own reason (kfree_skb: names of enum skb_drop_reason without their prefix) */      \
   X(drop_no_room, "drop.no_room", kDrop, kCounter, "packets", "memory or queue space",                                    \
     "Packets dropped because a socket, a queue or memory was full.",                                                      \

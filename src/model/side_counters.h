@@ -34,6 +34,7 @@ namespace weir::model {
 #define WEIR_END_COUNTERS(X) \
   X(connect_count) X(connect_sum_us) X(accept_overflows) \
   X(requests) X(requests_failed) X(requests_unanswered) X(requests_repeated) X(requests_unusable) \
+  X(requests_streamed) X(requests_body_bytes) \
   X(request_latency_count) X(request_latency_sum_us) X(first_chunk_count) X(first_chunk_sum_us) \
   X(chunk_gap_count) X(chunk_gap_sum_us) X(request_duration_count) X(request_duration_sum_us)
 #define WEIR_END_MAXIMA(X) \

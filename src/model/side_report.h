@@ -44,6 +44,7 @@ struct LocalIdentity {
   // Of FlowEnds::netns, as `ip netns` shows it; "" for the host's own namespace and for those without a name.
   std::string netns_name;
   std::string server_name;  // a client's: what it asked for in its TLS ClientHello
+  std::string alpn;         // a client's: the application protocols it offered there, joined by commas
   std::string application;  // recognised on the wire: tls, http1, h2, quic; "" = nobody looked, or unknown
 
   bool operator==(const LocalIdentity&) const = default;

@@ -11,7 +11,7 @@ uint64_t HashOf(const EndIdentity& identity) {
   uint64_t hash = identity.netns;
   for (const std::string* text :
        {&identity.local.process, &identity.local.container, &identity.local.unit, &identity.local.netns_name,
-        &identity.local.server_name, &identity.local.application, &identity.node}) {
+        &identity.local.server_name, &identity.local.alpn, &identity.local.application, &identity.node}) {
     hash = XXH3_64bits_withSeed(text->data(), text->size(), hash);
   }
   return hash;

@@ -275,6 +275,21 @@ TEST_F(MatcherTest, TheNameOfANamespaceIsCarriedAndRememberedWhereAllReportsAgre
   EXPECT_EQ(rows[0].row.server_netns_name, "");
 }
 
+TEST_F(MatcherTest, WhatTheClientOfferedSurvivesTheJoinAndIsRemembered) {
+  auto curl = ClientReport({}, 100, 900);
+  curl.identity.server_name = "shop.example";
+  curl.identity.alpn = "h2,http/1.1";
+  auto rows = Match({Batch(1, 1, {curl}), Batch(2, 1, {ServerReport({}, 100, 900)})});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(ReportedBy(rows[0].row), "both");
+  EXPECT_EQ(rows[0].row.alpn, "h2,http/1.1");
+
+  rows = Match({Batch(2, 2, {ServerReport({}, 100, 900)})});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].row.alpn, "h2,http/1.1");
+  EXPECT_EQ(rows[0].row.server_name, "shop.example");
+}
+
 TEST_F(MatcherTest, AServiceAddressSurvivesTheJoinAndIsRemembered) {
   auto curl = ClientReport({}, 100, 900);
   curl.ends.service_address = Ip("10.96.0.10");

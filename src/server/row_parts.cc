@@ -39,6 +39,7 @@ void SetReportedEnd(store::StoredRow& out, model::Side side, const Seen& seen, b
     row.client_netns = seen.report->ends.netns;
     row.client_netns_name = Take(identity.netns_name, last_use);
     row.server_name = Take(identity.server_name, last_use);
+    row.alpn = Take(identity.alpn, last_use);
     SetUsed(row, UsedOf(seen.report->ends));
     row.client_reports = 1;
     out.client_agent = seen.from->batch.agent_id;
@@ -65,6 +66,7 @@ void SetRecalledEnd(model::FlowRow& row, model::Side side, const EndIdentity& id
     row.client_netns = identity.netns;
     row.client_netns_name = identity.local.netns_name;
     row.server_name = identity.local.server_name;
+    row.alpn = identity.local.alpn;
     SetUsed(row, identity.used);
   } else {
     row.server_process = identity.local.process;

@@ -13,7 +13,7 @@ namespace weir::store {
 
 // Grows when a binary that does not know the change would misread the tables. Nothing converts older tables: before
 // the first release there are none worth it.
-inline constexpr int kSchemaVersion = 3;
+inline constexpr int kSchemaVersion = 4;
 
 // Holds the lock while it lives; movable.
 class DataDir {

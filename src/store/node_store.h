@@ -52,6 +52,7 @@ struct NodeTotalsQuery {
 struct NodeTotals {
   std::vector<NodeTotal> totals;  // by node, subject, signal
   bool complete = true;           // false: there are more than the limit
+  bool from_minutes = false;      // read from minutes: the range's edges are whole ones
 };
 
 struct NodeSeriesQuery {

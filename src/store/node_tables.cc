@@ -154,9 +154,11 @@ bool NodeTables::FromMinutes(const TimeRange& range) const {
 }
 
 Result<NodeTotals> NodeTables::Totals(const NodeTotalsQuery& query) {
-  WEIR_ASSIGN_OR_RETURN(const std::string answer, Ask(TotalsSql(query, FromMinutes(query.range), rolled_up_)));
+  const bool from_minutes = FromMinutes(query.range);
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, Ask(TotalsSql(query, from_minutes, rolled_up_)));
   WEIR_ASSIGN_OR_RETURN(const Json rows, RowsOf(answer, 10));
   NodeTotals result;
+  result.from_minutes = from_minutes;
   result.complete = rows.size() <= query.limit;
   for (const Json& row : rows) {
     const auto signal = model::FindNodeSignal(TextIn(row[3]));

@@ -58,8 +58,8 @@ Status CheckCounts(const BatchCounts& counts) {
     return Status::Invalid(fmt::format("{} {}, more than {}", count, what, limit));
   };
   WEIR_RETURN_IF_ERROR(check("flow reports", counts.flows, kMaxReports));
-  // Ten names per report, and "". No batch with so many has so few reports that its node's names do not fit.
-  WEIR_RETURN_IF_ERROR(check("strings", counts.strings, 10 * kMaxReports + 1));
+  // Eleven names per report, and "". No batch with so many has so few reports that its node's names do not fit.
+  WEIR_RETURN_IF_ERROR(check("strings", counts.strings, 11 * kMaxReports + 1));
   WEIR_RETURN_IF_ERROR(check("node samples", counts.node_samples, model::kMaxNodeSamples));
   WEIR_RETURN_IF_ERROR(check("rate windows", counts.rate_windows, model::kMaxRateWindows));
   WEIR_RETURN_IF_ERROR(check("probes", counts.probes, kMaxProbes));
@@ -97,6 +97,7 @@ void PutReport(const SideReport& report, Dictionary& dictionary, v1::FlowReport&
   out.set_unit(dictionary.IndexOf(report.identity.unit));
   out.set_netns_name(dictionary.IndexOf(report.identity.netns_name));
   out.set_server_name(dictionary.IndexOf(report.identity.server_name));
+  out.set_alpn(dictionary.IndexOf(report.identity.alpn));
   out.set_application(dictionary.IndexOf(report.identity.application));
   if (!report.ends.service_address.is_unspecified()) {
     PutAddress(report.ends.service_address, *out.mutable_service_address());
@@ -249,6 +250,7 @@ Status TakeNames(const v1::Batch& batch, const v1::FlowReport& from, SideReport&
   WEIR_RETURN_IF_ERROR(TakeName("unit", batch, from.unit(), to.identity.unit));
   WEIR_RETURN_IF_ERROR(TakeName("netns_name", batch, from.netns_name(), to.identity.netns_name));
   WEIR_RETURN_IF_ERROR(TakeName("server_name", batch, from.server_name(), to.identity.server_name));
+  WEIR_RETURN_IF_ERROR(TakeName("alpn", batch, from.alpn(), to.identity.alpn));
   WEIR_RETURN_IF_ERROR(TakeName("application", batch, from.application(), to.identity.application));
   WEIR_RETURN_IF_ERROR(TakeName("request_application", batch, from.request_application(), to.request.application));
   WEIR_RETURN_IF_ERROR(TakeName("request_operation", batch, from.request_operation(), to.request.operation));

@@ -73,12 +73,12 @@ AgentBatch Sample() {
                  At("10.96.0.10"),
                  443,
                  At("198.51.100.4")};
-  client.identity = {"curl", std::string(64, 'c'), "", "lab-a", "models.example", "tls"};
+  client.identity = {"curl", std::string(64, 'c'), "", "lab-a", "models.example", "h2,http/1.1", "tls"};
   client.counters = DistinctCounters(1'000);
   SideReport server;
   server.ends = {
       model::Protocol::kUdp, model::Side::kServer, At("2001:db8::2"), At("fd00::1"), 53, 4'026'531'840, {}, 0, {}};
-  server.identity = {"named", "", "named.service", "", "", ""};
+  server.identity = {"named", "", "named.service", "", "", "", ""};
   server.request = {"dns", "AAAA", "models.example", "NXDOMAIN"};
   server.counters = DistinctCounters(UINT64_MAX - 200);
   batch.reports = {client, server};
@@ -171,7 +171,7 @@ TEST(BatchCodec, WritesEachNameOnceAndIpv4InFourBytes) {
   v1::Batch message;
   ASSERT_TRUE(message.ParseFromString(Unframe(*EncodeBatch(batch))));
   EXPECT_THAT(message.strings(),
-              testing::ElementsAre("", "curl", std::string(64, 'c'), "lab-a", "models.example", "tls"));
+              testing::ElementsAre("", "curl", std::string(64, 'c'), "lab-a", "models.example", "h2,http/1.1", "tls"));
   EXPECT_EQ(message.flows(2).client_address().size(), 4U);
   EXPECT_EQ(message.local_addresses(1).size(), 16U);
 }
@@ -299,7 +299,7 @@ TEST(BatchCodec, RefusesTooManyOfAnything) {
     return Frame(plain);
   };
   EXPECT_EQ(ReasonFor(repeated('\x5A', kMaxReports + 1)), "200001 flow reports, more than 200000");
-  EXPECT_EQ(ReasonFor(repeated('\x52', 10 * kMaxReports + 2)), "2000002 strings, more than 2000001");
+  EXPECT_EQ(ReasonFor(repeated('\x52', 11 * kMaxReports + 2)), "2200002 strings, more than 2200001");
   EXPECT_EQ(ReasonFor(repeated('\x62', kMaxProbes + 1)), "257 probes, more than 256");
   EXPECT_EQ(ReasonFor(repeated('\x6A', kMaxCounters + 1)), "257 counters, more than 256");
   EXPECT_EQ(ReasonFor(repeated('\x72', kMaxLocalAddresses + 1)), "65537 local addresses, more than 65536");
@@ -327,7 +327,7 @@ TEST(BatchCodec, EncodingObeysTheSameBounds) {
         for (size_t i = 0; i < b.reports.size(); ++i) {
           const std::string tail = std::to_string(i);
           b.reports[i].identity = {
-              std::string(240, 'p') + tail, std::string(240, 'c') + tail, std::string(240, 'u') + tail, "", "", ""};
+              std::string(240, 'p') + tail, std::string(240, 'c') + tail, std::string(240, 'u') + tail, "", "", "", ""};
         }
       }),
       HasSubstr("bytes before compression, more than 67108864"));
@@ -351,7 +351,7 @@ TEST(BatchCodec, RefusesAnInflatedFlowReport) {
   EXPECT_EQ(ReasonFor(Forged([](v1::Batch& b) {
               for (int i = 0; i < 6'000; ++i) b.mutable_flows(1)->add_rtt_histogram(1);
             })),
-            "flow report 1 has 6834 bytes, more than 4096");
+            "flow report 1 has 6858 bytes, more than 4096");
 }
 
 // ---- Fields ----
@@ -392,11 +392,11 @@ TEST(BatchCodec, RefusesBadFieldsAndSaysWhere) {
        [](v1::Batch& b) { b.mutable_flows(0)->clear_client_address(); }},
       {"flow report 0: server_address has 17 bytes, not 4 or 16",
        [](v1::Batch& b) { b.mutable_flows(0)->set_server_address(std::string(17, 'x')); }},
-      {"flow report 0: process is string 99 of 11", [](v1::Batch& b) { b.mutable_flows(0)->set_process(99); }},
-      {"flow report 0: container is string 11 of 11", [](v1::Batch& b) { b.mutable_flows(0)->set_container(11); }},
-      {"flow report 1: unit is string 4294967295 of 11",
+      {"flow report 0: process is string 99 of 12", [](v1::Batch& b) { b.mutable_flows(0)->set_process(99); }},
+      {"flow report 0: container is string 12 of 12", [](v1::Batch& b) { b.mutable_flows(0)->set_container(12); }},
+      {"flow report 1: unit is string 4294967295 of 12",
        [](v1::Batch& b) { b.mutable_flows(1)->set_unit(UINT32_MAX); }},
-      {"flow report 1: netns_name is string 11 of 11", [](v1::Batch& b) { b.mutable_flows(1)->set_netns_name(11); }},
+      {"flow report 1: netns_name is string 12 of 12", [](v1::Batch& b) { b.mutable_flows(1)->set_netns_name(12); }},
       {"flow report 0: rtt_histogram is not made of pairs",
        [](v1::Batch& b) { b.mutable_flows(0)->add_rtt_histogram(1); }},
       {"flow report 0: bucket 64 of rtt_histogram is out of range or out of order",

@@ -11,6 +11,7 @@ namespace weir::agent::flow {
 
 struct ConnectionName {
   std::string server_name;  // as in model::LocalIdentity
+  std::string alpn;
   std::string application;
 };
 

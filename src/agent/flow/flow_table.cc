@@ -151,6 +151,7 @@ void FlowTable::Report(Flow& flow, std::vector<model::SideReport>& out) {
   if (names_ != nullptr && flow.key.name != 0) {
     const ConnectionName& name = names_->Name(flow.key.name);
     report.identity.server_name = name.server_name;
+    report.identity.alpn = name.alpn;
     report.identity.application = name.application;
   }
   report.counters = std::exchange(flow.counters, {});

@@ -11,7 +11,7 @@
 
 #include "agent/identity/cgroup_name.h"
 #include "agent/node/proc_text.h"
-#include "agent/node/source_catalogue.h"
+#include "agent/node/protocol_counters.h"
 #include "base/metrics.h"
 
 namespace weir::agent::node {
@@ -92,13 +92,17 @@ Status NetworkReader::Open() {
 void NetworkReader::ReadOwn() {
   own_links_.clear();
   probes_.Judge("node_interfaces", ReadNamespace(*socket_, own_));
-  probes_.Judge("node_tcp", AddTcp(own_));
+  probes_.Judge("node_tcp", AddProtocols(own_));
 }
 
 Status NetworkReader::ReadNamespace(NetlinkSocket& socket, Namespace& space) {
   LinkNames links;
   Status status = DumpLinks(socket, [&](Link link) {
-    if (link.loopback) return;  // nothing limits it, and its traffic is no node's
+    if (link.loopback) {  // nothing limits it, and its traffic is no node's; but IP counts it with the rest
+      table_.Add(ObjectOf(space), NodeSignal::loopback_bytes, link.counters.tx_bytes);
+      table_.Add(ObjectOf(space), NodeSignal::loopback_packets, link.counters.tx_packets);
+      return;
+    }
     const uint32_t ifindex = link.ifindex;
     links.emplace(ifindex, std::move(link));
   });
@@ -145,23 +149,20 @@ void NetworkReader::AddQdisc(const Namespace& space, const Link& link, const Qdi
   for (OwnLink& own : own_links_) own.shaped |= space.number == 0 && own.ifindex == link.ifindex;
 }
 
+Object NetworkReader::ObjectOf(const Namespace& space) {
+  return {space.number, 0, space.name.empty() ? "host" : std::string_view(space.name), space.is_new};
+}
+
 // REQUIRES: the thread is in the namespace.
-Status NetworkReader::AddTcp(const Namespace& space) {
-  const Object object{space.number, 0, space.name.empty() ? "host" : std::string_view(space.name), space.is_new};
-  const auto add = [&](std::string_view group, std::string_view name, uint64_t value) {
-    const std::string_view origin = group == "TcpExt" ? "tcpext"
-                                    : group == "Tcp"  ? "tcp"
-                                    : group == "Ip"   ? "ip"
-                                    : group == "Udp"  ? "udp"
-                                                      : "";
-    const auto& names = NamesOf(origin);
-    if (const auto signal = names.find(name); signal != names.end()) table_.Add(object, signal->second, value);
-  };
-  for (const char* file : {"/proc/thread-self/net/snmp", "/proc/thread-self/net/netstat"}) {
-    WEIR_ASSIGN_OR_RETURN(const std::string text, ReadText(file));
-    ParseGroups(text, add);
+Status NetworkReader::AddProtocols(const Namespace& space) {
+  const Object object = ObjectOf(space);
+  table_.Say(object, NodeSignal::netns_inode, space.number == 0 ? own_inode_ : space.number);
+  // /proc/sys shows the namespace of the thread that opens, /proc/thread-self/net that of the thread it is of.
+  if (const Result<std::string> text = ReadText("/proc/sys/net/ipv4/tcp_timestamps"); text.ok()) {
+    if (const auto value = ParseNumber(*text)) table_.Add(object, NodeSignal::tcp_timestamps, *value);
   }
-  return Status::Ok();
+  return ReadProtocolCounters("/proc/thread-self/net",
+                              [&](NodeSignal signal, uint64_t value) { table_.Add(object, signal, value); });
 }
 
 void NetworkReader::AddDevice(const OwnLink& own) {
@@ -262,7 +263,7 @@ void NetworkReader::ReadOthers() {
     Status status = kernel::RunInNetNamespace(item.fd.get(), [&] {
       WEIR_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
       WEIR_RETURN_IF_ERROR(ReadNamespace(socket, space));
-      return AddTcp(space);
+      return AddProtocols(space);
     });
     space.is_new = false;
     if (!status.ok()) space.listed = false;

@@ -1,5 +1,6 @@
-// Interfaces, queueing disciplines, driver statistics and TCP counters: of the agent's own network namespace with
-// every pass, of all others with the slow ones, each entered for the length of two netlink dumps and two files.
+// Interfaces, queueing disciplines, driver statistics and the counters of IP, TCP, UDP and ICMP: of the agent's own
+// network namespace with every pass, of all others with the slow ones, each entered for the length of two netlink dumps
+// and four files.
 #pragma once
 
 #include <cstdint>
@@ -72,10 +73,12 @@ class NetworkReader {
   };
   using LinkNames = std::unordered_map<uint32_t, Link>;
 
+  // The name is borrowed from `space`.
+  static Object ObjectOf(const Namespace& space);
   Status ReadNamespace(NetlinkSocket& socket, Namespace& space);
   void AddLink(const Namespace& space, const Link& link);
   void AddQdisc(const Namespace& space, const Link& link, const Qdisc& qdisc);
-  Status AddTcp(const Namespace& space);
+  Status AddProtocols(const Namespace& space);
   void AddDevice(const OwnLink& link);
   // Adds a counter and remembers a rise.
   void AddEvidence(const Namespace& space, const Link& link, const Object& object, model::NodeSignal signal,

@@ -192,6 +192,11 @@ class RecordingSteps final : public requests::StepSink {
     writer_.Put(FrameKind::kStepOther, Observer::kRequests, kept);
     next_.OnStep(step);
   }
+  // Header blocks hold whatever strangers said, and cannot be blanked in part: the step stays, its text does not.
+  void OnBlock(const weir_step_block& block) override {
+    writer_.Put(FrameKind::kStepOther, Observer::kRequests, block.step);
+    next_.OnBlock(block);
+  }
   void OnHello(const weir_step_hello& hello) override {
     writer_.Put(FrameKind::kStepHello, Observer::kRequests, hello);
     next_.OnHello(hello);

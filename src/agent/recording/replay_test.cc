@@ -15,6 +15,7 @@
 #include "agent/flow/record_builder.h"
 #include "agent/recording/recorder.h"
 #include "agent/recording/replay_sender.h"
+#include "agent/requests/http2_builder.h"
 #include "agent/requests/turn_builder.h"
 #include "wire/batch_codec.h"
 
@@ -189,7 +190,21 @@ class MadeUpRequests final : public requests::RequestProbe {
   void Step(requests::StepSink& sink) {
     const double at_ms = static_cast<double>(nature_.Now()) / 1e6;
     weir_step_head head{};
-    switch (nature_.Below(5)) {
+    switch (nature_.Below(7)) {
+      case 5: head = requests::MakeHead(WEIR_STEP_REQUEST, at_ms, requests::kPreface); break;
+      case 6: {
+        weir_step_block block{};
+        block.step = requests::MakeStep(WEIR_STEP_BLOCK, at_ms, 2);
+        block.step.socket = 0x1000 + nature_.Below(4) * 64;
+        block.step.stream = 2 * nature_.Below(3) + 1;
+        block.step.frame_type = WEIR_FRAME_HEADERS;
+        block.step.frame_flags = WEIR_FRAME_END_HEADERS;
+        block.step.flags = static_cast<weir_u8>(WEIR_STEP_BEGINS | WEIR_STEP_UNREAD |
+                                                (nature_.Sometimes() ? WEIR_STEP_FROM_SERVER : WEIR_STEP_OPENS));
+        block.step.text_bytes = 2;
+        sink.OnBlock(block);
+        return;
+      }
       case 0:
         head = requests::MakeHead(WEIR_STEP_REQUEST, at_ms, "GET /a/1234?key=secret HTTP/1.1\r\nCookie: me\r\n\r\n");
         break;

@@ -1,9 +1,10 @@
 #include "agent/requests/client_hello.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdint>
-
-#include "agent/identity/cgroup_name.h"
+#include <utility>
 
 namespace weir::agent::requests {
 namespace {
@@ -15,7 +16,6 @@ constexpr uint32_t kProtocolsExtension = 16;
 constexpr uint32_t kHostName = 0;
 constexpr size_t kRandomBytes = 32;
 constexpr size_t kLongestHostName = 253;  // RFC 1035, 2.3.4, without the length octets
-constexpr size_t kLongestProtocol = 32;
 
 // Reads big-endian lengths and what they announce; once something does not fit, everything is empty.
 class Reader {
@@ -77,6 +77,42 @@ void TakeServerName(Reader extension, ClientHello& to) {
   }
 }
 
+// Two equal bytes of the form 0x?A (RFC 8701, 3): sent so that servers do not come to rely on a fixed list.
+bool IsGrease(std::string_view protocol) {
+  return protocol.size() == 2 && protocol[0] == protocol[1] && (static_cast<uint8_t>(protocol[0]) & 0x0f) == 0x0a;
+}
+
+void AppendProtocol(std::string_view protocol, std::string& to) {
+  for (const char c : protocol) {
+    const bool plain = c > ' ' && c < 0x7f && c != ',' && c != '\\';
+    if (plain) {
+      to += c;
+    } else {
+      to += fmt::format("\\{:03}", static_cast<uint8_t>(c));
+    }
+  }
+}
+
+void TakeProtocols(Reader extension, ClientHello& to) {
+  constexpr std::string_view kMore = "...";
+  if (!to.alpn.empty()) return;  // the first of two
+  Reader protocols(extension.Sized(2));
+  if (extension.failed() || !extension.empty()) return;
+  std::string list;
+  bool full = false;
+  while (!protocols.empty()) {
+    const std::string_view protocol = protocols.Sized(1);
+    if (protocols.failed() || protocol.empty()) return;
+    if (IsGrease(protocol) || full) continue;
+    if (!list.empty()) list += ',';
+    const size_t name_at = list.size();
+    AppendProtocol(protocol, list);
+    full = list.size() + kMore.size() + 1 > kLongestAlpn;
+    if (full) list.replace(name_at, std::string::npos, kMore);
+  }
+  to.alpn = std::move(list);
+}
+
 }  // namespace
 
 std::optional<ClientHello> ParseClientHello(std::string_view text) {
@@ -100,10 +136,7 @@ std::optional<ClientHello> ParseClientHello(std::string_view text) {
     const std::string_view body = extensions.Sized(2);
     if (extensions.failed()) break;  // cut, or a length that lies: what came before still holds
     if (type == kServerNameExtension) TakeServerName(Reader(body), out);
-    if (type == kProtocolsExtension) {
-      Reader list(Reader(body).Sized(2));
-      out.protocol = identity::PrintableName(list.Sized(1), kLongestProtocol);
-    }
+    if (type == kProtocolsExtension) TakeProtocols(Reader(body), out);
   }
   return out;
 }

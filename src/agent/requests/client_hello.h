@@ -10,8 +10,14 @@ namespace weir::agent::requests {
 
 struct ClientHello {
   std::string server_name;  // lower case; "" = none, or one that is no host name
-  std::string protocol;     // first of the offered application protocols (ALPN): "h2", "http/1.1"; "" = none
+  // The offered application protocols in the client's order, joined by commas: "h2,http/1.1"; "" = none, or a list
+  // whose lengths lie. Names are any bytes (RFC 7301, 3.1): what is not printable ASCII, comma and backslash become
+  // \DDD. Reserved values that mean nothing (GREASE, RFC 8701, 3) are left out. At most kLongestAlpn bytes: names that
+  // do not fit any more are "...".
+  std::string alpn;
 };
+
+inline constexpr size_t kLongestAlpn = 128;
 
 // `text` begins with the TLS record header and may be cut. nullopt: no ClientHello, or its lengths lie.
 std::optional<ClientHello> ParseClientHello(std::string_view text);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace weir::agent::requests {
 namespace {
@@ -27,12 +28,52 @@ std::string Hello(const std::string& extensions) {
   return "\x16\x03\x01" + Sized(2, "\x01" + Sized(3, body));
 }
 
-TEST(ClientHelloTest, TellsServerNameAndProtocol) {
+TEST(ClientHelloTest, TellsServerNameAndProtocols) {
   const auto said = ParseClientHello(Hello(Extension(43, "abc") + ServerName("Shop.Example") +
                                            Extension(16, Sized(2, Sized(1, "h2") + Sized(1, "http/1.1")))));
   ASSERT_TRUE(said);
   EXPECT_EQ(said->server_name, "shop.example");
-  EXPECT_EQ(said->protocol, "h2");
+  EXPECT_EQ(said->alpn, "h2,http/1.1");
+}
+
+std::string Protocols(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += Sized(1, name);
+  return Extension(16, Sized(2, list));
+}
+
+std::string AlpnOf(const std::string& extensions) {
+  const auto said = ParseClientHello(Hello(extensions));
+  EXPECT_TRUE(said);
+  return said ? said->alpn : "?";
+}
+
+TEST(ClientHelloTest, ReservedProtocolsAreLeftOut) {
+  EXPECT_EQ(AlpnOf(Protocols({"\x0a\x0a", "h2", "\xfa\xfa", "http/1.1"})), "h2,http/1.1");
+  EXPECT_EQ(AlpnOf(Protocols({"\x1a\x1a"})), "");
+  EXPECT_EQ(AlpnOf(Protocols({"\x0a\x1a", "\x0a\x0a\x0a"})), R"(\010\026,\010\010\010)") << "these are not";
+}
+
+TEST(ClientHelloTest, ProtocolsAreShownPrintable) {
+  EXPECT_EQ(AlpnOf(Protocols({"a,b", "c\\d", "e f", "\x1b[31m", "\xc3\xbc", std::string("\0", 1)})),
+            R"(a\044b,c\092d,e\032f,\027[31m,\195\188,\000)");
+}
+
+TEST(ClientHelloTest, ListsOfProtocolsAreBounded) {
+  EXPECT_EQ(AlpnOf(Protocols({std::string(255, 'x')})), "...");
+  EXPECT_EQ(AlpnOf(Protocols({std::string(80, 'x'), std::string(80, 'y'), "h2"})), std::string(80, 'x') + ",...");
+  EXPECT_EQ(AlpnOf(Protocols(std::vector<std::string>(1'000, "\xff\xff"))).size(), 120U);
+  EXPECT_EQ(AlpnOf(Protocols({"...", "h2"})), "...,h2");
+}
+
+TEST(ClientHelloTest, ListsOfProtocolsWhoseLengthsLieAreEmpty) {
+  EXPECT_EQ(AlpnOf(Extension(16, "")), "");
+  EXPECT_EQ(AlpnOf(Extension(16, Sized(2, ""))), "");
+  EXPECT_EQ(AlpnOf(Protocols({"h2", ""})), "") << "a name has at least one byte";
+  EXPECT_EQ(AlpnOf(Extension(16, Sized(2, Sized(1, "h2") + "\x09http"))), "");
+  EXPECT_EQ(AlpnOf(Extension(16, std::string("\0\x09", 2) + Sized(1, "h2"))), "") << "longer than its extension";
+  EXPECT_EQ(AlpnOf(Extension(16, std::string("\0\x03", 2) + Sized(1, "h2") + "rest")), "") << "shorter";
+  EXPECT_EQ(AlpnOf(Protocols({"h2"}) + Protocols({"http/1.1"})), "h2") << "the first of two";
 }
 
 TEST(ClientHelloTest, AMessageThatIsCutTellsWhatCameBefore) {

@@ -78,6 +78,9 @@ class Probe final : public RequestProbe {
       case WEIR_STEP_ANSWER:
         if (size >= sizeof(weir_step_head)) sink.OnHead(*static_cast<const weir_step_head*>(data));
         break;
+      case WEIR_STEP_BLOCK:
+        if (size >= sizeof(weir_step_block)) sink.OnBlock(*static_cast<const weir_step_block*>(data));
+        break;
       case WEIR_STEP_HELLO:
         if (size >= sizeof(weir_step_hello)) sink.OnHello(*static_cast<const weir_step_hello*>(data));
         break;

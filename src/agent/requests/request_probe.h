@@ -19,6 +19,7 @@ class StepSink {
   virtual ~StepSink() = default;
   virtual void OnHead(const weir_step_head& head) = 0;
   virtual void OnStep(const weir_step& step) = 0;
+  virtual void OnBlock(const weir_step_block& block) = 0;
   virtual void OnHello(const weir_step_hello& hello) = 0;
 };
 

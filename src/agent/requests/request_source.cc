@@ -42,6 +42,7 @@ class KernelRequestSource final : public RequestSource, private StepSink {
  private:
   void OnHead(const weir_step_head& head) override { turns_.OnHead(head); }
   void OnStep(const weir_step& step) override { turns_.OnStep(step); }
+  void OnBlock(const weir_step_block& block) override { turns_.OnBlock(block); }
   void OnHello(const weir_step_hello& hello) override;
   void Open();
   void CountLosses();
@@ -96,7 +97,7 @@ void KernelRequestSource::Restrain(const Restraint& restraint) {
 
 void KernelRequestSource::OnHello(const weir_step_hello& hello) {
   const std::string_view text(hello.text, std::min<size_t>(hello.text_bytes, sizeof(hello.text)));
-  if (const auto said = ParseClientHello(text)) names_.Put(hello.step.socket, hello.step.time_ns, said->server_name);
+  if (const auto said = ParseClientHello(text)) names_.Put(hello.step.socket, hello.step.time_ns, *said);
 }
 
 void KernelRequestSource::Collect(Nanos now, Collection& out) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "agent/kernel/net_lab.h"
+#include "agent/requests/http2_builder.h"
 #include "agent/requests/turn_machine.h"
 #include "agent/source/ebpf/ebpf_source.h"
 
@@ -63,6 +64,7 @@ class RequestKernelTest : public testing::Test, protected StepSink {
     if (head.netns == lab_.inode()) sockets_.push_back(head.step.socket), machine_.OnHead(head);
   }
   void OnStep(const weir_step& step) override { machine_.OnStep(step); }
+  void OnBlock(const weir_step_block& block) override { machine_.OnBlock(block); }
   void OnHello(const weir_step_hello&) override { ++hellos_; }
   void Drain() { probe_->Drain(*this); }
   // One exchange of two fixed messages.
@@ -208,6 +210,8 @@ TEST_F(RequestKernelTest, AnUploadIsOneRequest) {
   ASSERT_EQ(turns_.size(), 3U);
   EXPECT_EQ(Unusable(), 0U);
   EXPECT_EQ(turns_[0].resource, "/upload");
+  EXPECT_EQ(turns_[0].request_body_bytes, 1'000'000U);
+  EXPECT_EQ(turns_[1].request_body_bytes, 0U);
   EXPECT_EQ(turns_[1].status, 404);
   EXPECT_EQ(turns_[2].status, 500);
 }
@@ -217,11 +221,143 @@ TEST_F(RequestKernelTest, PipelinedAndForeignExchangesAreNeverGuessed) {
   const std::string two = std::string(kGet) + std::string(kGet);
   Exchange(pair, two, std::string(kShort) + std::string(kShort));
   Pair http2 = kernel::MakePair("127.0.0.1", "127.0.0.1");
-  Exchange(http2, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", std::string("\0\0\0\4\0\0\0\0\0", 9));
+  Exchange(http2, std::string(kPreface) + "no frame at all", "x");
   Drain();
   ASSERT_EQ(turns_.size(), 2U);
   EXPECT_EQ(Unusable(), 2U);
   EXPECT_EQ(turns_[1].application, "h2");
+  EXPECT_EQ(turns_[1].ending, "not_frames");
+}
+
+const std::string kSettings = MakeFrame(WEIR_FRAME_SETTINGS, 0, 0);
+constexpr uint8_t kWhole = WEIR_FRAME_END_HEADERS;
+constexpr uint8_t kLast = WEIR_FRAME_END_STREAM;
+
+std::string Ask(uint32_t stream, const std::string& path, uint8_t flags = kWhole | kLast) {
+  return MakeFrame(WEIR_FRAME_HEADERS, flags, stream,
+                   "\x82\x44" + std::string(1, static_cast<char>(path.size())) + path);
+}
+
+// Two requests and their answers, in whatever pieces.
+void ExpectTwoStreams(const std::vector<Turn>& turns) {
+  ASSERT_EQ(turns.size(), 2U);
+  EXPECT_EQ(turns[0].outcome, TurnOutcome::kAnswered);
+  EXPECT_EQ(turns[0].resource, "/second");
+  EXPECT_EQ(turns[0].request_body_bytes, 40'000U);
+  EXPECT_EQ(turns[0].status, 404);
+  EXPECT_EQ(turns[1].outcome, TurnOutcome::kAnswered);
+  EXPECT_EQ(turns[1].method, "GET");
+  EXPECT_EQ(turns[1].resource, "/items/{id}");
+  EXPECT_EQ(turns[1].status, 200);
+}
+
+TEST_F(RequestKernelTest, StreamsAreFollowedWhateverPiecesTheirFramesComeIn) {
+  const std::string asks = std::string(kPreface) + kSettings + Ask(1, "/items/5") + Ask(3, "/second", kWhole) +
+                           MakeFrame(WEIR_FRAME_DATA, 0, 3, std::string(30'000, 'u')) +
+                           MakeFrame(WEIR_FRAME_DATA, kLast, 3, std::string(10'000, 'u'));
+  const std::string answers = MakeFrame(WEIR_FRAME_HEADERS, kWhole, 3, "\x8d") +
+                              MakeFrame(WEIR_FRAME_DATA, kLast, 3, "no") +
+                              MakeFrame(WEIR_FRAME_HEADERS, kWhole, 1, "\x88") +
+                              MakeFrame(WEIR_FRAME_DATA, kLast, 1, std::string(300'000, 'a'));
+  for (const size_t piece : {size_t{1}, size_t{7}, size_t{5'000}, asks.size()}) {
+    turns_.clear();
+    Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+    pair.client.Set(IPPROTO_TCP, TCP_NODELAY, 1);
+    pair.server.Set(IPPROTO_TCP, TCP_NODELAY, 1);
+    Write(pair.server, kSettings);  // before the client has said anything
+    Write(pair.client, kPreface);   // one segment begins with it
+    std::thread server([&] {
+      Read(pair.server, asks.size());
+      // The first headers in pieces of one writev() each a byte long, the rest as it was cut for the client.
+      std::vector<iovec> bytes;
+      for (size_t at = 0; at < 40; ++at) bytes.push_back({const_cast<char*>(answers.data() + at), 1});
+      EXPECT_EQ(::writev(pair.server.fd(), bytes.data(), 40), 40);
+      for (size_t at = 40; at < answers.size(); at += std::max<size_t>(piece, 500)) {
+        Write(pair.server, std::string_view(answers).substr(at, std::max<size_t>(piece, 500)));
+      }
+    });
+    for (size_t at = kPreface.size(); at < asks.size(); at += at < 200 ? piece : std::max<size_t>(piece, 500)) {
+      Write(pair.client, std::string_view(asks).substr(at, at < 200 ? piece : std::max<size_t>(piece, 500)));
+    }
+    Read(pair.client, kSettings.size() + answers.size());
+    server.join();
+    Drain();
+    SCOPED_TRACE(piece);
+    ExpectTwoStreams(turns_);
+    EXPECT_EQ(ends_.back().pid, static_cast<uint32_t>(::getpid()));
+  }
+  EXPECT_EQ(probe_->Losses().skipped + probe_->Losses().unreadable, 0U);
+}
+
+TEST_F(RequestKernelTest, AStreamsTimesLieWithinTheClients) {
+  Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  pair.client.Set(IPPROTO_TCP, TCP_NODELAY, 1);
+  pair.server.Set(IPPROTO_TCP, TCP_NODELAY, 1);
+  const std::string head = MakeFrame(WEIR_FRAME_HEADERS, kWhole, 1, "\x88");
+  const std::string chunk = MakeFrame(WEIR_FRAME_DATA, 0, 1, "hello");
+  const std::string end = MakeFrame(WEIR_FRAME_HEADERS, kWhole | kLast, 1, "\x88");
+  const std::string ask = std::string(kPreface) + kSettings + Ask(1, "/");
+  const int64_t begin = NowMicros();
+  Write(pair.client, ask);
+  Read(pair.server, ask.size());
+  Write(pair.server, head);
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));  // what there is to measure
+  Write(pair.server, chunk);
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  Write(pair.server, chunk + chunk);
+  Write(pair.server, end);
+  Read(pair.client, head.size() + 3 * chunk.size() + end.size());
+  const int64_t took = NowMicros() - begin;
+  Drain();
+  ASSERT_EQ(turns_.size(), 1U);
+  EXPECT_GE(turns_[0].first_chunk_us, turns_[0].latency_us + 1'999);
+  ASSERT_EQ(turns_[0].gaps_us.size(), 1U) << "two frames of one write are one chunk, trailers none";
+  EXPECT_GE(turns_[0].gaps_us[0], 1'999U);
+  EXPECT_LE(turns_[0].duration_us, took);
+}
+
+TEST_F(RequestKernelTest, ABodyFromAFileIsFollowedAndAHeaderFromAFileIsNot) {
+  const auto send_from_file = [](const Socket& to, const std::string& text) {
+    FILE* file = std::tmpfile();
+    ASSERT_EQ(std::fwrite(text.data(), 1, text.size(), file), text.size());
+    std::fflush(file);
+    off_t offset = 0;
+    while (static_cast<size_t>(offset) < text.size())
+      ASSERT_GT(::sendfile(to.fd(), ::fileno(file), &offset, text.size()), 0);
+    std::fclose(file);
+  };
+  const std::string answer =
+      MakeFrame(WEIR_FRAME_HEADERS, kWhole, 1, "\x88") + MakeFrame(WEIR_FRAME_DATA, kLast, 1, std::string(10'000, 'f'));
+  const size_t body_at = answer.size() - 10'000;
+  Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  const std::string ask = std::string(kPreface) + kSettings + Ask(1, "/file");
+  Write(pair.client, ask);
+  Read(pair.server, ask.size());
+  Write(pair.server, std::string_view(answer).substr(0, body_at));
+  send_from_file(pair.server, answer.substr(body_at));
+  Read(pair.client, answer.size());
+  Pair other = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  Write(other.client, ask);
+  Read(other.server, ask.size());
+  send_from_file(other.server, answer);
+  Read(other.client, answer.size());
+  Drain();
+  ASSERT_EQ(turns_.size(), 2U);
+  EXPECT_EQ(turns_[0].outcome, TurnOutcome::kAnswered);
+  EXPECT_EQ(turns_[0].resource, "/file");
+  EXPECT_EQ(turns_[1].outcome, TurnOutcome::kUnusable);
+  EXPECT_EQ(turns_[1].ending, "not_in_memory");
+}
+
+TEST_F(RequestKernelTest, MoreFramesThanTheBudgetOfMovesEndTheFollowing) {
+  Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  std::string many = std::string(kPreface) + kSettings + Ask(1, "/");
+  for (int i = 0; i < 1'000; ++i) many += MakeFrame(WEIR_FRAME_PING, 0, 0, "12345678");
+  Write(pair.client, many);
+  Read(pair.server, many.size());
+  Drain();
+  ASSERT_EQ(turns_.size(), 1U);
+  EXPECT_EQ(turns_[0].ending, "too_many_frames");
 }
 
 TEST_F(RequestKernelTest, WhatDoesNotBeginLikeARequestCostsNothingMore) {

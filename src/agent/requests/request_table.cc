@@ -28,7 +28,10 @@ void AddTurn(const Turn& turn, model::SideCounters& to) {
     return;
   }
   ++to.requests;
-  if (turn.outcome == TurnOutcome::kUnanswered) ++to.requests_unanswered;
+  const bool reset_before = turn.outcome == TurnOutcome::kReset && turn.latency_us < 0;
+  if (turn.outcome == TurnOutcome::kUnanswered || reset_before) ++to.requests_unanswered;
+  if (!turn.gaps_us.empty()) ++to.requests_streamed;
+  to.requests_body_bytes += turn.request_body_bytes;
   if (turn.status >= kFirstServerError) ++to.requests_failed;
 #define WEIR_ADD(name, took_us) \
   AddTime(static_cast<uint64_t>(took_us), to.name##_count, to.name##_sum_us, to.name##_max_us, to.name##_histogram)
@@ -72,7 +75,8 @@ model::SideReport RequestTable::MakeReport(const weir_step_head& ends, const Tur
   report.request.application = turn.application;
   report.request.operation = turn.method;
   report.request.resource = resource;
-  if (turn.status != 0) report.request.result = fmt::format("{}", turn.status);
+  report.request.result = turn.ending;
+  if (turn.status != 0 && turn.ending.empty()) report.request.result = fmt::format("{}", turn.status);
   return report;
 }
 
@@ -87,6 +91,7 @@ void RequestTable::Add(const weir_step_head& ends, const Turn& turn) {
   Append(key_, ends.comm);
   Append(key_, turn.status);
   Append(key_, turn.application.size());  // h2 or http1
+  key_.append(turn.ending).push_back('\0');
   key_.append(turn.method).push_back('\0');
   key_.append(resource);
   auto known = rows_.find(key_);

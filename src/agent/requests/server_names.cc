@@ -1,5 +1,7 @@
 #include "agent/requests/server_names.h"
 
+#include <utility>
+
 #include "base/metrics.h"
 
 namespace weir::agent::requests {
@@ -10,14 +12,14 @@ constexpr uint64_t kKeepNs = 600'000'000'000;
 
 }  // namespace
 
-void ServerNames::Put(uint64_t socket, uint64_t time_ns, std::string_view server_name) {
+void ServerNames::Put(uint64_t socket, uint64_t time_ns, const ClientHello& said) {
   if (sockets_.size() >= kMaxSockets && !MakeRoom(time_ns)) {
     Count(Metric::agent_server_names_full);
     return;
   }
   ToldNames& known = sockets_[socket];
   known.previous = known.newest;
-  known.newest = {time_ns, Intern(server_name)};
+  known.newest = {time_ns, Intern(said)};
 }
 
 bool ServerNames::MakeRoom(uint64_t now_ns) {
@@ -29,16 +31,18 @@ bool ServerNames::MakeRoom(uint64_t now_ns) {
   return sockets_.size() < kMaxSockets;
 }
 
-uint32_t ServerNames::Intern(std::string_view server_name) {
-  const auto known = numbers_.find(std::string(server_name));
+uint32_t ServerNames::Intern(const ClientHello& said) {
+  std::string key = said.server_name;
+  key.append(1, '\0').append(said.alpn);
+  const auto known = numbers_.find(key);
   if (known != numbers_.end()) return known->second;
   if (names_.size() > kMaxNames) {
     Count(Metric::agent_server_names_full);
     return 0;
   }
   const auto number = static_cast<uint32_t>(names_.size());
-  names_.push_back({std::string(server_name), "tls"});
-  numbers_.emplace(server_name, number);
+  names_.push_back({said.server_name, said.alpn, "tls"});
+  numbers_.emplace(std::move(key), number);
   return number;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/flow/connection_names.h"
+#include "agent/requests/client_hello.h"
 
 namespace weir::agent::requests {
 
@@ -35,8 +36,8 @@ class ServerNames final : public flow::ConnectionNames {
   // `read_news` brings what the kernel has told by now by way of Put(); it may be empty.
   explicit ServerNames(std::function<void()> read_news) : read_news_(std::move(read_news)) {}
 
-  // The client's first message on `socket` at `time_ns`; `server_name` is clean.
-  void Put(uint64_t socket, uint64_t time_ns, std::string_view server_name);
+  // The client's first message on `socket` at `time_ns`; both texts are clean.
+  void Put(uint64_t socket, uint64_t time_ns, const ClientHello& said);
 
   // Forgets who asked; what was asked for keeps its number.
   void ForgetSockets() { sockets_ = {}; }
@@ -48,13 +49,13 @@ class ServerNames final : public flow::ConnectionNames {
   size_t size() const { return sockets_.size(); }
 
  private:
-  uint32_t Intern(std::string_view server_name);
+  uint32_t Intern(const ClientHello& said);
   bool MakeRoom(uint64_t now_ns);
 
   const std::function<void()> read_news_;
   tsl::robin_map<uint64_t, ToldNames> sockets_;
-  std::vector<flow::ConnectionName> names_{1};  // 0 is nobody's
-  std::unordered_map<std::string, uint32_t> numbers_;
+  std::vector<flow::ConnectionName> names_{1};         // 0 is nobody's
+  std::unordered_map<std::string, uint32_t> numbers_;  // by name and protocols, 0 between them
 };
 
 }  // namespace weir::agent::requests

@@ -7,7 +7,7 @@ namespace {
 
 TEST(ServerNamesTest, APointersNextSocketDoesNotInheritItsName) {
   ServerNames names({});
-  names.Put(0x1000, 50, "shop.example");
+  names.Put(0x1000, 50, {"shop.example", ""});
   const uint32_t found = names.Find(0x1000, 40, 60);
   ASSERT_NE(found, 0U);
   EXPECT_EQ(names.Name(found).server_name, "shop.example");
@@ -21,8 +21,8 @@ TEST(ServerNamesTest, APointersNextSocketDoesNotInheritItsName) {
 
 TEST(ServerNamesTest, TheNextSocketsNameMayComeBeforeTheEndOfTheLastOne) {
   ServerNames names({});
-  names.Put(0x1000, 50, "first.example");
-  names.Put(0x1000, 90, "second.example");
+  names.Put(0x1000, 50, {"first.example", ""});
+  names.Put(0x1000, 90, {"second.example", ""});
   const uint32_t first = names.Find(0x1000, 40, 80);
   ASSERT_NE(first, 0U);
   EXPECT_EQ(names.Name(first).server_name, "first.example");
@@ -35,20 +35,30 @@ TEST(ServerNamesTest, TheNextSocketsNameMayComeBeforeTheEndOfTheLastOne) {
   EXPECT_EQ(names.size(), 0U);
 }
 
+TEST(ServerNamesTest, OneNameWithOtherProtocolsIsAnother) {
+  ServerNames names({});
+  names.Put(1, 10, {"shop.example", "h2,http/1.1"});
+  names.Put(2, 10, {"shop.example", "http/1.1"});
+  names.Put(3, 10, {"shop.example", "http/1.1"});
+  EXPECT_EQ(names.Name(names.Find(1, 5, 20)).alpn, "h2,http/1.1");
+  EXPECT_EQ(names.Name(names.Find(2, 5, 20)).alpn, "http/1.1");
+  EXPECT_EQ(names.Find(2, 5, 20), names.Find(3, 5, 20));
+}
+
 TEST(ServerNamesTest, NewsAreReadBeforeTheAnswer) {
   ServerNames* self = nullptr;
-  ServerNames names([&self] { self->Put(7, 10, "late.example"); });
+  ServerNames names([&self] { self->Put(7, 10, {"late.example", ""}); });
   self = &names;
   EXPECT_NE(names.Find(7, 5, 20), 0U);
 }
 
 TEST(ServerNamesTest, EqualNamesHaveOneNumberAndRoomIsMadeOfOldOnes) {
   ServerNames names({});
-  for (uint64_t socket = 1; socket <= ServerNames::kMaxSockets; ++socket) names.Put(socket, 1, "one.example");
+  for (uint64_t socket = 1; socket <= ServerNames::kMaxSockets; ++socket) names.Put(socket, 1, {"one.example", ""});
   EXPECT_EQ(names.Find(1, 0, 2), names.Find(2, 0, 2));
-  names.Put(1'000'000, 2, "two.example");
+  names.Put(1'000'000, 2, {"two.example", ""});
   EXPECT_EQ(names.Find(1'000'000, 0, 9), 0U) << "full";
-  names.Put(1'000'001, 700'000'000'000, "two.example");
+  names.Put(1'000'001, 700'000'000'000, {"two.example", ""});
   EXPECT_NE(names.Find(1'000'001, 0, 700'000'000'001), 0U);
   EXPECT_EQ(names.size(), 1U);
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/requests/http_head.h"
 #include "agent/requests/path_template.h"
 #include "base/metrics.h"
 
@@ -14,7 +15,6 @@ constexpr uint64_t kSilenceNs = 10'000'000'000;
 // A last chunk is known by its five bytes, which a chunk's data may end in as well: what follows at once tells.
 constexpr uint64_t kSettleNs = 100'000'000;
 constexpr uint64_t kForgetNs = 600'000'000'000;
-constexpr size_t kMaxGaps = 100'000;  // of one answer
 constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
 std::string_view TextOf(const weir_step_head& head) {
@@ -29,10 +29,6 @@ bool SameEnds(const weir_step_head& a, const weir_step_head& b) {
   return a.remote_port == b.remote_port && a.local_port == b.local_port && a.netns == b.netns &&
          std::memcmp(a.remote_address, b.remote_address, sizeof(a.remote_address)) == 0 &&
          std::memcmp(a.local_address, b.local_address, sizeof(a.local_address)) == 0;
-}
-
-int64_t Micros(uint64_t from_ns, uint64_t to_ns) {
-  return to_ns > from_ns ? static_cast<int64_t>((to_ns - from_ns) / 1'000) : 0;
 }
 
 }  // namespace
@@ -80,9 +76,13 @@ void TurnMachine::OnRequest(Connection& connection, const weir_step_head& head) 
   }
   connection.turn = Turn{};
   connection.turn.application = "http1";
-  connection.http2 = IsHttp2Preface(text);
+  if (IsHttp2Preface(text)) {
+    connection.state = State::kHttp2;
+    connection.streams = std::make_unique<Http2Streams>(room_);
+    return;
+  }
   const auto request = ParseRequestHead(text);
-  if (connection.http2 || !request || request->method == "CONNECT") {
+  if (!request || request->method == "CONNECT") {
     GiveUp(connection);
     return;
   }
@@ -93,12 +93,14 @@ void TurnMachine::OnRequest(Connection& connection, const weir_step_head& head) 
   const Framing& framing = request->framing;
   const bool known = framing.head_bytes != 0 && !framing.chunked && !framing.unclear;
   connection.request_bytes = known ? framing.head_bytes + framing.content_length.value_or(0) : 0;
+  connection.request_head_bytes = framing.head_bytes;
 }
 
 void TurnMachine::OnAnswer(Connection& connection, const weir_step_head& head) {
   if (connection.state == State::kIdle || connection.state == State::kUnusable) return;
   connection.ends.pid = head.pid;
   std::memcpy(connection.ends.comm, head.comm, sizeof(head.comm));
+  if (connection.state == State::kHttp2) return;  // it only says who writes
   const auto answer = ParseAnswerHead(TextOf(head));
   const bool pipelined = connection.request_bytes != 0 && head.step.request_bytes > connection.request_bytes;
   if (connection.state != State::kRequest || pipelined || !answer || answer->status == 101) {
@@ -108,6 +110,9 @@ void TurnMachine::OnAnswer(Connection& connection, const weir_step_head& head) {
   if (answer->status < 200) return;  // the answer is still to come (RFC 9110, 15.2)
   connection.state = State::kAnswer;
   connection.turn.status = answer->status;
+  if (connection.request_bytes != 0 && head.step.request_bytes > connection.request_head_bytes) {
+    connection.turn.request_body_bytes = head.step.request_bytes - connection.request_head_bytes;
+  }
   connection.turn.latency_us = Micros(connection.request_ns, head.step.time_ns);
   connection.last_write_ns = head.step.time_ns;
   connection.last_chunk_ns = 0;
@@ -137,8 +142,14 @@ void TurnMachine::OnStep(const weir_step& step) {
   if (known == connections_.end()) return;
   Connection& connection = known->second;
   connection.last_step_ns = step.time_ns;
+  if (step.kind == WEIR_STEP_FRAME || step.kind == WEIR_STEP_BLOCK || step.kind == WEIR_STEP_ASTRAY) {
+    OnHttp2(connection, step, std::nullopt);
+    return;
+  }
   if (step.kind == WEIR_STEP_CLOSED) {
-    if ((step.flags & WEIR_STEP_CUT) == 0) Settle(connection, true);
+    const bool cut = (step.flags & WEIR_STEP_CUT) != 0;
+    if (cut && connection.streams != nullptr) OnHttp2(connection, step, std::nullopt);
+    if (!cut || connection.streams != nullptr) Settle(connection, true);
     connections_.erase(known);
     return;
   }
@@ -147,6 +158,25 @@ void TurnMachine::OnStep(const weir_step& step) {
     connection.last_write_ns = step.time_ns;
   } else {
     OnBody(connection, step, step.bytes);
+  }
+}
+
+void TurnMachine::OnBlock(const weir_step_block& block) {
+  const auto known = connections_.find(block.step.socket);
+  if (known == connections_.end()) return;
+  known->second.last_step_ns = block.step.time_ns;
+  const std::string_view text(block.text, std::min<size_t>(block.step.text_bytes, sizeof(block.text)));
+  const bool read = (block.step.flags & WEIR_STEP_UNREAD) == 0;
+  OnHttp2(known->second, block.step, read ? std::optional(text) : std::nullopt);
+}
+
+void TurnMachine::OnHttp2(Connection& connection, const weir_step& step, std::optional<std::string_view> text) {
+  if (connection.streams == nullptr) return;  // its preface was lost with a full ring
+  const auto sink = [&](const Turn& turn) { sink_(connection.ends, turn); };
+  switch (step.kind) {
+    case WEIR_STEP_BLOCK: connection.streams->OnBlock(step, text, sink); break;
+    case WEIR_STEP_ASTRAY: connection.streams->OnAstray(step.bytes, sink); break;
+    default: connection.streams->OnFrame(step, sink); break;
   }
 }
 
@@ -177,6 +207,12 @@ void TurnMachine::OnBody(Connection& connection, const weir_step& step, uint64_t
 
 // What was going on ends because something else begins, or the connection ends.
 void TurnMachine::Settle(Connection& connection, bool connection_ends) {
+  if (connection.streams != nullptr) {
+    connection.streams->Close([&](const Turn& turn) { sink_(connection.ends, turn); });
+    connection.streams.reset();
+    connection.state = State::kIdle;
+    return;
+  }
   if (connection.state == State::kRequest) {
     if (connection_ends) {
       Finish(connection, TurnOutcome::kUnanswered);
@@ -207,7 +243,7 @@ void TurnMachine::Finish(Connection& connection, TurnOutcome outcome) {
 void TurnMachine::GiveUp(Connection& connection) {
   Turn turn;
   turn.outcome = TurnOutcome::kUnusable;
-  turn.application = connection.http2 ? "h2" : "http1";
+  turn.application = "http1";
   sink_(connection.ends, turn);
   connection.turn = Turn{};
   connection.state = State::kUnusable;
@@ -216,8 +252,10 @@ void TurnMachine::GiveUp(Connection& connection) {
 void TurnMachine::Abandon() {
   for (auto& [socket, connection] : connections_) {
     if (connection.state == State::kRequest || connection.state == State::kAnswer) GiveUp(connection);
+    if (connection.streams == nullptr) continue;
+    connection.streams->Abandon("given_up", [&](const Turn& turn) { sink_(connection.ends, turn); });
   }
-  connections_ = {};
+  connections_ = decltype(connections_)();
 }
 
 void TurnMachine::Sweep(Nanos now) {

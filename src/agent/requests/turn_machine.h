@@ -1,6 +1,7 @@
-// TurnMachine: from the steps of a node's HTTP/1 connections (bpf/requests_abi.h) to finished turns: one request and
-// its answer, with the times between. What cannot be told apart for certain is a turn of its own, marked unusable, and
-// ends the connection's measuring: a guess would put one request's time beside another's path.
+// TurnMachine: from the steps of a node's HTTP/1 and HTTP/2 connections (bpf/requests_abi.h) to finished turns: one
+// request and its answer, with the times between. HTTP/2 is http2_streams.h; here is HTTP/1. What cannot be told apart
+// for certain is a turn of its own, marked unusable, and ends the connection's measuring: a guess would put one
+// request's time beside another's path.
 //
 // Times start when the request's first segment arrives, before any process is woken: waiting for a busy process is part
 // of what the client feels. An answer ends where its own framing says (RFC 9112, 6.3), else with the connection, with
@@ -12,35 +13,17 @@
 
 #include <cstdint>
 #include <functional>
-#include <string>
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
-#include "agent/requests/http_head.h"
+#include "agent/requests/http2_streams.h"
+#include "agent/requests/turn.h"
 #include "base/clock.h"
 #include "bpf/requests_abi.h"
 
 namespace weir::agent::requests {
-
-enum class TurnOutcome {
-  kAnswered,
-  kUnanswered,  // the connection ended first
-  kUnusable,    // pipelined, out of step, upgraded, unparsable, broken off
-};
-
-struct Turn {
-  TurnOutcome outcome = TurnOutcome::kUnusable;
-  std::string_view application;  // "http1", "h2"
-  std::string method;            // "" where it is not known
-  std::string resource;          // path template
-  int status = 0;                // 0 = none
-  // Microseconds since the request's first byte; -1 = not measured.
-  int64_t latency_us = -1;        // to the answer's header
-  int64_t first_chunk_us = -1;    // to the first write that holds some of the body
-  int64_t duration_us = -1;       // to the last write
-  std::vector<uint32_t> gaps_us;  // between the writes of a streamed body
-};
 
 class TurnMachine {
  public:
@@ -50,8 +33,9 @@ class TurnMachine {
   using Sink = std::function<void(const weir_step_head& ends, const Turn& turn)>;
   explicit TurnMachine(Sink sink) : sink_(std::move(sink)) {}
 
-  void OnHead(const weir_step_head& head);  // WEIR_STEP_REQUEST, WEIR_STEP_ANSWER
-  void OnStep(const weir_step& step);       // WEIR_STEP_CHUNK, WEIR_STEP_CLOSED
+  void OnHead(const weir_step_head& head);     // WEIR_STEP_REQUEST, WEIR_STEP_ANSWER
+  void OnStep(const weir_step& step);          // all others; WEIR_STEP_BLOCK without its text
+  void OnBlock(const weir_step_block& block);  // WEIR_STEP_BLOCK
   // Once per interval: ends what only silence can end, and forgets connections that have been silent for long.
   void Sweep(Nanos now_monotonic);
   // Measuring ends here: what is going on is unusable, and everything is forgotten.
@@ -66,21 +50,23 @@ class TurnMachine {
     kRequest,  // a request came, no answer yet
     kAnswer,
     kUnusable,  // nothing is measured here any more
+    kHttp2,     // for good
   };
   struct Connection {
     weir_step_head ends{};
     State state = State::kIdle;
     Body body = Body::kUnknown;
-    bool complete = false;  // by the answer's own framing
-    bool http2 = false;
-    uint64_t request_bytes = 0;  // the whole request's length; 0 = unknown
-    uint64_t body_bytes = 0;     // announced
+    bool complete = false;            // by the answer's own framing
+    uint64_t request_bytes = 0;       // the whole request's length; 0 = unknown
+    uint64_t request_head_bytes = 0;  // of it first line and fields
+    uint64_t body_bytes = 0;          // announced
     uint64_t body_seen = 0;
     uint64_t request_ns = 0;
     uint64_t last_chunk_ns = 0;
     uint64_t last_write_ns = 0;
     uint64_t last_step_ns = 0;
     Turn turn;
+    std::unique_ptr<Http2Streams> streams;  // in kHttp2
   };
 
   Connection* Find(const weir_step_head& head);
@@ -90,8 +76,10 @@ class TurnMachine {
   void Settle(Connection& connection, bool connection_ends);
   void Finish(Connection& connection, TurnOutcome outcome);
   void GiveUp(Connection& connection);
+  void OnHttp2(Connection& connection, const weir_step& step, std::optional<std::string_view> text);
 
   const Sink sink_;
+  Http2Room room_;
   std::unordered_map<uint64_t, Connection> connections_;  // by the kernel's pointer, which is reused: ends are compared
 };
 

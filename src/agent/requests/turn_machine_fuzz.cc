@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (uint64_t time = 1'000'000; size >= 4; time += 1'000'000) {
     weir_step_head head{};
     head.step.time_ns = time;
-    head.step.kind = data[0] % 5 + 1;
+    head.step.kind = data[0] % 8 + 1;
     head.step.socket = data[1] % 3;
     head.step.flags = data[1] >> 7;
     const size_t text = std::min<size_t>({size - 4, data[2] * 2U, sizeof(head.text)});
@@ -24,9 +24,24 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::memcpy(head.text, data + 4, text);
     head.step.tail_bytes = text >= WEIR_TAIL_BYTES ? WEIR_TAIL_BYTES : 0;
     if (head.step.tail_bytes != 0) std::memcpy(head.step.tail, data + 4 + text - WEIR_TAIL_BYTES, WEIR_TAIL_BYTES);
+    const bool of_frame = head.step.kind >= WEIR_STEP_FRAME;
+    if (of_frame) {
+      head.step.flags = data[1] >> 3;
+      head.step.stream = data[3] % 8;
+      head.step.frame_type = data[3] >> 4;
+      head.step.frame_flags = data[2];
+      head.step.text_bytes = static_cast<weir_u16>(text);
+    }
     data += 4 + text;
     size -= 4 + text;
-    if (head.step.kind == WEIR_STEP_HELLO) {
+    if (head.step.kind == WEIR_STEP_BLOCK) {
+      weir_step_block block{};
+      block.step = head.step;
+      std::memcpy(block.text, head.text, text);
+      machine.OnBlock(block);
+    } else if (of_frame) {
+      machine.OnStep(head.step);
+    } else if (head.step.kind == WEIR_STEP_HELLO) {
       machine.Sweep(static_cast<weir::Nanos>(time));
     } else if (head.step.kind <= WEIR_STEP_ANSWER) {
       machine.OnHead(head);

@@ -113,6 +113,7 @@ TEST_F(TurnMachineTest, ContinueIsNotTheAnswer) {
   ASSERT_EQ(turns_.size(), 1U);
   EXPECT_EQ(turns_[0].latency_us, 25'000);
   EXPECT_EQ(turns_[0].status, 200);
+  EXPECT_EQ(turns_[0].request_body_bytes, 1'000U);
 }
 
 TEST_F(TurnMachineTest, KeptAliveTurnsDoNotMix) {
@@ -162,12 +163,36 @@ TEST_F(TurnMachineTest, UpgradesTunnelsAndGarbageAreUnusable) {
   Answer(21, "SSH-2.0-OpenSSH");
   EXPECT_EQ(Unusable(), 3U);
   Close(22);
-  Request(30, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-  EXPECT_EQ(turns_.back().application, "h2");
-  EXPECT_EQ(Unusable(), 4U);
-  Answer(31, std::string("\0\0\x12\x04", 4));
-  Close(32);
-  EXPECT_EQ(turns_.size(), 4U);
+}
+
+TEST_F(TurnMachineTest, Http2IsFollowedByItsFrames) {
+  Request(0, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  Answer(1, "");  // who writes
+  const auto block = [this](double at, uint8_t flags, std::string_view text) {
+    weir_step_block made{};
+    made.step = MakeStep(WEIR_STEP_BLOCK, at, static_cast<uint32_t>(text.size()));
+    made.step.stream = 1;
+    made.step.frame_type = WEIR_FRAME_HEADERS;
+    made.step.frame_flags = WEIR_FRAME_END_HEADERS | WEIR_FRAME_END_STREAM;
+    made.step.flags = static_cast<weir_u8>(WEIR_STEP_BEGINS | flags);
+    made.step.text_bytes = static_cast<weir_u16>(text.size());
+    std::memcpy(made.text, text.data(), text.size());
+    machine_.OnBlock(made);
+  };
+  block(2, WEIR_STEP_OPENS, "\x82\x84");
+  block(5, WEIR_STEP_FROM_SERVER, "\x88");
+  ASSERT_EQ(turns_.size(), 1U);
+  EXPECT_EQ(turns_[0].application, "h2");
+  EXPECT_EQ(turns_[0].resource, "/");
+  EXPECT_EQ(turns_[0].latency_us, 3'000);
+  Close(6);
+  EXPECT_EQ(turns_.size(), 1U);
+  EXPECT_EQ(machine_.size(), 0U);
+  Request(10, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  block(11, WEIR_STEP_OPENS, "\x82\x84");
+  machine_.Abandon();
+  EXPECT_EQ(turns_.back().ending, "given_up");
+  EXPECT_EQ(Unusable(), 1U);
 }
 
 TEST_F(TurnMachineTest, TheConnectionsEndEndsTheAnswerOrLeavesTheRequestUnanswered) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Column } from '../data/types';
-import { compareCells, kDefaultColumns, kSchemaColumns, rowKey, showCell, title } from './columns';
+import { compareCells, kDefaultColumns, kSchemaColumns, placeOf, rowKey, showCell, title } from './columns';
 
 const named = (name: string): Column => {
   const column = kSchemaColumns.find((c) => c.name === name);
@@ -32,6 +32,21 @@ describe('cells', () => {
 
   test('an empty dimension says why it may be empty', () => {
     expect(showCell(named('client_process'), '').title).toContain('no agent sees the client');
+  });
+
+  test('no address is not shown as one', () => {
+    expect(showCell(named('client_address'), '::').text).toBe('–');
+    expect(showCell(named('server_address'), '0.0.0.0').text).toBe('–');
+    expect(showCell(named('server_address'), '::1').text).toBe('::1');
+  });
+
+  test('a process is shown with its container, else its network namespace', () => {
+    const row = { client_process: 'curl', client_container: '', client_netns_name: 'lab-a', server_process: 'nginx',
+      server_container: '0123456789abcdef0123', server_netns_name: 'lab-b' };
+    expect(placeOf(named('client_process'), row)).toBe('lab-a');
+    expect(placeOf(named('server_process'), row)).toBe('0123456789ab');
+    expect(placeOf(named('client_address'), row)).toBe('');
+    expect(placeOf(named('client_process'), { client_process: 'curl' })).toBe('');
   });
 
   test('names are made visible', () => {

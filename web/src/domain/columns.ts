@@ -21,7 +21,7 @@ export const kSchemaColumns: readonly Column[] = kColumns.map((column) => ({
 }));
 
 const kWords: Readonly<Record<string, string>> = {
-  rtt: 'RTT', syn: 'SYN', netns: 'netns', avg: 'avg', us: '', p50: 'p50', p90: 'p90', p99: 'p99', percent: '%',
+  alpn: 'ALPN', rtt: 'RTT', syn: 'SYN', netns: 'netns', avg: 'avg', us: '', p50: 'p50', p90: 'p90', p99: 'p99', percent: '%',
 };
 
 export function title(name: string): string {
@@ -43,6 +43,7 @@ export function isNumeric(column: Column): boolean {
 export function defaultWidth(column: Column): number {
   if (column.type === 'time') return 160;
   if (column.type === 'address') return 122;
+  if (column.name.endsWith('_process')) return 150;
   if (column.type === 'string') return 126;
   return Math.max(92, Math.round(34 + 6.8 * shortTitle(column.name).length));
 }
@@ -59,11 +60,22 @@ export function showCell(column: Column, value: Cell): Shown {
     if (value === '' || (value === 0 && column.name.endsWith('netns'))) {
       return { text: '–', title: `unknown or not applicable. ${column.help}` };
     }
+    // A full accept queue has no client, and a listener on all addresses no address of its own.
+    if (column.type === 'address' && (value === '::' || value === '0.0.0.0')) return { text: '–', title: `any or none. ${column.help}` };
     const text = visible(String(value));
     return { text: column.name.endsWith('_container') ? shortContainer(text) : text, title: text };
   }
   if (typeof value === 'number') return formatUnit(value, column.unit);
   return { text: visible(value), title: visible(value) };
+}
+
+// What a process lives in, where that has a name: its container, else its network namespace.
+export function placeOf(column: Column, row: FlowRow): string {
+  const side = /^(client|server)_process$/.exec(column.name)?.[1];
+  if (side === undefined) return '';
+  const [container, netns] = [row[`${side}_container`], row[`${side}_netns_name`]];
+  if (typeof container === 'string' && container !== '') return shortContainer(visible(container));
+  return typeof netns === 'string' ? visible(netns) : '';
 }
 
 export function compareCells(a: Cell, b: Cell): number {

@@ -12,8 +12,12 @@ const kShares = [0.5, 0.4, 0.6, 0.32, 0.68, 0.25, 0.75, 0.18, 0.82];
 const kCharacterWidth = 6;
 const kHeight = 13;
 
+export function labelWidth(text: string): number {
+  return text.length * kCharacterWidth + 6;
+}
+
 function boxAt(at: Point, text: string): Box {
-  const width = text.length * kCharacterWidth + 6;
+  const width = labelWidth(text);
   return { x: at.x - width / 2, y: at.y - kHeight / 2, width, height: kHeight };
 }
 

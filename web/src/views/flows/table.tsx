@@ -2,7 +2,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { navigate } from '../../data/store';
 import type { Column, FlowRow } from '../../data/types';
-import { defaultWidth, isNumeric, shortTitle, showCell } from '../../domain/columns';
+import { defaultWidth, isNumeric, placeOf, shortTitle, showCell } from '../../domain/columns';
 import { visible } from '../../domain/text';
 import { headerUnit, unitName } from '../../domain/units';
 import { Icon } from '../../widgets/icons';
@@ -85,13 +85,14 @@ function HeadCell({ column, index, props, width, preview }: { column: Column; in
 
 function Cell({ column, row, index, onFilter }: { column: Column; row: FlowRow; index: number; onFilter?: TableProps['onFilter'] }) {
   const shown = showCell(column, row[column.name]);
+  const place = placeOf(column, row);
   const zero = row[column.name] === 0 && column.kind !== 'dimension';
   const numeric = isNumeric(column);
   const trouble = !zero && shown.text !== '–' && /^(connections_failed|failed_|retransmit_percent|closed_timed_out)/.test(column.name);
   const canFilter = onFilter !== undefined && column.filterable !== false && shown.text !== '–';
   return (
-    <div class={`td c${index} ${numeric ? 'number' : ''} ${shown.text === '–' ? 'unknown' : ''} ${zero ? 'zero' : ''} ${trouble ? 'warn' : ''}`} role="cell" title={shown.title}>
-      {shown.text}
+    <div class={`td c${index} ${numeric ? 'number' : ''} ${shown.text === '–' ? 'unknown' : ''} ${zero ? 'zero' : ''} ${trouble ? 'warn' : ''}`} role="cell" title={place === '' ? shown.title : `${shown.title} in ${place}`}>
+      {shown.text}{place !== '' && <span class="place"> {place}</span>}
       {canFilter && (
         <span class="cell-filter">
           <button type="button" tabIndex={-1} title={numeric ? 'Only at least this much' : 'Only this'} aria-label={`Only ${shown.text}`} onClick={(e) => { e.stopPropagation(); onFilter(column, row, true); }}>+</button>

@@ -2,6 +2,7 @@
 import { edgeSentence } from '../../domain/edge_label';
 import type { EdgePath, Point } from '../../domain/edge_path';
 import type { Graph, GraphEdge } from '../../domain/graph';
+import { labelWidth } from '../../domain/label_placement';
 import { visible } from '../../domain/text';
 
 export interface Drawn {
@@ -28,6 +29,7 @@ export function EdgeLine({ drawn: { edge, path, width }, graph, picked }: { draw
 export function EdgeText({ edge, text, at, quiet }: { edge: GraphEdge; text: string; at: Point; quiet: boolean }) {
   return (
     <g class={`edge-label ${edge.total.health}`} data-edge-label={edge.id} {...(quiet ? { 'data-quiet': '' } : {})}>
+      <rect x={at.x - labelWidth(text) / 2} y={at.y - 7} width={labelWidth(text)} height="14" rx="3" />
       <text x={at.x} y={at.y + 3.5}>{text}</text>
     </g>
   );

@@ -1,0 +1,125 @@
+// `weir nodes --accounts`: what the interfaces of each network namespace carried.
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/render.h"
+#include "cli/units.h"
+
+namespace weir::cli {
+namespace {
+
+constexpr double kNoteworthyPercent = 1;
+
+Json PartOf(const Json& account, const char* direction) { return account.value(direction, Json::object()); }
+
+// Of all that was counted; "-" where nothing was.
+std::string Share(const Json& numbers, double* percent) {
+  const double all = NumberAt(numbers, "interface_bytes") + NumberAt(numbers, "loopback_bytes");
+  *percent = all == 0 ? 0 : 100 * NumberAt(numbers, "unattributed_bytes") / all;
+  return all == 0 ? "-" : FormatPercent(*percent);
+}
+
+// "icmp 12, other 3": packets that may be behind what is not attributed.
+std::string OtherPackets(const Json& numbers) {
+  std::string text;
+  for (const char* protocol : {"udp", "icmp", "forwarded", "other"}) {
+    const double packets = NumberAt(numbers, fmt::format("{}_packets", protocol));
+    if (packets == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", protocol, FormatCount(packets));
+  }
+  return text.empty() ? "none" : text;
+}
+
+void AddLine(const Json& account, const char* direction, Table& table) {
+  const Json numbers = PartOf(account, direction);
+  double percent = 0;
+  const std::string share = Share(numbers, &percent);
+  table.Add({{TextAt(account, "node")},
+             {TextAt(account, "namespace")},
+             {direction},
+             {CellText(numbers, "interface_bytes", "bytes")},
+             {CellText(numbers, "loopback_bytes", "bytes")},
+             {CellText(numbers, "tcp_bytes", "bytes")},
+             {CellText(numbers, "tcp_sent_again_bytes", "bytes")},
+             {CellText(numbers, "udp_bytes", "bytes")},
+             {CellText(numbers, "header_bytes", "bytes")},
+             {CellText(numbers, "unattributed_bytes", "bytes")},
+             {share, percent > kNoteworthyPercent ? Color::kYellow : Color::kNone},
+             {CellText(numbers, "below_ip_bytes", "bytes")},
+             {CellText(numbers, "excess_bytes", "bytes")},
+             {OtherPackets(numbers)}});
+}
+
+std::string AsTable(const Json& accounts, const Question& question) {
+  Table table({{"NODE"},
+               {"NAMESPACE"},
+               {"DIR"},
+               {"INTERFACES", true},
+               {"LOOPBACK", true},
+               {"TCP", true},
+               {"SENT AGAIN", true},
+               {"UDP", true},
+               {"HEADERS", true},
+               {"UNATTRIBUTED", true},
+               {"SHARE", true},
+               {"BELOW IP", true},
+               {"EXCESS", true},
+               {"PACKETS BUT TCP", false, 60}});
+  for (const Json& account : accounts) {
+    AddLine(account, "in", table);
+    AddLine(account, "out", table);
+  }
+  return table.Render(question.headers, question.color, question.width);
+}
+
+// One line per namespace and direction.
+std::string AsCsv(const Json& accounts, const Question& question) {
+  Json rows = Json::array();
+  std::vector<std::string> names{"node", "namespace", "netns", "direction", "since", "until", "edges_ms"};
+  const size_t shared = names.size();
+  for (const Json& account : accounts) {
+    for (const char* direction : {"in", "out"}) {
+      Json row = PartOf(account, direction);
+      if (names.size() == shared) {
+        for (const auto& [name, number] : row.items()) names.push_back(name);
+      }
+      for (size_t i = 0; i < shared; ++i) row[names[i]] = account.value(names[i], Json());
+      row["direction"] = direction;
+      rows.push_back(std::move(row));
+    }
+  }
+  return RowsAsCsv(rows, names, question.headers);
+}
+
+}  // namespace
+
+std::string RenderAccounts(const Json& answer, const Question& question) {
+  const Json accounts = answer.value("accounts", Json::array());
+  switch (question.output) {
+    case OutputFormat::kJson: return RowsAsJson(accounts);
+    case OutputFormat::kCsv: return AsCsv(accounts, question);
+    case OutputFormat::kTable: break;
+  }
+  if (accounts.empty()) {
+    return fmt::format("no network namespace was read since {} until {}; `weir status` shows which agents report\n",
+                       question.since, question.until);
+  }
+  std::string out = AsTable(accounts, question);
+  if (const double elsewhere = NumberAt(answer, "elsewhere_bytes"); elsewhere > 0) {
+    out += fmt::format("{} of payload were in namespaces that were not read\n", FormatBytes(elsewhere));
+  }
+  if (!answer.value("complete", true)) out += "there is more than one answer holds; name a node or a shorter time\n";
+  return out;
+}
+
+int RunAccounts(const Question& question) {
+  ApiClient client(question.connection);
+  Parameters parameters{{"since", question.since}, {"until", question.until}};
+  if (!question.node.empty()) parameters["node"] = question.node;
+  return Redraw(question, [&]() -> Result<std::string> {
+    WEIR_ASSIGN_OR_RETURN(const Json answer, client.Get("/api/v1/accounts", parameters));
+    return RenderAccounts(answer, question);
+  });
+}
+
+}  // namespace weir::cli
