@@ -383,7 +383,8 @@ Result<FlowResult> EmbeddedStore::Run(const QueryPlan& plan) {
   result.groups = std::max<uint64_t>(parsed.summary.rows_before_limit, parsed.rows.size());
   result.groups_left_out = result.groups - parsed.rows.size();
   result.rows_read = parsed.summary.rows_read;
-  if (plan.group_by.empty() && !plan.by_flow && !parsed.rows.empty()) parsed.totals = parsed.rows.front();
+  if (plan.totals && plan.group_by.empty() && !plan.by_flow && !parsed.rows.empty())
+    parsed.totals = parsed.rows.front();
   result.totals = std::move(parsed.totals);
   if (plan.totals) result.totals.resize(plan.columns.size());
   for (size_t i = 0; i < result.totals.size(); ++i) {
