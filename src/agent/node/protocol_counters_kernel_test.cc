@@ -20,6 +20,7 @@ namespace weir::agent::node {
 namespace {
 
 using kernel::Lab;
+using kernel::Output;
 using kernel::Socket;
 using model::NodeSignal;
 using Json = nlohmann::json;
@@ -27,14 +28,6 @@ using Json = nlohmann::json;
 constexpr size_t kBulkBytes = 8'000'000;
 constexpr uint64_t kTcpHeaders = 20 + 32;  // IPv4, TCP with timestamps
 constexpr uint64_t kLinkHeader = 14;
-
-std::string Output(const std::string& command) {
-  std::string output;
-  FILE* pipe = ::popen(command.c_str(), "r");
-  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) output += static_cast<char>(c);
-  EXPECT_EQ(::pclose(pipe), 0) << command;
-  return output;
-}
 
 // The counters of one namespace at a moment: signals, nstat's and ip's.
 struct Reading {
