@@ -253,7 +253,7 @@ void TurnMachine::Abandon() {
   for (auto& [socket, connection] : connections_) {
     if (connection.state == State::kRequest || connection.state == State::kAnswer) GiveUp(connection);
     if (connection.streams == nullptr) continue;
-    connection.streams->Abandon("given_up", [&](const Turn& turn) { sink_(connection.ends, turn); });
+    connection.streams->Abandon("given_up", [&, &ends = connection.ends](const Turn& turn) { sink_(ends, turn); });
   }
   connections_ = decltype(connections_)();
 }
