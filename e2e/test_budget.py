@@ -144,8 +144,13 @@ def test_a_storm_costs_features_in_their_order_and_no_connection(lab, bpf_statis
         assert steps[0][:2] == (first, "given up") and "raise the budget" in steps[0][2]
         assert stack_of(steps) == []
         back = ("budget", "udp", "dns", "receive_loss", "snapshot")
-        # A machine with other things to do may have cost a step once more.
-        eventually(lambda: all(found[name]["state"] == "on" for found in [probes(weir)] for name in back), timeout=240, step=0.5)
+
+        def all_back():
+            found = probes(weir)
+            assert {name: found[name]["state"] for name in back} == dict.fromkeys(back, "on"), (found, given_up(weir))
+            return True
+
+        eventually(all_back)
         expect_every_connection(lab, weir, before)
         if supported:  # what was taken back works
             lab.start("server", "/usr/bin/python3", os.path.join(os.path.dirname(__file__), "http_server.py"), "0.0.0.0", "7910")

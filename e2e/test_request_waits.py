@@ -203,11 +203,13 @@ def test_a_download_that_shares_the_limit_stretches_the_gaps_of_a_stream(scene):
     chunks, size = 40, 16 << 10
     scene.lab.shape("router", "r1", "rate", "5mbit", "burst", "16kb", "latency", "100ms")
     alone = scene.client("feed", chunks, size, "alone")
-    other = scene.start("download")
-    assert other.stdout.readline().strip() == "begun"
+    # Several, because a second is too short for two connections to share a limit evenly.
+    others = [scene.start("download") for _ in range(4)]
+    assert [other.stdout.readline().strip() for other in others] == ["begun"] * len(others)
     beside = scene.client("feed", chunks, size, "beside")
-    assert other.poll() is None, "both downloaded at once"
-    other.kill()
+    assert all(other.poll() is None for other in others), "all downloaded at once"
+    for other in others:
+        other.kill()
 
     gaps_us = {}
     for name, times in (("alone", alone), ("beside", beside)):
@@ -220,7 +222,5 @@ def test_a_download_that_shares_the_limit_stretches_the_gaps_of_a_stream(scene):
         most_us = (account["accepted"][-1] - account["begun"][0]) * 1e6
         assert least_us - chunks <= gaps_us[name] <= most_us, name
         assert row["request_duration_avg_us"] <= mean_us(times)
-    # How much depends on who gets in when, and on what else the machine does; the gaps grow as the client's own time does.
-    stretched = mean_us(beside) / mean_us(alone)
-    assert stretched > 1.1, "the client felt it"
-    assert gaps_us["beside"] / gaps_us["alone"] > 1 + (stretched - 1) / 2
+    assert mean_us(beside) > 1.5 * mean_us(alone), "the client felt it"
+    assert gaps_us["beside"] > 1.5 * gaps_us["alone"]
