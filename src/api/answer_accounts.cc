@@ -9,18 +9,11 @@
 #include "api/accounts.h"
 #include "api/routes.h"
 #include "api/time_text.h"
-#include "base/metrics.h"
 
 namespace weir::api {
 namespace {
 
 constexpr size_t kMaxNodes = 100;  // of an answer; each is three questions to the store
-
-template <typename T>
-Result<T> Counted(Result<T> result) {
-  Count(result.ok() ? Metric::server_queries : Metric::server_query_errors);
-  return result;
-}
 
 // What cannot be answered whole.
 struct Shortage {
@@ -55,7 +48,7 @@ net::HttpResponse AnswerAccounts(Service& service, Arguments& arguments) {
   const std::string node = arguments.Name("node");
   if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
   store::NodeStore* const nodes = service.store.node();
-  if (nodes == nullptr) return StatusResponse(Status::Unsupported("this store keeps no node signals"));
+  if (nodes == nullptr) return StatusResponse(NoNodeStore());
   const auto marks = Counted(nodes->Totals({.range = range, .node = node, .signals = AccountMarks()}));
   if (!marks.ok()) return StatusResponse(marks.status());
   std::map<std::string, std::vector<store::NodeTotal>> by_node;

@@ -29,9 +29,7 @@ std::string OldestJson(const store::FlowResult& result) {
 }
 
 Result<store::FlowResult> Ask(Service& service, const store::FlowQuery& query) {
-  Result<store::FlowResult> result = service.store.Query(query);
-  Count(result.ok() ? Metric::server_queries : Metric::server_query_errors);
-  return result;
+  return Counted(service.store.Query(query));
 }
 
 // A row has one value of a dimension only when the rows are grouped by it.

@@ -13,14 +13,6 @@
 namespace weir::api {
 namespace {
 
-template <typename T>
-const Result<T>& Counted(const Result<T>& result) {
-  Count(result.ok() ? Metric::server_queries : Metric::server_query_errors);
-  return result;
-}
-
-Status NoNodeStore() { return Status::Unsupported("this store keeps no node signals"); }
-
 model::NodeSignal SignalOf(Arguments& arguments) {
   const std::string name = arguments.Name("signal");
   const auto signal = model::FindNodeSignal(name);
@@ -42,12 +34,13 @@ net::HttpResponse AnswerNodes(Service& service, Arguments& arguments) {
   if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
   store::NodeStore* const store = service.store.node();
   if (store == nullptr) return StatusResponse(NoNodeStore());
-  auto totals = store->Totals({.range = facts.range, .node = facts.node});
-  if (!Counted(totals).ok()) return StatusResponse(totals.status());
-  auto recent = store->Totals({.range = {std::max(facts.range.from, facts.range.to - kRecentMs), facts.range.to},
-                               .node = facts.node,
-                               .signals = RateSignals()});
-  if (!Counted(recent).ok()) return StatusResponse(recent.status());
+  auto totals = Counted(store->Totals({.range = facts.range, .node = facts.node}));
+  if (!totals.ok()) return StatusResponse(totals.status());
+  auto recent =
+      Counted(store->Totals({.range = {std::max(facts.range.from, facts.range.to - kRecentMs), facts.range.to},
+                             .node = facts.node,
+                             .signals = RateSignals()}));
+  if (!recent.ok()) return StatusResponse(recent.status());
   facts.now = service.clock.WallMillis();
   facts.agents = service.server.Agents();
   facts.totals = *std::move(totals);
@@ -78,14 +71,14 @@ net::HttpResponse AnswerNodeSeries(Service& service, Arguments& arguments) {
   if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
   store::NodeStore* const store = service.store.node();
   if (store == nullptr) return StatusResponse(NoNodeStore());
-  const auto series = store->Series(query);
-  if (!Counted(series).ok()) return StatusResponse(series.status());
+  const auto series = Counted(store->Series(query));
+  if (!series.ok()) return StatusResponse(series.status());
   store::NodeSeriesQuery heartbeat = query;
   heartbeat.signal = model::NodeSignal::node_pass_us;
   heartbeat.any_subject = true;
   heartbeat.step_ms = series->step_ms;
-  const auto heartbeats = store->Series(heartbeat);
-  if (!Counted(heartbeats).ok()) return StatusResponse(heartbeats.status());
+  const auto heartbeats = Counted(store->Series(heartbeat));
+  if (!heartbeats.ok()) return StatusResponse(heartbeats.status());
   return JsonResponse(Dump(NodeSeriesJson(query, *series, *heartbeats)) + "\n");
 }
 
@@ -96,8 +89,8 @@ net::HttpResponse AnswerRateWindows(Service& service, Arguments& arguments) {
   if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
   store::NodeStore* const store = service.store.node();
   if (store == nullptr) return StatusResponse(NoNodeStore());
-  const auto windows = store->RateWindows(range, node, limit);
-  if (!Counted(windows).ok()) return StatusResponse(windows.status());
+  const auto windows = Counted(store->RateWindows(range, node, limit));
+  if (!windows.ok()) return StatusResponse(windows.status());
   return JsonResponse(Dump(RateWindowsJson(range, *windows)) + "\n");
 }
 

@@ -8,7 +8,8 @@
 namespace weir::api {
 namespace {
 
-std::string Milliseconds(double microseconds) {
+std::string TimeText(double microseconds) {
+  if (microseconds < 1'000) return fmt::format("{:.0f} µs", microseconds);
   return microseconds < 10'000 ? fmt::format("{:.1f} ms", microseconds / 1'000)
                                : fmt::format("{:.0f} ms", microseconds / 1'000);
 }
@@ -55,8 +56,8 @@ void JudgeRtt(const EdgeFacts& facts, HealthVerdict& verdict) {
   if (facts.rtt_p99_us <= kHealth.rtt_p99_over_min * facts.rtt_min_us) return;
   verdict.health = std::max(verdict.health, Health::kWarn);
   verdict.reasons.push_back(fmt::format("The slowest percent of round trips takes {}, {:.0f} times the shortest ({}).",
-                                        Milliseconds(facts.rtt_p99_us), facts.rtt_p99_us / facts.rtt_min_us,
-                                        Milliseconds(facts.rtt_min_us)));
+                                        TimeText(facts.rtt_p99_us), facts.rtt_p99_us / facts.rtt_min_us,
+                                        TimeText(facts.rtt_min_us)));
 }
 
 }  // namespace

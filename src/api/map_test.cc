@@ -382,6 +382,7 @@ TEST(Health, Thresholds) {
        "No connection was opened; 3 failed: 2 refused, 1 timed out."},
       {{.bytes = 5, .failed_refused = 2}, Health::kBad, "2 of 2"},  // an older connection works
       {{.rtt_min_us = 1'000, .rtt_p99_us = 51'000}, Health::kWarn, "takes 51 ms, 51 times the shortest (1.0 ms)"},
+      {{.rtt_min_us = 25, .rtt_p99_us = 110'000}, Health::kWarn, "takes 110 ms, 4400 times the shortest (25 µs)"},
       {{.rtt_min_us = 1'000, .rtt_p99_us = 49'000}, Health::kOk, ""},    // not felt
       {{.rtt_min_us = 30'000, .rtt_p99_us = 200'000}, Health::kOk, ""},  // the path itself is long
       {{.rtt_min_us = 0, .rtt_p99_us = 200'000}, Health::kOk, ""},       // unknown

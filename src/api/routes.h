@@ -9,6 +9,8 @@
 #include "api/live.h"
 #include "api/parameters.h"
 #include "base/clock.h"
+#include "base/metrics.h"
+#include "base/status.h"
 #include "net/http_server.h"
 #include "server/server.h"
 #include "store/store.h"
@@ -61,5 +63,15 @@ void RespondIngest(Service& service, net::HttpRequest request, std::unique_ptr<n
 // How a Status of the store or server is told to an HTTP client: code, and message split from remedy.
 net::HttpResponse StatusResponse(const Status& status);
 net::HttpResponse JsonResponse(std::string body);
+
+// Counts a question to the store as answered or failed, and hands it on.
+template <typename T>
+Result<T> Counted(Result<T> result) {
+  Count(result.ok() ? Metric::server_queries : Metric::server_query_errors);
+  return result;
+}
+
+// Of a store without NodeStore.
+inline Status NoNodeStore() { return Status::Unsupported("this store keeps no node signals"); }
 
 }  // namespace weir::api

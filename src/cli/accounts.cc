@@ -12,9 +12,18 @@ constexpr double kNoteworthyPercent = 1;
 
 Json PartOf(const Json& account, const char* direction) { return account.value(direction, Json::object()); }
 
-// Of all that was counted; "-" where nothing was.
+// Both sides of the account (docs/accounts.md): what was counted, and what flows have beyond it.
+double AllBytes(const Json& numbers) {
+  return NumberAt(numbers, "interface_bytes") + NumberAt(numbers, "loopback_bytes") + NumberAt(numbers, "excess_bytes");
+}
+
+bool IsSilent(const Json& account) {
+  return AllBytes(PartOf(account, "in")) == 0 && AllBytes(PartOf(account, "out")) == 0;
+}
+
+// Of all that is accounted for; "-" where nothing is.
 std::string Share(const Json& numbers, double* percent) {
-  const double all = NumberAt(numbers, "interface_bytes") + NumberAt(numbers, "loopback_bytes");
+  const double all = AllBytes(numbers);
   *percent = all == 0 ? 0 : 100 * NumberAt(numbers, "unattributed_bytes") / all;
   return all == 0 ? "-" : FormatPercent(*percent);
 }
@@ -65,11 +74,18 @@ std::string AsTable(const Json& accounts, const Question& question) {
                {"BELOW IP", true},
                {"EXCESS", true},
                {"PACKETS BUT TCP", false, 60}});
+  size_t silent = 0;
   for (const Json& account : accounts) {
+    if (IsSilent(account)) {
+      ++silent;
+      continue;
+    }
     AddLine(account, "in", table);
     AddLine(account, "out", table);
   }
-  return table.Render(question.headers, question.color, question.width);
+  std::string out = silent == accounts.size() ? "" : table.Render(question.headers, question.color, question.width);
+  if (silent != 0) out += fmt::format("{} of {} network namespaces without traffic\n", silent, accounts.size());
+  return out;
 }
 
 // One line per namespace and direction.

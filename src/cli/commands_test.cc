@@ -28,6 +28,20 @@ TEST(RenderFlows, TableSaysWhatWasLeftOutAndEscapes) {
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
 }
 
+TEST(Accounts, SilentNamespacesAreCountedAndAShareIsNeverMoreThanAll) {
+  const Json busy = {{"interface_bytes", 60}, {"loopback_bytes", 0}, {"excess_bytes", 40}, {"unattributed_bytes", 100}};
+  const Json answer = {{"accounts",
+                        {{{"node", "n"}, {"namespace", "router"}, {"in", busy}, {"out", busy}},
+                         {{"node", "n"}, {"namespace", "asleep"}, {"in", Json::object()}, {"out", Json::object()}}}}};
+  Question question;
+  question.width = 200;
+  const std::string text = RenderAccounts(answer, question);
+  EXPECT_THAT(text, HasSubstr("router"));
+  EXPECT_THAT(text, HasSubstr("100 %"));
+  EXPECT_THAT(text, Not(HasSubstr("asleep")));
+  EXPECT_THAT(text, HasSubstr("1 of 2 network namespaces without traffic"));
+}
+
 TEST(EndText, TheContainerElseTheNetworkNamespace) {
   const auto text = [](const char* container, const char* netns_name) {
     return EndText({{"client_address", "10.0.0.1"},
