@@ -155,10 +155,10 @@ model::ProbeReport Tracker::WatchArrivals(ReceiveLoss mode) {
   }
   auto watch = ArrivalWatch::Make(skeleton_->progs.weir_arrivals_ingress);
   Status status = watch.status();
-  if (status.ok()) {
+  if (status.ok() && mode == ReceiveLoss::kAlways) {
+    all_arrivals_ = true;
     skeleton_->bss->weir_arrivals_watched = 1;
-    all_arrivals_ = mode == ReceiveLoss::kAlways;
-    if (all_arrivals_) status = (*watch)->WatchAll();
+    status = (*watch)->WatchAll();
   }
   if (!status.ok()) {
     return {name, "failed", status.message(), "mount the cgroup2 file system; late arrivals read 0 without it"};
@@ -169,6 +169,8 @@ model::ProbeReport Tracker::WatchArrivals(ReceiveLoss mode) {
 
 void Tracker::OnReceiveLoss(std::span<const uint64_t> cgroup_ids, Nanos now) {
   if (arrivals_ == nullptr || arrivals_suspended_) return;
+  // Only now that somebody's are watched does every end of a connection look for them.
+  if (!cgroup_ids.empty()) skeleton_->bss->weir_arrivals_watched = 1;
   for (const uint64_t id : cgroup_ids) {
     const Status status = arrivals_->Watch(id, now);
     uint64_t suppressed = 0;
