@@ -17,15 +17,17 @@ from weir import ROOT
 LOAD = os.path.join(ROOT, "build", os.environ.get("WEIR_PRESET", "release"), "bin", "weir-load")
 SETTLE_SECONDS = 0.3
 FAR, SAME = "between namespaces", "same namespace"
-# name -> (shape of weir-load, connections, where); the first of each kind are the default.
+# name -> (shape of weir-load, its arguments after the port, where); the first are the default.
 SHAPES = {
-    "bulk, 1 stream": ("bulk", 1, FAR),
-    "keep-alive requests": ("rr", 32, FAR),
-    "connections": ("churn", 32, FAR),
-    "bulk, 50 streams": ("bulk", 50, FAR),
-    "bulk, same node": ("bulk", 1, SAME),
-    "DNS queries": ("dns", 16, FAR),
-    "HTTP requests": ("http", 32, FAR),
+    "bulk, 1 stream": ("bulk", ["1"], FAR),
+    "keep-alive requests": ("rr", ["32"], FAR),
+    "connections": ("churn", ["32"], FAR),
+    "connections, 1,000/s": ("churn", ["32", "1000"], FAR),
+    "connections, 10,000/s": ("churn", ["64", "10000"], FAR),
+    "bulk, 50 streams": ("bulk", ["50"], FAR),
+    "bulk, same node": ("bulk", ["1"], SAME),
+    "DNS queries": ("dns", ["16"], FAR),
+    "HTTP requests": ("http", ["32"], FAR),
 }
 DEFAULT_SHAPES = 3
 
@@ -34,9 +36,9 @@ class Load:
     """weir-load on one CPU, its server on the other; a slot is what happens between two lines."""
 
     def __init__(self, lab, name):
-        shape, connections, where = SHAPES[name]
+        shape, arguments, where = SHAPES[name]
         host = "client" if where == FAR else "server"
-        self.child = lab.start(host, "taskset", "-c", "0", LOAD, "drive", shape, lab.address("server"), "7900", str(connections))
+        self.child = lab.start(host, "taskset", "-c", "0", LOAD, "drive", shape, lab.address("server"), "7900", *arguments)
         time.sleep(1)
 
     def slot(self, seconds):
@@ -148,6 +150,10 @@ def overhead(options):
     names = list(SHAPES) if options.all_shapes else list(SHAPES)[:DEFAULT_SHAPES]
     if options.features and not options.all_shapes:
         names.append("HTTP requests")
+    if options.shapes:
+        names = options.shapes.split(";")
+        if unknown := [name for name in names if name not in SHAPES]:
+            sys.exit(f"bench: no shape {', '.join(unknown)}; there are: {'; '.join(SHAPES)}")
     with Lab(["client", "server"], prefix=78) as lab:
         prepare(lab)
         observers = {"weir": lambda: WeirAgent(sink)}

@@ -3,9 +3,9 @@
 //
 //   weir-load serve PORT [PORTS]           answers 64-byte requests with 256 bytes, on PORTS ports; swallows bulk;
 //                                          answers DNS queries on UDP PORT
-//   weir-load drive SHAPE HOST PORT N      load of N connections, in slots: each line on standard input ends one and
+//   weir-load drive SHAPE HOST PORT N [R]  load of N connections, in slots: each line on standard input ends one and
 //                                          prints it as a JSON line; end of input ends the program. SHAPE is
-//       churn   connect, 64 B up, 256 B down, close, again
+//       churn   connect, 64 B up, 256 B down, close, again; with a fifth argument, so many times a second at most
 //       rr      the same on kept-alive connections
 //       http    as rr, the messages being HTTP/1.1
 //       bulk    sends as fast as the connection takes it; an operation is a byte
@@ -18,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -182,18 +183,26 @@ class Generator {
  public:
   enum class Shape : uint8_t { kChurn, kRequests, kHttp, kBulk, kDns };
 
-  Generator(Shape shape, const sockaddr_in& address)
-      : shape_(shape), address_(address), clients_(1 << 20), buffer_(kBulkBytes) {}
+  // `rate`: connections a second; 0 = as many as go.
+  Generator(Shape shape, const sockaddr_in& address, int rate)
+      : shape_(shape), address_(address), rate_(rate), clients_(1 << 20), buffer_(kBulkBytes) {}
 
   void Run(int concurrency) {
     Watch(epoll_, STDIN_FILENO, EPOLLIN, EPOLL_CTL_ADD);
-    for (int i = 0; i < concurrency; ++i) Connect();
+    if (rate_ == 0) {
+      for (int i = 0; i < concurrency; ++i) Connect();
+    } else {
+      idle_ = concurrency;
+      StartPace();
+    }
     epoll_event events[kEvents];
     for (bool more = true; more;) {
       const int count = epoll_wait(epoll_, events, kEvents, -1);
       for (int i = 0; i < count; ++i) {
         if (events[i].data.fd == STDIN_FILENO) {
           more = EndSlot();
+        } else if (events[i].data.fd == pace_) {
+          Pace();
         } else {
           Handle(events[i]);
         }
@@ -228,7 +237,29 @@ class Generator {
 
   void Replace(int fd) {
     close(fd);
-    Connect();
+    if (rate_ == 0) {
+      Connect();
+    } else {
+      ++idle_;
+    }
+  }
+
+  void StartPace() {
+    const itimerspec period{{0, kPaceNanos}, {0, kPaceNanos}};
+    if (pace_ < 0 || timerfd_settime(pace_, 0, &period, nullptr) != 0) Die("timerfd");
+    Watch(epoll_, pace_, EPOLLIN, EPOLL_CTL_ADD);
+  }
+
+  // What is due since the last time; what finds no idle client is left out, so that a slow system is not pushed.
+  void Pace() {
+    uint64_t periods = 0;
+    if (read(pace_, &periods, sizeof periods) != sizeof periods) return;
+    due_ += static_cast<double>(rate_) * static_cast<double>(periods) * kPaceNanos / 1e9;
+    for (; due_ >= 1; --due_) {
+      if (idle_ == 0) continue;
+      --idle_;
+      Connect();
+    }
   }
 
   void Handle(const epoll_event& event) {
@@ -287,9 +318,15 @@ class Generator {
     return true;
   }
 
+  static constexpr long kPaceNanos = 1'000'000;
+
   const Shape shape_;
   const sockaddr_in address_;
+  const int rate_;
   int epoll_ = epoll_create1(0);
+  int pace_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+  int idle_ = 0;                 // clients that wait for their turn
+  double due_ = 0;               // connections
   std::vector<Client> clients_;  // by descriptor
   std::vector<char> buffer_;
   Slot slot_;
@@ -310,7 +347,7 @@ int Hold(const char* host, uint16_t port, double seconds, int connections) {
   return 0;
 }
 
-int Drive(std::string_view name, const sockaddr_in& address, int concurrency) {
+int Drive(std::string_view name, const sockaddr_in& address, int concurrency, int rate) {
   using Shape = Generator::Shape;
   constexpr std::pair<std::string_view, Shape> kShapes[] = {{"churn", Shape::kChurn},
                                                             {"rr", Shape::kRequests},
@@ -319,7 +356,7 @@ int Drive(std::string_view name, const sockaddr_in& address, int concurrency) {
                                                             {"dns", Shape::kDns}};
   for (const auto& [known, shape] : kShapes) {
     if (known != name) continue;
-    Generator(shape, address).Run(concurrency);
+    Generator(shape, address, rate).Run(concurrency);
     return 0;
   }
   std::fprintf(stderr, "weir-load: no shape of this name: churn, rr, http, bulk, dns\n");
@@ -332,9 +369,12 @@ int main(int argc, char** argv) {
   const std::string_view mode = argc > 1 ? argv[1] : "";
   if (mode == "serve" && argc >= 3)
     return Serve(static_cast<uint16_t>(std::atoi(argv[2])), argc > 3 ? std::atoi(argv[3]) : 1);
-  if (mode == "drive" && argc == 6) return Drive(argv[2], Address(argv[3], std::atoi(argv[4])), std::atoi(argv[5]));
+  if (mode == "drive" && (argc == 6 || argc == 7)) {
+    return Drive(argv[2], Address(argv[3], std::atoi(argv[4])), std::atoi(argv[5]), argc == 7 ? std::atoi(argv[6]) : 0);
+  }
   if (mode == "hold" && argc == 6)
     return Hold(argv[2], static_cast<uint16_t>(std::atoi(argv[3])), std::atof(argv[4]), std::atoi(argv[5]));
-  std::fprintf(stderr, "usage: weir-load serve PORT [PORTS] | drive SHAPE HOST PORT N | hold HOST PORT SECONDS N\n");
+  std::fprintf(stderr,
+               "usage: weir-load serve PORT [PORTS] | drive SHAPE HOST PORT N [R] | hold HOST PORT SECONDS N\n");
   return 2;
 }
