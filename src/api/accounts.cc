@@ -275,6 +275,7 @@ int64_t EdgesMs(const AccountFacts& facts) {
   }
   if (facts.resolution == "10s") edges = std::max<int64_t>(edges, 10'000);
   if (facts.resolution == "1m" || facts.from_minutes) edges = std::max(edges, kMinuteMs);
+  if (facts.resolution == "5m") edges = std::max(edges, 5 * kMinuteMs);
   if (facts.resolution == "1h") edges = std::max(edges, 60 * kMinuteMs);
   return edges;
 }

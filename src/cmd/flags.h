@@ -115,7 +115,7 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "Path of libchdb.so, the embedded store. Default: searched beside the program."},
     {"retain-raw", 0, FlagType::kDuration, "TIME", "24h", kStoring, "How long rows are kept as reported."},
     {"retain-10s", 0, FlagType::kDuration, "TIME", "3d", kStoring, "How long 10 s roll-ups are kept."},
-    {"retain-1m", 0, FlagType::kDuration, "TIME", "30d", kStoring, "How long 1 min roll-ups are kept."},
+    {"retain-1m", 0, FlagType::kDuration, "TIME", "30d", kStoring, "How long 1 min and 5 min roll-ups are kept."},
     {"retain-1h", 0, FlagType::kDuration, "TIME", "400d", kStoring, "How long 1 h roll-ups are kept."},
     {"disk-budget", 0, FlagType::kBytes, "BYTES", "10Gi", kStoring,
      "Disk the store may use; the oldest data goes first."},

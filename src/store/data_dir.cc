@@ -82,12 +82,16 @@ Status WriteVersion(const fs::path& directory) {
   return Status::Ok();
 }
 
-Status CheckVersion(const fs::path& directory) {
+// Of the tables in the directory; writes it when the directory is new.
+Result<int> CheckVersion(const fs::path& directory) {
   const File file(directory / "version", O_RDONLY);
   std::error_code ignored;
   if (file.fd() < 0) {
     if (errno != ENOENT) return CannotWrite(errno, directory);
-    if (!fs::exists(directory / "clickhouse", ignored)) return WriteVersion(directory);
+    if (!fs::exists(directory / "clickhouse", ignored)) {
+      WEIR_RETURN_IF_ERROR(WriteVersion(directory));
+      return kSchemaVersion;
+    }
   }
   const std::string text = file.fd() < 0 ? std::string() : ReadLine(file.fd());
   int version = 0;
@@ -104,13 +108,13 @@ Status CheckVersion(const fs::path& directory) {
                     "or choose another data directory",
                     directory.string(), version, kSchemaVersion));
   }
-  if (version < kSchemaVersion) {
+  if (version < kOldestConvertible) {
     return Status::Unsupported(
         fmt::format("{} was written by an older Weir (schema {}, this one writes {}), which this one cannot read; "
                     "move the directory away and start again, or choose another data directory",
                     directory.string(), version, kSchemaVersion));
   }
-  return Status::Ok();
+  return version;
 }
 
 }  // namespace
@@ -121,7 +125,7 @@ Result<DataDir> DataDir::Open(const fs::path& path) {
   if (error) return CannotWrite(error.value(), path);
   WEIR_ASSIGN_OR_RETURN(const int lock, Lock(path));
   DataDir directory(fs::absolute(path, error), lock);
-  WEIR_RETURN_IF_ERROR(CheckVersion(path));
+  WEIR_ASSIGN_OR_RETURN(directory.version_, CheckVersion(path));
   fs::create_directories(directory.clickhouse(), error);
   if (error) return CannotWrite(error.value(), path);
   // ClickHouse's own message about a directory it may not write is of no help to anybody.
@@ -133,11 +137,19 @@ Result<DataDir> DataDir::Open(const fs::path& path) {
   return directory;
 }
 
-DataDir::DataDir(DataDir&& other) noexcept : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
+Status DataDir::WriteCurrentVersion() {
+  WEIR_RETURN_IF_ERROR(WriteVersion(path_));
+  version_ = kSchemaVersion;
+  return Status::Ok();
+}
+
+DataDir::DataDir(DataDir&& other) noexcept
+    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)), version_(other.version_) {}
 
 DataDir& DataDir::operator=(DataDir&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(lock_, other.lock_);
+  std::swap(version_, other.version_);
   return *this;
 }
 

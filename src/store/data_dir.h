@@ -11,9 +11,10 @@
 
 namespace weir::store {
 
-// Grows when a binary that does not know the change would misread the tables. Nothing converts older tables: before
-// the first release there are none worth it.
-inline constexpr int kSchemaVersion = 4;
+// Grows when a binary that does not know the change would misread the tables.
+inline constexpr int kSchemaVersion = 5;
+// The oldest a store can convert: 5 added a level between 1 min and 1 h, so that the coarser one is made anew.
+inline constexpr int kOldestConvertible = 4;
 
 // Holds the lock while it lives; movable.
 class DataDir {
@@ -28,12 +29,17 @@ class DataDir {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path clickhouse() const { return path_ / "clickhouse"; }
+  // Of the tables, kOldestConvertible to kSchemaVersion.
+  int version() const { return version_; }
+  // The tables are converted.
+  Status WriteCurrentVersion();
 
  private:
   DataDir(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}
 
   std::filesystem::path path_;
   int lock_ = -1;
+  int version_ = kSchemaVersion;
 };
 
 }  // namespace weir::store

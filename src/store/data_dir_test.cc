@@ -63,7 +63,7 @@ TEST(DataDir, RefusesNewerAndUnknownSchemas) {
   Status status = DataDir::Open(path.path()).status();
   EXPECT_EQ(status.code(), Code::kUnsupported);
   EXPECT_THAT(status.message(), HasSubstr("newer Weir"));
-  Write(path.path() / "version", fmt::format("{}\n", kSchemaVersion - 1));
+  Write(path.path() / "version", fmt::format("{}\n", kOldestConvertible - 1));
   status = DataDir::Open(path.path()).status();
   EXPECT_EQ(status.code(), Code::kUnsupported);
   EXPECT_THAT(status.message(), HasSubstr("older Weir"));
@@ -75,6 +75,20 @@ TEST(DataDir, RefusesNewerAndUnknownSchemas) {
   }
   std::filesystem::remove(path.path() / "version");
   EXPECT_EQ(DataDir::Open(path.path()).status().code(), Code::kCorrupt) << "data without a version";
+}
+
+TEST(DataDir, TellsWhatIsToBeConverted) {
+  const TemporaryDirectory path;
+  EXPECT_EQ(DataDir::Open(path.path())->version(), kSchemaVersion);
+  Write(path.path() / "version", fmt::format("{}\n", kOldestConvertible));
+  {
+    auto directory = DataDir::Open(path.path());
+    ASSERT_TRUE(directory.ok()) << directory.status().message();
+    EXPECT_EQ(directory->version(), kOldestConvertible);
+  }
+  EXPECT_EQ(DataDir::Open(path.path())->version(), kOldestConvertible) << "nobody has converted it";
+  EXPECT_TRUE(DataDir::Open(path.path())->WriteCurrentVersion().ok());
+  EXPECT_EQ(DataDir::Open(path.path())->version(), kSchemaVersion);
 }
 
 TEST(DataDir, SaysWhatToDoWhenItCannotBeWritten) {

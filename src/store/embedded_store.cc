@@ -138,6 +138,7 @@ class EmbeddedStore final : public Store {
   NodeStore* node() override { return node_.get(); }
 
  private:
+  Status Convert();
   Status ReportDamage();
   Status InsertFlows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows, uint64_t received);
   Status TryInsert(const MemoryFile& file, size_t rows, uint64_t received);
@@ -150,7 +151,7 @@ class EmbeddedStore final : public Store {
   Result<FlowNames::Names> LookUp(const QueryPlan& plan, const std::vector<uint64_t>& flows);
 
   const ProcessClaim claim_;  // this and the lock outlive the connections
-  const DataDir directory_;
+  DataDir directory_;
   const Retention retention_;
   const uint64_t split_from_rows_;
   std::string version_;
@@ -181,6 +182,7 @@ Status EmbeddedStore::Open(const Library& library) {
   WEIR_ASSIGN_OR_RETURN(version_, writer_->Execute("SELECT version()"));
   version_ = version_.substr(0, version_.find('\n'));
 
+  WEIR_RETURN_IF_ERROR(Convert());
   std::vector<std::string> statements{fmt::format("CREATE DATABASE IF NOT EXISTS {}", kDatabase),
                                       CreateSequenceTableSql(), CreateFlowTableSql()};
   for (size_t level = 0; level < kLevels; ++level) statements.push_back(CreateTableSql(level));
@@ -197,6 +199,18 @@ Status EmbeddedStore::Open(const Library& library) {
   WEIR_ASSIGN_OR_RETURN(node_, NodeTables::Open(library, directory_.clickhouse(), retention_,
                                                 retention_.disk_budget_bytes / kNodeShareOfBudget));
   return ReportDamage();
+}
+
+// Version 4 rolled 1 h up from 1 min; what it has is made anew from the level in between. Interrupted, it begins again.
+Status EmbeddedStore::Convert() {
+  if (directory_.version() == kSchemaVersion) return Status::Ok();
+  LogInfo(
+      "converting the store from schema {} to {}: hours are rolled up again from minutes, and those older than all "
+      "minutes are lost",
+      directory_.version(), kSchemaVersion);
+  WEIR_RETURN_IF_ERROR(
+      writer_->Execute(fmt::format("TRUNCATE TABLE IF EXISTS {}", kLevelTable[kLevels - 1].table)).status());
+  return directory_.WriteCurrentVersion();
 }
 
 // ClickHouse sets parts it cannot read aside and goes on; what was in them is missing from then on.

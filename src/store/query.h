@@ -62,7 +62,7 @@ struct FlowResult {
   std::vector<Cell> totals;      // over all groups, shown or not; text cells are empty. None where not wanted
   uint64_t groups = 0;           // how many there are
   uint64_t groups_left_out = 0;  // groups beyond the limit
-  std::string resolution;        // "raw" | "10s" | "1m" | "1h": the table the answer was read from
+  std::string resolution;        // "raw" | "10s" | "1m" | "5m" | "1h": the table the answer was read from
   UnixMillis oldest = 0;         // earliest data held at that resolution; 0 = nothing stored
   double elapsed_ms = 0;
   uint64_t rows_read = 0;

@@ -7,11 +7,11 @@ namespace {
 
 // Longest range read from each level while it holds the range.
 constexpr std::array<int64_t, kLevels> kLongestRangeMs{3600 * kSecond, 6 * 3600 * kSecond, 7 * 24 * 3600 * kSecond,
-                                                       INT64_MAX};
+                                                       7 * 24 * 3600 * kSecond, INT64_MAX};
 // Far beyond any clock, and far from the ends of an int64_t in whatever unit.
 constexpr UnixMillis kEndOfTime = int64_t{1} << 50;
 
-constexpr int64_t kStepsWorthSplitting = 5;
+constexpr int64_t kStepsWorthSplitting = 2;  // a coarse step stands for 5 to 12 finer ones
 
 }  // namespace
 

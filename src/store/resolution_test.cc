@@ -24,8 +24,8 @@ TEST(Resolution, LongRangesReadCoarserTables) {
   EXPECT_EQ(Choose(6 * kHour), 1U);
   EXPECT_EQ(Choose(6 * kHour + 1), 2U);
   EXPECT_EQ(Choose(7 * kDay), 2U);
-  EXPECT_EQ(Choose(7 * kDay + 1), 3U);
-  EXPECT_EQ(Choose(400 * kDay), 3U);
+  EXPECT_EQ(Choose(7 * kDay + 1), 4U);
+  EXPECT_EQ(Choose(400 * kDay), 4U);
 }
 
 TEST(Resolution, BucketsAreWholeSteps) {
@@ -33,21 +33,22 @@ TEST(Resolution, BucketsAreWholeSteps) {
   EXPECT_EQ(Choose(5 * kHour, 15 * kSecond), 0U);
   EXPECT_EQ(Choose(5 * kHour, 30 * kSecond), 1U);
   EXPECT_EQ(Choose(kDay, 90 * kSecond), 1U);
-  EXPECT_EQ(Choose(30 * kDay, 5 * 60 * kSecond), 2U);
-  EXPECT_EQ(Choose(30 * kDay, kHour), 3U);
+  EXPECT_EQ(Choose(30 * kDay, 60 * kSecond), 2U);
+  EXPECT_EQ(Choose(30 * kDay, 5 * 60 * kSecond), 3U);
+  EXPECT_EQ(Choose(30 * kDay, kHour), 4U);
 }
 
 TEST(Resolution, WhatIsNoLongerHeldIsReadFromWhereItIs) {
-  const HeldSince held{kNow - kDay, kNow - 3 * kDay, kNow - 30 * kDay, 0};
+  const HeldSince held{kNow - kDay, kNow - 3 * kDay, kNow - 30 * kDay, kNow - 30 * kDay, 0};
   EXPECT_EQ(Choose(kHour, 0, held), 0U);
   const auto at = [&](int64_t age, int64_t bucket) {
     return ChooseLevel({kNow - age, kNow - age + kHour}, bucket, held);
   };
   EXPECT_EQ(at(2 * kDay, 0), 1U);
   EXPECT_EQ(at(10 * kDay, 0), 2U);
-  EXPECT_EQ(at(60 * kDay, 0), 3U);
+  EXPECT_EQ(at(60 * kDay, 0), 4U);
   EXPECT_EQ(at(60 * kDay, 60 * kSecond), 2U) << "no finer bucket reaches back as far";
-  const HeldSince empty{kNow, kNow, kNow, kNow};
+  const HeldSince empty{kNow, kNow, kNow, kNow, kNow};
   EXPECT_EQ(Choose(kHour, 0, empty), 0U) << "no coarser level helps";
 }
 
@@ -56,8 +57,8 @@ TEST(Resolution, RangesAreWidenedToWholeSteps) {
   EXPECT_EQ(range.from, 60'000);
   EXPECT_EQ(range.to, 120'000);
   EXPECT_EQ(AlignRange({60'000, 120'000}, 2).to, 120'000);
-  EXPECT_EQ(AlignRange({-5, INT64_MAX}, 3).from, 0);
-  EXPECT_GT(AlignRange({-5, INT64_MAX}, 3).to, kNow);
+  EXPECT_EQ(AlignRange({-5, INT64_MAX}, 4).from, 0);
+  EXPECT_GT(AlignRange({-5, INT64_MAX}, 4).to, kNow);
 }
 
 TEST(Tables, TheBeginningIsHeldUnlessACoarserTableBeganEarlier) {
@@ -101,7 +102,7 @@ Held TwoDays() {
   for (uint64_t day = now_us / (24 * kHourUs) - 1; day <= now_us / (24 * kHourUs); ++day) {
     held.partitions.push_back({2, day, 1, 10});
   }
-  held.partitions.push_back({3, now_us / (720 * kHourUs), 1, 1});
+  held.partitions.push_back({4, now_us / (720 * kHourUs), 1, 1});
   for (TableState& state : held.states) state.max_received = now_us;
   return held;
 }

@@ -12,7 +12,7 @@ namespace {
 
 int64_t MaxAgeSeconds(const Retention& retention, size_t level) {
   const std::array<int64_t, kLevels> ages{retention.raw_seconds, retention.ten_seconds_seconds,
-                                          retention.minute_seconds, retention.hour_seconds};
+                                          retention.minute_seconds, retention.minute_seconds, retention.hour_seconds};
   return ages[level];
 }
 

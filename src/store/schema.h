@@ -34,7 +34,7 @@ struct Level {
   int64_t rollup_chunk_us;      // span of `received` rolled up in one go, which bounds memory after an outage
 };
 
-inline constexpr size_t kLevels = 4;
+inline constexpr size_t kLevels = 5;
 inline constexpr int64_t kSecond = 1'000;  // ms
 inline constexpr int64_t kHourUs = 3'600'000'000;
 // Finest first; each is rolled up from the one before.
@@ -42,6 +42,7 @@ inline constexpr std::array<Level, kLevels> kLevelTable{{
     {"raw", "weir.flows_raw", 1, kHourUs, 0, 0},
     {"10s", "weir.flows_10s", 10 * kSecond, kHourUs, 10 * kSecond, kHourUs / 60},
     {"1m", "weir.flows_1m", 60 * kSecond, 24 * kHourUs, 60 * kSecond, kHourUs / 6},
+    {"5m", "weir.flows_5m", 300 * kSecond, 24 * kHourUs, 300 * kSecond, kHourUs / 2},
     {"1h", "weir.flows_1h", 3600 * kSecond, 30 * 24 * kHourUs, 600 * kSecond, 2 * kHourUs},
 }};
 

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/metrics.h"
+#include "store/data_dir.h"
 #include "store/engine/engine.h"
 #include "store/rollup.h"
 #include "store/schema.h"
@@ -47,12 +48,12 @@ std::vector<StoredRow> Batch(uint64_t sequence) {
   return rows;
 }
 
-// Ranges that are answered from each of the levels, finest first; all hold every batch.
-const std::array<TimeRange, kLevels>& Ranges() {
-  static const std::array<TimeRange, kLevels> ranges{{{kBegin, kBegin + kHour},
-                                                      {kBegin - kHour, kBegin + kHour},
-                                                      {kBegin - 8 * kHour, kBegin + kHour},
-                                                      {kBegin - 8 * kDay, kBegin + kHour}}};
+// Ranges that are answered from each of the levels that are chosen by length, finest first; all hold every batch.
+const std::array<TimeRange, 4>& Ranges() {
+  static const std::array<TimeRange, 4> ranges{{{kBegin, kBegin + kHour},
+                                                {kBegin - kHour, kBegin + kHour},
+                                                {kBegin - 8 * kHour, kBegin + kHour},
+                                                {kBegin - 8 * kDay, kBegin + kHour}}};
   return ranges;
 }
 
@@ -60,10 +61,10 @@ class PromiseTest : public StoreTest {
  protected:
   // Every batch up to `last` is there exactly once, whatever the resolution asked for.
   void ExpectBatches(uint64_t last) {
-    for (size_t level = 0; level < kLevels; ++level) {
-      SCOPED_TRACE(kLevelTable[level].resolution);
+    for (const TimeRange& range : Ranges()) {
+      SCOPED_TRACE(fmt::format("range of {} ms", range.to - range.from));
       FlowQuery query;
-      query.range = Ranges()[level];
+      query.range = range;
       query.group_by = {FindColumn("server_port")};
       query.columns = {FindColumn("client_reports"), FindColumn("bytes_to_server")};
       query.sort = {{FindColumn("server_port"), false}};
@@ -117,7 +118,7 @@ TEST_F(PromiseTest, AnInsertIsOnePart) {
   EXPECT_EQ(Ask(*connection, "SELECT count(), sum(rows) FROM system.parts WHERE active AND table = 'flows_raw'"),
             "1\t140000\n");
   ASSERT_TRUE(store().Maintain(kBegin + kDay).ok());
-  for (const std::string_view table : {"flows_10s", "flows_1m", "flows_1h"}) {
+  for (const std::string_view table : {"flows_10s", "flows_1m", "flows_5m", "flows_1h"}) {
     EXPECT_EQ(Ask(*connection, fmt::format("SELECT count() FROM system.parts WHERE active AND table = '{}'", table)),
               "1\n")
         << table;
@@ -223,6 +224,26 @@ TEST_F(PromiseTest, AgeDropsRawRowsAndTheRollUpsAnswer) {
   query.range = Ranges()[3];
   query.columns = {FindColumn("client_reports")};
   EXPECT_EQ(store().Query(query)->totals.back().exact, 4 * kRowsPerBatch) << "old rows were not rolled up again";
+}
+
+TEST_F(PromiseTest, AStoreWithoutTheLevelBetweenMinutesAndHoursIsConverted) {
+  for (uint64_t sequence = 1; sequence <= 3; ++sequence) Insert(sequence);
+  ASSERT_TRUE(store().Maintain(kBegin + kDay).ok());
+  {
+    const auto connection = Connect();
+    Ask(*connection, "TRUNCATE TABLE weir.flows_5m");
+    // As the older one had it: rolled up from another table, at other times.
+    Ask(*connection, "ALTER TABLE weir.flows_1h DELETE WHERE flow % 2 = 0 SETTINGS mutations_sync = 1");
+  }
+  std::ofstream(directory() / "version") << kOldestConvertible << "\n";
+  Reopen();
+  ExpectBatches(3);
+  ASSERT_TRUE(store().Maintain(kBegin + 2 * kDay).ok());
+  ExpectBatches(3);
+  EXPECT_GT(TablesByResolution()["5m"].rows, 0U);
+  EXPECT_GT(TablesByResolution()["1h"].rows, 0U);
+  Reopen();
+  ExpectBatches(3);
 }
 
 TEST_F(PromiseTest, FlowsStayKnownAsLongAsARollUpNamesThem) {
