@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Optional: the steps of HTTP/1 exchanges and the frames of HTTP/2 at serving sockets, and the ClientHello of TLS
- * clients. An object of its own: nothing of it is loaded unless asked for. Three tracepoints:
+ * Optional: the steps of HTTP/1 exchanges, the frames of HTTP/2 and the record headers of TLS at serving sockets, and the
+ * ClientHello of TLS clients. An object of its own: nothing of it is loaded unless asked for. Three tracepoints:
  *   tcp_probe              a segment arrives at an open connection: the request's first bytes and their time, before
  *                          the process is woken; the text through a dynptr (6.12), wherever the segment keeps it
  *   tcp_sendmsg_locked     a process writes (6.16): the answer's header, its chunks, and a ClientHello, from the
@@ -12,6 +12,7 @@
 #include "requests_steps.h"
 
 #include "requests_http2.h"
+#include "requests_tls.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -39,13 +40,19 @@ static __always_inline int is_preface(weir_u32 word)
 	return bpf_ntohl(word) == 0x50524920;
 }
 
+/* A handshake record of TLS; of its version 3.0 to 3.3, RFC 8446, 5.1. */
+static __always_inline int begins_with_handshake(weir_u32 word)
+{
+	return (bpf_ntohl(word) & 0xfffffc00) == 0x16030000;
+}
+
 static __always_inline void class_missed(weir_u16 port)
 {
 	weir_u8 now = weir_ports[port];
 
 	if (now == WEIR_PORT_UNKNOWN)
 		weir_ports[port] = 2;
-	else if (now != WEIR_PORT_HTTP && now < WEIR_PORT_OTHER)
+	else if (now != WEIR_PORT_SERVES && now < WEIR_PORT_OTHER)
 		weir_ports[port] = now + 1;
 }
 
@@ -95,7 +102,7 @@ static __always_inline struct turn *turn_of(struct sock *sk, weir_u16 port, weir
 		class_missed(port);
 		return 0;
 	}
-	weir_ports[port] = WEIR_PORT_HTTP;
+	weir_ports[port] = WEIR_PORT_SERVES;
 	return bpf_sk_storage_get(&weir_turns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
@@ -109,6 +116,10 @@ static __always_inline void on_payload(struct sock *sk, struct tcp_sock *tp, wei
 		on_frames_arrive(sk, tp, turn, arrival);
 		return;
 	}
+	if (turn && turn->phase == PHASE_RECORDS) {
+		on_records_arrive(sk, tp, turn, arrival);
+		return;
+	}
 	if (arrival->seq != ((struct tcp_sock___requests *)tp)->rcv_nxt)
 		return;	/* seen before, or ahead of a hole */
 	/* A known socket's request goes on: the most frequent case of an upload. */
@@ -117,6 +128,10 @@ static __always_inline void on_payload(struct sock *sk, struct tcp_sock *tp, wei
 	if (arrival->bytes >= sizeof(word) &&
 	    bpf_dynptr_read(&word, sizeof(word), &arrival->packet, arrival->offset, 0))
 		return;
+	if (!turn && begins_with_handshake(word) && !tp->bytes_received && begin_records(sk, tp, arrival)) {
+		weir_ports[port] = WEIR_PORT_SERVES;
+		return;
+	}
 	if (!turn)
 		turn = turn_of(sk, port, word);
 	if (!turn)
@@ -248,6 +263,10 @@ static __always_inline void on_answer(struct sock *sk, struct tcp_sock *tp, cons
 		on_frames_leave(sk, tp, turn, msg);
 		return;
 	}
+	if (turn && turn->phase == PHASE_RECORDS) {
+		on_records_leave(sk, tp, turn, msg);
+		return;
+	}
 	if (!turn || (turn->phase != PHASE_REQUEST && turn->phase != PHASE_ANSWER))
 		return;
 	if (goes_on(turn, ((struct tcp_sock___requests *)tp)->write_seq, BPF_CORE_READ(msg, msg_iter.count)))
@@ -305,7 +324,7 @@ int BPF_PROG(weir_answer_leaves, struct sock *sk, struct msghdr *msg)
 
 	if (!tp)
 		return 0;
-	if (weir_ports[port] == WEIR_PORT_HTTP)
+	if (weir_ports[port] == WEIR_PORT_SERVES)
 		on_answer(sk, tp, msg);
 	else if (!tp->bytes_sent && ((struct tcp_sock___requests *)tp)->write_seq ==
 					    ((struct tcp_sock___requests *)tp)->snd_una)

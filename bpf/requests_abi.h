@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What requests.bpf.c tells the agent: the steps of HTTP/1 exchanges and the frames of HTTP/2 connections at serving
- * sockets, and the ClientHello of TLS clients. Texts are what strangers sent: the agent parses them, the kernel side only copies.
+ * What requests.bpf.c tells the agent: the steps of HTTP/1 exchanges, the frames of HTTP/2 and the record headers of TLS
+ * connections at serving sockets, and the ClientHello of TLS clients. Texts are what strangers sent: the agent parses them, the kernel side only copies.
  */
 #ifndef WEIR_BPF_REQUESTS_ABI_H
 #define WEIR_BPF_REQUESTS_ABI_H
@@ -21,16 +21,27 @@ enum weir_step_kind {
 	WEIR_STEP_HELLO = 5,	/* a client's first write is a ClientHello; a weir_step_hello */
 	WEIR_STEP_FRAME = 6,	/* HTTP/2: DATA or RST_STREAM, or the end of a DATA told before; a weir_step */
 	WEIR_STEP_BLOCK = 7,	/* HTTP/2: a frame with a text, or a further piece of it; a weir_step_block */
-	WEIR_STEP_ASTRAY = 8,	/* HTTP/2: the frames are not followed any more; a weir_step, bytes = why */
+	WEIR_STEP_ASTRAY = 8,	/* HTTP/2, TLS: what comes is not followed any more; a weir_step, bytes = why */
+	WEIR_STEP_SECURED = 9,	/* TLS: the server's hello; a weir_step_head, bytes = cipher suite, stream = weir_tls_offer */
+	WEIR_STEP_RECORD = 10,	/* TLS: application data begins; a weir_step */
 };
 
 enum weir_step_flag {
 	/* What came before on this connection is not all here: over the budget, or the ring was full. */
 	WEIR_STEP_CUT = 1,
-	WEIR_STEP_FROM_SERVER = 2,	/* of a frame: the server wrote it */
+	WEIR_STEP_FROM_SERVER = 2,	/* of a frame or record: the server wrote it */
 	WEIR_STEP_BEGINS = 4,		/* of a BLOCK: the first piece of its frame */
-	WEIR_STEP_OPENS = 8,		/* of a BLOCK: the client's first frame of this stream */
+	/* Of a BLOCK: the client's first frame of this stream. Of a RECORD: the client's first since the server wrote some. */
+	WEIR_STEP_OPENS = 8,
 	WEIR_STEP_UNREAD = 16,		/* of a BLOCK: its text could not be copied */
+};
+
+/* What a ClientHello says of the protocols to come. Only NOT_MULTIPLEXED is followed. */
+enum weir_tls_offer {
+	WEIR_TLS_UNKNOWN = 0,		/* it is cut, or its lengths lie */
+	WEIR_TLS_NOT_MULTIPLEXED = 1,
+	WEIR_TLS_MULTIPLEXED = 2,	/* HTTP/2 is among them */
+	WEIR_TLS_EARLY_DATA = 3,	/* application data came before the server's hello, RFC 8446, 2.3 */
 };
 
 enum weir_request_counter {
@@ -42,15 +53,19 @@ enum weir_request_counter {
 
 enum weir_port_class {
 	WEIR_PORT_UNKNOWN = 0,
-	WEIR_PORT_HTTP = 1,		/* a connection to it began with an HTTP/1 method */
+	WEIR_PORT_SERVES = 1,		/* a connection to it began with an HTTP/1 method or a ClientHello */
 	WEIR_PORT_OTHER = 8,		/* as many segments did not; 2 .. 7 are on the way there */
 };
 
 struct weir_step {
 	weir_u64 time_ns;	/* CLOCK_MONOTONIC */
 	weir_u64 socket;	/* kernel pointer */
-	weir_u32 bytes;		/* REQUEST: of the segment; ANSWER, CHUNK: of the whole call; FRAME, BLOCK: payload */
-	weir_u32 request_bytes;	/* ANSWER: received since the request began, modulo 2^32 */
+	weir_u32 bytes;		/* REQUEST: of the segment; ANSWER, CHUNK: of the whole call; others: payload */
+	/*
+	 * ANSWER: received since the request began, modulo 2^32. RECORD: a TCP sequence number of what the client sends, of
+	 * the client's record the one behind it, of the server's the one behind what its process had read by then.
+	 */
+	weir_u32 request_bytes;
 	weir_u8 kind;		/* weir_step_kind */
 	weir_u8 flags;		/* weir_step_flag */
 	weir_u8 tail_bytes;	/* ANSWER, CHUNK: valid bytes in tail */

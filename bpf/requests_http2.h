@@ -8,7 +8,7 @@
 #define WEIR_BPF_REQUESTS_HTTP2_H
 
 #include "http2_walk.h"
-#include "requests_steps.h"
+#include "requests_mover.h"
 
 #define MAX_MOVES 512
 
@@ -27,46 +27,6 @@ struct {
 	__type(key, int);
 	__type(value, struct streams);
 } weir_streams SEC(".maps");
-
-/* The way through one segment, or through the pieces of one write. */
-struct mover {
-	struct bpf_dynptr packet;	/* of a segment */
-	weir_u64 now;
-	struct sock *sk;
-	struct turn *turn;
-	struct streams *streams;
-	struct weir_frame_walk *walk;
-	const char *at;			/* of a write: in the memory of the process */
-	const struct iovec *next_piece;
-	weir_u64 pieces;		/* from next_piece on */
-	weir_u32 offset;		/* of a segment: in the packet */
-	weir_u32 available;		/* bytes of this piece */
-	weir_u32 rest;			/* bytes of all pieces */
-	weir_u32 skip;			/* of them walked before */
-	weir_u32 why;			/* weir_http2_reason; 0 = in step */
-};
-
-static __always_inline void go_astray(struct sock *sk, struct turn *turn, weir_u32 why)
-{
-	struct weir_step *step = bpf_ringbuf_reserve(&weir_steps, sizeof(*step), 0);
-
-	turn->phase = PHASE_IGNORED;
-	if (!step) {
-		count(WEIR_REQUESTS_RING_FULL);
-		return;
-	}
-	fill_step(step, sk, bpf_ktime_get_ns(), WEIR_STEP_ASTRAY, turn);
-	step->bytes = why;
-	bpf_ringbuf_submit(step, BPF_RB_NO_WAKEUP);
-}
-
-/* A run of frames that are not told counts once, and every request among them. */
-static __always_inline void frame_lost(struct turn *turn, int opens, int why)
-{
-	if (opens || !turn->cut)
-		count(why);
-	turn->cut = 1;
-}
 
 static __always_inline void fill_frame(struct weir_step *step, struct mover *m, int kind, int out)
 {
@@ -100,21 +60,6 @@ static __always_inline void tell_frame(struct mover *m, weir_u32 bytes, int ends
 	if (!ends)
 		step->frame_flags &= ~WEIR_FRAME_END_STREAM;
 	bpf_ringbuf_submit(step, BPF_RB_NO_WAKEUP);
-}
-
-static __always_inline int read_at(struct mover *m, void *to, weir_u32 bytes, int out)
-{
-	if (out)
-		return !bpf_probe_read_user(to, bytes, m->at);
-	return !bpf_dynptr_read(to, bytes, &m->packet, m->offset, 0);
-}
-
-static __always_inline void pass(struct mover *m, weir_u32 bytes)
-{
-	m->available -= bytes;
-	m->rest -= bytes;
-	m->offset += bytes;
-	m->at += bytes;
 }
 
 /* The next `bytes` bytes of the payload, whether they can be told or not. */
@@ -183,21 +128,6 @@ static __always_inline void begin_frame(struct mover *m, int out)
 	pass_payload(m, here, flags, out);
 }
 
-static __always_inline int enter_piece(struct mover *m)
-{
-	const struct iovec *piece = m->next_piece;
-	weir_u64 bytes;
-
-	if (!m->pieces || !m->rest)
-		return 0;
-	m->at = BPF_CORE_READ(piece, iov_base);
-	bytes = BPF_CORE_READ(piece, iov_len);
-	m->available = bytes < m->rest ? bytes : m->rest;
-	m->next_piece = piece + 1;
-	m->pieces--;
-	return 1;
-}
-
 static __always_inline long move(struct mover *m, int out)
 {
 	struct weir_frame_walk *walk = m->walk;
@@ -206,9 +136,7 @@ static __always_inline long move(struct mover *m, int out)
 	if (!m->available)
 		return !out || !enter_piece(m);
 	if (m->skip) {
-		bytes = m->skip < m->available ? m->skip : m->available;
-		m->skip -= bytes;
-		pass(m, bytes);
+		pass_skipped(m);
 		return 0;
 	}
 	bytes = weir_walk_move(walk, m->available);
@@ -243,14 +171,6 @@ static long move_in(weir_u32 index, struct mover *m)
 static long move_out(weir_u32 index, struct mover *m)
 {
 	return move(m, 1);
-}
-
-static __always_inline void settle(struct mover *m)
-{
-	if (!m->why && m->rest)
-		m->why = WEIR_HTTP2_MANY;
-	if (m->why)
-		go_astray(m->sk, m->turn, m->why);
 }
 
 /* A segment, in sequence or not. */
@@ -318,31 +238,6 @@ static __always_inline void pass_unseen(struct mover *m)
 	m->available = m->rest;
 	pass(m, m->skip);
 	pass_payload(m, bytes, 0, 1);
-}
-
-/* Its first piece; the others follow in move(). 0: it is not in the memory of the process. */
-static __always_inline int enter_write(struct mover *m, const struct msghdr *msg)
-{
-	weir_u64 offset = BPF_CORE_READ(msg, msg_iter.iov_offset);
-	weir_u8 type = BPF_CORE_READ(msg, msg_iter.iter_type);
-	const struct iovec *piece;
-
-	if (type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
-		m->at = (const char *)BPF_CORE_READ(msg, msg_iter.ubuf) + offset;
-		m->available = m->rest;
-		return 1;
-	}
-	if (type != bpf_core_enum_value(enum iter_type, ITER_IOVEC))
-		return 0;
-	piece = BPF_CORE_READ(msg, msg_iter.__iov);
-	m->next_piece = piece;
-	m->pieces = BPF_CORE_READ(msg, msg_iter.nr_segs);
-	if (!enter_piece(m))
-		return 0;
-	m->at += offset;
-	offset = BPF_CORE_READ(piece, iov_len) - offset;
-	m->available = offset < m->rest ? offset : m->rest;
-	return 1;
 }
 
 /* Each buffer a write fills brings us here. What did not fit into a full queue is written again as it was: skipped. */

@@ -75,6 +75,7 @@ enum phase {
 	PHASE_SKIPPED = 3,	/* the rest of this turn is not told */
 	PHASE_IGNORED = 4,	/* nothing we follow any more */
 	PHASE_FRAMES = 5,	/* HTTP/2, for good */
+	PHASE_RECORDS = 6,	/* TLS, for good */
 };
 
 struct turn {

@@ -70,7 +70,8 @@ inline constexpr size_t kMaxStringBytes = 256;
     "Application protocols the client offered in its TLS ClientHello (ALPN, RFC 7301), first choice first, joined "  \
     "by commas; empty when none or not seen.")                                                                       \
   X(application, std::string, kString, kDimension, "",                                                               \
-    "Protocol above the transport, where requests are measured or it was recognised: dns, http1, h2, tls, quic.")    \
+    "Protocol above the transport, where requests are measured or it was recognised: dns, http1, h2, tls, quic; "    \
+    "tls-timing: requests inside TLS, told apart by record sizes and directions alone.")                             \
   X(operation, std::string, kString, kDimension, "", "What was asked: the HTTP method, the DNS record type.")        \
   X(resource, std::string, kString, kDimension, "", "What it was asked of: the HTTP path template, the DNS name.")   \
   X(result, std::string, kString, kDimension, "",                                                                    \

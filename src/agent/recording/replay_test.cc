@@ -190,7 +190,19 @@ class MadeUpRequests final : public requests::RequestProbe {
   void Step(requests::StepSink& sink) {
     const double at_ms = static_cast<double>(nature_.Now()) / 1e6;
     weir_step_head head{};
-    switch (nature_.Below(7)) {
+    switch (nature_.Below(9)) {
+      case 7:
+        head = requests::MakeHead(WEIR_STEP_SECURED, at_ms, "");
+        head.step.bytes = 0xc02f;
+        head.step.stream = nature_.Sometimes() ? WEIR_TLS_NOT_MULTIPLEXED : WEIR_TLS_MULTIPLEXED;
+        break;
+      case 8: {
+        weir_step step = requests::MakeStep(WEIR_STEP_RECORD, at_ms, 50 + nature_.Below(4'000));
+        step.socket = 0x1000 + nature_.Below(4) * 64;
+        step.flags = nature_.Sometimes() ? WEIR_STEP_FROM_SERVER : WEIR_STEP_OPENS;
+        sink.OnStep(step);
+        return;
+      }
       case 5: head = requests::MakeHead(WEIR_STEP_REQUEST, at_ms, requests::kPreface); break;
       case 6: {
         weir_step_block block{};

@@ -64,7 +64,7 @@ class Probe final : public RequestProbe {
 
   void ForgetOtherPorts() override {
     for (weir_u8& port : skeleton_->bss->weir_ports) {
-      if (port != WEIR_PORT_HTTP) port = WEIR_PORT_UNKNOWN;
+      if (port != WEIR_PORT_SERVES) port = WEIR_PORT_UNKNOWN;
     }
   }
 
@@ -76,6 +76,7 @@ class Probe final : public RequestProbe {
     switch (step.kind) {
       case WEIR_STEP_REQUEST:
       case WEIR_STEP_ANSWER:
+      case WEIR_STEP_SECURED:
         if (size >= sizeof(weir_step_head)) sink.OnHead(*static_cast<const weir_step_head*>(data));
         break;
       case WEIR_STEP_BLOCK:

@@ -390,17 +390,159 @@ TEST_F(RequestKernelTest, AboveTheBudgetTurnsAreLeftOutAndCounted) {
   EXPECT_EQ(turns_.size() + probe_->Losses().skipped, kTurns);
 }
 
+std::string Sized(size_t bytes, const std::string& body) {
+  std::string out;
+  for (size_t i = bytes; i-- > 0;) out += static_cast<char>(body.size() >> (8 * i) & 0xff);
+  return out + body;
+}
+
 // A ClientHello as OpenSSL 3 writes it, without what does not matter here.
-std::string ClientHelloFor(const std::string& name) {
-  const auto sized = [](size_t bytes, const std::string& body) {
-    std::string out;
-    for (size_t i = bytes; i-- > 0;) out += static_cast<char>(body.size() >> (8 * i) & 0xff);
-    return out + body;
-  };
-  const std::string extension = std::string(2, '\0') + sized(2, sized(2, std::string(1, '\0') + sized(2, name)));
-  const std::string body = "\x03\x03" + std::string(32, 'r') + sized(1, std::string(32, 's')) +
-                           sized(2, std::string("\x13\x01", 2)) + sized(1, std::string(1, '\0')) + sized(2, extension);
-  return "\x16\x03\x01" + sized(2, "\x01" + sized(3, body));
+std::string ClientHelloFor(const std::string& name, const std::vector<std::string>& protocols = {}) {
+  std::string extensions = std::string(2, '\0') + Sized(2, Sized(2, std::string(1, '\0') + Sized(2, name)));
+  std::string list;
+  for (const std::string& protocol : protocols) list += Sized(1, protocol);
+  if (!protocols.empty()) extensions += std::string("\0\x10", 2) + Sized(2, Sized(2, list));
+  const std::string body = "\x03\x03" + std::string(32, 'r') + Sized(1, std::string(32, 's')) +
+                           Sized(2, std::string("\x13\x01", 2)) + Sized(1, std::string(1, '\0')) + Sized(2, extensions);
+  return "\x16\x03\x01" + Sized(2, "\x01" + Sized(3, body));
+}
+
+std::string Encrypted(size_t bytes) { return "\x17\x03\x03" + Sized(2, std::string(bytes, 'e')); }
+
+// A ServerHello of TLS 1.3 and what follows it at once.
+std::string ServerFlight() {
+  const std::string body = "\x03\x03" + std::string(32, 'r') + Sized(1, std::string(32, 's')) +
+                           std::string("\x13\x01\0", 3) + Sized(2, std::string(40, 'k'));
+  return "\x16\x03\x03" + Sized(2, "\x02" + Sized(3, body)) + std::string("\x14\x03\x03\0\1\1", 6) + Encrypted(900) +
+         Encrypted(53);
+}
+
+class TlsKernelTest : public RequestKernelTest {
+ protected:
+  // A connection up to the client's hello and what the server says to it.
+  Pair Greet(const std::string& hello) {
+    Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+    pair.client.Set(IPPROTO_TCP, TCP_NODELAY, 1);
+    pair.server.Set(IPPROTO_TCP, TCP_NODELAY, 1);
+    Exchange(pair, hello, ServerFlight());
+    return pair;
+  }
+  void Ask(const Pair& pair, const std::string& records, size_t piece) {
+    for (size_t at = 0; at < records.size(); at += piece) Write(pair.client, records.substr(at, piece));
+  }
+};
+
+TEST_F(TlsKernelTest, ExchangesAreTimedByTheirRecordsWhateverPiecesTheyComeIn) {
+  const std::string finished = "\x14\x03\x03" + Sized(2, "\x01") + Encrypted(53);
+  const std::string tickets = Encrypted(250) + Encrypted(250);
+  const std::string request = Encrypted(160);
+  const std::string header = Encrypted(190);
+  const std::string chunk = Encrypted(40);
+  for (const size_t piece : {size_t{1}, size_t{7}, finished.size() + request.size()}) {
+    SCOPED_TRACE(piece);
+    turns_.clear();
+    Pair pair = Greet(ClientHelloFor("tls.example", {"http/1.1", "h2c"}));
+    const int64_t begin = NowMicros();
+    Ask(pair, finished + request, piece);  // the request is here before the tickets are written
+    Read(pair.server, finished.size());
+    Write(pair.server, tickets.substr(0, 255));
+    Write(pair.server, tickets.substr(255));
+    Read(pair.server, request.size());
+    Read(pair.client, tickets.size());
+    for (int round = 0; round < 3; ++round) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // what there is to measure
+      std::vector<iovec> bytes;                                   // a record header in pieces
+      for (size_t at = 0; at < 5; ++at) bytes.push_back({const_cast<char*>(header.data() + at), 1});
+      bytes.push_back({const_cast<char*>(header.data() + 5), header.size() - 5});
+      ASSERT_EQ(::writev(pair.server.fd(), bytes.data(), static_cast<int>(bytes.size())),
+                static_cast<ssize_t>(header.size()));
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      Write(pair.server, chunk);
+      Read(pair.client, header.size() + chunk.size());
+      if (round == 2) break;
+      Ask(pair, request, piece);
+      Read(pair.server, request.size());
+    }
+    const int64_t took = NowMicros() - begin;
+    kernel::CloseInOrder(pair);
+    Drain();
+    ASSERT_EQ(turns_.size(), 3U);
+    for (const Turn& turn : turns_) {
+      EXPECT_EQ(turn.outcome, TurnOutcome::kAnswered);
+      EXPECT_EQ(turn.application, kTlsTiming);
+      EXPECT_GE(turn.latency_us, 1'999);
+      EXPECT_GE(turn.first_chunk_us, turn.latency_us + 1'999);
+      EXPECT_LE(turn.duration_us, took);
+    }
+    EXPECT_EQ(ends_.back().pid, static_cast<uint32_t>(::getpid()));
+  }
+  EXPECT_EQ(probe_->Losses().skipped + probe_->Losses().unreadable, 0U);
+}
+
+TEST_F(TlsKernelTest, ClientsThatOfferHttp2AreCountedAndNotTimed) {
+  for (const auto& offered : std::vector<std::vector<std::string>>{{"h2"}, {"x", "http/1.1", "h2"}, {"h2", "z"}}) {
+    turns_.clear();
+    Pair pair = Greet(ClientHelloFor("both.example", offered));
+    Exchange(pair, Encrypted(53) + Encrypted(160), Encrypted(190));
+    kernel::CloseInOrder(pair);
+    Drain();
+    ASSERT_EQ(turns_.size(), 1U);
+    EXPECT_EQ(turns_[0].outcome, TurnOutcome::kUnusable);
+    EXPECT_EQ(turns_[0].ending, "h2_offered");
+  }
+}
+
+TEST_F(TlsKernelTest, HellosThatAreCutOrLieAreNotGuessedAt) {
+  const std::string hello = ClientHelloFor("cut.example", {"http/1.1"});
+  std::string lying = hello;
+  lying[lying.size() - 9] = '\xff';  // the length of the protocol's name
+  std::string empty = hello;
+  empty[empty.size() - 9] = '\0';
+  for (const std::string& bad : {lying, empty}) {
+    turns_.clear();
+    Pair pair = Greet(bad);
+    kernel::CloseInOrder(pair);
+    Drain();
+    ASSERT_EQ(turns_.size(), 1U);
+    EXPECT_EQ(turns_[0].ending, "hello_not_read");
+  }
+  turns_.clear();
+  Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  pair.client.Set(IPPROTO_TCP, TCP_NODELAY, 1);
+  Write(pair.client, hello.substr(0, hello.size() - 12));
+  Read(pair.server, hello.size() - 12);
+  Exchange(pair, hello.substr(hello.size() - 12), ServerFlight());
+  kernel::CloseInOrder(pair);
+  Drain();
+  ASSERT_EQ(turns_.size(), 1U);
+  EXPECT_EQ(turns_[0].ending, "hello_not_read");
+}
+
+TEST_F(TlsKernelTest, HostileRecordsEndTheFollowing) {
+  std::string many;
+  for (int i = 0; i < 600; ++i) many += Encrypted(0);
+  const std::pair<std::string, std::string> kBad[] = {{std::string("\x17\x03\x03\xff\xff", 5), "not_records"},
+                                                      {std::string("\x17\x02\x03\0\1e", 6), "not_records"},
+                                                      {kGet.data(), "not_records"},
+                                                      {many, "too_many_records"}};
+  for (const auto& [bad, why] : kBad) {
+    SCOPED_TRACE(why);
+    turns_.clear();
+    Pair pair = Greet(ClientHelloFor("bad.example"));
+    Exchange(pair, Encrypted(53) + bad, Encrypted(3'000));
+    kernel::CloseInOrder(pair);
+    Drain();
+    ASSERT_EQ(turns_.size(), 1U);
+    EXPECT_EQ(turns_[0].ending, why);
+  }
+  turns_.clear();
+  Pair refused = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  Exchange(refused, ClientHelloFor("no.example"), std::string("\x15\x03\x03\0\2\2\x28", 7) + std::string(80, 'x'));
+  Pair early = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  Exchange(early, ClientHelloFor("early.example") + Encrypted(160), ServerFlight());
+  Drain();
+  ASSERT_EQ(turns_.size(), 1U) << "a refusal is no exchange";
+  EXPECT_EQ(turns_[0].ending, "early_data");
 }
 
 TEST_F(RequestKernelTest, AServerNameReachesTheClientsFlow) {

@@ -17,11 +17,11 @@ enum class TurnOutcome {
 
 struct Turn {
   TurnOutcome outcome = TurnOutcome::kUnusable;
-  std::string_view application;  // "http1", "h2"
+  std::string_view application;  // "http1", "h2", "tls-timing"
   std::string method;            // "" where it is not known
   std::string resource;          // path template
   int status = 0;                // 0 = none, or not known
-  std::string_view ending;       // of an HTTP/2 stream: who broke it off, or why it is unusable; "" = neither
+  std::string_view ending;       // HTTP/2, TLS: who broke it off, or why it is unusable; "" = neither
   // Microseconds since the request's first byte; -1 = not measured.
   int64_t latency_us = -1;          // to the answer's header
   int64_t first_chunk_us = -1;      // to the first write that holds some of the body

@@ -40,7 +40,7 @@ TurnMachine::Connection* TurnMachine::Find(const weir_step_head& head) {
     if (!SameEnds(known->second.ends, head)) known->second = Connection{};
     return &known->second;
   }
-  if (head.step.kind != WEIR_STEP_REQUEST) return nullptr;  // answers a request that was not told
+  if (head.step.kind == WEIR_STEP_ANSWER) return nullptr;  // answers a request that was not told
   if (connections_.size() >= kMaxConnections) {
     Count(Metric::agent_request_table_full);
     return nullptr;
@@ -52,10 +52,10 @@ void TurnMachine::OnHead(const weir_step_head& head) {
   Connection* connection = Find(head);
   if (connection == nullptr) return;
   connection->last_step_ns = head.step.time_ns;
-  if (head.step.kind == WEIR_STEP_REQUEST) {
-    OnRequest(*connection, head);
-  } else {
-    OnAnswer(*connection, head);
+  switch (head.step.kind) {
+    case WEIR_STEP_REQUEST: OnRequest(*connection, head); break;
+    case WEIR_STEP_SECURED: OnSecured(*connection, head); break;
+    default: OnAnswer(*connection, head); break;
   }
 }
 
@@ -74,6 +74,7 @@ void TurnMachine::OnRequest(Connection& connection, const weir_step_head& head) 
     if (ParseRequestHead(text)) GiveUp(connection);
     return;
   }
+  connection.tls.reset();  // the end of the one before was lost
   connection.turn = Turn{};
   connection.turn.application = "http1";
   if (IsHttp2Preface(text)) {
@@ -96,8 +97,25 @@ void TurnMachine::OnRequest(Connection& connection, const weir_step_head& head) 
   connection.request_head_bytes = framing.head_bytes;
 }
 
+// A connection begins: its first step.
+void TurnMachine::OnSecured(Connection& connection, const weir_step_head& head) {
+  connection = Connection{};
+  std::memcpy(&connection.ends, &head, offsetof(weir_step_head, text));
+  connection.last_step_ns = head.step.time_ns;
+  if (const std::string_view why = TlsTurns::WhyNot(head.step.stream); !why.empty()) {
+    Turn turn;
+    turn.application = kTlsTiming;
+    turn.ending = why;
+    sink_(connection.ends, turn);
+    return;
+  }
+  connection.state = State::kTls;
+  connection.tls = std::make_unique<TlsTurns>(head.step.bytes);
+}
+
 void TurnMachine::OnAnswer(Connection& connection, const weir_step_head& head) {
-  if (connection.state == State::kIdle || connection.state == State::kUnusable) return;
+  const State state = connection.state;
+  if (state == State::kIdle || state == State::kUnusable || state == State::kTls) return;
   connection.ends.pid = head.pid;
   std::memcpy(connection.ends.comm, head.comm, sizeof(head.comm));
   if (connection.state == State::kHttp2) return;  // it only says who writes
@@ -142,6 +160,11 @@ void TurnMachine::OnStep(const weir_step& step) {
   if (known == connections_.end()) return;
   Connection& connection = known->second;
   connection.last_step_ns = step.time_ns;
+  if (connection.tls != nullptr) {
+    OnTls(connection, step);
+    if (step.kind == WEIR_STEP_CLOSED) connections_.erase(known);
+    return;
+  }
   if (step.kind == WEIR_STEP_FRAME || step.kind == WEIR_STEP_BLOCK || step.kind == WEIR_STEP_ASTRAY) {
     OnHttp2(connection, step, std::nullopt);
     return;
@@ -153,7 +176,7 @@ void TurnMachine::OnStep(const weir_step& step) {
     connections_.erase(known);
     return;
   }
-  if (connection.state != State::kAnswer) return;
+  if (connection.state != State::kAnswer || step.kind != WEIR_STEP_CHUNK) return;
   if (connection.body == Body::kUnknown) {
     connection.last_write_ns = step.time_ns;
   } else {
@@ -177,6 +200,19 @@ void TurnMachine::OnHttp2(Connection& connection, const weir_step& step, std::op
     case WEIR_STEP_BLOCK: connection.streams->OnBlock(step, text, sink); break;
     case WEIR_STEP_ASTRAY: connection.streams->OnAstray(step.bytes, sink); break;
     default: connection.streams->OnFrame(step, sink); break;
+  }
+}
+
+void TurnMachine::OnTls(Connection& connection, const weir_step& step) {
+  const auto sink = [&](const Turn& turn) { sink_(connection.ends, turn); };
+  switch (step.kind) {
+    case WEIR_STEP_RECORD: connection.tls->OnRecord(step, sink); break;
+    case WEIR_STEP_ASTRAY: connection.tls->OnAstray(step.bytes, sink); break;
+    case WEIR_STEP_CLOSED:
+      if ((step.flags & WEIR_STEP_CUT) != 0) connection.tls->Abandon("records_left_out", sink);
+      connection.tls->Close(sink);
+      break;
+    default: break;
   }
 }
 
@@ -252,8 +288,9 @@ void TurnMachine::GiveUp(Connection& connection) {
 void TurnMachine::Abandon() {
   for (auto& [socket, connection] : connections_) {
     if (connection.state == State::kRequest || connection.state == State::kAnswer) GiveUp(connection);
-    if (connection.streams == nullptr) continue;
-    connection.streams->Abandon("given_up", [&, &ends = connection.ends](const Turn& turn) { sink_(ends, turn); });
+    const auto sink = [&, &ends = connection.ends](const Turn& turn) { sink_(ends, turn); };
+    if (connection.streams != nullptr) connection.streams->Abandon("given_up", sink);
+    if (connection.tls != nullptr) connection.tls->Abandon("given_up", sink);
   }
   connections_ = decltype(connections_)();
 }
@@ -268,6 +305,8 @@ void TurnMachine::Sweep(Nanos now) {
         ((connection.complete && silent > kSettleNs) || (open_ended && silent > kSilenceNs))) {
       Finish(connection, TurnOutcome::kAnswered);
     }
+    if (connection.tls != nullptr)
+      connection.tls->Sweep(now_ns, [&](const Turn& turn) { sink_(connection.ends, turn); });
     // One whose answer is still to come is kept however long it takes: the kernel tells when it closes.
     const bool forget = silent > kForgetNs && connection.state == State::kIdle;
     item = forget ? connections_.erase(item) : std::next(item);

@@ -1,7 +1,7 @@
-// TurnMachine: from the steps of a node's HTTP/1 and HTTP/2 connections (bpf/requests_abi.h) to finished turns: one
-// request and its answer, with the times between. HTTP/2 is http2_streams.h; here is HTTP/1. What cannot be told apart
-// for certain is a turn of its own, marked unusable, and ends the connection's measuring: a guess would put one
-// request's time beside another's path.
+// TurnMachine: from the steps of a node's HTTP/1, HTTP/2 and TLS connections (bpf/requests_abi.h) to finished turns:
+// one request and its answer, with the times between. HTTP/2 is http2_streams.h, TLS tls_turns.h; here is HTTP/1. What
+// cannot be told apart for certain is a turn of its own, marked unusable, and ends the connection's measuring: a guess
+// would put one request's time beside another's path.
 //
 // Times start when the request's first segment arrives, before any process is woken: waiting for a busy process is part
 // of what the client feels. An answer ends where its own framing says (RFC 9112, 6.3), else with the connection, with
@@ -19,6 +19,7 @@
 #include <unordered_map>
 
 #include "agent/requests/http2_streams.h"
+#include "agent/requests/tls_turns.h"
 #include "agent/requests/turn.h"
 #include "base/clock.h"
 #include "bpf/requests_abi.h"
@@ -33,7 +34,7 @@ class TurnMachine {
   using Sink = std::function<void(const weir_step_head& ends, const Turn& turn)>;
   explicit TurnMachine(Sink sink) : sink_(std::move(sink)) {}
 
-  void OnHead(const weir_step_head& head);     // WEIR_STEP_REQUEST, WEIR_STEP_ANSWER
+  void OnHead(const weir_step_head& head);     // WEIR_STEP_REQUEST, WEIR_STEP_ANSWER, WEIR_STEP_SECURED
   void OnStep(const weir_step& step);          // all others; WEIR_STEP_BLOCK without its text
   void OnBlock(const weir_step_block& block);  // WEIR_STEP_BLOCK
   // Once per interval: ends what only silence can end, and forgets connections that have been silent for long.
@@ -51,6 +52,7 @@ class TurnMachine {
     kAnswer,
     kUnusable,  // nothing is measured here any more
     kHttp2,     // for good
+    kTls,       // for good
   };
   struct Connection {
     weir_step_head ends{};
@@ -67,11 +69,14 @@ class TurnMachine {
     uint64_t last_step_ns = 0;
     Turn turn;
     std::unique_ptr<Http2Streams> streams;  // in kHttp2
+    std::unique_ptr<TlsTurns> tls;          // in kTls
   };
 
   Connection* Find(const weir_step_head& head);
   void OnRequest(Connection& connection, const weir_step_head& head);
   void OnAnswer(Connection& connection, const weir_step_head& head);
+  void OnSecured(Connection& connection, const weir_step_head& head);
+  void OnTls(Connection& connection, const weir_step& step);
   void OnBody(Connection& connection, const weir_step& step, uint64_t bytes);
   void Settle(Connection& connection, bool connection_ends);
   void Finish(Connection& connection, TurnOutcome outcome);

@@ -34,7 +34,7 @@ export const kColumns: readonly ColumnSchema[] = [
   {"name":"service_port","type":"uint","kind":"dimension","unit":"","help":"Port the client used where NAT led it to server_address; 0 when it used server_address itself."},
   {"name":"server_name","type":"string","kind":"dimension","unit":"","help":"Name the client asked the server for in its TLS ClientHello (SNI, RFC 6066); empty when not seen."},
   {"name":"alpn","type":"string","kind":"dimension","unit":"","help":"Application protocols the client offered in its TLS ClientHello (ALPN, RFC 7301), first choice first, joined by commas; empty when none or not seen."},
-  {"name":"application","type":"string","kind":"dimension","unit":"","help":"Protocol above the transport, where requests are measured or it was recognised: dns, http1, h2, tls, quic."},
+  {"name":"application","type":"string","kind":"dimension","unit":"","help":"Protocol above the transport, where requests are measured or it was recognised: dns, http1, h2, tls, quic; tls-timing: requests inside TLS, told apart by record sizes and directions alone."},
   {"name":"operation","type":"string","kind":"dimension","unit":"","help":"What was asked: the HTTP method, the DNS record type."},
   {"name":"resource","type":"string","kind":"dimension","unit":"","help":"What it was asked of: the HTTP path template, the DNS name."},
   {"name":"result","type":"string","kind":"dimension","unit":"","help":"How it ended: the HTTP status, the DNS response code, timeout, reset; of an unusable exchange why it is one."},
