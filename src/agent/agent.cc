@@ -101,7 +101,6 @@ Status RunningAgent::Start(std::vector<std::unique_ptr<Source>> candidates) {
   loop_ = std::thread([this, sources = std::move(candidates), promise = std::move(started)]() mutable {
     pthread_setname_np(pthread_self(), "weir-agent");
     budget::CountThisThread();
-    budget::WakeThisThread(budget::Wake::kInGaps);
     Loop(std::move(sources), std::move(promise));
   });
   if (Status status = result.get(); !status.ok()) {
@@ -111,7 +110,6 @@ Status RunningAgent::Start(std::vector<std::unique_ptr<Source>> candidates) {
   const bool drop = options_.drop_privileges;
   exporter_->Start([drop] {
     budget::CountThisThread();
-    budget::WakeThisThread(budget::Wake::kInGaps);
     if (drop) LogIfFailed("thread weir-export", KeepNoPrivileges());
   });
   // The calling thread too, and with it every thread it makes later: in one process the weakest thread
@@ -145,8 +143,6 @@ std::unique_ptr<node::NodeWatch> RunningAgent::StartNodeWatch() const {
                                                  clock_);
   watch->Start([drop = options_.drop_privileges](bool enters_namespaces) {
     budget::CountThisThread();
-    // The ring of rates must read in time.
-    budget::WakeThisThread(enters_namespaces ? budget::Wake::kInGaps : budget::Wake::kAtOnce);
     if (!drop) return;
     if (enters_namespaces) {
       LogIfFailed("thread weir-node", KeepPrivilegesForNode());

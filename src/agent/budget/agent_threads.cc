@@ -1,7 +1,6 @@
 #include "agent/budget/agent_threads.h"
 
 #include <pthread.h>
-#include <sched.h>
 
 #include <ctime>
 #include <mutex>
@@ -50,12 +49,6 @@ class Membership {
 void CountThisThread() {
   (void)TheRegistry();  // made before, and so destroyed after, what refers to it
   static thread_local const Membership kMembership;
-}
-
-void WakeThisThread(Wake wake) {
-  const sched_param param{};
-  // Where it is refused (a seccomp filter) the thread stays as it was.
-  (void)sched_setscheduler(0, wake == Wake::kInGaps ? SCHED_BATCH : SCHED_OTHER, &param);
 }
 
 Nanos CpuOfAgentThreads() {
