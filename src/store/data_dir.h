@@ -13,7 +13,7 @@ namespace weir::store {
 
 // Grows when a binary that does not know the change would misread the tables.
 inline constexpr int kSchemaVersion = 5;
-// The oldest a store can convert: 5 added a level between 1 min and 1 h, so that the coarser one is made anew.
+// The oldest a store can convert: 5 added a level between 1 min and 1 h.
 inline constexpr int kOldestConvertible = 4;
 
 // Holds the lock while it lives; movable.

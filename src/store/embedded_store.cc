@@ -182,7 +182,6 @@ Status EmbeddedStore::Open(const Library& library) {
   WEIR_ASSIGN_OR_RETURN(version_, writer_->Execute("SELECT version()"));
   version_ = version_.substr(0, version_.find('\n'));
 
-  WEIR_RETURN_IF_ERROR(Convert());
   std::vector<std::string> statements{fmt::format("CREATE DATABASE IF NOT EXISTS {}", kDatabase),
                                       CreateSequenceTableSql(), CreateFlowTableSql()};
   for (size_t level = 0; level < kLevels; ++level) statements.push_back(CreateTableSql(level));
@@ -196,20 +195,18 @@ Status EmbeddedStore::Open(const Library& library) {
     last_received_ = std::max(last_received_, state.max_received);
   }
   rollup_ = std::make_unique<Rollup>(*maintainer_, tables_);
+  WEIR_RETURN_IF_ERROR(Convert());
   WEIR_ASSIGN_OR_RETURN(node_, NodeTables::Open(library, directory_.clickhouse(), retention_,
                                                 retention_.disk_budget_bytes / kNodeShareOfBudget));
   return ReportDamage();
 }
 
-// Version 4 rolled 1 h up from 1 min; what it has is made anew from the level in between. Interrupted, it begins again.
+// Version 4 rolled hours up from minutes; the level in between is made for what they hold. Interrupted, it goes on.
 Status EmbeddedStore::Convert() {
   if (directory_.version() == kSchemaVersion) return Status::Ok();
-  LogInfo(
-      "converting the store from schema {} to {}: hours are rolled up again from minutes, and those older than all "
-      "minutes are lost",
-      directory_.version(), kSchemaVersion);
-  WEIR_RETURN_IF_ERROR(
-      writer_->Execute(fmt::format("TRUNCATE TABLE IF EXISTS {}", kLevelTable[kLevels - 1].table)).status());
+  LogInfo("converting the store from schema {} to {}; a month of data takes minutes", directory_.version(),
+          kSchemaVersion);
+  WEIR_RETURN_IF_ERROR(rollup_->FillIn(kLevels - 2));
   return directory_.WriteCurrentVersion();
 }
 

@@ -37,11 +37,11 @@ std::string RollupSql(size_t level, uint64_t after, uint64_t upto) {
       bucket);
 }
 
-Status Rollup::Step(size_t level, bool* more) {
+Status Rollup::Step(size_t level, uint64_t limit, bool* more) {
   *more = false;
   const TableStates states = tables_.Snapshot();
   const uint64_t after = states[level].max_received;
-  const uint64_t stored = states[level - 1].max_received;
+  const uint64_t stored = std::min(states[level - 1].max_received, limit);
   if (stored <= after) return Status::Ok();
 
   WEIR_ASSIGN_OR_RETURN(const std::string answer,
@@ -61,6 +61,12 @@ Status Rollup::Step(size_t level, bool* more) {
   return Status::Ok();
 }
 
+Status Rollup::FillIn(size_t level) {
+  const uint64_t limit = tables_.Snapshot()[level + 1].max_received;
+  for (bool more = true; more;) WEIR_RETURN_IF_ERROR(Step(level, limit, &more));
+  return Status::Ok();
+}
+
 Status Rollup::Run(UnixMillis now) {
   Status first_error;
   for (size_t level = 1; level < kLevels; ++level) {
@@ -69,7 +75,8 @@ Status Rollup::Run(UnixMillis now) {
     if (now < next_[level] && now >= next_[level] - period) continue;
     bool more = true;
     Status status;
-    for (int steps = 0; more && status.ok() && steps < kMaxStepsPerRun; ++steps) status = Step(level, &more);
+    for (int steps = 0; more && status.ok() && steps < kMaxStepsPerRun; ++steps)
+      status = Step(level, UINT64_MAX, &more);
     if (status.ok() && !more) next_[level] = (now / period + 1) * period;
     if (!status.ok() && first_error.ok()) {
       first_error = std::move(status).Annotate(fmt::format("roll-up into {}", kLevelTable[level].resolution));

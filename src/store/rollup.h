@@ -26,9 +26,13 @@ class Rollup {
   // call.
   Status Run(UnixMillis now);
 
+  // For a level that was added below one that has been rolled up already: rolls it up as far as that one has come,
+  // which from then on goes on from it. Until this is done no question may be asked. Takes as long as it takes.
+  Status FillIn(size_t level);
+
  private:
-  // One chunk; *more says whether rows are left.
-  Status Step(size_t level, bool* more);
+  // One chunk of what was received up to `limit`; *more says whether rows are left.
+  Status Step(size_t level, uint64_t limit, bool* more);
 
   Connection& connection_;
   Tables& tables_;
