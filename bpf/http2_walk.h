@@ -32,14 +32,6 @@ enum weir_frame_flag {
 	WEIR_FRAME_PRIORITY = 32,
 };
 
-/* Why a connection's frames are not followed any more. */
-enum weir_http2_reason {
-	WEIR_HTTP2_NOT_FRAMES = 1,	/* what stands where a frame header should be is none */
-	WEIR_HTTP2_HOLE = 2,		/* bytes passed that no hook saw, e.g. segments that came out of order */
-	WEIR_HTTP2_UNREADABLE = 3,	/* a frame header was not in memory, e.g. written from a file */
-	WEIR_HTTP2_MANY = 4,		/* more frames in one segment or write than are looked at */
-};
-
 struct weir_frame_walk {
 	weir_u32 next;		/* TCP sequence number behind what has been walked */
 	weir_u32 left;		/* bytes of this frame's payload still to come */

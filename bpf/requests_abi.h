@@ -26,6 +26,14 @@ enum weir_step_kind {
 	WEIR_STEP_RECORD = 10,	/* TLS: application data begins; a weir_step */
 };
 
+/* Why a connection's frames, or records, are not followed any more: `bytes` of WEIR_STEP_ASTRAY. */
+enum weir_astray_reason {
+	WEIR_ASTRAY_NO_HEADER = 1,	/* what stands where the header of one should be is none */
+	WEIR_ASTRAY_HOLE = 2,		/* bytes passed that no hook saw, e.g. segments that came out of order */
+	WEIR_ASTRAY_UNREADABLE = 3,	/* a header was not in memory, e.g. written from a file */
+	WEIR_ASTRAY_MANY = 4,		/* more of them in one segment or write than are looked at */
+};
+
 enum weir_step_flag {
 	/* What came before on this connection is not all here: over the budget, or the ring was full. */
 	WEIR_STEP_CUT = 1,

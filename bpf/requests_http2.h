@@ -147,7 +147,7 @@ static __always_inline long move(struct mover *m, int out)
 	have = walk->have & 15;
 	bytes &= 15;
 	if (!read_at(m, walk->header + have, bytes, out)) {
-		m->why = WEIR_HTTP2_UNREADABLE;
+		m->why = WEIR_ASTRAY_UNREADABLE;
 		return 1;
 	}
 	walk->have = have + bytes;
@@ -156,7 +156,7 @@ static __always_inline long move(struct mover *m, int out)
 	if (walk->have < WEIR_FRAME_HEADER_BYTES)
 		return 0;
 	if (!weir_walk_begin(walk, m->streams->highest, !out)) {
-		m->why = WEIR_HTTP2_NOT_FRAMES;
+		m->why = WEIR_ASTRAY_NO_HEADER;
 		return 1;
 	}
 	begin_frame(m, out);
@@ -179,27 +179,11 @@ static __always_inline void on_frames_arrive(struct sock *sk, struct tcp_sock *t
 {
 	struct streams *streams = bpf_sk_storage_get(&weir_streams, sk, 0, 0);
 	struct mover m = {};
-	weir_u32 skip;
 
-	if (!streams)
+	if (!streams || !meet_segment(&m, sk, tp, turn, arrival, streams->in.next))
 		return;
-	skip = streams->in.next - arrival->seq;
-	if ((int)skip < 0) {
-		/* Ahead of a hole it is only early; what is taken already has passed unseen. */
-		if ((int)(((struct tcp_sock___requests *)tp)->rcv_nxt - streams->in.next) > 0)
-			go_astray(sk, turn, WEIR_HTTP2_HOLE);
-		return;
-	}
-	if (skip >= arrival->bytes || bpf_dynptr_from_skb((void *)arrival->skb, 0, &m.packet))
-		return;
-	m.now = bpf_ktime_get_ns();
-	m.sk = sk;
-	m.turn = turn;
 	m.streams = streams;
 	m.walk = &streams->in;
-	m.offset = arrival->offset;
-	m.available = m.rest = arrival->bytes;
-	m.skip = skip;
 	bpf_loop(MAX_MOVES, move_in, &m, 0);
 	settle(&m);
 }
@@ -232,7 +216,7 @@ static __always_inline void pass_unseen(struct mover *m)
 	weir_u32 bytes = m->rest - m->skip;
 
 	if (bytes > walk->left || weir_frame_has_text(walk->type)) {
-		go_astray(m->sk, m->turn, WEIR_HTTP2_UNREADABLE);
+		go_astray(m->sk, m->turn, WEIR_ASTRAY_UNREADABLE);
 		return;
 	}
 	m->available = m->rest;
@@ -240,26 +224,14 @@ static __always_inline void pass_unseen(struct mover *m)
 	pass_payload(m, bytes, 0, 1);
 }
 
-/* Each buffer a write fills brings us here. What did not fit into a full queue is written again as it was: skipped. */
 static __always_inline void on_frames_leave(struct sock *sk, struct tcp_sock *tp, struct turn *turn,
 					    const struct msghdr *msg)
 {
 	struct streams *streams = bpf_sk_storage_get(&weir_streams, sk, 0, 0);
 	struct mover m = {};
 
-	if (!streams)
+	if (!streams || !meet_write(&m, sk, tp, turn, msg, streams->out.next))
 		return;
-	m.skip = streams->out.next - ((struct tcp_sock___requests *)tp)->write_seq;
-	m.rest = BPF_CORE_READ(msg, msg_iter.count);
-	if ((int)m.skip < 0) {
-		go_astray(sk, turn, WEIR_HTTP2_HOLE);
-		return;
-	}
-	if (m.skip >= m.rest)
-		return;
-	m.now = bpf_ktime_get_ns();
-	m.sk = sk;
-	m.turn = turn;
 	m.streams = streams;
 	m.walk = &streams->out;
 	if (!streams->named)

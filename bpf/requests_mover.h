@@ -28,7 +28,7 @@ struct mover {
 	weir_u32 available;		/* bytes of this piece */
 	weir_u32 rest;			/* bytes of all pieces */
 	weir_u32 skip;			/* of them walked before */
-	weir_u32 why;			/* weir_http2_reason; 0 = in step */
+	weir_u32 why;			/* weir_astray_reason; 0 = in step */
 	weir_u32 read_seq;		/* TLS, of a write: behind what the process had read by then */
 };
 
@@ -117,10 +117,57 @@ static __always_inline int enter_write(struct mover *m, const struct msghdr *msg
 	return 1;
 }
 
+/*
+ * Sets out on a segment, in sequence or not; `next` is the sequence number behind what has been walked. 0: there is
+ * nothing to walk in it.
+ */
+static __always_inline int meet_segment(struct mover *m, struct sock *sk, struct tcp_sock *tp, struct turn *turn,
+					struct arrival *arrival, weir_u32 next)
+{
+	weir_u32 skip = next - arrival->seq;
+
+	if ((int)skip < 0) {
+		/* Ahead of a hole it is only early; what is taken already has passed unseen. */
+		if ((int)(((struct tcp_sock___requests *)tp)->rcv_nxt - next) > 0)
+			go_astray(sk, turn, WEIR_ASTRAY_HOLE);
+		return 0;
+	}
+	if (skip >= arrival->bytes || bpf_dynptr_from_skb((void *)arrival->skb, 0, &m->packet))
+		return 0;
+	m->now = bpf_ktime_get_ns();
+	m->sk = sk;
+	m->turn = turn;
+	m->offset = arrival->offset;
+	m->available = m->rest = arrival->bytes;
+	m->skip = skip;
+	return 1;
+}
+
+/*
+ * The same of a write. Each buffer one fills brings us here; what did not fit into a full queue is written again as it
+ * was: skipped.
+ */
+static __always_inline int meet_write(struct mover *m, struct sock *sk, struct tcp_sock *tp, struct turn *turn,
+				      const struct msghdr *msg, weir_u32 next)
+{
+	m->skip = next - ((struct tcp_sock___requests *)tp)->write_seq;
+	m->rest = BPF_CORE_READ(msg, msg_iter.count);
+	if ((int)m->skip < 0) {
+		go_astray(sk, turn, WEIR_ASTRAY_HOLE);
+		return 0;
+	}
+	if (m->skip >= m->rest)
+		return 0;
+	m->now = bpf_ktime_get_ns();
+	m->sk = sk;
+	m->turn = turn;
+	return 1;
+}
+
 static __always_inline void settle(struct mover *m)
 {
 	if (!m->why && m->rest)
-		m->why = WEIR_HTTP2_MANY;
+		m->why = WEIR_ASTRAY_MANY;
 	if (m->why)
 		go_astray(m->sk, m->turn, m->why);
 }

@@ -176,7 +176,7 @@ static __always_inline long move_records(struct mover *m, int out)
 	have = walk->have & 7;
 	bytes &= 7;
 	if (!read_at(m, walk->header + have, bytes, out)) {
-		m->why = WEIR_HTTP2_UNREADABLE;
+		m->why = WEIR_ASTRAY_UNREADABLE;
 		return 1;
 	}
 	walk->have = have + bytes;
@@ -185,7 +185,7 @@ static __always_inline long move_records(struct mover *m, int out)
 	if (walk->have < WEIR_RECORD_HEADER_BYTES)
 		return 0;
 	if (!weir_record_begin(walk)) {
-		m->why = WEIR_HTTP2_NOT_FRAMES;
+		m->why = WEIR_ASTRAY_NO_HEADER;
 		return 1;
 	}
 	if (walk->type == WEIR_RECORD_APPLICATION_DATA)
@@ -203,31 +203,15 @@ static long move_records_out(weir_u32 index, struct mover *m)
 	return move_records(m, 1);
 }
 
-/* A segment, in sequence or not; as on_frames_arrive(). */
 static __noinline int on_records_arrive(struct sock *sk, struct tcp_sock *tp, struct turn *turn,
 					struct arrival *arrival)
 {
 	struct records *records = bpf_sk_storage_get(&weir_records, sk, 0, 0);
 	struct mover m = {};
-	weir_u32 skip;
 
-	if (!records)
+	if (!records || !meet_segment(&m, sk, tp, turn, arrival, records->in.next))
 		return 0;
-	skip = records->in.next - arrival->seq;
-	if ((int)skip < 0) {
-		if ((int)(((struct tcp_sock___requests *)tp)->rcv_nxt - records->in.next) > 0)
-			go_astray(sk, turn, WEIR_HTTP2_HOLE);
-		return 0;
-	}
-	if (skip >= arrival->bytes || bpf_dynptr_from_skb((void *)arrival->skb, 0, &m.packet))
-		return 0;
-	m.now = bpf_ktime_get_ns();
-	m.sk = sk;
-	m.turn = turn;
 	m.records = records;
-	m.offset = arrival->offset;
-	m.available = m.rest = arrival->bytes;
-	m.skip = skip;
 	bpf_loop(MAX_RECORD_MOVES, move_records_in, &m, 0);
 	settle(&m);
 	return 0;
@@ -306,33 +290,21 @@ static __always_inline int tell_hello(struct sock *sk, struct tcp_sock *tp, stru
 	return 1;
 }
 
-/* As on_frames_leave(). */
 static __noinline int on_records_leave(struct sock *sk, struct tcp_sock *tp, struct turn *turn,
 				       const struct msghdr *msg)
 {
 	struct records *records = bpf_sk_storage_get(&weir_records, sk, 0, 0);
 	struct mover m = {};
 
-	if (!records)
+	if (!records || !meet_write(&m, sk, tp, turn, msg, records->out.next))
 		return 0;
-	m.skip = records->out.next - ((struct tcp_sock___requests *)tp)->write_seq;
-	m.rest = BPF_CORE_READ(msg, msg_iter.count);
-	if ((int)m.skip < 0) {
-		go_astray(sk, turn, WEIR_HTTP2_HOLE);
-		return 0;
-	}
-	if (m.skip >= m.rest)
-		return 0;
-	m.now = bpf_ktime_get_ns();
 	if (!records->suite && !tell_hello(sk, tp, turn, records, msg, m.now))
 		return 0;
-	m.sk = sk;
-	m.turn = turn;
 	m.records = records;
 	m.read_seq = tp->copied_seq;
 	records->of_write = 0;
 	if (!enter_write(&m, msg)) {
-		go_astray(sk, turn, WEIR_HTTP2_UNREADABLE);
+		go_astray(sk, turn, WEIR_ASTRAY_UNREADABLE);
 		return 0;
 	}
 	bpf_loop(MAX_RECORD_MOVES, move_records_out, &m, 0);

@@ -17,10 +17,10 @@ bool IsFromServer(const weir_step& step) { return (step.flags & WEIR_STEP_FROM_S
 
 std::string_view NameOf(uint32_t reason) {
   switch (reason) {
-    case WEIR_HTTP2_NOT_FRAMES: return "not_frames";
-    case WEIR_HTTP2_HOLE: return "bytes_not_seen";
-    case WEIR_HTTP2_UNREADABLE: return "not_in_memory";
-    case WEIR_HTTP2_MANY: return "too_many_frames";
+    case WEIR_ASTRAY_NO_HEADER: return "not_frames";
+    case WEIR_ASTRAY_HOLE: return "bytes_not_seen";
+    case WEIR_ASTRAY_UNREADABLE: return "not_in_memory";
+    case WEIR_ASTRAY_MANY: return "too_many_frames";
     default: return "out_of_step";
   }
 }

@@ -47,7 +47,7 @@ class Http2Streams {
   void OnFrame(const weir_step& step, const Sink& sink);  // WEIR_STEP_FRAME
   // WEIR_STEP_BLOCK; nullopt: its text is not here.
   void OnBlock(const weir_step& step, std::optional<std::string_view> text, const Sink& sink);
-  // WEIR_STEP_ASTRAY, with its weir_http2_reason: nothing is followed from here on.
+  // WEIR_STEP_ASTRAY, with its weir_astray_reason: nothing is followed from here on.
   void OnAstray(uint32_t reason, const Sink& sink);
   void Close(const Sink& sink);
   // What is open is unusable.

@@ -269,8 +269,8 @@ TEST_F(Http2StreamsTest, FramesLeftOutMakeOnlyWhatWasOpenUnusable) {
 
 TEST_F(Http2StreamsTest, AstrayIsUnusableOnceAndForGood) {
   Ask(0, 1);
-  streams_->OnAstray(WEIR_HTTP2_HOLE, sink_);
-  streams_->OnAstray(WEIR_HTTP2_MANY, sink_);
+  streams_->OnAstray(WEIR_ASTRAY_HOLE, sink_);
+  streams_->OnAstray(WEIR_ASTRAY_MANY, sink_);
   Ask(1, 3);
   Answer(2, 3, kOk, kWhole | kEnd);
   streams_->Close(sink_);
@@ -279,7 +279,7 @@ TEST_F(Http2StreamsTest, AstrayIsUnusableOnceAndForGood) {
   EXPECT_EQ(turns_[0].ending, "bytes_not_seen");
   EXPECT_EQ(turns_[0].method, "") << "an unusable exchange has no name";
   streams_ = std::make_unique<Http2Streams>(room_);
-  streams_->OnAstray(WEIR_HTTP2_NOT_FRAMES, sink_);
+  streams_->OnAstray(WEIR_ASTRAY_NO_HEADER, sink_);
   ASSERT_EQ(turns_.size(), 2U) << "with nothing open it is one all the same";
   EXPECT_EQ(turns_[1].ending, "not_frames");
 }

@@ -5,8 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "bpf/http2_walk.h"
-
 namespace weir::agent::requests {
 namespace {
 
@@ -41,10 +39,10 @@ uint32_t FinishedBytes(uint32_t suite) {
 
 std::string_view NameOf(uint32_t reason) {
   switch (reason) {
-    case WEIR_HTTP2_NOT_FRAMES: return "not_records";
-    case WEIR_HTTP2_HOLE: return "bytes_not_seen";
-    case WEIR_HTTP2_UNREADABLE: return "not_in_memory";
-    case WEIR_HTTP2_MANY: return "too_many_records";
+    case WEIR_ASTRAY_NO_HEADER: return "not_records";
+    case WEIR_ASTRAY_HOLE: return "bytes_not_seen";
+    case WEIR_ASTRAY_UNREADABLE: return "not_in_memory";
+    case WEIR_ASTRAY_MANY: return "too_many_records";
     default: return "out_of_step";
   }
 }

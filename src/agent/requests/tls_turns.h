@@ -26,7 +26,7 @@ class TlsTurns {
   static std::string_view WhyNot(uint32_t offer);
 
   void OnRecord(const weir_step& step, const Sink& sink);  // WEIR_STEP_RECORD
-  // WEIR_STEP_ASTRAY, with its weir_http2_reason: nothing is followed from here on.
+  // WEIR_STEP_ASTRAY, with its weir_astray_reason: nothing is followed from here on.
   void OnAstray(uint32_t reason, const Sink& sink);
   void Sweep(uint64_t now_ns, const Sink& sink);  // ends what only silence can end
   void Close(const Sink& sink);

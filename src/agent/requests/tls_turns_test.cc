@@ -7,7 +7,6 @@
 
 #include "agent/requests/turn_builder.h"
 #include "agent/requests/turn_machine.h"
-#include "bpf/http2_walk.h"
 
 namespace weir::agent::requests {
 namespace {
@@ -250,7 +249,7 @@ TEST_F(TlsTurnsTest, WhatIsNotFollowedIsCountedOnceWithItsReason) {
   }
   turns_.clear();
   ShakeHands();
-  machine_.OnStep(MakeStep(WEIR_STEP_ASTRAY, 2, WEIR_HTTP2_HOLE));
+  machine_.OnStep(MakeStep(WEIR_STEP_ASTRAY, 2, WEIR_ASTRAY_HOLE));
   ExpectUnusable("bytes_not_seen");
   Client(3, 160);
   Close(4);
