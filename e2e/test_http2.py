@@ -21,10 +21,7 @@ PORT, NGHTTP_PORT, FOREIGN_PORT = 8082, 8083, 8084
 @pytest.fixture(scope="module")
 def weir():
     with Weir("--requests", "on") as running:
-        (agent,) = eventually(lambda: running.get("/api/v1/status")["agents"])
-        probe = next(probe for probe in agent["probes"] if probe["name"] == "requests")
-        if probe["state"] == "failed":
-            pytest.skip(f"SKIPPED: this kernel has not the hooks: {probe['reason']}")
+        running.need_probe("requests")
         yield running
 
 

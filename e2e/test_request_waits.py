@@ -56,10 +56,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene():
     with Lab(["client", "server"], prefix=83) as lab, Weir("--requests", "on") as weir:
-        (agent,) = eventually(lambda: weir.get("/api/v1/status")["agents"])
-        probe = next(probe for probe in agent["probes"] if probe["name"] == "requests")
-        if probe["state"] == "failed":
-            pytest.skip(f"SKIPPED: this kernel has not the hooks: {probe['reason']}")
+        weir.need_probe("requests")
         yield Scene(lab, weir)
 
 

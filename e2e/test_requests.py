@@ -46,10 +46,7 @@ print(json.dumps(times))
 def seen():
     """The client's own times, and what Weir says once the last exchange has arrived."""
     with Lab(["client", "server"], prefix=81) as lab, Weir("--requests", "on") as weir:
-        (agent,) = eventually(lambda: weir.get("/api/v1/status")["agents"])
-        probe = next(probe for probe in agent["probes"] if probe["name"] == "requests")
-        if probe["state"] == "failed":
-            pytest.skip(f"SKIPPED: this kernel has not the hooks: {probe['reason']}")
+        weir.need_probe("requests")
         server = lab.start("server", sys.executable, os.path.join(HERE, "http_server.py"), "0.0.0.0", "8080")
         assert server.stdout.readline().strip() == "ready"
         times = json.loads(lab.run("client", sys.executable, "-c", CLIENT, lab.address("server")))

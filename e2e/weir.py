@@ -12,6 +12,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from lab import eventually
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BINARY = os.environ.get("WEIR_BINARY", os.path.join(ROOT, "build", "weir"))
 
@@ -97,6 +99,15 @@ class Weir:
 
     def get(self, path, **parameters):
         return get(self.url, path, **parameters)
+
+    def need_probe(self, name):
+        """Skips the test, loudly, where this kernel cannot run the probe."""
+        import pytest  # benches use this file without it
+
+        (agent,) = eventually(lambda: self.get("/api/v1/status")["agents"])
+        probe = next(probe for probe in agent["probes"] if probe["name"] == name)
+        if probe["state"] == "failed":
+            pytest.skip(f"SKIPPED: this kernel has not the hooks: {probe['reason']}")
 
     def flows(self, filter="", **parameters):
         return self.get("/api/v1/flows", filter=filter, **{"since": "1h", "limit": 10000, **parameters})["rows"]
