@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Column } from '../data/types';
-import { compareCells, kDefaultColumns, kSchemaColumns, placeOf, rowKey, showCell, title } from './columns';
+import { compareCells, defaultColumns, kDefaultColumns, kDefaultMeasures, kRequestColumns, kRequestMeasures, kSchemaColumns, placeOf, rowKey, showCell, title } from './columns';
 
 const named = (name: string): Column => {
   const column = kSchemaColumns.find((c) => c.name === name);
@@ -9,7 +9,18 @@ const named = (name: string): Column => {
 };
 
 test('the default columns exist', () => {
-  for (const name of kDefaultColumns) expect(named(name).name).toBe(name);
+  for (const name of [...kDefaultColumns, ...kDefaultMeasures, ...kRequestColumns, ...kRequestMeasures]) expect(named(name).name).toBe(name);
+});
+
+test('an answer about nothing but requests is shown with the columns of requests', () => {
+  const requests = { requests: 3, requests_unusable: 0, bytes: 0, connections_opened: 0, connections_failed: 0 };
+  expect(defaultColumns(requests, false)).toEqual([...kRequestColumns, ...kRequestMeasures]);
+  expect(defaultColumns(requests, true)).toBe(kRequestMeasures);
+  expect(defaultColumns({ ...requests, requests: 0, requests_unusable: 1 }, true)).toBe(kRequestMeasures);
+  expect(defaultColumns({ ...requests, bytes: 5 }, false)).toBe(kDefaultColumns);
+  expect(defaultColumns({ ...requests, connections_failed: 1 }, true)).toBe(kDefaultMeasures);
+  expect(defaultColumns({ ...requests, requests: 0 }, false)).toBe(kDefaultColumns);
+  expect(defaultColumns(undefined, false)).toBe(kDefaultColumns);
 });
 
 test('titles are distinct and readable', () => {

@@ -16,6 +16,24 @@ export const kDefaultMeasures: readonly string[] = [
   'rtt_avg_us', 'rtt_p99_us', 'connect_avg_us',
 ];
 
+// In their place where all there is is requests, whose rows count neither bytes nor connections.
+export const kRequestColumns: readonly string[] = [
+  'client_process', 'client_address', 'server_process', 'server_address', 'server_port', 'application', 'operation', 'resource', 'result',
+];
+export const kRequestMeasures: readonly string[] = [
+  'requests', 'requests_unusable', 'request_latency_p50_us', 'request_latency_p99_us', 'first_chunk_p99_us', 'request_duration_p99_us',
+];
+
+const countOf = (totals: FlowRow, ...names: string[]) => names.reduce((sum, name) => sum + Number(totals[name] ?? 0), 0);
+
+// What a reader who chose no columns sees of an answer with these totals; `grouped`: after the group's own columns.
+export function defaultColumns(totals: FlowRow | undefined, grouped: boolean): readonly string[] {
+  const requests = totals !== undefined && countOf(totals, 'requests', 'requests_unusable') > 0;
+  if (requests && countOf(totals, 'bytes', 'connections_opened', 'connections_failed') === 0)
+    return grouped ? kRequestMeasures : [...kRequestColumns, ...kRequestMeasures];
+  return grouped ? kDefaultMeasures : kDefaultColumns;
+}
+
 export const kSchemaColumns: readonly Column[] = kColumns.map((column) => ({
   ...column, groupable: column.kind === 'dimension', filterable: column.type !== 'histogram',
 }));

@@ -5,7 +5,7 @@ import { LiveTail, type LiveState } from '../../data/live';
 import { useQuestion, type Asked } from '../../data/query';
 import { kLiveRange, navigate, setColumns, useStore } from '../../data/store';
 import type { Column, FlowRow, FlowsAnswer } from '../../data/types';
-import { kDefaultColumns, kDefaultMeasures, kSchemaColumns, rowKey } from '../../domain/columns';
+import { defaultColumns, kSchemaColumns, rowKey } from '../../domain/columns';
 import { plural } from '../../domain/text';
 import { Icon } from '../../widgets/icons';
 import { EmptyState, ErrorLine, ErrorState } from '../../widgets/states';
@@ -18,8 +18,8 @@ import { FlowTable } from './table';
 
 // What to show: the reader's columns, or the default; when grouping, the group's own columns come first and other
 // dimensions make no sense.
-export function chosenColumns(all: readonly Column[], chosen: readonly string[], groupBy: readonly string[], live: boolean): Column[] {
-  const names = chosen.length > 0 ? [...chosen] : groupBy.length > 0 && !live ? [...kDefaultMeasures] : [...kDefaultColumns];
+export function chosenColumns(all: readonly Column[], chosen: readonly string[], groupBy: readonly string[], live: boolean, totals?: FlowRow): Column[] {
+  const names = chosen.length > 0 ? chosen : defaultColumns(totals, groupBy.length > 0 && !live);
   const byName = new Map(all.map((column) => [column.name, column]));
   const isDimension = (name: string) => byName.get(name)?.kind === 'dimension';
   const wanted = groupBy.length === 0 || live ? names : [...groupBy, ...names.filter((name) => !isDimension(name))];
@@ -53,7 +53,7 @@ function StoredFlows({ all }: { all: Column[] }) {
   const chart = useStore((s) => s.chart);
   const [picked, setPicked] = useState('');
   const asked: Asked<FlowsAnswer> = useQuestion(JSON.stringify(question), (signal) => askFlows(question, signal), { showFacts: true });
-  const columns = useMemo(() => chosenColumns(all, chosen, question.groupBy, false), [all, chosen, question.groupBy]);
+  const columns = useMemo(() => chosenColumns(all, chosen, question.groupBy, false, asked.data?.totals), [all, chosen, question.groupBy, asked.data]);
   const rows = asked.data?.rows ?? [];
   const keys = useMemo(() => {
     const dimensions = (asked.data?.columns ?? []).filter((c) => c.kind === 'dimension').map((c) => c.name);
