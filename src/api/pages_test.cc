@@ -143,7 +143,7 @@ TEST(StatusPage, EveryProblemIsASentenceWithARemedy) {
       {[](StatusFacts& f) {
          f.agents[0].probes[0] = {"tcp_state", "failed", "permission denied", "run as root"};
        },
-       {"Probe tcp_state on host1 does not work: permission denied. run as root."}},
+       {"Probe tcp_state on host1 does not work: permission denied; run as root."}},
       {[](StatusFacts& f) { f.agents[0].probes[0].state = "fallback"; },
        {"Probe tcp_state on host1 runs as a fallback."}},
       {[](StatusFacts& f) { f.agents[0].mode = "sock_diag"; }, {"host1", "degraded mode sock_diag", "run it as root"}},

@@ -140,9 +140,8 @@ void ProbeProblems(const server::AgentStatus& agent, std::vector<std::string>& p
     std::string text = fmt::format("Probe {} on {} {}", probe.name, agent.node,
                                    probe.state == "failed" ? "does not work" : "runs as a fallback");
     if (!probe.reason.empty()) text += ": " + Trimmed(probe.reason);
-    text += ".";
-    if (!probe.hint.empty()) text += " " + Trimmed(probe.hint) + ".";
-    problems.push_back(std::move(text));
+    if (!probe.hint.empty()) text += "; " + Trimmed(probe.hint);
+    problems.push_back(text + ".");
   }
 }
 
