@@ -1,5 +1,7 @@
 #include "agent/requests/server_names.h"
 
+#include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "base/metrics.h"
@@ -13,22 +15,22 @@ constexpr uint64_t kKeepNs = 600'000'000'000;
 }  // namespace
 
 void ServerNames::Put(uint64_t socket, uint64_t time_ns, const ClientHello& said) {
-  if (sockets_.size() >= kMaxSockets && !MakeRoom(time_ns)) {
+  if (told_.size() >= kMaxTold && !MakeRoom(time_ns)) {
     Count(Metric::agent_server_names_full);
     return;
   }
-  ToldNames& known = sockets_[socket];
-  known.previous = known.newest;
-  known.newest = {time_ns, Intern(said)};
+  told_[{socket, time_ns}] = Intern(said);
+  const auto first = told_.lower_bound({socket, 0});
+  const auto last = told_.upper_bound({socket, UINT64_MAX});
+  if (std::distance(first, last) > static_cast<std::ptrdiff_t>(kMaxPerSocket)) told_.erase(first);
 }
 
 bool ServerNames::MakeRoom(uint64_t now_ns) {
-  for (auto item = sockets_.begin(); item != sockets_.end();) {
-    const uint64_t newest_ns = item->second.newest.time_ns;
-    const bool old = now_ns > newest_ns && now_ns - newest_ns > kKeepNs;
-    item = old ? sockets_.erase(item) : std::next(item);
-  }
-  return sockets_.size() < kMaxSockets;
+  std::erase_if(told_, [now_ns](const auto& entry) {
+    const uint64_t time_ns = entry.first.second;
+    return now_ns > time_ns && now_ns - time_ns > kKeepNs;
+  });
+  return told_.size() < kMaxTold;
 }
 
 uint32_t ServerNames::Intern(const ClientHello& said) {
@@ -48,22 +50,14 @@ uint32_t ServerNames::Intern(const ClientHello& said) {
 
 uint32_t ServerNames::Find(uint64_t socket, uint64_t born_ns, uint64_t until_ns) {
   if (read_news_) read_news_();
-  const auto known = sockets_.find(socket);
-  if (known == sockets_.end()) return 0;
-  for (const ToldName& entry : {known->second.newest, known->second.previous}) {
-    if (entry.name != 0 && entry.time_ns >= born_ns && entry.time_ns <= until_ns) return entry.name;
-  }
-  return 0;
+  const auto after = told_.upper_bound({socket, until_ns});
+  if (after == told_.begin()) return 0;
+  const auto& [said, name] = *std::prev(after);
+  return said.first == socket && said.second >= born_ns ? name : 0;
 }
 
 void ServerNames::Forget(uint64_t socket, uint64_t closed_ns) {
-  const auto known = sockets_.find(socket);
-  if (known == sockets_.end()) return;
-  if (known->second.newest.time_ns <= closed_ns) {
-    sockets_.erase(known);
-  } else {
-    known.value().previous = {};
-  }
+  told_.erase(told_.lower_bound({socket, 0}), told_.upper_bound({socket, closed_ns}));
 }
 
 }  // namespace weir::agent::requests

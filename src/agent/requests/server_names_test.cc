@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace weir::agent::requests {
 namespace {
 
@@ -35,6 +37,26 @@ TEST(ServerNamesTest, TheNextSocketsNameMayComeBeforeTheEndOfTheLastOne) {
   EXPECT_EQ(names.size(), 0U);
 }
 
+TEST(ServerNamesTest, ManySocketsInOnePlaceKeepTheirOwnNames) {
+  ServerNames names({});
+  constexpr uint64_t kSockets = 100;
+  const auto name_of = [](uint64_t i) { return "host" + std::to_string(i) + ".example"; };
+  for (uint64_t i = 1; i <= kSockets; ++i) names.Put(0x1000, 10 * i, {name_of(i), ""});
+  for (uint64_t i = 1; i <= kSockets; ++i) {
+    EXPECT_EQ(names.Name(names.Find(0x1000, 10 * i - 1, 10 * i + 8)).server_name, name_of(i));
+    names.Forget(0x1000, 10 * i + 8);
+  }
+  EXPECT_EQ(names.size(), 0U);
+}
+
+TEST(ServerNamesTest, OfSocketsNobodyAsksAboutOnlyTheNewestAreKept) {
+  ServerNames names({});
+  for (uint64_t i = 1; i <= 2 * ServerNames::kMaxPerSocket; ++i) names.Put(0x1000, i, {"one.example", ""});
+  EXPECT_EQ(names.size(), ServerNames::kMaxPerSocket);
+  EXPECT_EQ(names.Find(0x1000, 1, ServerNames::kMaxPerSocket), 0U);
+  EXPECT_NE(names.Find(0x1000, 1, ServerNames::kMaxPerSocket + 1), 0U);
+}
+
 TEST(ServerNamesTest, OneNameWithOtherProtocolsIsAnother) {
   ServerNames names({});
   names.Put(1, 10, {"shop.example", "h2,http/1.1"});
@@ -54,7 +76,7 @@ TEST(ServerNamesTest, NewsAreReadBeforeTheAnswer) {
 
 TEST(ServerNamesTest, EqualNamesHaveOneNumberAndRoomIsMadeOfOldOnes) {
   ServerNames names({});
-  for (uint64_t socket = 1; socket <= ServerNames::kMaxSockets; ++socket) names.Put(socket, 1, {"one.example", ""});
+  for (uint64_t socket = 1; socket <= ServerNames::kMaxTold; ++socket) names.Put(socket, 1, {"one.example", ""});
   EXPECT_EQ(names.Find(1, 0, 2), names.Find(2, 0, 2));
   names.Put(1'000'000, 2, {"two.example", ""});
   EXPECT_EQ(names.Find(1'000'000, 0, 9), 0U) << "full";
