@@ -143,6 +143,7 @@ class EmbeddedStore final : public Store {
   Status InsertFlows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows, uint64_t received);
   Status TryInsert(const MemoryFile& file, size_t rows, uint64_t received);
   Status EnforceRetention(UnixMillis now);
+  void CloseWhenIdle(UnixMillis now);
   Status Drop(const Partition& partition);
   Result<FlowResult> Run(const QueryPlan& plan);
   Status AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result);
@@ -189,10 +190,13 @@ Status EmbeddedStore::Open(const Library& library) {
     WEIR_RETURN_IF_ERROR(writer_->Execute(statement).status());
   }
   for (size_t level = 0; level < kLevels; ++level) {
-    WEIR_ASSIGN_OR_RETURN(const TableState state, ReadTableState(*writer_, level));
+    WEIR_ASSIGN_OR_RETURN(TableState state, ReadTableState(*writer_, level));
+    if (level > 0) {
+      WEIR_ASSIGN_OR_RETURN(state.watermark.start, ReadRolledUpUntil(*writer_, level));
+    }
     tables_.Publish(level, state);
     // Of all tables, for retention may have emptied the raw one.
-    last_received_ = std::max(last_received_, state.max_received);
+    last_received_ = std::max(last_received_, state.watermark.received);
   }
   rollup_ = std::make_unique<Rollup>(*maintainer_, tables_);
   WEIR_RETURN_IF_ERROR(Convert());
@@ -488,8 +492,23 @@ Status EmbeddedStore::EnforceRetention(UnixMillis now) {
       "the store is {} bytes over its disk budget and holds nothing it may drop; raise the budget", excess));
 }
 
+// A roll-up needs a receipt number above its last one. Where no rows come any more, it gets one without rows, or the
+// last step would wait for ever.
+void EmbeddedStore::CloseWhenIdle(UnixMillis now) {
+  const std::lock_guard lock(write_mutex_);
+  const TableStates states = tables_.Snapshot();
+  TableState raw = states[0];
+  const Watermark& rolled_up = states[1].watermark;
+  const bool settled = raw.newest > 0 && now - kSettleMs >= raw.newest + kLevelTable[1].step_ms;
+  if (!settled || raw.newest <= rolled_up.start || raw.watermark.received > rolled_up.received) return;
+  last_received_ = std::max(static_cast<uint64_t>(SystemClock().WallNanos() / 1000), last_received_ + 1);
+  raw.watermark.received = last_received_;
+  tables_.Publish(0, raw);
+}
+
 Status EmbeddedStore::Maintain(UnixMillis now) {
   const Status node = health_.Note(Health::kNode, node_->Maintain(now));
+  CloseWhenIdle(now);
   const Status rolled_up = health_.Note(Health::kRollup, rollup_->Run(now));
   if (now < next_retention_ && now >= next_retention_ - kRetentionPeriodMs) return rolled_up;
   next_retention_ = now + kRetentionPeriodMs;

@@ -110,31 +110,35 @@ std::string TableSql(const QueryPlan& plan, std::string_view columns, size_t lev
   return sql;
 }
 
-// Every row of the answer exactly once. A level's own span is read from its table, but for what a coarser level
-// covers and has rolled up already (received up to that level's watermark); finer levels than plan.level add
-// only what has not been rolled up yet. With the columns `uses` names.
+// Every row of the answer exactly once. A level's own span is read from its table, but for what a coarser level covers
+// and has rolled up already (that level's watermark); finer levels than plan.level add only what has not been rolled up
+// yet. With the columns `uses` names.
 std::string RowsSql(const QueryPlan& plan, std::string_view uses) {
   const std::string columns = ColumnsNamedIn(uses);
   std::vector<std::string> parts;
-  const auto add = [&](size_t level, UnixMillis from, UnixMillis to, uint64_t after, uint64_t upto) {
-    if (from < to && after < upto) parts.push_back(TableSql(plan, columns, level, {from, to}, after, upto));
+  const auto add = [&](size_t level, UnixMillis from, UnixMillis to, uint64_t after) {
+    const uint64_t stored = plan.states[level].watermark.received;
+    if (from < to && after < stored) parts.push_back(TableSql(plan, columns, level, {from, to}, after, stored));
   };
   for (size_t level = kLevels; level-- > 0;) {
-    const TimeRange& span = level < plan.level ? plan.range : plan.spans[level];
-    const uint64_t stored = plan.states[level].max_received;
-    const bool coarsest =
-        level >= plan.level && (level + 1 == kLevels || plan.spans[level + 1].from == plan.spans[level + 1].to);
+    const bool finer = level < plan.level;
+    const TimeRange& span = finer ? plan.range : plan.spans[level];
     if (span.from == span.to) continue;
-    if (coarsest) {
-      add(level, span.from, span.to, 0, stored);
+    if (level + 1 == kLevels) {
+      add(level, span.from, span.to, 0);
       continue;
     }
-    const uint64_t rolled_up = plan.states[level + 1].max_received;
-    add(level, span.from, span.to, rolled_up, stored);
-    if (level < plan.level) continue;
-    const TimeRange& inner = plan.spans[level + 1];
-    add(level, span.from, inner.from, 0, std::min(rolled_up, stored));
-    add(level, inner.to, span.to, 0, std::min(rolled_up, stored));
+    // Nothing but what is late comes from here where the next level has been read: up to where it has rolled up.
+    const TimeRange& covered = finer ? plan.range : plan.spans[level + 1];
+    if (covered.from == covered.to) {
+      add(level, span.from, span.to, 0);
+      continue;
+    }
+    const Watermark& rolled_up = plan.states[level + 1].watermark;
+    const UnixMillis until = std::clamp(rolled_up.start, covered.from, covered.to);
+    add(level, span.from, covered.from, 0);
+    add(level, covered.from, until, rolled_up.received);
+    add(level, until, span.to, 0);
   }
   if (parts.empty()) parts.push_back(TableSql(plan, columns, plan.level, plan.range, 0, 0));  // nothing stored: no rows
   return fmt::format("({})", Join(parts, " UNION ALL "));

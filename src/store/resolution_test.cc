@@ -103,7 +103,7 @@ Held TwoDays() {
     held.partitions.push_back({2, day, 1, 10});
   }
   held.partitions.push_back({4, now_us / (720 * kHourUs), 1, 1});
-  for (TableState& state : held.states) state.max_received = now_us;
+  for (TableState& state : held.states) state.watermark = {now_us, kNow};
   return held;
 }
 
@@ -122,9 +122,21 @@ TEST(Retention, DropsWhatIsPastItsAge) {
 TEST(Retention, NeverDropsWhatIsNotRolledUp) {
   Held held = TwoDays();
   uint64_t excess = 0;
-  held.states[1].max_received = static_cast<uint64_t>(kNow - 40 * kHour) * 1000;
+  held.states[1].watermark.received = static_cast<uint64_t>(kNow - 40 * kHour) * 1000;
   for (const Partition& partition : PartitionsToDrop(held.partitions, {}, held.states, kNow, &excess)) {
-    EXPECT_LE(partition.end_us() - 1, held.states[1].max_received);
+    EXPECT_LE(partition.end_us() - 1, held.states[1].watermark.received);
+  }
+}
+
+TEST(Retention, NeverDropsWhatIsNotSettled) {
+  Held held = TwoDays();
+  uint64_t excess = 0;
+  held.states[0].newest = kNow;
+  held.states[1].watermark.start = kNow - 40 * kHour;
+  const auto dropped = PartitionsToDrop(held.partitions, {}, held.states, kNow, &excess);
+  EXPECT_EQ(dropped.size(), 6U) << "seven hours lie before, but one ends just there";
+  for (const Partition& partition : dropped) {
+    EXPECT_LT(static_cast<UnixMillis>(partition.end_us() / 1000), held.states[1].watermark.start);
   }
 }
 
@@ -152,7 +164,7 @@ TEST(Retention, KeepsTheWatermarksWhateverTheBudget) {
   for (const Partition& partition : PartitionsToDrop(held.partitions, retention, held.states, kNow, &excess)) {
     raw += partition.level == 0 ? 1 : 0;
     if (partition.level == 0) continue;
-    EXPECT_LE(partition.end_us(), held.states[partition.level].max_received);
+    EXPECT_LE(partition.end_us(), held.states[partition.level].watermark.received);
   }
   EXPECT_EQ(raw, 48U) << "raw rows may all go once they are rolled up";
   EXPECT_EQ(excess, 111U) << "the newest partition of each roll-up";

@@ -10,6 +10,9 @@
 namespace weir::store {
 namespace {
 
+// No row starts later than this after it was received: the server refuses what is further ahead of its clock.
+constexpr int64_t kMostAheadMs = 60 * kSecond;
+
 int64_t MaxAgeSeconds(const Retention& retention, size_t level) {
   const std::array<int64_t, kLevels> ages{retention.raw_seconds, retention.ten_seconds_seconds,
                                           retention.minute_seconds, retention.minute_seconds, retention.hour_seconds};
@@ -43,10 +46,14 @@ Result<std::vector<Partition>> ParsePartitions(std::string_view answer) {
 }
 
 bool MayDrop(const Partition& partition, const TableStates& states) {
-  const uint64_t reached = states[partition.level].max_received;
+  const TableState& state = states[partition.level];
+  const uint64_t reached = state.watermark.received;
   if (partition.level > 0 && reached < partition.end_us()) return false;
   if (partition.level + 1 == kLevels) return true;
-  return std::min(partition.end_us() - 1, reached) <= states[partition.level + 1].max_received;
+  const Watermark& rolled_up = states[partition.level + 1].watermark;
+  const uint64_t last = std::min(partition.end_us() - 1, reached);
+  return last <= rolled_up.received &&
+         (static_cast<UnixMillis>(last / 1000) + kMostAheadMs < rolled_up.start || state.newest <= rolled_up.start);
 }
 
 std::vector<Partition> PartitionsToDrop(std::vector<Partition> partitions, const Retention& retention,

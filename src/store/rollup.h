@@ -11,10 +11,14 @@
 
 namespace weir::store {
 
-// The statement that rolls rows of the level before, `after` < received <= `upto`, up into `level`. It
-// inserts one block, so it happens entirely or not at all, and marks its rows with `upto`, so the table
-// itself says how far it has come.
-std::string RollupSql(size_t level, uint64_t after, uint64_t upto);
+// How long after its last moment a step is taken for settled and rolled up: what agents at the default interval say of
+// it is there by then. What comes later adds a row to a step that has one already.
+inline constexpr int64_t kSettleMs = 3 * kSecond;
+
+// The statement that rolls what `from` does not cover of the level before, but `to` does, up into `level`. It inserts
+// one block, so it happens entirely or not at all, and marks its rows with to.received, so the table itself says how
+// far it has come.
+std::string RollupSql(size_t level, const Watermark& from, const Watermark& to);
 
 // Decides when each level is due and does it. Thread: one.
 class Rollup {
@@ -31,8 +35,8 @@ class Rollup {
   Status FillIn(size_t level);
 
  private:
-  // One chunk of what was received up to `limit`; *more says whether rows are left.
-  Status Step(size_t level, uint64_t limit, bool* more);
+  // One chunk of what `limit` covers; *more says whether rows are left.
+  Status Step(size_t level, const Watermark& limit, bool* more);
 
   Connection& connection_;
   Tables& tables_;

@@ -43,7 +43,7 @@ inline constexpr std::array<Level, kLevels> kLevelTable{{
     {"10s", "weir.flows_10s", 10 * kSecond, kHourUs, 10 * kSecond, kHourUs / 60},
     {"1m", "weir.flows_1m", 60 * kSecond, 24 * kHourUs, 60 * kSecond, kHourUs / 6},
     {"5m", "weir.flows_5m", 300 * kSecond, 24 * kHourUs, 300 * kSecond, kHourUs / 2},
-    {"1h", "weir.flows_1h", 3600 * kSecond, 30 * 24 * kHourUs, 600 * kSecond, 2 * kHourUs},
+    {"1h", "weir.flows_1h", 3600 * kSecond, 30 * 24 * kHourUs, 3600 * kSecond, 2 * kHourUs},
 }};
 
 // Highest sequences of agents whose rows have been dropped from the raw table.

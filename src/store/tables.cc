@@ -15,9 +15,10 @@ TableStates Tables::Snapshot() const {
 void Tables::Publish(size_t level, const TableState& state) {
   const std::lock_guard lock(mutex_);
   // A table emptied by retention keeps its place: what it has rolled up, or given out, stays so.
-  const uint64_t reached = states_[level].max_received;
+  const Watermark reached = states_[level].watermark;
   states_[level] = state;
-  states_[level].max_received = std::max(reached, state.max_received);
+  Watermark& now = states_[level].watermark;
+  now = {std::max(reached.received, now.received), std::max(reached.start, now.start)};
 }
 
 void Tables::PublishInsert(uint64_t received, UnixMillis oldest, UnixMillis newest, uint64_t rows) {
@@ -27,7 +28,7 @@ void Tables::PublishInsert(uint64_t received, UnixMillis oldest, UnixMillis newe
     raw.min_received = received;
     raw.oldest = oldest;
   }
-  raw.max_received = received;
+  raw.watermark.received = received;
   raw.rows += rows;
   raw.oldest = std::min(raw.oldest, oldest);
   raw.newest = std::max(raw.newest, newest);
@@ -64,7 +65,7 @@ Result<TableState> ReadTableState(Connection& connection, size_t level) {
   if (rows[0][0] == 0) return TableState{};
   TableState state;
   state.min_received = rows[0][1];
-  state.max_received = rows[0][2];
+  state.watermark.received = rows[0][2];
   state.rows = rows[0][0];
 
   const auto span = static_cast<uint64_t>(description.partition_us);
@@ -72,12 +73,21 @@ Result<TableState> ReadTableState(Connection& connection, size_t level) {
                         connection.Execute(fmt::format("SELECT (SELECT min(start) FROM {0} WHERE received < {1}), "
                                                        "(SELECT max(end) FROM {0} WHERE received >= {2})",
                                                        description.table, (state.min_received / span + 1) * span,
-                                                       state.max_received / span * span)));
+                                                       state.watermark.received / span * span)));
   WEIR_ASSIGN_OR_RETURN(const auto ends, ParseNumbers(times));
   if (ends.size() != 1 || ends[0].size() != 2) return Status::Internal("the store cannot read its own tables");
   state.oldest = static_cast<UnixMillis>(ends[0][0]);
   state.newest = static_cast<UnixMillis>(ends[0][1]);
   return state;
+}
+
+Result<UnixMillis> ReadRolledUpUntil(Connection& connection, size_t level) {
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, connection.Execute(fmt::format("SELECT count(), max(start) FROM {}",
+                                                                                 kLevelTable[level].table)));
+  WEIR_ASSIGN_OR_RETURN(const auto rows, ParseNumbers(answer));
+  if (rows.size() != 1 || rows[0].size() != 2) return Status::Internal("the store cannot read its own tables");
+  const int64_t step = kLevelTable[level].step_ms;
+  return rows[0][0] == 0 ? 0 : (static_cast<UnixMillis>(rows[0][1]) / step + 1) * step;
 }
 
 HeldSince HeldSinceOf(const TableStates& states) {
@@ -90,7 +100,7 @@ HeldSince HeldSinceOf(const TableStates& states) {
     for (size_t coarser = level + 1; coarser < kLevels; ++coarser) {
       if (states[coarser].min_received == 0) continue;
       if (state.min_received == 0) {
-        held[level] = std::max(held[level], static_cast<UnixMillis>(states[coarser].max_received / 1000) + 1);
+        held[level] = std::max(held[level], static_cast<UnixMillis>(states[coarser].watermark.received / 1000) + 1);
       } else if (states[coarser].min_received < state.min_received) {
         const auto span = static_cast<uint64_t>(kLevelTable[level].partition_us);
         held[level] = static_cast<UnixMillis>(state.min_received / span * span / 1000);

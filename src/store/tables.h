@@ -15,11 +15,19 @@
 
 namespace weir::store {
 
+// How far a roll-up has come: it holds the rows of the level before that were received up to `received` and start
+// before `start`, and no others. Both only grow. `start` stands at the end of a step, so that a step is rolled up when
+// all of it is there; `received` keeps late rows apart. Of the raw table, `received` is the highest given out.
+struct Watermark {
+  uint64_t received = 0;
+  UnixMillis start = 0;
+};
+
 struct TableState {
   uint64_t min_received = 0;  // 0 = empty
-  uint64_t max_received = 0;  // the watermark of the level's roll-up
-  UnixMillis oldest = 0;      // start of the earliest row of the oldest partition; 0 = empty
-  UnixMillis newest = 0;      // end of the latest row of the newest partition
+  Watermark watermark;
+  UnixMillis oldest = 0;  // start of the earliest row of the oldest partition; 0 = empty
+  UnixMillis newest = 0;  // end of the latest row of the newest partition
   uint64_t rows = 0;
 };
 
@@ -40,8 +48,11 @@ class Tables {
   TableStates states_;
 };
 
-// Reads the state of one table; cheap, for it looks at the first and last partition only.
+// Reads the state of one table, all but watermark.start; cheap, for it looks at the first and last partition only.
 Result<TableState> ReadTableState(Connection& connection, size_t level);
+// Reads the end of the last step there is a row of: watermark.start, as far as it matters, for between this and what it
+// was when the last row was rolled up, nothing was there to roll up. Reads one column of the whole table.
+Result<UnixMillis> ReadRolledUpUntil(Connection& connection, size_t level);
 
 HeldSince HeldSinceOf(const TableStates& states);
 
