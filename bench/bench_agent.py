@@ -198,24 +198,31 @@ def program_costs(lab, sink, name, options):
 
 
 def snapshots(options):
-    """Time to read all live sockets, and the agent's memory and CPU, with idle connections (two sockets each)."""
+    """Time to read all live sockets, and the agent's memory and CPU: idle ones, and ones that each carry a request a second."""
     sink = Sink()
-    with Lab(["client", "server"], prefix=79) as lab:
-        prepare(lab, servers=2)
-        held = 0
-        for sockets in (1_000, 10_000, 50_000):
-            while held < sockets // 2:
-                share = min(12_500, sockets // 2 - held)  # a process may have 20,000 descriptors on some machines
-                port = 7900 if held < 12_500 else 7904
-                holder = lab.start("client", LOAD, "hold", lab.address("server"), str(port), "3600", str(share))
-                if holder.stdout.readline().strip() != "holding":
-                    return
-                held += share
-            yield measure_snapshot(sink, sockets)
+    for kind in ("idle", "busy"):
+        with Lab(["client", "server"], prefix=79) as lab:
+            prepare(lab, servers=2)
+            held = 0
+            for sockets in (1_000, 10_000, 50_000):
+                hold(lab, held, sockets // 2, kind == "busy")
+                held = sockets // 2
+                yield measure_snapshot(sink, f"{sockets} {kind} sockets")
     sink.close()
 
 
-def measure_snapshot(sink, sockets):
+def hold(lab, held, connections, busy):
+    """Opens what is missing to so many connections, two sockets each. A process may have 20,000 descriptors on some machines."""
+    while held < connections:
+        share = min(12_500, connections - held)
+        port = 7900 if held < 12_500 else 7904
+        holder = lab.start("client", LOAD, "hold", lab.address("server"), str(port), "3600", str(share), *([str(share)] if busy else []))
+        if holder.stdout.readline().strip() != "holding":
+            raise RuntimeError("weir-load could not open its connections; run its command by hand")
+        held += share
+
+
+def measure_snapshot(sink, what):
     agent = WeirAgent(sink)
     try:
         time.sleep(2)
@@ -229,7 +236,7 @@ def measure_snapshot(sink, sockets):
                 taken.append((now - spent) / (done - ticks) / 1000)
             spent, ticks = now, done
         share = (agent.cpu_seconds() - cpu) / (time.monotonic() - wall)
-        return {"bench": "snapshot", "what": f"{sockets} idle sockets", "milliseconds": median_of(taken), "tracked": sink.counter("weir_agent_sockets"),
+        return {"bench": "snapshot", "what": what, "milliseconds": median_of(taken), "tracked": sink.counter("weir_agent_sockets"),
                 "core_percent": round(100 * share, 3), "rss_mib": round(agent.rss_mib(), 1)}
     finally:
         agent.stop()

@@ -10,7 +10,8 @@
 //       http    as rr, the messages being HTTP/1.1
 //       bulk    sends as fast as the connection takes it; an operation is a byte
 //       dns     one query at a time per UDP socket
-//   weir-load hold HOST PORT SECONDS N     opens N idle connections (4 ports of the server in turn) and waits
+//   weir-load hold HOST PORT SECONDS N [R] opens N connections (4 ports of the server in turn) and keeps them: idle, or
+//                                          with R requests a second, one connection after the other
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -332,7 +333,33 @@ class Generator {
   Slot slot_;
 };
 
-int Hold(const char* host, uint16_t port, double seconds, int connections) {
+void Exchange(const std::vector<int>& connections) {
+  char buffer[kResponseBytes] = {};
+  for (const int fd : connections) {
+    if (write(fd, buffer, kRequestBytes) != static_cast<ssize_t>(kRequestBytes)) Die("write");
+  }
+  for (const int fd : connections) {
+    if (recv(fd, buffer, kResponseBytes, MSG_WAITALL) != static_cast<ssize_t>(kResponseBytes)) Die("recv");
+  }
+}
+
+// A request on each connection in turn, so many a second, in portions of what is due.
+void KeepBusy(const std::vector<int>& connections, SteadyClock::time_point end, double rate) {
+  constexpr double kMostAtOnce = 256;
+  std::vector<int> portion;
+  size_t next = 0;
+  double due = 0;
+  for (auto last = SteadyClock::now(); last < end;) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const auto now = SteadyClock::now();
+    due = std::min(due + rate * std::chrono::duration<double>(now - last).count(), kMostAtOnce);
+    last = now;
+    for (portion.clear(); due >= 1; --due) portion.push_back(connections[next++ % connections.size()]);
+    Exchange(portion);
+  }
+}
+
+int Hold(const char* host, uint16_t port, double seconds, int connections, double rate) {
   RaiseFileLimit();
   std::vector<int> open;
   for (int i = 0; i < connections; ++i) {
@@ -343,7 +370,12 @@ int Hold(const char* host, uint16_t port, double seconds, int connections) {
   }
   std::puts("holding");
   std::fflush(stdout);
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  const std::chrono::duration<double> span(seconds);
+  if (rate > 0) {
+    KeepBusy(open, SteadyClock::now() + std::chrono::duration_cast<SteadyClock::duration>(span), rate);
+  } else {
+    std::this_thread::sleep_for(span);
+  }
   return 0;
 }
 
@@ -372,9 +404,11 @@ int main(int argc, char** argv) {
   if (mode == "drive" && (argc == 6 || argc == 7)) {
     return Drive(argv[2], Address(argv[3], std::atoi(argv[4])), std::atoi(argv[5]), argc == 7 ? std::atoi(argv[6]) : 0);
   }
-  if (mode == "hold" && argc == 6)
-    return Hold(argv[2], static_cast<uint16_t>(std::atoi(argv[3])), std::atof(argv[4]), std::atoi(argv[5]));
+  if (mode == "hold" && (argc == 6 || argc == 7)) {
+    return Hold(argv[2], static_cast<uint16_t>(std::atoi(argv[3])), std::atof(argv[4]), std::atoi(argv[5]),
+                argc == 7 ? std::atof(argv[6]) : 0);
+  }
   std::fprintf(stderr,
-               "usage: weir-load serve PORT [PORTS] | drive SHAPE HOST PORT N [R] | hold HOST PORT SECONDS N\n");
+               "usage: weir-load serve PORT [PORTS] | drive SHAPE HOST PORT N [R] | hold HOST PORT SECONDS N [R]\n");
   return 2;
 }
