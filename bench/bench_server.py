@@ -1,5 +1,6 @@
 """What the server can take in, what a row costs on disk, how long questions take, and how soon a flow is visible."""
 
+import datetime
 import json
 import os
 import shutil
@@ -35,8 +36,12 @@ def ingest_and_query(options):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def tables(process):
+    return {table["resolution"]: table for table in get(process.url, "/api/v1/status")["store"]["tables"]}
+
+
 def stored_rows(process):
-    (raw,) = [table for table in get(process.url, "/api/v1/status")["store"]["tables"] if table["resolution"] == "raw"]
+    raw = tables(process)["raw"]
     return raw["rows"], raw["bytes"]
 
 
@@ -63,14 +68,20 @@ def fill(process, rows, stored):
 
 
 def settle(process):
-    """Waits until background merges have stopped changing the size."""
+    """Waits until background merges have stopped changing the size, and steps up to a minute are rolled up, as they are where
+    rows come in at the pace of time."""
     last = -1
     for _ in range(60):
         size = stored_rows(process)[1]
-        if size == last:
+        if size == last and rolled_up(tables(process)):
             return
         last = size
         time.sleep(2)
+
+
+def rolled_up(held):
+    newest = {resolution: datetime.datetime.fromisoformat(held[resolution]["newest"].rstrip("Z")) for resolution in ("raw", "10s", "1m")}
+    return all((newest["raw"] - newest[resolution]).total_seconds() < step for resolution, step in (("10s", 10), ("1m", 60)))
 
 
 def rss_mib(process):

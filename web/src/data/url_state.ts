@@ -78,7 +78,7 @@ export function parseHash(hash: string): UrlState {
     groupBy: list(get.get('group_by')),
     sort: /^-?\w+$/.test(get.get('sort') ?? '') ? (get.get('sort') as string) : kDefaults.sort,
     limit: integer(get.get('limit'), kDefaults.limit, 1, 100_000),
-    chart: oneOf(get.get('chart'), ['bytes', 'connections', 'failures', 'retransmits', 'rtt'], kDefaults.chart),
+    chart: oneOf(get.get('chart'), ['bytes', 'connections', 'failures', 'retransmits', 'requests', 'latency', 'rtt'], kDefaults.chart),
   };
 }
 

@@ -26,11 +26,15 @@ export const kRequestMeasures: readonly string[] = [
 
 const countOf = (totals: FlowRow, ...names: string[]) => names.reduce((sum, name) => sum + Number(totals[name] ?? 0), 0);
 
+// Whether all that an answer with these totals is about is requests.
+export function onlyRequests(totals: FlowRow | undefined): boolean {
+  return totals !== undefined && countOf(totals, 'requests', 'requests_unusable') > 0
+    && countOf(totals, 'bytes', 'connections_opened', 'connections_failed') === 0;
+}
+
 // What a reader who chose no columns sees of an answer with these totals; `grouped`: after the group's own columns.
 export function defaultColumns(totals: FlowRow | undefined, grouped: boolean): readonly string[] {
-  const requests = totals !== undefined && countOf(totals, 'requests', 'requests_unusable') > 0;
-  if (requests && countOf(totals, 'bytes', 'connections_opened', 'connections_failed') === 0)
-    return grouped ? kRequestMeasures : [...kRequestColumns, ...kRequestMeasures];
+  if (onlyRequests(totals)) return grouped ? kRequestMeasures : [...kRequestColumns, ...kRequestMeasures];
   return grouped ? kDefaultMeasures : kDefaultColumns;
 }
 
@@ -63,7 +67,7 @@ export function defaultWidth(column: Column): number {
   if (column.type === 'address') return 122;
   if (column.name.endsWith('_process')) return 150;
   if (column.type === 'string') return 126;
-  return Math.max(92, Math.round(34 + 6.8 * shortTitle(column.name).length));
+  return Math.max(108, Math.round(34 + 6.8 * shortTitle(column.name).length));
 }
 
 // "0 = unknown" dimensions and histograms need their own words; everything else goes by its unit.

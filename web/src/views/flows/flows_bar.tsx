@@ -9,7 +9,6 @@ import { Icon } from '../../widgets/icons';
 import { Menu } from '../../widgets/menu';
 import { Notices } from '../../widgets/notices';
 import { ColumnPicker, GroupPicker } from './column_picker';
-import { useFlowsQuestion } from './flows_question';
 import { kCharts } from './histogram';
 import { exportName } from './table';
 
@@ -26,11 +25,11 @@ function ExportMenu({ question }: { question: FlowsQuestion }) {
   );
 }
 
-export function FlowsBar({ all, shown, answer, live }: { all: Column[]; shown: Column[]; answer: FlowsAnswer | undefined; live: preact.ComponentChildren }) {
+export function FlowsBar({ all, shown, question, chart, answer, live }: {
+  all: Column[]; shown: Column[]; question: FlowsQuestion; chart: string; answer: FlowsAnswer | undefined; live: preact.ComponentChildren;
+}) {
   const groupBy = useStore((s) => s.groupBy);
-  const chart = useStore((s) => s.chart);
   const isLive = useStore((s) => s.live);
-  const question = useFlowsQuestion();
   const curves = kCharts.find((c) => c.id === chart)?.columns ?? [];
   const sortedBy = question.sort.replace(/^-/, '');
   const sortHidden = !shown.some((column) => column.name === sortedBy);

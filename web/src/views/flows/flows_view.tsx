@@ -5,13 +5,13 @@ import { LiveTail, type LiveState } from '../../data/live';
 import { useQuestion, type Asked } from '../../data/query';
 import { kLiveRange, navigate, setColumns, useStore } from '../../data/store';
 import type { Column, FlowRow, FlowsAnswer } from '../../data/types';
-import { defaultColumns, kSchemaColumns, rowKey } from '../../domain/columns';
+import { defaultColumns, kSchemaColumns, onlyRequests, rowKey } from '../../domain/columns';
 import { plural } from '../../domain/text';
 import { Icon } from '../../widgets/icons';
 import { EmptyState, ErrorLine, ErrorState } from '../../widgets/states';
 import { moved } from './column_picker';
 import { FlowsBar } from './flows_bar';
-import { useFlowsQuestion } from './flows_question';
+import { chartForRequests, forRequests, useFlowsQuestion } from './flows_question';
 import { Histogram } from './histogram';
 import { filterBy, RowDrawer } from './row_drawer';
 import { FlowTable } from './table';
@@ -31,11 +31,11 @@ function Skeleton() {
   return <div class="table-skeleton" data-state="loading" aria-label="Loading">{Array.from({ length: 14 }, (_, i) => <div key={i} class="skeleton" />)}</div>;
 }
 
-function Table({ columns, rows, totals, keys, picked, onPick, sortable }: {
-  columns: Column[]; rows: FlowRow[]; totals?: FlowRow | undefined; keys: string[]; picked: string; onPick: (index: number) => void; sortable: boolean;
+function Table({ columns, rows, totals, keys, picked, onPick, sort, sortable }: {
+  columns: Column[]; rows: FlowRow[]; totals?: FlowRow | undefined; keys: string[]; picked: string; onPick: (index: number) => void; sort: string;
+  sortable: boolean;
 }) {
   const widths = useStore((s) => s.widths);
-  const sort = useStore((s) => s.sort);
   const order = (from: string, to: string) => {
     const names = columns.map((c) => c.name);
     if (names.includes(from) && from !== to) setColumns(moved(names, from, names.filter((n) => n !== from).indexOf(to)));
@@ -48,11 +48,15 @@ function Table({ columns, rows, totals, keys, picked, onPick, sortable }: {
 }
 
 function StoredFlows({ all }: { all: Column[] }) {
-  const question = useFlowsQuestion();
+  const [requests, setRequests] = useState(false);
+  const wanted = useFlowsQuestion();
+  const question = requests ? forRequests(wanted) : wanted;
   const chosen = useStore((s) => s.columns);
-  const chart = useStore((s) => s.chart);
+  const wantedChart = useStore((s) => s.chart);
+  const chart = requests ? chartForRequests(wantedChart) : wantedChart;
   const [picked, setPicked] = useState('');
   const asked: Asked<FlowsAnswer> = useQuestion(JSON.stringify(question), (signal) => askFlows(question, signal), { showFacts: true });
+  useEffect(() => { if (asked.data) setRequests(onlyRequests(asked.data.totals)); }, [asked.data]);
   const columns = useMemo(() => chosenColumns(all, chosen, question.groupBy, false, asked.data?.totals), [all, chosen, question.groupBy, asked.data]);
   const rows = asked.data?.rows ?? [];
   const keys = useMemo(() => {
@@ -65,14 +69,14 @@ function StoredFlows({ all }: { all: Column[] }) {
   return (
     <>
       {asked.loading && asked.data && <div class="progress" />}
-      <FlowsBar all={all} shown={columns} answer={asked.data} live={null} />
+      <FlowsBar all={all} shown={columns} question={question} chart={chart} answer={asked.data} live={null} />
       {asked.error && asked.data && !blocked && <ErrorLine error={asked.error} />}
       {!blocked && <Histogram chart={chart} />}
       <div class="flows-body" data-view="flows">
         {blocked && asked.error ? <div class="grow"><ErrorState error={asked.error} /></div>
           : !asked.data ? <div class="grow"><Skeleton /></div>
             : rows.length === 0 ? <div class="grow"><EmptyState oldest={asked.data.oldest} onlyProblems={false} /></div>
-              : <Table columns={columns} rows={rows} totals={asked.data.totals} keys={keys} picked={picked} sortable
+              : <Table columns={columns} rows={rows} totals={asked.data.totals} keys={keys} picked={picked} sort={question.sort} sortable
                 onPick={(index) => setPicked(keys[index] === picked ? '' : keys[index] ?? '')} />}
         {row && !blocked && <RowDrawer row={row} columns={all} onClose={() => setPicked('')} />}
       </div>
@@ -117,6 +121,8 @@ function LiveNote({ state, tail }: { state: LiveState | null; tail: LiveTail | n
 function LiveFlows({ all }: { all: Column[] }) {
   const filter = useStore((s) => s.filter);
   const chosen = useStore((s) => s.columns);
+  const question = useFlowsQuestion();
+  const chart = useStore((s) => s.chart);
   const { state, tail } = useLiveTail(filter);
   const [picked, setPicked] = useState<FlowRow | null>(null);
   const columns = useMemo(() => chosenColumns(all, chosen, [], true), [all, chosen]);
@@ -130,11 +136,11 @@ function LiveFlows({ all }: { all: Column[] }) {
   if (refused && reason.error) return <ErrorState error={reason.error} />;
   return (
     <>
-      <FlowsBar all={all} shown={columns} answer={undefined} live={<LiveNote state={state} tail={tail} />} />
+      <FlowsBar all={all} shown={columns} question={question} chart={chart} answer={undefined} live={<LiveNote state={state} tail={tail} />} />
       <div class="flows-body" data-view="live">
         {rows.length === 0
           ? <div class="grow"><div class="state" data-state="empty"><span class="state-mark"><Icon name="play" /></span><h2>Waiting for rows</h2><p>{filter === '' ? 'They appear as agents report, once per interval.' : 'Rows that match the filter appear as agents report.'}</p></div></div>
-          : <Table columns={columns} rows={rows} keys={keys} picked={picked ? rowKey(picked, dimensions) : ''} sortable={false}
+          : <Table columns={columns} rows={rows} keys={keys} picked={picked ? rowKey(picked, dimensions) : ''} sort={question.sort} sortable={false}
             onPick={(index) => { tail?.pause(); setPicked(rows[index] ?? null); }} />}
         {picked && <RowDrawer row={picked} columns={all} onClose={() => setPicked(null)} />}
       </div>

@@ -12,6 +12,8 @@ export const kCharts: readonly { id: string; label: string; columns: string[]; k
   { id: 'connections', label: 'Connections/s', columns: ['connections_opened'], kind: 'bars' },
   { id: 'failures', label: 'Failures/s', columns: ['connections_failed'], kind: 'bars' },
   { id: 'retransmits', label: 'Retransmissions/s', columns: ['retransmits_to_server', 'retransmits_to_client'], kind: 'bars' },
+  { id: 'requests', label: 'Requests/s', columns: ['requests'], kind: 'bars' },
+  { id: 'latency', label: 'Request latency p50 and p99', columns: ['request_latency_p50_us', 'request_latency_p99_us'], kind: 'lines' },
   { id: 'rtt', label: 'RTT avg and p99', columns: ['rtt_avg_us', 'rtt_p99_us'], kind: 'lines' },
 ];
 
