@@ -151,9 +151,7 @@ def overhead(options):
     if options.features and not options.all_shapes:
         names.append("HTTP requests")
     if options.shapes:
-        names = options.shapes.split(";")
-        if unknown := [name for name in names if name not in SHAPES]:
-            sys.exit(f"bench: no shape {', '.join(unknown)}; there are: {'; '.join(SHAPES)}")
+        names = known(options.shapes, SHAPES, "shape")
     with Lab(["client", "server"], prefix=78) as lab:
         prepare(lab)
         observers = {"weir": lambda: WeirAgent(sink)}
@@ -161,11 +159,21 @@ def overhead(options):
             observers.update(features(sink))
         if options.others:
             observers.update(tools(lab))
+        if options.observers:
+            observers = {name: observers[name] for name in known(options.observers, observers, "observer")}
         for name in names:
             yield from compare(lab, name, observers, options)
         for name in names:
             yield from program_costs(lab, sink, name, options)
     sink.close()
+
+
+def known(names, there_are, what):
+    """The names in a list with ; between them, all of which must be there."""
+    names = names.split(";")
+    if unknown := [name for name in names if name not in there_are]:
+        sys.exit(f"bench: no {what} {', '.join(unknown)}; there are: {'; '.join(there_are)}")
+    return names
 
 
 def features(sink):

@@ -38,6 +38,7 @@ def main():
     parser.add_argument("--slot", type=float, default=1.0, help="seconds of load per slot")
     parser.add_argument("--all-shapes", action="store_true", help="agent: more streams, one node, DNS too")
     parser.add_argument("--shapes", help="agent: these, by name, with ; between them, instead")
+    parser.add_argument("--observers", help="agent: of all that were chosen only these, by name, with ; between them")
     parser.add_argument("--features", action="store_true", help="agent: with what is off by default too, and HTTP requests")
     parser.add_argument("--others", action="store_true", help="agent: compare the installed alternatives too")
     parser.add_argument("--rows", default="1000000,10000000", help="stored rows to query over (50000000 takes its time)")
