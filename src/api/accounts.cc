@@ -206,14 +206,16 @@ std::string Quoted(std::string_view name) {
 
 constexpr std::array<std::string_view, 6> kFlowGroupColumns{"protocol",    "client_node",  "client_netns",
                                                             "server_node", "server_netns", "server_port"};
-constexpr std::array<std::string_view, 8> kFlowMeasures{"bytes_to_server",
-                                                        "bytes_to_client",
-                                                        "segments_to_server",
-                                                        "segments_to_client",
-                                                        "retransmits_to_server",
-                                                        "retransmits_to_client",
-                                                        "spurious_retransmits_to_server",
-                                                        "spurious_retransmits_to_client"};
+constexpr std::array<std::string_view, 10> kFlowMeasures{"bytes_to_server",
+                                                         "bytes_to_client",
+                                                         "segments_to_server",
+                                                         "segments_to_client",
+                                                         "retransmits_to_server",
+                                                         "retransmits_to_client",
+                                                         "retransmitted_bytes_to_server",
+                                                         "retransmitted_bytes_to_client",
+                                                         "spurious_retransmits_to_server",
+                                                         "spurious_retransmits_to_client"};
 
 template <size_t N>
 std::vector<const model::Column*> ColumnsNamed(const std::array<std::string_view, N>& names) {
@@ -255,9 +257,12 @@ void AddDirection(const FlowCells& row, std::string_view to, FlowBytes& sent, Fl
   }
   sent.tcp_bytes += bytes;
   received.tcp_bytes += bytes;
-  if (segments == 0) return;
-  sent.tcp_sent_again_bytes += row.NumberOf(fmt::format("retransmits_to_{}", to)) * bytes / segments;
-  received.tcp_sent_again_bytes += row.NumberOf(fmt::format("spurious_retransmits_to_{}", to)) * bytes / segments;
+  const uint64_t again = row.NumberOf(fmt::format("retransmitted_bytes_to_{}", to));
+  const uint64_t retransmits = row.NumberOf(fmt::format("retransmits_to_{}", to));
+  sent.tcp_sent_again_bytes += again;
+  if (retransmits == 0) return;
+  const uint64_t spurious = std::min(row.NumberOf(fmt::format("spurious_retransmits_to_{}", to)), retransmits);
+  received.tcp_sent_again_bytes += again * spurious / retransmits;
 }
 
 const NodeTotal* OwnMark(const std::vector<NodeTotal>& marks) {

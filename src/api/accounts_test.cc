@@ -129,6 +129,7 @@ TEST(Accounts, FlowsBelongToBothTheirEnds) {
                {"bytes_to_client", Exact(50)},
                {"segments_to_server", Exact(10)},
                {"retransmits_to_server", Exact(2)},
+               {"retransmitted_bytes_to_server", Exact(200)},
                {"spurious_retransmits_to_server", Exact(1)}});
   builder.Row({{"protocol", Text("udp")},
                {"client_node", Text("n1")},

@@ -166,6 +166,10 @@ inline constexpr size_t kMaxStringBytes = 256;
     "Connections the server's kernel dropped because the accept queue was full.")                                    \
   X(accept_queue_max, uint64_t, kUint, kMax, "connections",                                                          \
     "Most connections that waited for accept() at a snapshot.")                                                      \
+  X(retransmitted_bytes_to_server, uint64_t, kUint, kSum, "bytes",                                                   \
+    "Payload the client sent again; not part of bytes_to_server.")                                                   \
+  X(retransmitted_bytes_to_client, uint64_t, kUint, kSum, "bytes",                                                   \
+    "Payload the server sent again; not part of bytes_to_client.")                                                   \
   X(connect_count, uint64_t, kUint, kSum, "connections", "Handshakes whose duration was measured by the client.")    \
   X(connect_sum_us, uint64_t, kUint, kSum, "us", "Sum of handshake durations seen by the client.")                   \
   X(connect_max_us, uint64_t, kUint, kMax, "us", "Longest handshake seen by the client.")                            \

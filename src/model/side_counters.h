@@ -19,7 +19,7 @@ namespace weir::model {
 // Known to the sending end only. Column: NAME_to_server where the client sends.
 #define WEIR_SENDER_COUNTERS(X) \
   X(retransmits) X(retransmits_rto) X(retransmits_probe) X(timeouts) X(spurious_retransmits) X(ecn_marks) \
-  X(busy_us) X(window_limited_us) X(buffer_limited_us)
+  X(busy_us) X(window_limited_us) X(buffer_limited_us) X(retransmitted_bytes)
 #define WEIR_SENDER_MAXIMA(X) X(delivery_rate)
 
 // Known to the receiving end only. Column: NAME_to_server where the server receives.

@@ -76,6 +76,8 @@ uint32_t Advanced(uint32_t& before, uint32_t now) {
 // Why the sender did not send faster, and what it sent for nothing.
 template <typename Entry>
 void AdvanceSender(const weir_record& record, uint64_t jiffy_us, Entry& entry, model::SideCounters& to) {
+  to.retransmitted_bytes += Minus(record.bytes_retransmitted, entry.retransmitted_bytes);
+  entry.retransmitted_bytes = record.bytes_retransmitted;
   to.retransmits_rto += Advanced(entry.retransmits_rto, record.retrans_rto);
   to.retransmits_probe += Advanced(entry.retransmits_probe, record.retrans_probe);
   to.spurious_retransmits += Advanced(entry.spurious, record.dsack_dups);

@@ -98,6 +98,7 @@ class SocketTable final : public kernel::RecordSink {
     uint32_t gaps = 0;
     uint32_t reordered = 0;
     uint64_t late_bytes = 0;
+    uint64_t retransmitted_bytes = 0;
     uint32_t snapshot = 0;  // number of the last one that reported it
     FlowTable::Index flow = 0;
     bool open = false;

@@ -117,7 +117,17 @@ TEST_F(SocketTableTest, RetransmittedBytesAndSynsAreNotPayloadAndNotData) {
   EXPECT_EQ(report.counters.bytes_sent, 1'000U);
   EXPECT_EQ(report.counters.retransmits, 3U);
   EXPECT_EQ(report.counters.retransmits_syn, 2U);
+  EXPECT_EQ(report.counters.retransmitted_bytes, 500U);
   EXPECT_EQ(report.counters.timeouts, 3U);
+}
+
+TEST_F(SocketTableTest, RetransmittedBytesAreThoseSinceTheLastRecord) {
+  Snapshot({Connection().Bytes(1'500, 0).Retransmits(1, 0, 500)});
+  EXPECT_EQ(Only().counters.retransmitted_bytes, 500U);
+  Apply(Connection().Final().Bytes(3'500, 0).Retransmits(3, 0, 1'900).Flags(WEIR_SOCKET_REPORTED));
+  const SideReport report = Only();
+  EXPECT_EQ(report.counters.retransmitted_bytes, 1'400U);
+  EXPECT_EQ(report.counters.bytes_sent, 600U);
 }
 
 TEST_F(SocketTableTest, SynRetransmissionsShowWhileConnecting) {
