@@ -1,6 +1,7 @@
 """A small HTTP/1.1 server with known delays, run inside a lab's namespace: python3 http_server.py ADDRESS PORT [CERT].
 
-/stream/N   header at once, first chunk after 30 ms, then N - 1 more, 10 ms apart
+/stream/N   header at once, first chunk after 30 ms, then N - 1 more, 10 ms apart; with ?vary=X the header after up to 19 ms and
+            the first chunk up to 39 ms later than that, neither as of X + 1
 /slow       answers after 20 ms
 /status/S   answers with status S
 POST        answers after 25 ms with the number of bytes it read
@@ -17,9 +18,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     wbufsize = 0
 
     def do_GET(self):
-        part = self.path.partition("?")[0].split("/")
+        path, _, query = self.path.partition("?")
+        part = path.split("/")
         if part[1] == "stream":
-            self.stream(int(part[2]))
+            self.stream(int(part[2]), int(query.removeprefix("vary=")) if query.startswith("vary=") else 0)
         elif part[1] == "status":
             self.answer(int(part[2]), b"as asked\n")
         else:
@@ -38,13 +40,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def stream(self, chunks):
+    def stream(self, chunks, vary):
+        time.sleep(vary * 7 % 20 / 1000)
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         for number in range(chunks):
-            time.sleep(0.03 if number == 0 else 0.01)
+            time.sleep(0.03 + vary * 11 % 40 / 1000 if number == 0 else 0.01)
             self.wfile.write(b"e\r\ndata: token%02d\n\r\n" % number)
         self.wfile.write(b"0\r\n\r\n")
 

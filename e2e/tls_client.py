@@ -1,7 +1,7 @@
-"""What the client of test_tls_timing.py does, by its own clock: python3 tls_client.py ADDRESS PORT VERSION ROUNDS CHUNKS. Prints
-of each of its streams, kept alive, as JSON and in seconds of CLOCK_REALTIME: before it sent the request, after it did, when the
-kernel received what the first chunk came with, when the first byte was read, and the last one. The kernel's time is not late
-when the machine is busy."""
+"""What the client of test_tls_timing.py does, by its own clock: python3 tls_client.py ADDRESS PORT VERSION ROUNDS CHUNKS [PAUSE].
+Prints of each of its streams, kept alive, with PAUSE seconds between them and each of another length, as JSON and in seconds of CLOCK_REALTIME: before it sent the
+request, after it did, when the kernel received what the first chunk came with, when the first byte was read, the last one, and
+the first chunk, and when the kernel received the first byte. The kernel's time is not late when the machine is busy."""
 
 import json
 import socket
@@ -45,25 +45,30 @@ class Connection:
                     self.received = seconds + nanoseconds / 1e9
             self.incoming.write(data) if data else self.incoming.write_eof()
 
-    def stream(self, chunks):
-        self.tls.write(f"GET /stream/{chunks} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    def stream(self, chunks, query):
+        self.tls.write(f"GET /stream/{chunks}{query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         before = time.time()
         self.flush()
         after = time.time()
-        seen, first_chunk, first_byte = b"", None, None
+        seen, first_chunk, first_byte, chunk_read, received = b"", None, None, None, None
         while not seen.endswith(b"0\r\n\r\n"):
             seen += self.read_until_done(self.tls.read, 65536)
-            first_byte = first_byte or time.time()
+            first_byte, received = first_byte or time.time(), received or self.received
             if first_chunk is None and b"token00" in seen:
-                first_chunk = self.received
-        return [before, after, first_chunk, first_byte, time.time()]
+                first_chunk, chunk_read = self.received, time.time()
+        return [before, after, first_chunk, first_byte, time.time(), chunk_read, received]
 
 
 def main():
-    address, port, version, rounds, chunks = sys.argv[1:]
+    address, port, version, rounds, chunks = sys.argv[1:6]
+    pause = float(sys.argv[6]) if len(sys.argv) > 6 else 0
     connection = Connection(address, port, version)
-    # At once after the handshake: in TLS 1.3 the request is on its way with the client's Finished.
-    print(json.dumps([connection.stream(chunks) for _ in range(int(rounds))]))
+    streams = []
+    for number in range(int(rounds)):
+        # The first at once after the handshake: in TLS 1.3 the request is on its way with the client's Finished.
+        streams.append(connection.stream(chunks, f"?vary={number}" if pause else ""))
+        time.sleep(pause)
+    print(json.dumps(streams))
 
 
 if __name__ == "__main__":

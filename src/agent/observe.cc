@@ -26,6 +26,9 @@ class RunningKernel final : public Origin {
   Result<std::unique_ptr<requests::RequestProbe>> OpenRequests(const requests::RequestProbeOptions& options) override {
     return requests::RequestProbe::Open(options);
   }
+  std::unique_ptr<nat::ConnectionTracking> OpenTracking() override {
+    return std::make_unique<nat::KernelTracking>(clock_);
+  }
 
  private:
   const Clock& clock_;
@@ -51,10 +54,9 @@ class SourceWithOrigin final : public Source {
 };
 
 // Null, and nothing added, where it is not asked for.
-flow::AddressTranslations* AddNat(const ObserveOptions& options, const Clock& clock,
+flow::AddressTranslations* AddNat(const ObserveOptions& options, std::unique_ptr<nat::NatSource> nat,
                                   std::vector<std::unique_ptr<OptionalSource>>& sources) {
   if (!options.nat) return nullptr;
-  auto nat = nat::MakeNatSource(clock);
   flow::AddressTranslations* translations = &nat->translations();
   sources.push_back(std::move(nat));
   return translations;
@@ -78,7 +80,7 @@ std::unique_ptr<Origin> ThisMachine(const Clock& clock) { return std::make_uniqu
 
 Beside MakeBeside(const ObserveOptions& options, bool allowed, const Clock& clock) {
   Beside asked;
-  asked.translations = AddNat(options, clock, asked.sources);
+  asked.translations = AddNat(options, nat::MakeNatSource(clock), asked.sources);
   if (options.udp || options.dns) {
     asked.sources.push_back(MakeUdpSource(UdpOptionsOf(options, allowed, asked.translations), clock));
   }
@@ -91,7 +93,8 @@ std::unique_ptr<Source> MakeObserver(const ObserveOptions& options, std::unique_
 
 std::unique_ptr<Source> MakeObserver(const ObserveOptions& options, Origin& origin) {
   std::vector<std::unique_ptr<OptionalSource>> beside;
-  flow::AddressTranslations* translations = AddNat(options, origin.clock(), beside);
+  flow::AddressTranslations* translations =
+      AddNat(options, nat::MakeNatSource([&origin] { return origin.OpenTracking(); }, origin.clock()), beside);
   if (options.udp || options.dns) {
     beside.push_back(MakeUdpSource(
         UdpOptionsOf(options, true, translations), origin.clock(),

@@ -17,9 +17,7 @@ struct ObserveOptions {
   bool dns = false;                 // DNS as clients see it
   std::filesystem::path udp_group;  // whose sockets these two watch, below the version 2 root; "" = all
   bool requests = false;            // measure HTTP/1 requests and learn TLS server names
-  // Ask the running kernel's connection tracking whom clients reach behind translated addresses; a recording does not
-  // hold its answers.
-  bool nat = false;
+  bool nat = false;                 // ask connection tracking whom clients reach behind translated addresses
 };
 
 }  // namespace weir::agent

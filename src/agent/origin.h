@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/kernel/kernel_tracker.h"
+#include "agent/nat/connection_tracking.h"
 #include "agent/requests/request_probe.h"
 #include "agent/source/surroundings.h"
 #include "agent/udp/udp_tracker.h"
@@ -34,6 +35,8 @@ class Origin {
   virtual Result<std::unique_ptr<udp::UdpTracker>> OpenUdp(const udp::UdpTrackerOptions& options) = 0;
   virtual Result<std::unique_ptr<requests::RequestProbe>> OpenRequests(
       const requests::RequestProbeOptions& options) = 0;
+  // As the calling thread's network namespace sees it.
+  virtual std::unique_ptr<nat::ConnectionTracking> OpenTracking() = 0;
 };
 
 // `clock` outlives it.

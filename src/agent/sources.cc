@@ -24,10 +24,7 @@ Result<std::unique_ptr<Source>> MakeRecorded(const AgentOptions& options, const 
     const Status status = drop ? KeepNoPrivileges() : Status::Ok();
     if (!status.ok()) LogWarn("thread weir-record keeps its privileges: {}", status.message());
   };
-  ObserveOptions observe = options.observe;
-  if (std::exchange(observe.nat, false))
-    LogInfo("NAT is not looked up while --record writes: addresses are as sockets say");
-  return recording::MakeRecorder(std::move(record), std::move(header), observe, ThisMachine(clock));
+  return recording::MakeRecorder(std::move(record), std::move(header), options.observe, ThisMachine(clock));
 }
 
 }  // namespace

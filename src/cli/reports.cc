@@ -30,6 +30,9 @@ void PutEnds(const model::SideReport& report, OrderedJson& row) {
   row["client_address"] = ends.client_address.ToString();
   row["server_address"] = ends.server_address.ToString();
   row["server_port"] = ends.server_port;
+  row["service_address"] = ends.service_address.ToString();
+  row["service_port"] = ends.service_port;
+  row["snat_address"] = ends.snat_address.ToString();
   row["netns"] = ends.netns;
   row["netns_name"] = report.identity.netns_name;
   row["process"] = report.identity.process;

@@ -26,6 +26,8 @@ struct Followed {
   model::Address server;
   uint16_t server_port = 0;
   uint32_t questions = 0;  // what the answer cost, in questions to the kernel of some 10 us each
+
+  bool operator==(const Followed&) const = default;
 };
 
 // Thread: the agent's loop, all calls.

@@ -1,28 +1,27 @@
 #include "agent/nat/nat_source.h"
 
 #include <optional>
+#include <utility>
 
-#include "agent/nat/connection_tracking.h"
 #include "agent/nat/translation_table.h"
 
 namespace weir::agent::nat {
 namespace {
 
-class KernelNatSource final : public NatSource, private flow::AddressTranslations {
+class TrackingNatSource final : public NatSource, private flow::AddressTranslations {
  public:
-  explicit KernelNatSource(const Clock& clock) : clock_(clock) {}
+  TrackingNatSource(OpenConnectionTracking open, const Clock& clock) : open_(std::move(open)), clock_(clock) {}
 
   flow::AddressTranslations& translations() override { return *this; }
 
-  // On the agent's loop, whose network namespace becomes the source's own.
   void Start() override {
-    tracking_.emplace(clock_);
+    tracking_ = open_();
     table_.emplace(*tracking_, clock_);
   }
   void Poll() override {}
   void Collect(Nanos, Collection&) override {}
   std::vector<model::ProbeReport> Probes() const override {
-    if (!tracking_) return {};
+    if (tracking_ == nullptr) return {};
     return {tracking_->Probe()};
   }
 
@@ -35,13 +34,20 @@ class KernelNatSource final : public NatSource, private flow::AddressTranslation
     if (table_) table_->RoundEnds();
   }
 
+  const OpenConnectionTracking open_;
   const Clock& clock_;
-  std::optional<KernelTracking> tracking_;
+  std::unique_ptr<ConnectionTracking> tracking_;
   std::optional<TranslationTable> table_;
 };
 
 }  // namespace
 
-std::unique_ptr<NatSource> MakeNatSource(const Clock& clock) { return std::make_unique<KernelNatSource>(clock); }
+std::unique_ptr<NatSource> MakeNatSource(OpenConnectionTracking open, const Clock& clock) {
+  return std::make_unique<TrackingNatSource>(std::move(open), clock);
+}
+
+std::unique_ptr<NatSource> MakeNatSource(const Clock& clock) {
+  return MakeNatSource([&clock] { return std::make_unique<KernelTracking>(clock); }, clock);
+}
 
 }  // namespace weir::agent::nat

@@ -20,10 +20,12 @@ class AnswerLog {
  public:
   static constexpr size_t kMaxKeys = 65'536;  // remembered from step to step; beyond, answers are written again
 
+  explicit AnswerLog(size_t most_keys = kMaxKeys) : most_keys_(most_keys) {}
+
   // What to write when `answer` is given in `step` and is not what a book would say by itself, `unasked` being what
   // that says of a key it was never told of: how often the answer before was given in this step.
   std::optional<uint32_t> Given(const Key& key, uint64_t step, const Answer& answer, const Answer& unasked) {
-    if (step != step_ && known_.size() > kMaxKeys) {
+    if (step != step_ && known_.size() > most_keys_) {
       known_.clear();
       forgot_ = true;
     }
@@ -50,6 +52,7 @@ class AnswerLog {
     uint32_t times;  // in that step
   };
 
+  const size_t most_keys_;
   uint64_t step_ = 0;
   bool forgot_ = false;
   std::unordered_map<Key, Known, Hash> known_;
@@ -60,6 +63,10 @@ template <typename Key, typename Answer, typename Hash = std::hash<Key>>
 class AnswerBook {
  public:
   static constexpr size_t kMaxUnanswered = 65'536;  // questions without an answer, remembered from step to step
+
+  // `most_keys`: with more of them as a step begins all are forgotten. A log with the same bound has forgotten them
+  // then, as long as the book is asked what the log was; and what a log has forgotten it writes again.
+  explicit AnswerBook(size_t most_keys = SIZE_MAX) : most_keys_(most_keys) {}
 
   // `after`: as AnswerLog::Given() told.
   void Put(const Key& key, uint32_t after, Answer answer) {
@@ -75,7 +82,11 @@ class AnswerBook {
       known.changes.clear();
     }
     unsettled_.clear();
-    if (known_.size() > kMaxUnanswered) std::erase_if(known_, [](const auto& item) { return !item.second.answer; });
+    if (known_.size() > most_keys_) {
+      known_.clear();
+    } else if (known_.size() > kMaxUnanswered) {
+      std::erase_if(known_, [](const auto& item) { return !item.second.answer; });
+    }
     ++step_;
   }
   Answer Ask(const Key& key, const Answer& unasked) {
@@ -101,6 +112,7 @@ class AnswerBook {
     std::vector<std::pair<uint32_t, Answer>> changes;
   };
 
+  const size_t most_keys_;
   uint64_t step_ = 0;
   std::unordered_map<Key, Known, Hash> known_;
   std::vector<Key> unsettled_;

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace weir::agent::recording {
 namespace {
@@ -58,6 +61,29 @@ TEST(Answers, WhatTheLogForgetsItWritesAgain) {
   for (int key = 0; key <= static_cast<int>(Log::kMaxKeys); ++key) (void)log.Given(key, 1, "x", "");
   EXPECT_FALSE(log.Given(1, 1, "x", "")) << "not within a step";
   EXPECT_EQ(log.Given(1, 2, "", ""), 0U) << "a book still says x";
+}
+
+// Of questions that are asked about once, such as those about a connection.
+TEST(Answers, ALogAndABookOfOneBoundForgetTogether) {
+  constexpr size_t kMostKeys = 20;
+  std::mt19937 random(11);
+  Log log(kMostKeys);
+  Book book(kMostKeys);
+  size_t most = 0;
+  for (uint64_t step = 1; step < 2'000; ++step) {
+    book.BeginStep();
+    most = std::max(most, book.size());
+    std::vector<std::pair<int, std::string>> course;
+    for (size_t i = random() % 8; i > 0; --i) {
+      const int key = static_cast<int>(step / 4 + random() % 6);
+      course.emplace_back(key, random() % 4 == 0 ? "" : std::string(1, static_cast<char>('a' + random() % 3)));
+      if (const auto after = log.Given(key, step, course.back().second, ""))
+        book.Put(key, *after, course.back().second);
+    }
+    for (const auto& [key, answer] : course) ASSERT_EQ(book.Ask(key, ""), answer) << step;
+  }
+  EXPECT_LE(most, kMostKeys) << "once a step has begun";
+  EXPECT_GT(most, kMostKeys / 2);
 }
 
 TEST(Answers, UnansweredQuestionsAreForgotten) {

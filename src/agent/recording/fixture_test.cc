@@ -46,6 +46,7 @@ TEST(Fixture, TheLabIsReportedAsItWas) {
   const std::string folder = WEIR_FIXTURES;
   auto replay = Replay::Open(folder + "/lab.weirrec");
   ASSERT_TRUE(replay.ok()) << replay.status().message();
+  EXPECT_FALSE((*replay)->header().observed.nat) << "an older program's";
   std::string text;
   while (const auto batch = (*replay)->Next()) {
     text += fmt::format("{} ms of node {}\n", batch->end - batch->start, batch->node);

@@ -14,7 +14,10 @@ namespace weir::agent::recording {
 
 // The first byte is no text, and the line ends suffer where a file is taken for text (RFC 2083, 12.12).
 inline constexpr std::string_view kMagic{"\x89WEIR\r\n\x1a", 8};
-inline constexpr uint32_t kFormat = 1;
+// Grows where a program would take what is new for damage. Fields of the kernel's records do not count: they are found
+// by name.
+inline constexpr uint32_t kFormat = 2;        // 2: connection tracking's answers
+inline constexpr uint32_t kOldestFormat = 1;  // that is read
 inline constexpr uint32_t kByteOrder = 0x01020304;
 inline constexpr size_t kMaxHeaderText = 65'536;
 inline constexpr size_t kBlockBytes = size_t{1} << 20;     // a block is closed before it is larger than this
@@ -68,6 +71,8 @@ enum class FrameKind : uint8_t {
   kNetnsName = 37,   // NetnsFrame, name
   kInterfaces = 38,  // 16 bytes per address
   kClock = 39,       // int64: a reading of CLOCK_MONOTONIC
+  kTracking = 40,    // TrackingFrame
+  kFollowed = 41,    // FollowedFrame
 };
 inline constexpr bool IsAnswer(FrameKind kind) { return kind >= FrameKind::kOpened; }
 
@@ -123,5 +128,27 @@ struct NetnsFrame {
   uint32_t inode;
   uint32_t after;
 };
+
+struct TrackingFrame {
+  uint32_t active;  // 1 = connections are tracked on this node
+  uint32_t after;
+};
+
+// What connection tracking made of a connection, which is named as its client's socket does.
+struct FollowedFrame {
+  uint8_t client[16];
+  uint8_t server[16];
+  uint8_t seen_client[16];  // the client, as the server sees it
+  uint8_t reached[16];      // the server it came to
+  uint32_t netns;           // of the client
+  uint32_t after;
+  uint32_t questions;  // what the answer cost
+  uint16_t client_port;
+  uint16_t server_port;
+  uint16_t reached_port;
+  uint8_t protocol;
+  uint8_t found;  // 1 = somebody tracks it
+};
+static_assert(sizeof(FollowedFrame) == 84);
 
 }  // namespace weir::agent::recording

@@ -63,7 +63,9 @@ Status TakeNumbers(const Lines& lines, Header& to) {
   WEIR_RETURN_IF_ERROR(TakeNumber<uint32_t>(lines, "max_flows", 1, kMaxTable, to.observed.max_flows));
   WEIR_RETURN_IF_ERROR(TakeSwitch(lines, "udp", to.observed.udp));
   WEIR_RETURN_IF_ERROR(TakeSwitch(lines, "dns", to.observed.dns));
-  return TakeSwitch(lines, "requests", to.observed.requests);
+  WEIR_RETURN_IF_ERROR(TakeSwitch(lines, "requests", to.observed.requests));
+  // Recordings of format 1 are without.
+  return lines.contains("nat") ? TakeSwitch(lines, "nat", to.observed.nat) : Status::Ok();
 }
 
 }  // namespace
@@ -85,11 +87,11 @@ Header HeaderOfThisMachine(const Clock& clock) {
 std::string HeaderText(const Header& header) {
   std::string text = fmt::format(
       "weir={}\nkernel={}\nmachine={}\nstarted={}\ninterval_ms={}\njiffy_us={}\nabi={}\n"
-      "max_sockets={}\nmax_flows={}\nudp={:d}\ndns={:d}\nrequests={:d}\n",
+      "max_sockets={}\nmax_flows={}\nudp={:d}\ndns={:d}\nrequests={:d}\nnat={:d}\n",
       Printed(header.weir), Printed(header.kernel), Printed(header.machine), header.started, header.interval_ms,
       header.jiffy_us, header.abi, std::clamp(header.observed.max_sockets, 1U, kMaxTable),
       std::clamp(header.observed.max_flows, 1U, kMaxTable), header.observed.udp, header.observed.dns,
-      header.observed.requests);
+      header.observed.requests, header.observed.nat);
   for (size_t i = 0; i < kStructs; ++i) {
     const Layout& layout = LayoutOf(static_cast<Struct>(i));
     text += fmt::format("{}={}\n", layout.name, LayoutText(layout));

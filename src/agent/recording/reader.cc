@@ -29,10 +29,10 @@ Status CheckFileHeader(const FileHeader& header) {
     return Status::Unsupported(
         "this recording was made on a machine of the other byte order; replay it on one like that");
   }
-  if (header.format != kFormat) {
+  if (header.format < kOldestFormat || header.format > kFormat) {
     return Status::Unsupported(
-        fmt::format("this recording has format {}, this program reads format {}; use the weir that made it",
-                    header.format, kFormat));
+        fmt::format("this recording has format {}, this program reads formats {} to {}; use the weir that made it",
+                    header.format, kOldestFormat, kFormat));
   }
   if (header.text_bytes > kMaxHeaderText) {
     return Status::Corrupt(fmt::format("the recording's header is damaged: {} bytes of text", header.text_bytes));
@@ -163,6 +163,8 @@ bool Reader::IsWellFormed(const Frame& frame) const {
     case FrameKind::kName: return bytes >= sizeof(NameFrame);
     case FrameKind::kNetnsName: return bytes >= sizeof(NetnsFrame);
     case FrameKind::kInterfaces: return bytes % 16 == 0;
+    case FrameKind::kTracking: return bytes == sizeof(TrackingFrame);
+    case FrameKind::kFollowed: return bytes == sizeof(FollowedFrame);
   }
   return false;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/recording/answers.h"
+#include "agent/recording/recorded_tracking.h"
 #include "agent/recording/redact.h"
 #include "agent/recording/writer.h"
 
@@ -242,6 +243,9 @@ class RecordingOrigin final : public Origin {
   }
   Result<std::unique_ptr<requests::RequestProbe>> OpenRequests(const requests::RequestProbeOptions& options) override {
     return Recorded<RecordingRequests>(inner_->OpenRequests(options), Observer::kRequests, 0);
+  }
+  std::unique_ptr<nat::ConnectionTracking> OpenTracking() override {
+    return RecordTracking(inner_->OpenTracking(), writer_);
   }
 
  private:

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "agent/collector.h"
@@ -166,6 +167,59 @@ TEST_F(RecorderKernelTest, DatagramsQuestionsAndRequests) {
   EXPECT_TRUE(kernel::Eventually([this] { Interval(); }, [this] { return Sum(&model::SideCounters::closed) == 2; }));
   Stop();
   EXPECT_EQ(Sum(&model::SideCounters::requests), 30U) << "of HTTP; those of DNS still wait";
+  ExpectTheSameAgain();
+}
+
+// Of connections older than the agent, short ones, and one that lives on.
+TEST_F(RecorderKernelTest, WhatConnectionTrackingMadeOfConnections) {
+  constexpr const char* kService = "10.96.0.10";
+  constexpr uint64_t kShort = 50;
+  Socket listener = Socket::Listen("127.0.0.1");
+  lab_.Run(
+      "ip addr add 10.96.0.10/32 dev lo; nft -f - <<'E'\ntable ip services {\n chain c {\n"
+      "  type nat hook output priority -100;\n  ip daddr 10.96.0.10 tcp dport 80 dnat to 127.0.0.1:" +
+      std::to_string(listener.port()) + "\n }\n}\nE");
+  const auto connect = [&listener, kService] {
+    Pair pair;
+    pair.client = Socket::Connect(kService, 80);
+    pair.server = listener.Accept();
+    return pair;
+  };
+  Pair older = connect();
+  ObserveOptions observe;
+  observe.nat = true;
+  Start(observe);
+  Interval();
+  Pair open = connect();
+  for (uint64_t i = 0; i < kShort; ++i) {
+    Pair pair = connect();
+    pair.client.Send(100);
+    pair.server.Receive(100);
+    kernel::CloseInOrder(pair);
+    if (i % 10 == 0) Interval();
+  }
+  for (Pair* pair : {&older, &open}) {
+    pair->client.Send(1'000);
+    pair->server.Receive(1'000);
+  }
+  Interval();
+  kernel::CloseInOrder(older);
+  kernel::CloseInOrder(open);
+  EXPECT_TRUE(kernel::Eventually([this] { Interval(); },
+                                 [this] { return Sum(&model::SideCounters::closed) == 2 * (kShort + 2); }));
+  Stop();
+  uint64_t sent = 0;
+  for (const model::AgentBatch& batch : batches_) {
+    for (const model::SideReport& report : batch.reports) {
+      if (report.ends.netns != lab_.inode() || report.ends.side != model::Side::kClient) continue;
+      EXPECT_EQ(report.ends.service_address.ToString(), kService);
+      EXPECT_EQ(report.ends.service_port, 80);
+      EXPECT_EQ(report.ends.server_address.ToString(), "127.0.0.1");
+      EXPECT_EQ(report.ends.server_port, listener.port());
+      sent += report.counters.bytes_sent;
+    }
+  }
+  EXPECT_EQ(sent, kShort * 100 + 2'000);
   ExpectTheSameAgain();
 }
 

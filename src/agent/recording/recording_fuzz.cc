@@ -35,7 +35,7 @@ std::string SoundFile(std::string_view frames, bool small) {
   header.started = 1;
   header.abi = 1;
   header.observed.max_sockets = header.observed.max_flows = small ? 1 : 1'000;
-  header.observed.udp = header.observed.dns = header.observed.requests = true;
+  header.observed.udp = header.observed.dns = header.observed.requests = header.observed.nat = true;
   std::string stored(ZSTD_compressBound(frames.size()), '\0');
   stored.resize(ZSTD_compress(stored.data(), stored.size(), frames.data(), frames.size(), 1));
   const BlockHeader block{static_cast<uint32_t>(stored.size()), static_cast<uint32_t>(frames.size())};

@@ -214,8 +214,12 @@ TEST_F(RecordingTest, OtherFilesAreTold) {
   EXPECT_THAT(reason(good.substr(0, 20)), HasSubstr("ends within its header"));
   EXPECT_THAT(reason(good.substr(0, 200)), HasSubstr("ends within its header"));
   std::string other = good;
-  other[8] = 2;
-  EXPECT_THAT(reason(other), HasSubstr("format 2, this program reads format 1"));
+  for (const char format : {'\0', '\3'}) {
+    other[8] = format;
+    EXPECT_THAT(reason(other), HasSubstr(fmt::format("format {:d}, this program reads formats 1 to 2", format)));
+  }
+  other[8] = 1;
+  EXPECT_EQ(reason(other), "") << "what older programs wrote is read";
   other = good;
   std::swap(other[12], other[15]);
   std::swap(other[13], other[14]);

@@ -245,9 +245,38 @@ class MadeUpRequests final : public requests::RequestProbe {
   Nature& nature_;
 };
 
+// Translates to a few backends, forgets, and is idle now and then.
+class MadeUpTracking final : public nat::ConnectionTracking {
+ public:
+  MadeUpTracking(Nature& nature, uint64_t& asked) : nature_(nature), asked_(asked) {}
+  bool Active() override { return nature_.Below(20) != 0; }
+  nat::Followed Follow(const flow::ClientEnds& ends, bool) override {
+    ++asked_;
+    nat::Followed followed{.found = nature_.Below(5) != 0,
+                           .client = ends.client,
+                           .server = ends.server,
+                           .server_port = ends.server_port,
+                           .questions = 1 + nature_.Below(9)};
+    if (!followed.found) return followed;
+    if (ends.server_port % 2 == 0) {
+      followed.server = model::Address::FromV4(0x0800'000A + nature_.Below(3));
+      followed.server_port = 8'080;
+    }
+    if (nature_.Sometimes()) followed.client = model::Address::FromV4(0x0900'000A + nature_.Below(2));
+    return followed;
+  }
+  void RoundEnds() override {}
+  model::ProbeReport Probe() const override { return {"nat", "on", "", ""}; }
+
+ private:
+  Nature& nature_;
+  uint64_t& asked_;
+};
+
 class MadeUp final : public Origin {
  public:
-  MadeUp(Nature& nature, const Clock& clock, Status opens) : nature_(nature), clock_(clock), opens_(std::move(opens)) {}
+  MadeUp(Nature& nature, const Clock& clock, Status opens, uint64_t& asked)
+      : nature_(nature), clock_(clock), opens_(std::move(opens)), asked_(asked) {}
   const Clock& clock() const override { return clock_; }
   source::Surroundings SurroundingsOf(Observer) override {
     return {
@@ -267,11 +296,15 @@ class MadeUp final : public Origin {
   Result<std::unique_ptr<requests::RequestProbe>> OpenRequests(const requests::RequestProbeOptions&) override {
     return std::unique_ptr<requests::RequestProbe>(std::make_unique<MadeUpRequests>(nature_));
   }
+  std::unique_ptr<nat::ConnectionTracking> OpenTracking() override {
+    return std::make_unique<MadeUpTracking>(nature_, asked_);
+  }
 
  private:
   Nature& nature_;
   const Clock& clock_;
   const Status opens_;
+  uint64_t& asked_;
 };
 
 class ReplayTest : public testing::Test {
@@ -280,8 +313,9 @@ class ReplayTest : public testing::Test {
   std::vector<model::AgentBatch> Record(uint32_t seed, int intervals, ObserveOptions observe) {
     FakeClock clock;
     Nature nature(seed, clock);
-    auto source = MakeRecorder({.file = path_, .limit_bytes = uint64_t{1} << 30, .on_thread = {}},
-                               HeaderOfThisMachine(clock), observe, std::make_unique<MadeUp>(nature, clock, opens_));
+    auto source =
+        MakeRecorder({.file = path_, .limit_bytes = uint64_t{1} << 30, .on_thread = {}}, HeaderOfThisMachine(clock),
+                     observe, std::make_unique<MadeUp>(nature, clock, opens_, asked_));
     EXPECT_TRUE(source.ok()) << source.status().message();
     EXPECT_EQ((*source)->Start().code(), opens_.code());
     std::vector<model::AgentBatch> batches;
@@ -331,11 +365,12 @@ class ReplayTest : public testing::Test {
   TemporaryDirectory directory_;
   const std::filesystem::path path_ = directory_.path() / "a.weirrec";
   Status opens_;
+  uint64_t asked_ = 0;  // of connection tracking
 };
 
 ObserveOptions Everything() {
   ObserveOptions observe;
-  observe.udp = observe.dns = observe.requests = true;
+  observe.udp = observe.dns = observe.requests = observe.nat = true;
   return observe;
 }
 
@@ -349,16 +384,47 @@ TEST_F(ReplayTest, WhatWasReportedIsReportedAgain) {
 }
 
 TEST_F(ReplayTest, EachFeatureAlone) {
-  for (int feature = 0; feature < 4; ++feature) {
+  for (int feature = 0; feature < 5; ++feature) {
     SCOPED_TRACE(feature);
     ObserveOptions observe;
     observe.udp = feature == 1;
     observe.dns = feature == 2;
     observe.requests = feature == 3;
+    observe.nat = feature == 4;
     const auto recorded = Record(5, 20, observe);
     ExpectSame(recorded, *Open());
     std::filesystem::remove(path_);
   }
+}
+
+TEST_F(ReplayTest, WhomClientsReachedBehindNatIsReportedAgain) {
+  ObserveOptions observe;
+  observe.nat = true;
+  const auto recorded = Record(2, 40, observe);
+  EXPECT_GT(asked_, 100U);
+  size_t translated = 0;
+  size_t masqueraded = 0;
+  for (const model::AgentBatch& batch : recorded) {
+    for (const model::SideReport& report : batch.reports) {
+      translated += report.ends.service_port != 0 ? 1 : 0;
+      masqueraded += report.ends.snat_address.is_unspecified() ? 0 : 1;
+    }
+  }
+  EXPECT_GT(translated, 50U);
+  EXPECT_GT(masqueraded, 20U);
+  const auto replay = Open();
+  EXPECT_TRUE(replay->header().observed.nat);
+  const uint64_t asked = asked_;
+  ExpectSame(recorded, *replay);
+  EXPECT_EQ(asked_, asked) << "a replay asks nobody";
+}
+
+TEST_F(ReplayTest, ConnectionTrackingThatIsNotObservedIsNotAsked) {
+  const auto recorded = Record(2, 10, {});
+  EXPECT_EQ(asked_, 0U);
+  const auto replay = Open();
+  EXPECT_FALSE(replay->header().observed.nat);
+  ExpectSame(recorded, *replay);
 }
 
 TEST_F(ReplayTest, BeyondItsLastWholeIntervalADamagedRecordingGivesNothing) {
@@ -384,7 +450,7 @@ TEST_F(ReplayTest, AMachineThatCouldNotBeObservedHasNothingToReplay) {
   FakeClock clock;
   Nature nature(1, clock);
   auto source = MakeRecorder({.file = path_, .limit_bytes = uint64_t{1} << 30, .on_thread = {}},
-                             HeaderOfThisMachine(clock), {}, std::make_unique<MadeUp>(nature, clock, opens_));
+                             HeaderOfThisMachine(clock), {}, std::make_unique<MadeUp>(nature, clock, opens_, asked_));
   ASSERT_TRUE(source.ok());
   EXPECT_EQ((*source)->Start().code(), Code::kDenied);
   (*source).reset();

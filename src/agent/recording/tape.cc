@@ -174,6 +174,7 @@ std::optional<StepFrame> Tape::NextStep() {
     answers.names.BeginStep();
     answers.netns_names.BeginStep();
   }
+  tracking_.BeginStep();
   Pass();
   return step;
 }
@@ -222,6 +223,8 @@ bool Tape::TakeAnswer(const Frame& frame) {
       }
       return true;
     }
+    case FrameKind::kTracking:
+    case FrameKind::kFollowed: return tracking_.Take(frame);
     default: return TakeName(frame, answers);
   }
 }

@@ -22,6 +22,7 @@
 #include "agent/origin.h"
 #include "agent/recording/answers.h"
 #include "agent/recording/reader.h"
+#include "agent/recording/recorded_tracking.h"
 
 namespace weir::agent::recording {
 
@@ -49,6 +50,7 @@ class Tape final : public Origin {
                                                              std::vector<model::ProbeReport>& probes) override;
   Result<std::unique_ptr<udp::UdpTracker>> OpenUdp(const udp::UdpTrackerOptions& options) override;
   Result<std::unique_ptr<requests::RequestProbe>> OpenRequests(const requests::RequestProbeOptions& options) override;
+  std::unique_ptr<nat::ConnectionTracking> OpenTracking() override { return ReplayTracking(tracking_); }
 
   // For what it opened: the next event if it is of this kind, which is then passed, and the answers behind it taken.
   bool Take(FrameKind kind) {
@@ -129,6 +131,7 @@ class Tape final : public Origin {
   uint64_t live_ = 0;  // sockets and listeners reported in this step
   uint64_t pairs_ = 0;
   std::array<Answers, kObservers> answers_;
+  TrackingAnswers tracking_;
   Status existing_;
   kernel::KernelLosses losses_;
 };

@@ -1,0 +1,115 @@
+"""Connections to a service's address, recorded while they are made: the replay stores what was stored then, the address the
+client used and the backend it reached, and both are what the backends' own logs say."""
+
+import json
+
+import pytest
+
+from lab import Lab, eventually
+from test_nat import ASK, ECHO, SERVICE, Backends, balance, by_backend, check_against_logs, masquerade, of_service, settled
+from test_replay import Server, frames, probes, replay
+from weir import Weir, get, total
+
+PORT, SERVICE_PORT = 8090, 80
+ECHO_PORT, ECHO_SERVICE_PORT = 8099, 88
+SHORT, LONG, DATAGRAMS = 200, 6, 30
+FOLLOWED = 41  # FrameKind::kFollowed of src/agent/recording/format.h
+
+
+class Field:
+    """What the tests share: a recording, the data directory of the server that stored while it was made, and the backends."""
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with Lab(["client", "one", "two"], prefix=86) as network:
+        yield network
+
+
+def datagram_service(lab):
+    for host in ("one", "two"):
+        server = lab.start(host, "/usr/bin/python3", "-c", ECHO, lab.address(host), str(ECHO_PORT))
+        assert server.stdout.readline().strip() == "ready"
+    targets = ", ".join(f"{i} : {lab.address(host)} . {ECHO_PORT}" for i, host in enumerate(("one", "two")))
+    lab.nft("router", f"""
+table ip datagrams {{
+  chain services {{
+    type nat hook prerouting priority -100;
+    ip daddr {SERVICE} udp dport {ECHO_SERVICE_PORT} dnat to numgen inc mod 2 map {{ {targets} }}
+  }}
+}}
+""")
+
+
+@pytest.fixture(scope="module")
+def field(cluster, tmp_path_factory):
+    made = Field()
+    folder = tmp_path_factory.mktemp("replay")
+    made.file, made.data = folder / "field.weirrec", folder / "data"
+    made.backends = Backends(cluster, PORT, folder)
+    balance(cluster, "router", "prerouting", SERVICE, SERVICE_PORT, PORT, "services")
+    masquerade(cluster, "router", "r2", "masq")  # towards "one"
+    datagram_service(cluster)
+    with Weir("--record", str(made.file), "--node", "field", "--udp", "on", data_dir=str(made.data)) as weir:
+        assert eventually(lambda: probes(weir)["nat"])["state"] == "on"
+        cluster.client("client", "get", SERVICE, str(SERVICE_PORT), "--count", str(SHORT), "--parallel", "4", "--up", "7", "--down", "11")
+        for _ in range(LONG):
+            cluster.client("client", "get", SERVICE, str(SERVICE_PORT), "--count", "4", "--keep-alive", "--up", "20000", "--down", "70000")
+        cluster.run("client", "/usr/bin/python3", "-c", ASK, SERVICE, str(ECHO_SERVICE_PORT), str(DATAGRAMS))
+        made.found = settled(weir, cluster, made.backends, SERVICE_PORT, SHORT + LONG, timeout=30)
+
+        def datagrams():
+            rows = weir.flows(f"protocol = udp and {of_service(ECHO_SERVICE_PORT)}")
+            assert total(rows, "bytes_to_server") == DATAGRAMS * 100
+            return rows
+
+        eventually(datagrams, timeout=30)
+        counters = weir.get("/api/v1/status")["agents"][0]["counters"]
+        assert counters["weir_agent_nat_lookups_total"] >= SHORT + LONG, "a recording keeps nobody from asking"
+    return made
+
+
+def test_while_it_is_recorded_backends_are_named_as_without(cluster, field):
+    check_against_logs(field.found, cluster, field.backends)
+    assert {row["reported_by"] for rows in field.found.values() for row in rows} == {"both"}
+
+
+def test_another_server_stores_the_same_backends_and_services(cluster, field, tmp_path):
+    with Server(field.data) as server:
+        stored = server.rows(cluster)
+    with Server(tmp_path) as server:
+        replay(field.file, "--server", server.url)
+        assert server.rows(cluster) == stored
+        rows = get(server.url, "/api/v1/flows", filter=of_service(SERVICE_PORT), since="1h", limit=10000)["rows"]
+        check_against_logs(by_backend(rows), cluster, field.backends)
+        assert total(rows, "connections_closed") == SHORT + LONG
+        assert {row["reported_by"] for row in rows} == {"both"}, "the masqueraded ones too"
+        assert not get(server.url, "/api/v1/flows", filter=f"server_address = {SERVICE}", since="1h")["rows"]
+
+
+def test_what_is_printed_has_both_addresses(cluster, field):
+    rows = [row for row in json.loads(replay(field.file, "-o", "json").stdout)
+            if row["side"] == "client" and row["protocol"] == "tcp" and row["client_address"] == cluster.address("client")]
+    assert {(row["service_address"], row["service_port"], row["server_port"]) for row in rows} == {(SERVICE, SERVICE_PORT, PORT)}
+    for host in ("one", "two"):
+        received, _ = field.backends.bytes(host)
+        of_host = [row for row in rows if row["server_address"] == cluster.address(host)]
+        assert total(of_host, "bytes_sent") == received
+        assert {row["snat_address"] for row in of_host} == {f"10.{cluster.prefix}.2.1" if host == "one" else "::"}
+
+
+def test_each_connection_is_in_the_recording_once(cluster, field):
+    """By a second reading of the file: what connection tracking answered of a port is what its backend logged."""
+    unpacked, at, asked = frames(field.file), 0, {}
+    while at < len(unpacked):
+        kind, size = unpacked[at], int.from_bytes(unpacked[at + 4 : at + 8], "little")
+        payload = unpacked[at + 8 : at + 8 + size]
+        at += 8 + size
+        if kind == FOLLOWED and payload[28:32] == bytes(map(int, SERVICE.split("."))) and payload[82] == 6:
+            port = int.from_bytes(payload[76:78], "little")
+            assert port not in asked, "asked twice, or written twice"
+            asked[port] = (".".join(map(str, payload[44:48])), ".".join(map(str, payload[60:64])))
+    for host in ("one", "two"):
+        for peer, port in field.backends.said(host):
+            assert asked[port] == (peer, cluster.address(host))
+    assert len(asked) == SHORT + LONG
