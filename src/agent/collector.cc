@@ -16,17 +16,17 @@ Collector::Collector(CollectorOptions options, Source& source, Submit submit, co
       poll_due_(clock.MonotonicNanos()) {}
 
 Nanos Collector::RunDue() {
-  const Nanos poll_period = std::chrono::nanoseconds(source_.poll_period()).count();
-  if (poll_period > 0 && clock_.MonotonicNanos() >= poll_due_) {
+  const auto poll_period = [this] { return Nanos{std::chrono::nanoseconds(source_.poll_period()).count()}; };
+  if (poll_period() > 0 && clock_.MonotonicNanos() >= poll_due_) {
     source_.Poll();
-    poll_due_ = clock_.MonotonicNanos() + poll_period;
+    poll_due_ = clock_.MonotonicNanos() + poll_period();
   }
   if (clock_.MonotonicNanos() >= schedule_.due()) {
     const Tick tick = schedule_.Take();
     if (tick.late) Count(Metric::agent_ticks_late);
     Collect(tick);
   }
-  const Nanos next = poll_period > 0 ? std::min(poll_due_, schedule_.due()) : schedule_.due();
+  const Nanos next = poll_period() > 0 ? std::min(poll_due_, schedule_.due()) : schedule_.due();
   return std::max<Nanos>(next - clock_.MonotonicNanos(), 0);
 }
 

@@ -222,6 +222,7 @@ bool SocketTable::Translate(const weir_record& record, FlowKey& key) {
 }
 
 void SocketTable::OnRecord(const weir_record& record) {
+  ++records_;
   switch (record.kind) {
     case WEIR_RECORD_LISTEN: OnListener(record); break;
     case WEIR_RECORD_LIVE: OnLive(record); break;

@@ -62,6 +62,7 @@ class SocketTable final : public kernel::RecordSink {
   void SnapshotEnds(Nanos now, Snapshot result);
 
   size_t size() const { return sockets_.size(); }
+  uint64_t records() const { return records_; }  // taken so far
   // Control groups whose sockets received something out of order since the last call; at most 64.
   std::vector<uint64_t> TakeOutOfOrderGroups() { return std::exchange(out_of_order_groups_, {}); }
   // Whether connections were attributed to their listener's process and the descriptor tables may know
@@ -139,6 +140,7 @@ class SocketTable final : public kernel::RecordSink {
   tsl::robin_set<Key, Hash> swept_;    // counted as closed; their final records are still to come (kUnmarked)
   std::vector<weir_record> existing_;  // waiting until all listeners of the snapshot are known
   size_t borrowed_ = 0;
+  uint64_t records_ = 0;
   uint32_t snapshot_ = 0;
   std::vector<uint64_t> out_of_order_groups_;
   bool in_snapshot_ = false;

@@ -13,6 +13,16 @@ namespace {
 constexpr uint32_t kRestrainedSnapshots = 5;             // one in so many intervals
 constexpr Nanos kDescriptorScanPeriod = 10'000'000'000;  // 0.8 us per descriptor of the node
 
+}  // namespace
+
+std::chrono::milliseconds NextPollPeriod(std::chrono::milliseconds period, uint64_t records) {
+  const int64_t wanted =
+      period.count() * kRecordsPerPoll / static_cast<int64_t>(std::clamp<uint64_t>(records, 1, 1U << 30));
+  return std::clamp(std::chrono::milliseconds(wanted), kShortestPollPeriod, kLongestPollPeriod);
+}
+
+namespace {
+
 class EbpfSource final : public Source {
  public:
   EbpfSource(const EbpfOptions& options, const Clock& clock, OpenTracker open, source::Surroundings surroundings)
@@ -25,7 +35,7 @@ class EbpfSource final : public Source {
   }
 
   std::string_view mode() const override { return "ebpf"; }
-  std::chrono::milliseconds poll_period() const override { return std::chrono::milliseconds(100); }
+  std::chrono::milliseconds poll_period() const override { return poll_period_; }
   std::vector<model::ProbeReport> Probes() const override;
   GivenUpMask Dispensable() const override;
   void Restrain(const Restraint& restraint) override;
@@ -36,8 +46,10 @@ class EbpfSource final : public Source {
   Status Start() override;
   void Poll() override {
     if (tracker_ == nullptr) return;
+    const uint64_t before = pipeline_.sockets().records();
     tracker_->DrainRing(pipeline_.sockets());
     pipeline_.RoundEnds();
+    poll_period_ = NextPollPeriod(poll_period_, pipeline_.sockets().records() - before);
   }
   Status Collect(Nanos now_monotonic, Collection& out) override;
 
@@ -55,6 +67,7 @@ class EbpfSource final : public Source {
   std::vector<model::ProbeReport> probes_;
   kernel::KernelLosses losses_;
   bool final_records_lost_ = false;  // until a complete snapshot has told whose
+  std::chrono::milliseconds poll_period_ = kLongestPollPeriod;
   Nanos next_scan_ = 0;
   Restraint restraint_;
   uint32_t without_snapshot_ = 0;  // intervals

@@ -1,6 +1,8 @@
 // The source that loses nothing: births and deaths of all sockets from a tracepoint, counters from snapshots.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -22,6 +24,14 @@ struct EbpfOptions {
   flow::ConnectionNames* names = nullptr;
   flow::AddressTranslations* translations = nullptr;
 };
+
+// How often the ring is drained: so often that one time takes about kRecordsPerPoll records, some 0.1 ms, for whoever
+// wants the processor waits as long.
+inline constexpr int64_t kRecordsPerPoll = 512;
+inline constexpr std::chrono::milliseconds kShortestPollPeriod{10};
+inline constexpr std::chrono::milliseconds kLongestPollPeriod{100};
+// After `records` came in `period`.
+std::chrono::milliseconds NextPollPeriod(std::chrono::milliseconds period, uint64_t records);
 
 // `clock` outlives the source.
 std::unique_ptr<Source> MakeEbpfSource(EbpfOptions options, const Clock& clock);

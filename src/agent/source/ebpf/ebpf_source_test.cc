@@ -92,6 +92,26 @@ TEST_F(EbpfSourceTest, PollsAndSnapshotsBecomeOneCollection) {
   EXPECT_TRUE(Collect().reports.empty());
 }
 
+TEST(NextPollPeriod, IsShortEnoughForAFewHundredRecordsWithinItsBounds) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(NextPollPeriod(milliseconds(100), 0), kLongestPollPeriod);
+  EXPECT_EQ(NextPollPeriod(milliseconds(100), 10 * kRecordsPerPoll), milliseconds(10));
+  EXPECT_EQ(NextPollPeriod(milliseconds(100), 4 * kRecordsPerPoll), milliseconds(25));
+  EXPECT_EQ(NextPollPeriod(milliseconds(25), kRecordsPerPoll), milliseconds(25));
+  EXPECT_EQ(NextPollPeriod(milliseconds(10), 1), kLongestPollPeriod);
+  EXPECT_EQ(NextPollPeriod(milliseconds(100), ~uint64_t{0}), kShortestPollPeriod);
+}
+
+TEST_F(EbpfSourceTest, PollsMoreOftenWhileMuchEnds) {
+  ASSERT_TRUE(source_->Start().ok());
+  EXPECT_EQ(source_->poll_period(), kLongestPollPeriod);
+  kernel_.ring.assign(4 * kRecordsPerPoll, RecordBuilder().Outgoing(1, 2).Final());
+  source_->Poll();
+  EXPECT_EQ(source_->poll_period(), kLongestPollPeriod / 4);
+  source_->Poll();
+  EXPECT_EQ(source_->poll_period(), kLongestPollPeriod);
+}
+
 TEST_F(EbpfSourceTest, LostFinalRecordsAreCountedAndTheirSocketsLookedFor) {
   ASSERT_TRUE(source_->Start().ok());
   kernel_.snapshot = {RecordBuilder().Outgoing(1, 2)};
