@@ -16,6 +16,7 @@ from weir import ROOT
 
 LOAD = os.path.join(ROOT, "build", os.environ.get("WEIR_PRESET", "release"), "bin", "weir-load")
 SETTLE_SECONDS = 0.3
+START_UP_SECONDS = 6  # of an agent, before its share of a core is measured
 FAR, SAME = "between namespaces", "same namespace"
 # name -> (shape of weir-load, its arguments after the port, where); the first are the default.
 SHAPES = {
@@ -233,7 +234,7 @@ def hold(lab, held, connections, busy):
 def measure_snapshot(sink, what):
     agent = WeirAgent(sink)
     try:
-        time.sleep(2)
+        time.sleep(START_UP_SECONDS)
         taken = []
         cpu, wall = agent.cpu_seconds(), time.monotonic()
         spent, ticks = sink.counter("weir_agent_snapshot_microseconds_total"), sink.counter("weir_agent_ticks_total")

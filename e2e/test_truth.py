@@ -148,14 +148,19 @@ def test_retransmissions_under_one_percent_loss_equal_the_kernels(lab, weir):
 """)
     before = nstat(lab, "client", "TcpRetransSegs")
     try:
-        lab.client("client", "get", lab.address("server"), "7060", "--up", "30000000", "--down", "10", timeout=120)
+        child = lab.traffic("client", "get", lab.address("server"), "7060", "--keep-alive", "--up", "30000000", "--down", "10", "--hold", "2")
+        assert child.stdout.readline().strip() == "holding"
     finally:
         lab.run("router", "nft", "delete", "table", "inet", "loss")
+    (socket,) = ss(lab, "client", "dport = :7060")
+    child.communicate(timeout=30)
     retransmitted = nstat(lab, "client", "TcpRetransSegs") - before
     assert retransmitted > 0, "the loss did not happen, the test proves nothing"
     rows = settled(weir, between(lab, port=7060), closed(1))
     assert total(rows, "retransmits_to_server") + total(rows, "retransmits_syn") == retransmitted
     assert total(rows, "bytes_to_server") == HEADER + 30_000_000, "each byte once, however often it was sent"
+    assert total(rows, "retransmitted_bytes_to_server") == int(socket["bytes_retrans"])
+    assert total(rows, "retransmitted_bytes_to_client") == 0
 
 
 def test_connection_older_than_the_agent_counts_from_now_on(lab):
