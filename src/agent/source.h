@@ -27,7 +27,8 @@ class Source {
   virtual std::string_view mode() const = 0;  // "ebpf" | "sock_diag"
   // kUnsupported / kDenied: this kernel or this process cannot; the message carries the remedy.
   virtual Status Start() = 0;
-  // Cheap work between collections, e.g. draining the ring buffer; called every poll_period(), which may change with it.
+  // Cheap work between collections, e.g. draining the ring buffer; called every poll_period(), which may change with
+  // it.
   virtual void Poll() = 0;
   virtual std::chrono::milliseconds poll_period() const = 0;
   virtual Status Collect(Nanos now_monotonic, Collection& out) = 0;
