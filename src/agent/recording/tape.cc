@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kMaxAnswers = size_t{1} << 20;  // of an observer and a kind
 constexpr size_t kMaxInterfaces = 65'536;
-constexpr size_t kMaxReadings = 4'096;  // of the clock, of a step
+constexpr size_t kMaxReadings = size_t{1} << 21;  // of the clock, of a step: NAT takes two for each connection
 // 146 years after boot: differences of such times fit their type.
 constexpr uint64_t kLatestNs = uint64_t{1} << 62;
 
