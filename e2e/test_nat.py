@@ -54,14 +54,14 @@ class Backends:
         return len(self.said(host))
 
 
-def balance(lab, where, chain, service, port, backend_port, table, hosts=("one", "two")):
+def balance(lab, where, chain, service, port, backend_port, table, hosts=("one", "two"), protocol="tcp"):
     """Every second new connection to service:port goes to another host, as kube-proxy's rules make it."""
     targets = ", ".join(f"{i} : {lab.address(host)} . {backend_port}" for i, host in enumerate(hosts))
     lab.nft(where, f"""
 table ip {table} {{
   chain services {{
     type nat hook {chain} priority -100;
-    ip daddr {service} tcp dport {port} dnat to numgen inc mod {len(hosts)} map {{ {targets} }}
+    ip daddr {service} {protocol} dport {port} dnat to numgen inc mod {len(hosts)} map {{ {targets} }}
   }}
 }}
 """)
@@ -315,21 +315,18 @@ for i in range(int(sys.argv[3])):
 """
 
 
+def balance_datagrams(lab, service_port, backend_port):
+    """The same for datagrams, beyond the router; each backend answers with twice what it was sent."""
+    for host in ("one", "two"):
+        server = lab.start(host, "/usr/bin/python3", "-c", ECHO, lab.address(host), str(backend_port))
+        assert server.stdout.readline().strip() == "ready"
+    balance(lab, "router", "prerouting", SERVICE, service_port, backend_port, "datagrams", protocol="udp")
+
+
 def test_datagrams_too_where_they_are_counted(cluster):
     """Beyond a router; within the client's own namespace the programs see what its rules made already."""
     service_port, port = 88, 8099
-    for host in ("one", "two"):
-        server = cluster.start(host, "/usr/bin/python3", "-c", ECHO, cluster.address(host), str(port))
-        assert server.stdout.readline().strip() == "ready"
-    targets = ", ".join(f"{i} : {cluster.address(host)} . {port}" for i, host in enumerate(("one", "two")))
-    cluster.nft("router", f"""
-table ip datagrams {{
-  chain services {{
-    type nat hook prerouting priority -100;
-    ip daddr {SERVICE} udp dport {service_port} dnat to numgen inc mod 2 map {{ {targets} }}
-  }}
-}}
-""")
+    balance_datagrams(cluster, service_port, port)
     with Weir("--udp", "on") as weir:
         eventually(lambda: any(probe["name"] == "udp" and probe["state"] == "on"
                                for agent in weir.get("/api/v1/status")["agents"] for probe in agent["probes"]))

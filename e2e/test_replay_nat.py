@@ -6,7 +6,7 @@ import json
 import pytest
 
 from lab import Lab, eventually
-from test_nat import ASK, ECHO, SERVICE, Backends, balance, by_backend, check_against_logs, masquerade, of_service, settled
+from test_nat import ASK, SERVICE, Backends, balance, balance_datagrams, by_backend, check_against_logs, masquerade, of_service, settled
 from test_replay import Server, frames, probes, replay
 from weir import Weir, get, total
 
@@ -26,21 +26,6 @@ def cluster():
         yield network
 
 
-def datagram_service(lab):
-    for host in ("one", "two"):
-        server = lab.start(host, "/usr/bin/python3", "-c", ECHO, lab.address(host), str(ECHO_PORT))
-        assert server.stdout.readline().strip() == "ready"
-    targets = ", ".join(f"{i} : {lab.address(host)} . {ECHO_PORT}" for i, host in enumerate(("one", "two")))
-    lab.nft("router", f"""
-table ip datagrams {{
-  chain services {{
-    type nat hook prerouting priority -100;
-    ip daddr {SERVICE} udp dport {ECHO_SERVICE_PORT} dnat to numgen inc mod 2 map {{ {targets} }}
-  }}
-}}
-""")
-
-
 @pytest.fixture(scope="module")
 def field(cluster, tmp_path_factory):
     made = Field()
@@ -49,7 +34,7 @@ def field(cluster, tmp_path_factory):
     made.backends = Backends(cluster, PORT, folder)
     balance(cluster, "router", "prerouting", SERVICE, SERVICE_PORT, PORT, "services")
     masquerade(cluster, "router", "r2", "masq")  # towards "one"
-    datagram_service(cluster)
+    balance_datagrams(cluster, ECHO_SERVICE_PORT, ECHO_PORT)
     with Weir("--record", str(made.file), "--node", "field", "--udp", "on", data_dir=str(made.data)) as weir:
         assert eventually(lambda: probes(weir)["nat"])["state"] == "on"
         cluster.client("client", "get", SERVICE, str(SERVICE_PORT), "--count", str(SHORT), "--parallel", "4", "--up", "7", "--down", "11")
