@@ -192,7 +192,7 @@ Status EmbeddedStore::Open(const Library& library) {
   for (size_t level = 0; level < kLevels; ++level) {
     WEIR_ASSIGN_OR_RETURN(TableState state, ReadTableState(*writer_, level));
     if (level > 0) {
-      WEIR_ASSIGN_OR_RETURN(state.watermark.start, ReadRolledUpUntil(*writer_, level));
+      WEIR_ASSIGN_OR_RETURN(state.watermark.start, ReadRolledUpUntil(*writer_, level, state.watermark.received));
     }
     tables_.Publish(level, state);
     // Of all tables, for retention may have emptied the raw one.

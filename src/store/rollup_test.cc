@@ -95,6 +95,27 @@ TEST_F(RollupTest, LateReportsAddARowAndCountOnce) {
   ExpectReports();
 }
 
+// The newest partition holds nothing but a late row: how far the steps go stands in an older one.
+TEST_F(RollupTest, HowFarItHasComeIsReadBackFromWhicheverPartitionKnows) {
+  Report(11 * kSecond);
+  Maintain(30 * kSecond);
+  for (const size_t level : {0, 1}) {  // as if received two hours earlier
+    const std::string_view table = kLevelTable[level].table;
+    Ask(fmt::format("INSERT INTO {0} (received, {1}) SELECT received - 7200000000, {1} FROM {0}", table,
+                    InsertColumns(level)));
+    Ask(fmt::format(
+        "ALTER TABLE {0} DELETE WHERE received > (SELECT min(received) FROM {0}) SETTINGS mutations_sync = 1", table));
+  }
+  Reopen();
+  Report(1 * kSecond);
+  Maintain(40 * kSecond);
+  EXPECT_EQ(Rolled(1), "2\t2\n");
+  Reopen();
+  ExpectReports();
+  Maintain(50 * kSecond);
+  EXPECT_EQ(Rolled(1), "2\t2\n");
+}
+
 // Stores of before rolled up whatever had been received: they may hold half of a step.
 TEST_F(RollupTest, HalfAStepThatWasRolledUpIsNotRolledUpAgain) {
   Report(1 * kSecond);

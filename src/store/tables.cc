@@ -81,9 +81,12 @@ Result<TableState> ReadTableState(Connection& connection, size_t level) {
   return state;
 }
 
-Result<UnixMillis> ReadRolledUpUntil(Connection& connection, size_t level) {
-  WEIR_ASSIGN_OR_RETURN(const std::string answer, connection.Execute(fmt::format("SELECT count(), max(start) FROM {}",
-                                                                                 kLevelTable[level].table)));
+Result<UnixMillis> ReadRolledUpUntil(Connection& connection, size_t level, uint64_t received) {
+  const auto span = static_cast<uint64_t>(kLevelTable[level].partition_us);
+  WEIR_ASSIGN_OR_RETURN(const std::string answer,
+                        connection.Execute(fmt::format("SELECT count(), max(start) FROM {0} WHERE start >= "
+                                                       "(SELECT max(start) FROM {0} WHERE received >= {1})",
+                                                       kLevelTable[level].table, received / span * span)));
   WEIR_ASSIGN_OR_RETURN(const auto rows, ParseNumbers(answer));
   if (rows.size() != 1 || rows[0].size() != 2) return Status::Internal("the store cannot read its own tables");
   const int64_t step = kLevelTable[level].step_ms;

@@ -51,8 +51,9 @@ class Tables {
 // Reads the state of one table, all but watermark.start; cheap, for it looks at the first and last partition only.
 Result<TableState> ReadTableState(Connection& connection, size_t level);
 // Reads the end of the last step there is a row of: watermark.start, as far as it matters, for between this and what it
-// was when the last row was rolled up, nothing was there to roll up. Reads one column of the whole table.
-Result<UnixMillis> ReadRolledUpUntil(Connection& connection, size_t level);
+// was when the last row was rolled up, nothing was there to roll up. Cheap where times follow receipts: beyond the last
+// partition it reads what the index of starts does not rule out. `received`: the watermark's.
+Result<UnixMillis> ReadRolledUpUntil(Connection& connection, size_t level, uint64_t received);
 
 HeldSince HeldSinceOf(const TableStates& states);
 

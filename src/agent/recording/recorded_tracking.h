@@ -29,7 +29,7 @@ struct AskedConnectionHash {
   size_t operator()(const AskedConnection& connection) const;
 };
 
-// Each connection is asked about about once, so what was answered is not kept for ever: the log and the book forget at
+// A connection is asked about once as a rule, so what was answered is not kept for ever: the log and the book forget at
 // the same time, the book having been asked the same.
 using FollowedLog = AnswerLog<AskedConnection, nat::Followed, AskedConnectionHash>;
 using FollowedBook = AnswerBook<AskedConnection, nat::Followed, AskedConnectionHash>;
