@@ -120,6 +120,7 @@ struct minmax {
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	weir_u64 tcp_mstamp;	/* CLOCK_MONOTONIC in microseconds, of the last segment in or out */
 	weir_u64 bytes_sent;
 	weir_u64 bytes_retrans;
 	weir_u64 bytes_received;
