@@ -8,6 +8,7 @@
 
 #include "api/suggest.h"
 #include "api/time_text.h"
+#include "store/resolution.h"
 
 namespace weir::api {
 namespace {
@@ -228,7 +229,11 @@ model::Filter Arguments::Filter(std::string_view name) {
 }
 
 store::TimeRange Arguments::Range() {
-  const store::TimeRange range{Time("since"), Time("until")};
+  store::TimeRange range{Time("since"), Time("until")};
+  if (const std::optional<int64_t> ago = ParseAgo(Text(Find("since")))) {
+    const int64_t step = store::StepOfLength(*ago);
+    range.from -= range.from % step;
+  }
   if (range.from >= range.to) {
     Refuse("since",
            fmt::format("the range is empty: since {} is not before until {}", FormatTime(range.from),

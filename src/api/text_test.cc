@@ -138,7 +138,7 @@ struct Given {
 TEST(Arguments, Defaults) {
   Given given(Query{});
   Arguments& a = given.arguments;
-  EXPECT_EQ(a.Range().from, kNow - 900'000);
+  EXPECT_EQ(a.Range().from, (kNow - 900'000) / 10'000 * 10'000);
   EXPECT_EQ(a.Range().to, kNow);
   EXPECT_TRUE(a.Filter("filter").empty());
   EXPECT_TRUE(a.Columns("group_by").empty());
@@ -150,6 +150,19 @@ TEST(Arguments, Defaults) {
   EXPECT_TRUE(a.Boolean("fold"));
   EXPECT_EQ(a.Duration("step"), 0);
   EXPECT_FALSE(a.refusal());
+}
+
+TEST(Arguments, ARangeOfTheLastSoLongBeginsWithAWholeStep) {
+  const auto from = [](const std::string& since) {
+    Given given(Query{{"since", since}});
+    return given.arguments.Range().from;
+  };
+  ASSERT_NE(kNow % 10'000, 0);
+  EXPECT_EQ(from("15m"), (kNow - 900'000) / 10'000 * 10'000);
+  EXPECT_EQ(from("now-15m"), from("15m"));
+  EXPECT_EQ(from("9m"), kNow - 540'000);
+  EXPECT_EQ(from("6h") % 300'000, 0);
+  EXPECT_EQ(from(std::to_string(kNow - 900'000)), kNow - 900'000) << "a time is taken as it is";
 }
 
 TEST(Arguments, ReadsWhatIsGiven) {

@@ -118,12 +118,15 @@ std::string FormatTime(UnixMillis time) {
                      clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
 }
 
+std::optional<int64_t> ParseAgo(std::string_view text) {
+  if (text == "now") return 0;
+  constexpr std::string_view kNow = "now-";
+  const Result<int64_t> ago = ParseDuration(text.starts_with(kNow) ? text.substr(kNow.size()) : text);
+  return ago.ok() ? std::optional(*ago) : std::nullopt;
+}
+
 Result<UnixMillis> ParseTime(std::string_view text, UnixMillis now) {
-  if (text == "now") return now;
-  if (text.starts_with("now-")) {
-    const Result<int64_t> ago = ParseDuration(text.substr(4));
-    return ago.ok() ? Result<UnixMillis>(now - *ago) : UnknownTime(text);
-  }
+  if (const std::optional<int64_t> ago = ParseAgo(text)) return now - *ago;
   int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc{} && end == text.data() + text.size()) {
@@ -131,8 +134,7 @@ Result<UnixMillis> ParseTime(std::string_view text, UnixMillis now) {
     return number < kFirstMilliseconds ? number * kSecond : number;
   }
   if (const std::optional<UnixMillis> date = ParseDate(text)) return *date;
-  const Result<int64_t> ago = ParseDuration(text);
-  return ago.ok() ? Result<UnixMillis>(now - *ago) : UnknownTime(text);
+  return UnknownTime(text);
 }
 
 Result<int64_t> ParseDuration(std::string_view text) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,8 +14,12 @@ namespace weir::api {
 // "2026-11-24T14:00:00.000Z"; years 1 to 9999, beyond them clamped.
 std::string FormatTime(UnixMillis time);
 
+// Milliseconds before now: "now", "now-15m", "15m". nullopt when the text is none of these.
+std::optional<int64_t> ParseAgo(std::string_view text);
+
 // RFC 3339 ("2026-11-24T14:00:00Z", any offset, optional fraction), Unix seconds or milliseconds, "now",
-// "now-15m", or "15m": that long before `now`. kInvalid with what is possible.
+// or as ParseAgo() has it.
+// kInvalid with what is possible.
 Result<UnixMillis> ParseTime(std::string_view text, UnixMillis now);
 
 // Milliseconds: "250ms", "10s", "5m", "1h30m", "2d", "1w". kInvalid otherwise, and beyond a hundred years.

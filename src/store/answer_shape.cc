@@ -40,6 +40,14 @@ model::Histogram HistogramFrom(const std::vector<uint64_t>& counts, size_t first
   return histogram;
 }
 
+std::string DimensionSql(const Column& column) {
+  switch (KindOfDimension(column)) {
+    case FieldKind::kAddress: return fmt::format("hex({})", column.name);
+    case FieldKind::kNumber: return fmt::format("toUInt64({})", column.name);
+    default: return std::string(column.name);
+  }
+}
+
 FieldKind KindOfDimension(const Column& column) {
   return column.type == ColumnType::kAddress  ? FieldKind::kAddress
          : column.type == ColumnType::kString ? FieldKind::kText
@@ -50,17 +58,27 @@ AnswerShape::AnswerShape(std::vector<const Column*> columns, bool flow_first)
     : columns_(std::move(columns)), flow_first_(flow_first) {
   if (flow_first_) fields_.push_back(FieldKind::kFlow);
   std::string uses;
+  std::string derived;
   for (const Column* column : columns_) {
     if (!column->groupable()) {
       uses += ColumnSql(*column) + " ";
+      if (!column->stored()) derived += ColumnSql(*column) + " ";
     } else if (!flow_first_) {
       dimensions_.push_back(column);
       fields_.push_back(KindOfDimension(*column));
     }
   }
   sums_ = TableColumnsIn(uses);
+  const std::vector<std::string> loaded = TableColumnsIn(derived);
+  direct_.resize(columns_.size());
   for (const std::string& name : sums_) {
-    for (const Column* column : MeasuresIn(name)) sources_.push_back({fields_.size(), column, PlaceOf(*column)});
+    const bool load = std::find(loaded.begin(), loaded.end(), name) != loaded.end();
+    for (const Column* column : MeasuresIn(name)) {
+      const Source source{fields_.size(), column, PlaceOf(*column)};
+      if (load) sources_.push_back(source);
+      const auto wanted = std::find(columns_.begin(), columns_.end(), column);
+      if (wanted != columns_.end()) direct_[static_cast<size_t>(wanted - columns_.begin())] = source;
+    }
     fields_.push_back(IsArray(name) ? FieldKind::kArray : FieldKind::kNumber);
   }
 }
@@ -68,10 +86,7 @@ AnswerShape::AnswerShape(std::vector<const Column*> columns, bool flow_first)
 std::string AnswerShape::SelectList(const std::string& start, const std::string& flow) const {
   std::vector<std::string> items;
   if (flow_first_) items.push_back(flow);
-  for (const Column* column : dimensions_) {
-    items.push_back(column->type == ColumnType::kAddress ? fmt::format("hex({})", column->name)
-                                                         : std::string(column->name));
-  }
+  for (const Column* column : dimensions_) items.push_back(DimensionSql(*column));
   for (const std::string& column : sums_) items.push_back(column == "start" ? start : AggregateOfTableColumn(column));
   return Join(items);
 }
@@ -90,16 +105,21 @@ std::vector<const Column*> AnswerShape::MeasuresIn(const std::string& table_colu
   return packed;
 }
 
+uint64_t AnswerShape::NumberIn(const AnswerRow& row, const Source& source) {
+  if (source.place.pack == Pack::kOwn) return row.cells[source.field].exact;
+  const std::vector<uint64_t>& array = row.arrays[source.field];
+  return source.place.index < array.size() ? array[source.place.index] : 0;
+}
+
 void AnswerShape::Load(const AnswerRow& row) {
   for (const Source& source : sources_) {
-    const std::vector<uint64_t>& array = row.arrays[source.field];
     switch (source.place.pack) {
-      case Pack::kOwn: model::SetUint(row_, *source.column, row.cells[source.field].exact); break;
-      case Pack::kHistogram: HistogramOf(row_, *source.column) = HistogramFrom(array); break;
+      case Pack::kHistogram: HistogramOf(row_, *source.column) = HistogramFrom(row.arrays[source.field]); break;
       case Pack::kRequestHistograms:
-        HistogramOf(row_, *source.column) = HistogramFrom(array, source.place.index, kRequestHistograms);
+        HistogramOf(row_, *source.column) =
+            HistogramFrom(row.arrays[source.field], source.place.index, kRequestHistograms);
         break;
-      default: model::SetUint(row_, *source.column, source.place.index < array.size() ? array[source.place.index] : 0);
+      default: model::SetUint(row_, *source.column, NumberIn(row, source));
     }
   }
 }
@@ -114,6 +134,10 @@ std::vector<Cell> AnswerShape::Cells(AnswerRow& row) {
     cell.is_text = IsText(column);
     if (column.groupable()) {
       if (!flow_first_) cell = std::move(row.cells[field++]);
+    } else if (direct_[i]) {
+      cell.exact = NumberIn(row, *direct_[i]);
+      cell.number = column.kind == ColumnKind::kTime ? static_cast<double>(static_cast<UnixMillis>(cell.exact))
+                                                     : static_cast<double>(cell.exact);
     } else if (cell.is_text) {
       cell.text = model::TextOf(row_, column);
     } else {

@@ -2,17 +2,19 @@
 // up the columns of its tables, and all that is derived from them is computed here, once per row of the answer.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "model/flow_row.h"
+#include "store/answer_row.h"
 #include "store/packing.h"
 #include "store/query.h"
-#include "store/result_json.h"
 
 namespace weir::store {
 
-// How a selected dimension is read. An address is to be selected as hex(name).
+// How a dimension is selected, and how it is read then.
+std::string DimensionSql(const model::Column& column);
 FieldKind KindOfDimension(const model::Column& column);
 
 // A histogram from the counts of its buckets, which stand at `first` and every `stride` behind it. Counts too large for
@@ -33,13 +35,14 @@ class AnswerShape {
   std::vector<Cell> Cells(AnswerRow& row);
 
  private:
-  // One measure of row_, and where in an answer it comes from.
+  // One measure, and where in an answer it comes from.
   struct Source {
     size_t field = 0;
     const model::Column* column = nullptr;
     Place place;
   };
   static std::vector<const model::Column*> MeasuresIn(const std::string& table_column);
+  static uint64_t NumberIn(const AnswerRow& row, const Source& source);
   void Load(const AnswerRow& row);
 
   std::vector<const model::Column*> columns_;
@@ -47,7 +50,8 @@ class AnswerShape {
   std::vector<const model::Column*> dimensions_;  // selected, in order
   std::vector<std::string> sums_;                 // columns of the tables, selected after them
   std::vector<FieldKind> fields_;
-  std::vector<Source> sources_;
+  std::vector<std::optional<Source>> direct_;  // of each column that is a measure of the answer: where it stands
+  std::vector<Source> sources_;                // of the measures the other columns are derived from
   model::FlowRow row_;
 };
 

@@ -18,6 +18,7 @@
 #include "store/native_block.h"
 #include "store/node_tables.h"
 #include "store/query_sql.h"
+#include "store/result_binary.h"
 #include "store/result_json.h"
 #include "store/retention.h"
 #include "store/rollup.h"
@@ -35,6 +36,10 @@ constexpr auto kReaderWait = std::chrono::seconds(30);
 constexpr int64_t kRetentionPeriodMs = 10 * kSecond;
 constexpr uint64_t kNodeShareOfBudget = 8;  // at most an eighth of the disk is the nodes', the rest the flows'
 constexpr size_t kMaxEngineMessageBytes = 500;
+
+// What a statement answers with. Totals, and how many rows lie beyond a limit, are told in JSON only, which takes ten
+// times as long to read.
+enum class Told : uint8_t { kRows, kRowsAndWhatElse };
 
 struct Answer {
   std::vector<std::vector<Cell>> rows;
@@ -76,7 +81,8 @@ class ReaderPool {
   void Add(std::unique_ptr<Connection> connection) { free_.push_back(std::move(connection)); }
 
   // Runs a statement on the next free connection. kUnavailable: none became free in time.
-  Result<std::string> Execute(std::string_view sql, std::string_view format = "TabSeparated") {
+  Result<std::string> Execute(std::string_view sql, std::string_view format = "TabSeparated",
+                              uint64_t* rows_read = nullptr) {
     std::unique_ptr<Connection> connection;
     {
       std::unique_lock lock(mutex_);
@@ -87,6 +93,7 @@ class ReaderPool {
       free_.pop_back();
     }
     Result<std::string> answer = connection->Execute(sql, format);
+    if (rows_read != nullptr) *rows_read = connection->rows_read();
     {
       const std::lock_guard lock(mutex_);
       free_.push_back(std::move(connection));
@@ -147,8 +154,12 @@ class EmbeddedStore final : public Store {
   Status Drop(const Partition& partition);
   Result<FlowResult> Run(const QueryPlan& plan);
   Status AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result);
-  Result<Answer> Ask(const QueryPlan& plan, const std::string& sql, const std::vector<uint64_t>* order = nullptr);
+  Result<AnswerSummary> Read(const std::string& sql, Told told, const std::vector<FieldKind>& fields,
+                             const RowReader& read);
+  Result<Answer> Ask(const QueryPlan& plan, const std::string& sql, Told told,
+                     const std::vector<uint64_t>* order = nullptr);
   Result<Answer> AskGroups(const QueryPlan& plan);
+  Result<Answer> AskGroupsOnly(const QueryPlan& plan);
   Result<FlowNames::Names> LookUp(const QueryPlan& plan, const std::vector<uint64_t>& flows);
 
   const ProcessClaim claim_;  // this and the lock outlive the connections
@@ -314,23 +325,51 @@ Result<std::map<std::string, uint64_t>> EmbeddedStore::Watermarks() {
   return watermarks;
 }
 
+// Runs a statement and reads the fields of each row.
+Result<AnswerSummary> EmbeddedStore::Read(const std::string& sql, Told told, const std::vector<FieldKind>& fields,
+                                          const RowReader& read) {
+  if (told == Told::kRowsAndWhatElse) {
+    WEIR_ASSIGN_OR_RETURN(const std::string text, readers_.Execute(sql, "JSONCompact"));
+    return ParseJsonCompact(text, fields, read);
+  }
+  AnswerSummary summary;
+  WEIR_ASSIGN_OR_RETURN(const std::string bytes, readers_.Execute(sql, "RowBinary", &summary.rows_read));
+  WEIR_RETURN_IF_ERROR(ReadRowBinary(bytes, fields, read));
+  return summary;
+}
+
 Result<Answer> EmbeddedStore::AskGroups(const QueryPlan& plan) {
-  if (!WorthTwoSteps(plan)) return Ask(plan, GroupsSql(plan));
-  WEIR_ASSIGN_OR_RETURN(const std::string text, readers_.Execute(ChosenFlowsSql(plan), "JSONCompact"));
+  if (!plan.totals) return AskGroupsOnly(plan);
+  if (!WorthTwoSteps(plan)) return Ask(plan, GroupsSql(plan, plan.limit), Told::kRowsAndWhatElse);
   std::vector<uint64_t> flows;
-  WEIR_ASSIGN_OR_RETURN(
-      const AnswerSummary chosen,
-      ParseJsonCompact(text, {FieldKind::kFlow}, [&](const AnswerRow& row, bool) { flows.push_back(row.flow); }));
-  if (chosen.rows_before_limit <= flows.size()) return Ask(plan, GroupsSql(plan));  // all are shown
-  WEIR_ASSIGN_OR_RETURN(Answer answer, Ask(plan, ChosenGroupsSql(plan, flows), &flows));
+  WEIR_ASSIGN_OR_RETURN(const AnswerSummary chosen,
+                        Read(ChosenFlowsSql(plan), Told::kRowsAndWhatElse, {FieldKind::kFlow},
+                             [&](const AnswerRow& row, bool) { flows.push_back(row.flow); }));
+  if (chosen.rows_before_limit <= flows.size()) {  // all are shown
+    return Ask(plan, GroupsSql(plan, plan.limit), Told::kRowsAndWhatElse);
+  }
+  WEIR_ASSIGN_OR_RETURN(Answer answer, Ask(plan, ChosenGroupsSql(plan, flows), Told::kRowsAndWhatElse, &flows));
   answer.summary.rows_before_limit = chosen.rows_before_limit;
   answer.summary.rows_read += chosen.rows_read;
   return answer;
 }
 
+// Groups without totals: how many there are in all is asked only where it cannot be seen from the answer.
+Result<Answer> EmbeddedStore::AskGroupsOnly(const QueryPlan& plan) {
+  WEIR_ASSIGN_OR_RETURN(Answer answer, Ask(plan, GroupsSql(plan, plan.limit + 1), Told::kRows));
+  answer.summary.rows_before_limit = answer.rows.size();
+  if (answer.rows.size() <= plan.limit) return answer;
+  answer.rows.resize(plan.limit);
+  if (plan.by_flow) answer.flows.resize(plan.limit);
+  const auto read = [&](const AnswerRow& row, bool) { answer.summary.rows_before_limit = row.cells[0].exact; };
+  WEIR_ASSIGN_OR_RETURN(const AnswerSummary count, Read(CountGroupsSql(plan), Told::kRows, {FieldKind::kNumber}, read));
+  answer.summary.rows_read += count.rows_read;
+  return answer;
+}
+
 // Runs a statement that answers with the plan's columns. With `order`, only rows of these flows, in this order.
-Result<Answer> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql, const std::vector<uint64_t>* order) {
-  WEIR_ASSIGN_OR_RETURN(const std::string text, readers_.Execute(sql, "JSONCompact"));
+Result<Answer> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql, Told told,
+                                  const std::vector<uint64_t>* order) {
   AnswerShape shape = ShapeOf(plan);
   Answer answer;
   std::unordered_map<uint64_t, size_t> places;
@@ -349,7 +388,7 @@ Result<Answer> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql,
       answer.rows[place->second] = shape.Cells(row);
     }
   };
-  WEIR_ASSIGN_OR_RETURN(answer.summary, ParseJsonCompact(text, shape.fields(), read));
+  WEIR_ASSIGN_OR_RETURN(answer.summary, Read(sql, told, shape.fields(), read));
   // A flow's rows may have been dropped between the two steps.
   for (size_t i = answer.rows.size(); order != nullptr && i-- > 0;) {
     if (!answer.rows[i].empty()) continue;
@@ -365,7 +404,6 @@ Result<Answer> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql,
 Result<FlowNames::Names> EmbeddedStore::LookUp(const QueryPlan& plan, const std::vector<uint64_t>& flows) {
   WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-flows"));
   WEIR_RETURN_IF_ERROR(file.Write({reinterpret_cast<const char*>(flows.data()), flows.size() * sizeof(flows.front())}));
-  WEIR_ASSIGN_OR_RETURN(const std::string text, readers_.Execute(NamesSql(plan, file.path()), "JSONCompact"));
   FlowNames::Names names;
   std::vector<FieldKind> fields{FieldKind::kFlow};
   for (const model::Column* column : DefaultGroup()) fields.push_back(KindOfDimension(*column));
@@ -374,12 +412,12 @@ Result<FlowNames::Names> EmbeddedStore::LookUp(const QueryPlan& plan, const std:
     row.cells.erase(row.cells.begin());
     names.rows.push_back(std::move(row.cells));
   };
-  WEIR_RETURN_IF_ERROR(ParseJsonCompact(text, fields, read).status());
+  WEIR_RETURN_IF_ERROR(Read(NamesSql(plan, file.path()), Told::kRows, fields, read).status());
   return names;
 }
 
 Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result) {
-  WEIR_ASSIGN_OR_RETURN(Answer parsed, Ask(plan, BucketsSql(plan, all_groups)));
+  WEIR_ASSIGN_OR_RETURN(Answer parsed, Ask(plan, BucketsSql(plan, all_groups), Told::kRows));
   if (parsed.rows.size() > kMaxResultRows) {
     return Status::Exhausted(
         fmt::format("the answer has more than {} points; choose a longer step, a shorter range or "
@@ -448,13 +486,12 @@ Result<std::map<uint32_t, RttDistribution>> EmbeddedStore::RttOfGroups(const Tim
   FlowQuery query;
   query.range = range;
   WEIR_ASSIGN_OR_RETURN(const QueryPlan plan, PlanQuery(query, tables_.Snapshot(), split_from_rows_));
-  WEIR_ASSIGN_OR_RETURN(const std::string text, readers_.Execute(RttOfGroupsSql(plan, file.path()), "JSONCompact"));
   const auto read = [&](const AnswerRow& row, bool) {
     distributions[static_cast<uint32_t>(row.cells[0].exact)] = {HistogramFrom(row.arrays[1]),
                                                                 HistogramFrom(row.arrays[2])};
   };
-  WEIR_RETURN_IF_ERROR(
-      ParseJsonCompact(text, {FieldKind::kNumber, FieldKind::kArray, FieldKind::kArray}, read).status());
+  const std::vector<FieldKind> fields{FieldKind::kNumber, FieldKind::kArray, FieldKind::kArray};
+  WEIR_RETURN_IF_ERROR(Read(RttOfGroupsSql(plan, file.path()), Told::kRows, fields, read).status());
   return distributions;
 }
 

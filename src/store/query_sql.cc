@@ -237,11 +237,16 @@ Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, u
 
 AnswerShape ShapeOf(const QueryPlan& plan) { return {plan.columns, plan.by_flow}; }
 
-std::string GroupsSql(const QueryPlan& plan) {
+std::string GroupsSql(const QueryPlan& plan, uint32_t limit) {
   const std::string start = StartSql(plan);
   const std::string select = ShapeOf(plan).SelectList(start);
   const std::string tail = GroupClause(plan, plan.totals) + OrderBy(plan, start, false);
-  return fmt::format("SELECT {} FROM {}{} LIMIT {}{}", select, SourceSql(plan, select + tail), tail, plan.limit,
+  return fmt::format("SELECT {} FROM {}{} LIMIT {}{}", select, SourceSql(plan, select + tail), tail, limit, kSettings);
+}
+
+std::string CountGroupsSql(const QueryPlan& plan) {
+  const std::string tail = GroupClause(plan, false);
+  return fmt::format("SELECT count() FROM (SELECT 1 FROM {}{}){}", SourceSql(plan, Join(GroupNames(plan)) + tail), tail,
                      kSettings);
 }
 
@@ -263,10 +268,7 @@ std::string ChosenGroupsSql(const QueryPlan& plan, const std::vector<uint64_t>& 
 
 std::string NamesSql(const QueryPlan& plan, std::string_view file) {
   std::vector<std::string> items{"flow"};
-  for (const Column* column : DefaultGroup()) {
-    items.push_back(column->type == ColumnType::kAddress ? fmt::format("hex({})", column->name)
-                                                         : std::string(column->name));
-  }
+  for (const Column* column : DefaultGroup()) items.push_back(DimensionSql(*column));
   return fmt::format(
       "SELECT {} FROM {} WHERE received >= {} AND flow IN (SELECT flow FROM file('{}', 'RowBinary', 'flow UInt64')) "
       "LIMIT 1 BY flow{}",
@@ -276,7 +278,8 @@ std::string NamesSql(const QueryPlan& plan, std::string_view file) {
 std::string RttOfGroupsSql(const QueryPlan& plan, std::string_view file) {
   constexpr std::string_view kSums = "sumForEach(client_rtt_histogram), sumForEach(server_rtt_histogram)";
   return fmt::format(
-      "SELECT place, {} FROM {} AS measured ANY INNER JOIN (SELECT flow, place FROM file('{}', 'RowBinary', 'flow "
+      "SELECT toUInt64(place), {} FROM {} AS measured ANY INNER JOIN (SELECT flow, place FROM file('{}', 'RowBinary', "
+      "'flow "
       "UInt64, "
       "place UInt32')) AS places USING flow GROUP BY place{}",
       kSums, RowsSql(plan, fmt::format("flow, {}", kSums)), file, kSettings);

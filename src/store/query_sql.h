@@ -43,7 +43,9 @@ AnswerShape ShapeOf(const QueryPlan& plan);
 
 // One row per group over the whole range, the first `limit` in order; with totals over all groups when they are
 // wanted and there is anything to group by.
-std::string GroupsSql(const QueryPlan& plan);
+std::string GroupsSql(const QueryPlan& plan, uint32_t limit);
+// How many groups there are, shown or not.
+std::string CountGroupsSql(const QueryPlan& plan);
 
 // Whether the answer is cheaper in two steps: few flows are shown of many, and totals are wanted over all.
 bool WorthTwoSteps(const QueryPlan& plan);

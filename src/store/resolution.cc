@@ -18,7 +18,8 @@ constexpr int64_t kStepsWorthSplitting = 2;  // a coarse step stands for 5 to 12
 size_t ChooseLevel(const TimeRange& range, int64_t bucket_ms, const HeldSince& held_since) {
   const auto fits = [&](size_t level) { return bucket_ms % kLevelTable[level].step_ms == 0; };
   size_t level = 0;
-  while (range.to - range.from > kLongestRangeMs[level]) ++level;
+  const auto longest = [](size_t at) { return kLongestRangeMs[at] + kLongestRangeMs[at] / kStepsInLength; };
+  while (level + 1 < kLevels && range.to - range.from > longest(level)) ++level;
   while (!fits(level)) --level;  // every bucket is a multiple of the raw step
 
   size_t best = level;

@@ -20,12 +20,22 @@ size_t Choose(int64_t length, int64_t bucket = 0, const HeldSince& held = kEvery
 TEST(Resolution, LongRangesReadCoarserTables) {
   EXPECT_EQ(Choose(1), 0U);
   EXPECT_EQ(Choose(kHour), 0U);
-  EXPECT_EQ(Choose(kHour + 1), 1U);
+  EXPECT_EQ(Choose(kHour + kHour / 60), 0U) << "an hour that begins with a whole step";
+  EXPECT_EQ(Choose(kHour + kHour / 60 + 1), 1U);
   EXPECT_EQ(Choose(6 * kHour), 1U);
-  EXPECT_EQ(Choose(6 * kHour + 1), 2U);
+  EXPECT_EQ(Choose(6 * kHour + 6 * kHour / 60 + 1), 2U);
   EXPECT_EQ(Choose(7 * kDay), 2U);
-  EXPECT_EQ(Choose(7 * kDay + 1), 4U);
+  EXPECT_EQ(Choose(8 * kDay), 4U);
   EXPECT_EQ(Choose(400 * kDay), 4U);
+}
+
+TEST(Resolution, TheStepOfALengthIsASixtiethOfItAtMost) {
+  EXPECT_EQ(StepOfLength(0), 1);
+  EXPECT_EQ(StepOfLength(600 * kSecond - 1), 1);
+  EXPECT_EQ(StepOfLength(600 * kSecond), 10 * kSecond);
+  EXPECT_EQ(StepOfLength(kHour), 60 * kSecond);
+  EXPECT_EQ(StepOfLength(5 * kHour), 300 * kSecond);
+  EXPECT_EQ(StepOfLength(7 * kDay), kHour);
 }
 
 TEST(Resolution, BucketsAreWholeSteps) {

@@ -1,6 +1,5 @@
 #include "store/result_json.h"
 
-#include <algorithm>
 #include <charconv>
 #include <string>
 #include <utility>
@@ -12,13 +11,6 @@ namespace weir::store {
 namespace {
 
 constexpr int kDeepest = 8;  // ClickHouse nests four levels
-
-std::string AddressText(std::string_view hex) {
-  model::Address address;
-  const std::string bytes = Unhex(hex);
-  std::copy_n(bytes.begin(), std::min(bytes.size(), address.bytes.size()), address.bytes.begin());
-  return address.ToString();
-}
 
 void AppendUtf8(std::string& out, uint32_t code) {
   if (code < 0x80) {
@@ -218,10 +210,7 @@ Result<AnswerSummary> ParseJsonCompact(std::string_view json, const std::vector<
   Reader reader(json, fields, read);
   const bool whole = reader.Read();
   if (!reader.exception.empty()) return Status(CodeOfEngineError(reader.exception), reader.exception);
-  if (!whole) {
-    return Status::Internal(
-        "the store's answer broke off or is not what was asked for; ask again, and report it if it stays so");
-  }
+  if (!whole) return Status::Internal(std::string(kNotWhatWasAsked));
   return reader.summary;
 }
 

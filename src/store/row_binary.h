@@ -23,6 +23,18 @@ inline void AppendLength(std::string& out, size_t length) {
   out += static_cast<char>(length);
 }
 
+// Takes such a length off the front. False: there is none.
+inline bool TakeLength(std::string_view& bytes, size_t& length) {
+  length = 0;
+  for (int shift = 0; shift < 64 && !bytes.empty(); shift += 7) {
+    const auto byte = static_cast<unsigned char>(bytes.front());
+    bytes.remove_prefix(1);
+    length |= static_cast<size_t>(byte & 0x7f) << shift;
+    if ((byte & 0x80) == 0) return true;
+  }
+  return false;
+}
+
 inline void AppendText(std::string& out, std::string_view text) {
   AppendLength(out, text.size());
   out += text;

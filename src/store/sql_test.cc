@@ -9,7 +9,9 @@
 #include "store/answer_shape.h"
 #include "store/engine/engine.h"
 #include "store/packing.h"
+#include "store/result_binary.h"
 #include "store/result_json.h"
+#include "store/row_binary.h"
 
 namespace weir::store {
 namespace {
@@ -120,6 +122,44 @@ TEST(ResultJson, ReadsFieldsByTheirKind) {
   EXPECT_EQ(read.totals[0].cells[2].exact, 7U);
   EXPECT_EQ(read.summary->rows_before_limit, 12U);
   EXPECT_EQ(read.summary->rows_read, 34U);
+}
+
+TEST(ResultBinary, ReadsFieldsByTheirKind) {
+  const std::vector<FieldKind> fields{FieldKind::kFlow, FieldKind::kAddress, FieldKind::kText, FieldKind::kNumber,
+                                      FieldKind::kArray};
+  std::string bytes;
+  for (const uint64_t flow : {7ULL, ~0ULL}) {
+    AppendNumber(bytes, flow);
+    AppendText(bytes, "00000000000000000000FFFF0A000001");
+    AppendText(bytes, std::string(300, 'x'));
+    AppendNumber(bytes, uint64_t{1} << 60);
+    AppendLength(bytes, 2);
+    AppendNumber(bytes, flow);
+    AppendNumber(bytes, uint64_t{3});
+  }
+  std::vector<AnswerRow> rows;
+  const auto read = [&](AnswerRow& row, bool totals) {
+    EXPECT_FALSE(totals);
+    rows.push_back(row);
+  };
+  ASSERT_TRUE(ReadRowBinary(bytes, fields, read).ok());
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].flow, 7U);
+  EXPECT_EQ(rows[1].flow, ~0ULL);
+  EXPECT_EQ(rows[1].cells[1].text, "10.0.0.1");
+  EXPECT_EQ(rows[1].cells[2].text.size(), 300U);
+  EXPECT_EQ(rows[1].cells[3].exact, uint64_t{1} << 60);
+  EXPECT_EQ(rows[1].arrays[4], (std::vector<uint64_t>{~0ULL, 3}));
+
+  EXPECT_TRUE(ReadRowBinary("", fields, read).ok()) << "no rows";
+  const size_t row_bytes = bytes.size() / 2;
+  for (size_t length = 1; length < row_bytes; ++length) {
+    EXPECT_EQ(ReadRowBinary(std::string_view(bytes).substr(0, length), fields, read).code(), Code::kInternal) << length;
+  }
+  for (const std::string_view endless : {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "\xff\xff\xff\x7f"}) {
+    EXPECT_EQ(ReadRowBinary(endless, {FieldKind::kText}, read).code(), Code::kInternal);
+    EXPECT_EQ(ReadRowBinary(endless, {FieldKind::kArray}, read).code(), Code::kInternal);
+  }
 }
 
 TEST(ResultJson, RefusesWhatItDidNotAskFor) {

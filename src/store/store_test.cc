@@ -341,6 +341,17 @@ TEST_F(PromiseTest, AnswersAreExactWhileRowsComeInAndAreRolledUp) {
   ExpectBatches(kLast);
 }
 
+TEST_F(PromiseTest, AnAnswerThatFailedHalfWayIsNotTheBeginningOfTheNext) {
+  const auto connection = Connect();
+  for (const std::string_view format : {"RowBinary", "JSONCompact", "TabSeparated"}) {
+    const auto failed = connection->Execute(
+        "SELECT number, throwIf(number = 400000) FROM numbers(1000000) SETTINGS max_block_size = 1000", format);
+    EXPECT_FALSE(failed.ok()) << format;
+    EXPECT_EQ(Ask(*connection, "SELECT 7"), "7\n") << format;
+  }
+  EXPECT_EQ(connection->rows_read(), 1U);
+}
+
 TEST_F(PromiseTest, OneStorePerProcess) {
   const TemporaryDirectory other;
   const Status status = OpenEmbedded({other.path(), "", {}}).status();

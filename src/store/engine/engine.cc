@@ -84,8 +84,18 @@ Result<std::string> Connection::Execute(std::string_view sql, std::string_view f
   } else if (const char* buffer = library_.result_buffer(result); buffer != nullptr) {
     answer->assign(buffer, library_.result_length(result));
   }
+  rows_read_ = library_.rows_read(result);
   library_.destroy_result(result);
+  if (!answer.ok()) DiscardHalfAnswer();
   return answer;
+}
+
+// What a statement had answered before it failed stays in the connection, and the next answer would begin with it.
+void Connection::DiscardHalfAnswer() {
+  constexpr std::string_view kNothing = "SELECT 1";
+  constexpr std::string_view kNoFormat = "Null";
+  ChdbResult* result = library_.query(*handle_, kNothing.data(), kNothing.size(), kNoFormat.data(), kNoFormat.size());
+  if (result != nullptr) library_.destroy_result(result);
 }
 
 }  // namespace weir::store

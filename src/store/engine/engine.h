@@ -1,6 +1,7 @@
 // Connections to the embedded ClickHouse of this process.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -24,12 +25,16 @@ class Connection {
   // Runs one statement; the answer in ClickHouse's `format`. Errors carry ClickHouse's own message.
   // kExhausted: memory, time or disk limits; kCorrupt: damaged data; kInternal: anything else.
   Result<std::string> Execute(std::string_view sql, std::string_view format = "TabSeparated");
+  // Rows of tables the last statement read.
+  uint64_t rows_read() const { return rows_read_; }
 
  private:
   Connection(const Library& library, ChdbConnection* handle) : library_(library), handle_(handle) {}
+  void DiscardHalfAnswer();
 
   const Library& library_;  // lives as long as the process
   ChdbConnection* handle_;
+  uint64_t rows_read_ = 0;
 };
 
 // What a ClickHouse error message ("Code: 241. DB::Exception: ...") asks of the caller.

@@ -76,7 +76,8 @@ Result<const Library*> LoadLibrary(const std::filesystem::path& path) {
                         Bind(handle, "chdb_destroy_query_result", library->destroy_result) &&
                         Bind(handle, "chdb_result_buffer", library->result_buffer) &&
                         Bind(handle, "chdb_result_length", library->result_length) &&
-                        Bind(handle, "chdb_result_error", library->result_error);
+                        Bind(handle, "chdb_result_error", library->result_error) &&
+                        Bind(handle, "chdb_result_storage_rows_read", library->rows_read);
   if (!complete) {
     dlclose(handle);
     return Status::Unsupported(

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@ struct Library {
   char* (*result_buffer)(ChdbResult* result) = nullptr;
   size_t (*result_length)(ChdbResult* result) = nullptr;
   const char* (*result_error)(ChdbResult* result) = nullptr;  // nullptr = no error
+  uint64_t (*rows_read)(ChdbResult* result) = nullptr;        // of tables
   // Optional (26.3 and later); 0 = leave SIGSEGV and its kind alone.
   void (*set_signal_handlers_enabled)(int enabled) = nullptr;
 };
