@@ -101,8 +101,8 @@ struct weir_record {
 	weir_u8 ca_state;
 	weir_u32 flags;			/* weir_socket_flag */
 	weir_u32 pid;
-	weir_u32 error;			/* sk_err */
-	weir_u32 soft_error;		/* sk_err_soft: ICMP */
+	weir_u32 error;			/* FINAL: sk_err */
+	weir_u32 soft_error;		/* FINAL: sk_err_soft: ICMP */
 	weir_u32 segs_in;
 	weir_u32 segs_out;
 	weir_u32 total_retrans;		/* all segments sent again, SYN and SYN-ACK included */

@@ -65,8 +65,25 @@ static __always_inline void WEIR_CONCAT(WEIR_FILL, _limits)(struct weir_record *
 	record->busy_jiffies = WEIR_READ(tp, chrono_stat[0]) + (type == 1 ? running : 0) + window + buffer;
 }
 
-/* Everything but what `sockets` knows: kind, start_ns, established_ns, syn_retrans, retrans_*, pid, comm and most flags. */
-static __always_inline void WEIR_FILL(struct weir_record *record, struct tcp_sock *tp)
+/* What only one kind of record has; in the kernel it stands in cache lines of its own, which others need not touch. */
+static __always_inline void WEIR_CONCAT(WEIR_FILL, _rare)(struct weir_record *record, struct tcp_sock *tp,
+							  enum weir_record_kind kind)
+{
+	int ended = kind == WEIR_RECORD_FINAL;
+	int listens = kind == WEIR_RECORD_LISTEN || record->state == TCP_LISTEN;
+
+	record->error = ended ? WEIR_READ(tp, WEIR_SK.sk_err) : 0;
+	record->soft_error = ended ? WEIR_READ(tp, WEIR_SK.sk_err_soft) : 0;
+	record->backlog = listens ? WEIR_READ(tp, WEIR_SK.sk_ack_backlog) : 0;
+	record->max_backlog = listens ? WEIR_READ(tp, WEIR_SK.sk_max_ack_backlog) : 0;
+	record->drops = listens ? WEIR_READ(tp, WEIR_SK.sk_drops.counter) : 0;
+}
+
+/*
+ * Everything but what `sockets` knows: kind, start_ns, established_ns, syn_retrans, retrans_*, pid, comm and most flags.
+ * `kind`: WEIR_RECORD_LIVE also for a listener met by a snapshot.
+ */
+static __always_inline void WEIR_FILL(struct weir_record *record, struct tcp_sock *tp, enum weir_record_kind kind)
 {
 	record->time_ns = bpf_ktime_get_ns();
 	record->socket = (weir_u64)tp;
@@ -75,11 +92,7 @@ static __always_inline void WEIR_FILL(struct weir_record *record, struct tcp_soc
 	WEIR_CONCAT(WEIR_FILL, _ends)(record, tp);
 	record->state = WEIR_READ(tp, WEIR_COMMON.skc_state);
 	record->ca_state = WEIR_READ_BITS(&tp->inet_conn, icsk_ca_state);
-	record->error = WEIR_READ(tp, WEIR_SK.sk_err);
-	record->soft_error = WEIR_READ(tp, WEIR_SK.sk_err_soft);
-	record->backlog = WEIR_READ(tp, WEIR_SK.sk_ack_backlog);
-	record->max_backlog = WEIR_READ(tp, WEIR_SK.sk_max_ack_backlog);
-	record->drops = WEIR_READ(tp, WEIR_SK.sk_drops.counter);
+	WEIR_CONCAT(WEIR_FILL, _rare)(record, tp, kind);
 
 	record->bytes_sent = WEIR_READ(tp, bytes_sent);
 	record->bytes_retransmitted = WEIR_READ(tp, bytes_retrans);

@@ -36,6 +36,12 @@ volatile weir_u32 weir_snapshot_more = 0;
 /* Set before load: live records leave the rest of the ring to final records, which cannot be had again. */
 const volatile weir_u32 weir_live_ring_bytes = 0;
 
+#define WEIR_BATCH 32
+
+/* The agent makes one pass at a time. */
+static weir_u64 weir_batch[WEIR_BATCH];
+static volatile weir_u32 weir_fetched;	/* only to have it read */
+
 /*
  * What is read first. The walk holds no lock: while it looks, the socket may close on another CPU, and both its memory
  * and its map element, key included, may become another connection's. So the key is read once, the birth before the
@@ -54,11 +60,12 @@ struct activity {
 
 struct pass {
 	weir_u32 more;
+	weir_u32 gathered;
 };
 
-static __always_inline void note(struct activity *now, const weir_u64 *key, const struct weir_socket *socket)
+static __always_inline void note(struct activity *now, weir_u64 key, const struct weir_socket *socket)
 {
-	now->key = *(volatile const weir_u64 *)key;
+	now->key = key;
 	now->start_ns = *(volatile const weir_u64 *)&socket->start_ns;
 	now->established_ns = *(volatile const weir_u64 *)&socket->established_ns;
 }
@@ -161,23 +168,59 @@ static __always_inline void hand_over(struct weir_record *record, const struct a
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
-static long visit_cast(struct bpf_map *map, weir_u64 *key, struct weir_socket *socket, struct pass *pass)
+/* 1: no room; the pass ends here. Not static: the verifier then looks at it once, not once per place in the batch. */
+__noinline int weir_report_cast(weir_u64 key, struct pass *pass)
 {
+	struct weir_socket *socket = bpf_map_lookup_elem(&weir_sockets, &key);
 	struct weir_record *record;
 	struct activity now;
 	struct tcp_sock *tp;
 
+	if (!socket || !pass)
+		return 0;
 	note(&now, key, socket);
-	tp = bpf_rdonly_cast((void *)now.key, bpf_core_type_id_kernel(struct tcp_sock));
+	tp = bpf_rdonly_cast((void *)key, bpf_core_type_id_kernel(struct tcp_sock));
 	look_cast(&now, tp);
 	if (!worth_reporting(&now, socket))
 		return 0;
 	record = reserve(pass);
 	if (!record)
 		return 1;
-	fill_direct(record, tp);
+	fill_direct(record, tp, WEIR_RECORD_LIVE);
 	hand_over(record, &now, socket);
 	return 0;
+}
+
+/*
+ * A socket nobody used for a second is in no cache, and its fields stand in a dozen lines. Read one socket after the
+ * other, each waits for its own; so all of a batch are asked for before the first is looked at.
+ */
+static __always_inline void fetch(weir_u64 key)
+{
+	struct tcp_sock *tp = bpf_rdonly_cast((void *)key, bpf_core_type_id_kernel(struct tcp_sock));
+
+	weir_fetched = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state + tp->inet_conn.icsk_inet.sk.sk_protocol +
+		       tp->segs_out + tp->packets_out + tp->segs_in + tp->mss_cache + tp->total_retrans;
+}
+
+static __always_inline int report_batch(struct pass *pass)
+{
+	weir_u32 count = pass->gathered;
+
+	pass->gathered = 0;
+	for (weir_u32 i = 0; i < WEIR_BATCH && i < count; i++)
+		fetch(weir_batch[i]);
+	for (weir_u32 i = 0; i < WEIR_BATCH && i < count; i++) {
+		if (weir_report_cast(weir_batch[i], pass))
+			return 1;
+	}
+	return 0;
+}
+
+static long visit_cast(struct bpf_map *map, weir_u64 *key, struct weir_socket *socket, struct pass *pass)
+{
+	weir_batch[pass->gathered++ % WEIR_BATCH] = *(volatile weir_u64 *)key;
+	return pass->gathered == WEIR_BATCH ? report_batch(pass) : 0;
 }
 
 static long visit_probed(struct bpf_map *map, weir_u64 *key, struct weir_socket *socket, struct pass *pass)
@@ -186,7 +229,7 @@ static long visit_probed(struct bpf_map *map, weir_u64 *key, struct weir_socket 
 	struct activity now;
 	struct tcp_sock *tp;
 
-	note(&now, key, socket);
+	note(&now, *(volatile weir_u64 *)key, socket);
 	tp = (void *)now.key;
 	look_probed(&now, tp);
 	if (!worth_reporting(&now, socket))
@@ -194,7 +237,7 @@ static long visit_probed(struct bpf_map *map, weir_u64 *key, struct weir_socket 
 	record = reserve(pass);
 	if (!record)
 		return 1;
-	fill_probed(record, tp);
+	fill_probed(record, tp, WEIR_RECORD_LIVE);
 	hand_over(record, &now, socket);
 	return 0;
 }
@@ -205,6 +248,8 @@ int weir_snapshot_cast(void *ctx)
 	struct pass pass = {};
 
 	bpf_for_each_map_elem(&weir_sockets, visit_cast, &pass, 0);
+	if (!pass.more)
+		report_batch(&pass);
 	weir_snapshot_more = pass.more;
 	return 0;
 }
@@ -229,11 +274,11 @@ int weir_snapshot_iter(struct bpf_iter__bpf_map_elem *ctx)
 
 	if (!key || !socket)
 		return 0;
-	note(&now, key, socket);
+	note(&now, *(volatile weir_u64 *)key, socket);
 	look_probed(&now, (void *)now.key);
 	if (!worth_reporting(&now, socket))
 		return 0;
-	fill_probed(&record, (void *)now.key);
+	fill_probed(&record, (void *)now.key, WEIR_RECORD_LIVE);
 	if (!complete(&record, &now, socket))
 		return 0;
 	/* A full buffer makes the kernel call again for the same element: nothing may change unless it was taken. */

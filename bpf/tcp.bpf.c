@@ -65,7 +65,7 @@ static __always_inline void on_listening(weir_u64 key, struct sock *sk)
 		weir_count(WEIR_COUNTER_RING_FULL, 1);
 		return;
 	}
-	fill_direct(record, tp);
+	fill_direct(record, tp, WEIR_RECORD_LISTEN);
 	record->kind = WEIR_RECORD_LISTEN;
 	record->start_ns = 0;
 	record->established_ns = 0;
@@ -138,7 +138,7 @@ static __always_inline void on_closed(weir_u64 key, struct tcp_sock *tp, int old
 		weir_count(WEIR_COUNTER_RING_FULL_BYTES, tp->bytes_sent - tp->bytes_retrans + tp->bytes_received);
 		return;
 	}
-	fill_direct(record, tp);
+	fill_direct(record, tp, WEIR_RECORD_FINAL);
 	record->kind = WEIR_RECORD_FINAL;
 	record->state = old_state;
 	record->start_ns = socket.start_ns;
