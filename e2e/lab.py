@@ -6,11 +6,15 @@ tests. Nothing of the host's own network is changed.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import subprocess
 import sys
 import time
+
+
+TRAFFIC = ("/usr/bin/python3", os.path.join(os.path.dirname(__file__), "traffic.py"))
 
 
 def have_root() -> bool:
@@ -99,7 +103,7 @@ class Lab:
         return child
 
     def traffic(self, host, *arguments, **options):
-        return self.start(host, "/usr/bin/python3", os.path.join(os.path.dirname(__file__), "traffic.py"), *arguments, **options)
+        return self.start(host, *TRAFFIC, *arguments, **options)
 
     def serve(self, host, port, *arguments):
         """A traffic server that is ready to accept when this returns."""
@@ -116,6 +120,17 @@ class Lab:
         if child.returncode != 0:
             raise RuntimeError(f"traffic client failed: {arguments}: {out}")
         return out
+
+    @contextlib.contextmanager
+    def inside(self, host):
+        """The calling thread in a host's network: its connections and the processes it starts. Mounts stay as they are, which
+        `ip netns exec` changes."""
+        with open("/proc/thread-self/ns/net", "rb") as here, open(f"/run/netns/{self.namespace(host)}", "rb") as there:
+            _enter(there)
+            try:
+                yield
+            finally:
+                _enter(here)
 
     # --- limits -------------------------------------------------------------------------------------------------
 
@@ -140,6 +155,12 @@ class Lab:
 
     def nft(self, host, ruleset):
         self.run(host, "nft", "-f", "-", text_input=ruleset)
+
+
+def _enter(namespace):
+    clone_newnet = 0x40000000
+    if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), clone_newnet) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def _run(*command):

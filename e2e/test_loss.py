@@ -2,18 +2,14 @@
 Weir says at least how much was lost, and the router's own drop counter is the witness."""
 
 import json
-import os
 import re
 import time
 
 import pytest
 
-from lab import Lab, eventually
+from lab import TRAFFIC, Lab, eventually
 from test_truth import between, closed, nstat, settled, ss
 from weir import Weir, total
-
-
-TRAFFIC = ["/usr/bin/python3", os.path.join(os.path.dirname(__file__), "traffic.py")]
 
 
 @pytest.fixture(scope="module")

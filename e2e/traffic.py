@@ -5,6 +5,7 @@ what they sent and received, so tests compare byte for byte.
     traffic.py serve PORT [--bind ADDR] [--backlog N] [--slow MS] [--silent] [--drip MS] [--abort]
                           [--log FILE]    per request a line "PEER PORT RECEIVED SENT", as an access log has them
     traffic.py get ADDR PORT --count N --up BYTES --down BYTES [--keep-alive] [--delay US] [--parallel N] [--hold S]
+                          [--drip MS] [--receive-buffer BYTES] [--send-buffer BYTES]
     traffic.py connect ADDR PORT [--timeout S]     one attempt; prints the errno name or "open"
 """
 
@@ -103,13 +104,16 @@ def serve(options):
 def request(connection, options):
     connection.sendall(HEADER.pack(options.up, options.down, options.delay))
     send_exactly(connection, options.up)
-    if not receive_exactly(connection, options.down):
+    if not receive_exactly(connection, options.down, options.drip):
         raise OSError("server closed early")
 
 
 def open_connection(options):
     connection = socket.socket(family_of(options.address), socket.SOCK_STREAM)
     connection.settimeout(120)
+    for option, size in ((socket.SO_RCVBUF, options.receive_buffer), (socket.SO_SNDBUF, options.send_buffer)):
+        if size:
+            connection.setsockopt(socket.SOL_SOCKET, option, size)
     if options.congestion:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, options.congestion.encode())
     connection.connect((options.address, options.port))
@@ -183,6 +187,9 @@ def main():
     client.add_argument("--parallel", type=int, default=1)
     client.add_argument("--keep-alive", action="store_true")
     client.add_argument("--hold", type=float, default=0, help="seconds to keep the connection open at the end")
+    client.add_argument("--drip", type=float, default=0, help="milliseconds between reads of 4 KiB of an answer")
+    client.add_argument("--receive-buffer", type=int, default=0)
+    client.add_argument("--send-buffer", type=int, default=0)
     client.add_argument("--congestion", default="")
     client.add_argument("--abort", action="store_true", help="end connections by a reset")
     client.add_argument("--await-end", action="store_true", help="let the server end the connection")
