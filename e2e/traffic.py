@@ -6,7 +6,7 @@ what they sent and received, so tests compare byte for byte.
                           [--log FILE]    per request a line "PEER PORT RECEIVED SENT", as an access log has them
     traffic.py get ADDR PORT --count N --up BYTES --down BYTES [--keep-alive] [--delay US] [--parallel N] [--hold S]
                           [--drip MS] [--receive-buffer BYTES] [--send-buffer BYTES]
-    traffic.py connect ADDR PORT [--timeout S]     one attempt; prints the errno name or "open"
+    traffic.py connect ADDR PORT [--timeout S] [--time]     one attempt; prints the errno name or "open"
 """
 
 import argparse
@@ -151,15 +151,17 @@ def get(options):
 
 
 def attempt(options):
+    started = time.monotonic()
     with socket.socket(family_of(options.address), socket.SOCK_STREAM) as connection:
         connection.settimeout(options.timeout)
+        outcome = "open"
         try:
             connection.connect((options.address, options.port))
-            print("open", flush=True)
         except TimeoutError as error:
-            print(errno.errorcode.get(error.errno or 0, "gave-up"), flush=True)
+            outcome = errno.errorcode.get(error.errno or 0, "gave-up")
         except OSError as error:
-            print(errno.errorcode.get(error.errno or 0, str(error)), flush=True)
+            outcome = errno.errorcode.get(error.errno or 0, str(error))
+    print(outcome, *([f"{time.monotonic() - started:.6f}"] if options.time else []), flush=True)
 
 
 def main():
@@ -198,6 +200,7 @@ def main():
     single.add_argument("address")
     single.add_argument("port", type=int)
     single.add_argument("--timeout", type=float, default=None)
+    single.add_argument("--time", action="store_true", help="print how many seconds it took, too")
     single.set_defaults(run=attempt)
     options = parser.parse_args()
     options.run(options)

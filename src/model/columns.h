@@ -170,6 +170,8 @@ inline constexpr size_t kMaxStringBytes = 256;
     "Payload the client sent again; not part of bytes_to_server.")                                                   \
   X(retransmitted_bytes_to_client, uint64_t, kUint, kSum, "bytes",                                                   \
     "Payload the server sent again; not part of bytes_to_client.")                                                   \
+  X(failed_after_max_us, uint64_t, kUint, kMax, "us",                                                                \
+    "Longest time from connect() to its failure; retransmits_syn says how often it was tried again.")                \
   X(connect_count, uint64_t, kUint, kSum, "connections", "Handshakes whose duration was measured by the client.")    \
   X(connect_sum_us, uint64_t, kUint, kSum, "us", "Sum of handshake durations seen by the client.")                   \
   X(connect_max_us, uint64_t, kUint, kMax, "us", "Longest handshake seen by the client.")                            \

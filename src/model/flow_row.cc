@@ -124,6 +124,7 @@ std::span<const std::string_view> SampleColumns(const Column& column) {
   static constexpr std::string_view kServerMinimum[] = {"server_rtt_min_us"};
   static constexpr std::string_view kMinimum[] = {"client_rtt_min_us", "server_rtt_min_us"};
   static constexpr std::string_view kConnect[] = {"connect_count"};
+  static constexpr std::string_view kFailedAfter[] = {"failed_after_max_us"};
   static constexpr std::string_view kSegments[] = {"segments_to_server", "segments_to_client"};
 
   const std::string_view name = column.name;
@@ -132,6 +133,7 @@ std::span<const std::string_view> SampleColumns(const Column& column) {
   if (name == "client_rtt_max_us") return kClient;
   if (name == "server_rtt_max_us") return kServer;
   if (name == "connect_max_us" || name == "connect_avg_us") return kConnect;
+  if (name == "failed_after_max_us") return kFailedAfter;
   if (name == "retransmit_percent" || name == "late_percent") return kSegments;
 #define WEIR_TIMES(stem)                                                                 \
   if (name.starts_with(#stem "_") && name.ends_with("_us") && name != #stem "_sum_us") { \

@@ -39,7 +39,7 @@ namespace weir::model {
   X(chunk_gap_count) X(chunk_gap_sum_us) X(request_duration_count) X(request_duration_sum_us)
 #define WEIR_END_MAXIMA(X) \
   X(connect_max_us) X(accept_queue_max) X(request_latency_max_us) X(first_chunk_max_us) X(chunk_gap_max_us) \
-  X(request_duration_max_us)
+  X(request_duration_max_us) X(failed_after_max_us)
 #define WEIR_END_HISTOGRAMS(X) \
   X(request_latency_histogram) X(first_chunk_histogram) X(chunk_gap_histogram) X(request_duration_histogram)
 

@@ -52,6 +52,9 @@ void AddConnectTime(const weir_record& record, model::SideCounters& to) {
 }
 
 void AddOutcome(const weir_record& record, bool client, model::SideCounters& to) {
+  if (NeverOpened(record) && record.start_ns != 0) {
+    to.failed_after_max_us = std::max(to.failed_after_max_us, Minus(record.time_ns, record.start_ns) / 1'000);
+  }
   switch (OutcomeOf(record)) {
     case Outcome::kClosed: ++to.closed; break;
     case Outcome::kClosedReset: ++to.closed, ++(client ? to.closed_reset_by_server : to.closed_reset_by_client); break;

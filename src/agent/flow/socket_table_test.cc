@@ -121,6 +121,23 @@ TEST_F(SocketTableTest, RetransmittedBytesAndSynsAreNotPayloadAndNotData) {
   EXPECT_EQ(report.counters.timeouts, 3U);
 }
 
+TEST_F(SocketTableTest, HowLongAFailedAttemptLastedIsKept) {
+  Apply(RecordBuilder().Outgoing(5'000'000, 0).Final().State(TCP_SYN_SENT).Errors(ETIMEDOUT).Time(3'075'000'000));
+  Apply(RecordBuilder()
+            .Outgoing(6'000'000, 0)
+            .Final()
+            .State(TCP_SYN_SENT)
+            .Errors(ECONNREFUSED)
+            .Segments(1, 1)
+            .Time(6'300'000));
+  const SideReport report = Only();
+  EXPECT_EQ(report.counters.failed_timed_out, 1U);
+  EXPECT_EQ(report.counters.failed_refused, 1U);
+  EXPECT_EQ(report.counters.failed_after_max_us, 3'070'000U) << "the longest";
+  Apply(Connection().Final());
+  EXPECT_EQ(Only().counters.failed_after_max_us, 0U) << "none failed";
+}
+
 TEST_F(SocketTableTest, RetransmittedBytesAreThoseSinceTheLastRecord) {
   Snapshot({Connection().Bytes(1'500, 0).Retransmits(1, 0, 500)});
   EXPECT_EQ(Only().counters.retransmitted_bytes, 500U);

@@ -193,7 +193,8 @@ void Tracker::SuspendArrivals(bool suspended) {
 }
 
 int Tracker::OnRingRecord(void* self, void* data, size_t size) {
-  // Other CPUs wrote it: fetched now, the record after the next is here when its turn comes. Where there is none this is harmless.
+  // Other CPUs wrote it: fetched now, the record after the next is here when its turn comes. Where there is none this
+  // is harmless.
   constexpr size_t kAhead = 2 * (sizeof(weir_record) + BPF_RINGBUF_HDR_SZ);
   for (size_t line = 0; line < sizeof(weir_record); line += kCacheLineBytes) {
     __builtin_prefetch(static_cast<const char*>(data) + kAhead + line);

@@ -97,6 +97,7 @@ export const kColumns: readonly ColumnSchema[] = [
   {"name":"accept_queue_max","type":"uint","kind":"max","unit":"connections","help":"Most connections that waited for accept() at a snapshot."},
   {"name":"retransmitted_bytes_to_server","type":"uint","kind":"sum","unit":"bytes","help":"Payload the client sent again; not part of bytes_to_server."},
   {"name":"retransmitted_bytes_to_client","type":"uint","kind":"sum","unit":"bytes","help":"Payload the server sent again; not part of bytes_to_client."},
+  {"name":"failed_after_max_us","type":"uint","kind":"max","unit":"us","help":"Longest time from connect() to its failure; retransmits_syn says how often it was tried again."},
   {"name":"connect_count","type":"uint","kind":"sum","unit":"connections","help":"Handshakes whose duration was measured by the client."},
   {"name":"connect_sum_us","type":"uint","kind":"sum","unit":"us","help":"Sum of handshake durations seen by the client."},
   {"name":"connect_max_us","type":"uint","kind":"max","unit":"us","help":"Longest handshake seen by the client."},
