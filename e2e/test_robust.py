@@ -251,9 +251,12 @@ def test_without_privileges_the_degraded_mode_says_so(lab):
     shutil.copy(BINARY, program)
     shutil.copy(os.path.join(ROOT, "build", "deps", "libchdb.so"), library)
     os.chmod(library, 0o644)
+    forbidden = os.path.join(folder, "forbidden", "here")  # root starts it from a folder of its own
+    os.makedirs(forbidden)
+    os.chmod(os.path.dirname(forbidden), 0o700)
     wrapper = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set", "-all", "--inh-caps", "-all"]
     process = Process("up", "--listen", "127.0.0.1:0", "--data-dir", os.path.join(folder, "data"), "--libchdb", library,
-                      wrapper=wrapper, program=program)
+                      wrapper=wrapper, program=program, cwd=forbidden)
     try:
         agents = eventually(lambda: get(process.url, "/api/v1/status")["agents"])
         assert agents[0]["mode"] == "sock_diag"

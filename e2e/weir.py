@@ -31,9 +31,9 @@ class HttpError(Exception):
 class Process:
     """One weir daemon. Its stderr is kept in .log; its first line on stdout gives .url."""
 
-    def __init__(self, *arguments, env=None, wrapper=(), program=BINARY, expect_ready=True):
+    def __init__(self, *arguments, env=None, wrapper=(), program=BINARY, expect_ready=True, cwd=None):
         self.arguments = [*wrapper, program, *arguments]
-        self.child = subprocess.Popen(self.arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        self.child = subprocess.Popen(self.arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
                                       env={**os.environ, **(env or {})})
         self.log = []
         self._reader = threading.Thread(target=self._read_log, daemon=True)

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <csignal>
+#include <system_error>
 
 namespace weir::store {
 namespace {
@@ -28,6 +29,16 @@ class SignalGuard {
                                                 SIGTSTP, SIGTRAP, SIGPIPE, SIGINT, SIGTERM};
   std::array<struct sigaction, kSignals.size()> saved_{};
 };
+
+// ClickHouse looks at the working directory and refuses to start where it may not, as when root starts us as another user
+// from a folder of its own.
+void LeaveForbiddenDirectory(const std::filesystem::path& data) {
+  if (data.is_relative()) return;
+  std::error_code error;
+  const std::filesystem::path here = std::filesystem::current_path(error);
+  if (!error && std::filesystem::exists(here, error) && !error) return;
+  std::filesystem::current_path("/", error);
+}
 
 }  // namespace
 
@@ -59,6 +70,7 @@ Code CodeOfEngineError(std::string_view message) {
 
 Result<std::unique_ptr<Connection>> Connection::Open(const Library& library, const std::filesystem::path& directory) {
   const SignalGuard guard;
+  LeaveForbiddenDirectory(directory);
   if (library.set_signal_handlers_enabled != nullptr) library.set_signal_handlers_enabled(0);
   std::string program = "weir";
   std::string path = "--path=" + directory.string();
