@@ -30,8 +30,8 @@ class SignalGuard {
   std::array<struct sigaction, kSignals.size()> saved_{};
 };
 
-// ClickHouse looks at the working directory and refuses to start where it may not, as when root starts us as another user
-// from a folder of its own.
+// ClickHouse looks at the working directory and refuses to start where it may not, as when root starts us as another
+// user from a folder of its own.
 void LeaveForbiddenDirectory(const std::filesystem::path& data) {
   if (data.is_relative()) return;
   std::error_code error;
