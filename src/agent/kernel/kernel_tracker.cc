@@ -34,7 +34,6 @@ constexpr uint32_t kMaxRing = 8U << 20;
 constexpr uint32_t kMaxMapEntries = 1U << 24;
 constexpr int kMaxPasses = 256;  // of one snapshot; each but the last hands over half a ring of records
 constexpr size_t kMaxNamespaces = 4'096;
-constexpr size_t kCacheLineBytes = 64;
 
 uint32_t RingBytes(const KernelOptions& options) {
   const uint64_t wanted = options.ring_bytes != 0
@@ -193,12 +192,6 @@ void Tracker::SuspendArrivals(bool suspended) {
 }
 
 int Tracker::OnRingRecord(void* self, void* data, size_t size) {
-  // Other CPUs wrote it: fetched now, the record after the next is here when its turn comes. Where there is none this
-  // is harmless.
-  constexpr size_t kAhead = 2 * (sizeof(weir_record) + BPF_RINGBUF_HDR_SZ);
-  for (size_t line = 0; line < sizeof(weir_record); line += kCacheLineBytes) {
-    __builtin_prefetch(static_cast<const char*>(data) + kAhead + line);
-  }
   if (size >= sizeof(weir_record)) static_cast<Tracker*>(self)->sink_->OnRecord(*static_cast<weir_record*>(data));
   return 0;
 }
