@@ -24,10 +24,12 @@ def have_root() -> bool:
 class Lab:
     _serial = 0
 
-    def __init__(self, hosts, prefix=77, tag=None):
+    def __init__(self, hosts, prefix=77, tag=None, offloads=True):
+        """Without offloads a dropped packet is a dropped segment."""
         Lab._serial += 1
         self.hosts = list(hosts)
         self.prefix = prefix
+        self.offloads = offloads
         self.tag = tag or f"weir{os.getpid() % 100000}x{Lab._serial}"
         self.router = f"{self.tag}-router"
         self._children = []
@@ -70,6 +72,8 @@ class Lab:
             _run("ip", "netns", "add", namespace)
             _run("ip", "-n", self.router, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", namespace)
             for where, device, last in ((self.router, port, 1), (namespace, "eth0", 2)):
+                if not self.offloads:
+                    _run("ip", "netns", "exec", where, "ethtool", "-K", device, "gso", "off", "tso", "off", "gro", "off")
                 _run("ip", "-n", where, "addr", "add", f"10.{self.prefix}.{number}.{last}/24", "dev", device)
                 _run("ip", "-n", where, "-6", "addr", "add", f"fd{self.prefix}:{number}::{last}/64", "dev", device, "nodad")
                 _run("ip", "-n", where, "link", "set", device, "up")
@@ -102,20 +106,21 @@ class Lab:
         self._children.append(child)
         return child
 
-    def traffic(self, host, *arguments, **options):
-        return self.start(host, *TRAFFIC, *arguments, **options)
+    def traffic(self, host, *arguments, one_cpu=False, **options):
+        """`one_cpu`: a burst that moves to another CPU overtakes itself on the way, which is late and not lost."""
+        return self.start(host, *(("taskset", "-c", "0") if one_cpu else ()), *TRAFFIC, *arguments, **options)
 
-    def serve(self, host, port, *arguments):
+    def serve(self, host, port, *arguments, one_cpu=False):
         """A traffic server that is ready to accept when this returns."""
-        child = self.traffic(host, "serve", str(port), *arguments)
+        child = self.traffic(host, "serve", str(port), *arguments, one_cpu=one_cpu)
         line = child.stdout.readline()
         if line.strip() != "ready":
             raise RuntimeError(f"traffic server on {host}:{port} did not start: {line!r}")
         return child
 
-    def client(self, host, *arguments, timeout=60):
+    def client(self, host, *arguments, timeout=60, one_cpu=False):
         """Runs a traffic client to its end and returns what it printed."""
-        child = self.traffic(host, *arguments)
+        child = self.traffic(host, *arguments, one_cpu=one_cpu)
         out, _ = child.communicate(timeout=timeout)
         if child.returncode != 0:
             raise RuntimeError(f"traffic client failed: {arguments}: {out}")

@@ -6,19 +6,14 @@ import statistics
 
 import pytest
 
-from lab import TRAFFIC, Lab, eventually
+from lab import Lab, eventually
 from test_truth import between, closed, settled, ss
 from weir import Weir, total
-
-ONE_CPU = ("taskset", "-c", "0")  # a burst that moves to another CPU overtakes itself, which is late and not lost
 
 
 @pytest.fixture(scope="module")
 def lab():
-    """Without segmentation offloads, so that a dropped packet is a dropped segment."""
-    with Lab(["client", "server"], prefix=86) as network:
-        for host, device in (("client", "eth0"), ("server", "eth0"), ("router", "r1"), ("router", "r2")):
-            network.run(host, "ethtool", "-K", device, "gso", "off", "tso", "off", "gro", "off")
+    with Lab(["client", "server"], prefix=86, offloads=False) as network:
         yield network
 
 
@@ -44,22 +39,17 @@ def limit(lab):
 
 
 def serve(lab, port, *arguments):
-    server = lab.start("server", *ONE_CPU, *TRAFFIC, "serve", str(port), *arguments)
-    assert server.stdout.readline().strip() == "ready"
+    lab.serve("server", port, *arguments, one_cpu=True)
 
 
 def download(lab, port, *arguments):
     """A client's whole life; what it says at the end."""
-    client = lab.start("client", *ONE_CPU, *TRAFFIC, "get", lab.address("server"), str(port), *arguments)
-    said, _ = client.communicate(timeout=60)
-    assert client.returncode == 0
-    return said
+    return lab.client("client", "get", lab.address("server"), str(port), *arguments, one_cpu=True)
 
 
 def held(lab, port, *arguments):
     """A client that has done its transfer and holds the connection open: (the process, the client's socket as `ss` has it)."""
-    child = lab.start("client", *ONE_CPU, *TRAFFIC, "get", lab.address("server"), str(port), "--keep-alive", "--hold",
-                      "3", *arguments)
+    child = lab.traffic("client", "get", lab.address("server"), str(port), "--keep-alive", "--hold", "3", *arguments, one_cpu=True)
     assert child.stdout.readline().strip() == "holding"
     (client,) = ss(lab, "client", f"dport = :{port}")
     (server,) = ss(lab, "server", f"sport = :{port}")

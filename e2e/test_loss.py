@@ -7,17 +7,14 @@ import time
 
 import pytest
 
-from lab import TRAFFIC, Lab, eventually
+from lab import Lab, eventually
 from test_truth import between, closed, nstat, settled, ss
 from weir import Weir, total
 
 
 @pytest.fixture(scope="module")
 def lab():
-    """Without segmentation offloads, so that a dropped packet is a dropped segment."""
-    with Lab(["client", "server"], prefix=83) as network:
-        for host, device in (("client", "eth0"), ("server", "eth0"), ("router", "r1"), ("router", "r2")):
-            network.run(host, "ethtool", "-K", device, "gso", "off", "tso", "off", "gro", "off")
+    with Lab(["client", "server"], prefix=83, offloads=False) as network:
         yield network
 
 
@@ -28,12 +25,8 @@ def weir():
 
 
 def download(lab, port, size, congestion="cubic"):
-    """On one CPU: a burst that moves to another one is overtaken on the way, which is late too and not lost."""
-    server = lab.start("server", "taskset", "-c", "0", *TRAFFIC, "serve", str(port), "--congestion", congestion)
-    assert server.stdout.readline().strip() == "ready"
-    client = lab.start("client", "taskset", "-c", "0", *TRAFFIC, "get", lab.address("server"), str(port), "--down", str(size))
-    client.communicate(timeout=120)
-    assert client.returncode == 0
+    lab.serve("server", port, "--congestion", congestion, one_cpu=True)
+    lab.client("client", "get", lab.address("server"), str(port), "--down", str(size), timeout=120, one_cpu=True)
 
 
 def shaped(lab, *qdisc):

@@ -11,8 +11,7 @@ using enum ParameterType;
 
 constexpr Parameter kSince{"since", kTime, "15m",
                            "Start of the range: RFC 3339, Unix seconds or milliseconds, now-15m, or 15m (that long "
-                           "ago; from 10m on cut to whole "
-                           "steps of 10 s, 1 m, 5 m or 1 h, at most a sixtieth of the time)."};
+                           "ago; from 10m on cut to whole steps of 10 s, 1 m, 5 m or 1 h, at most a sixtieth of it)."};
 constexpr Parameter kUntil{"until", kTime, "now", "End of the range, exclusive; written like since."};
 constexpr Parameter kFilterParameter{"filter", kFilter, "",
                                      "Filter expression, see docs/filter.md; empty matches everything."};

@@ -18,8 +18,7 @@ std::string FormatTime(UnixMillis time);
 std::optional<int64_t> ParseAgo(std::string_view text);
 
 // RFC 3339 ("2026-11-24T14:00:00Z", any offset, optional fraction), Unix seconds or milliseconds, "now",
-// or as ParseAgo() has it.
-// kInvalid with what is possible.
+// or as ParseAgo() has it. kInvalid with what is possible.
 Result<UnixMillis> ParseTime(std::string_view text, UnixMillis now);
 
 // Milliseconds: "250ms", "10s", "5m", "1h30m", "2d", "1w". kInvalid otherwise, and beyond a hundred years.

@@ -279,9 +279,7 @@ std::string RttOfGroupsSql(const QueryPlan& plan, std::string_view file) {
   constexpr std::string_view kSums = "sumForEach(client_rtt_histogram), sumForEach(server_rtt_histogram)";
   return fmt::format(
       "SELECT toUInt64(place), {} FROM {} AS measured ANY INNER JOIN (SELECT flow, place FROM file('{}', 'RowBinary', "
-      "'flow "
-      "UInt64, "
-      "place UInt32')) AS places USING flow GROUP BY place{}",
+      "'flow UInt64, place UInt32')) AS places USING flow GROUP BY place{}",
       kSums, RowsSql(plan, fmt::format("flow, {}", kSums)), file, kSettings);
 }
 

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "store/row_binary.h"
-#include "store/sql.h"
 
 namespace weir::store {
 namespace {

@@ -16,7 +16,7 @@ namespace weir::store {
 class Connection {
  public:
   // Opens `directory` as ClickHouse's data directory; all connections of a process must name the same one.
-  // kCorrupt when ClickHouse refuses the directory.
+  // Leaves a working directory this user may not enter. kCorrupt when ClickHouse refuses the directory.
   static Result<std::unique_ptr<Connection>> Open(const Library& library, const std::filesystem::path& directory);
   ~Connection();
   Connection(const Connection&) = delete;
