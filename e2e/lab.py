@@ -148,15 +148,26 @@ class Lab:
         found = json.loads(self.run(host, "tc", "-s", "-j", "qdisc", "show", "dev", device))
         return next(qdisc for qdisc in found if qdisc["kind"] == kind)
 
+    def drained_qdisc(self, host, device, kind):
+        """tc's own counters once nothing waits in the queue: taking a packet out of it counts too."""
+
+        def drained():
+            qdisc = self.qdisc(host, device, kind)
+            return qdisc["backlog"] == 0 and qdisc
+
+        return eventually(drained)
+
     def link(self, host, device):
         """ip's own counters."""
         return json.loads(self.run(host, "ip", "-s", "-j", "link", "show", "dev", device))[0]["stats64"]
 
     def flood(self, host, to, seconds=1):
-        """As much TCP as fits, over four connections."""
+        """As much TCP as fits, over four connections; returns when the sender has nothing left to send, not even again."""
         self.start(to, "iperf3", "-s", "-1", "--forceflush")
         eventually(lambda: subprocess.run(["ip", "netns", "exec", self.namespace(host), "iperf3", "-c", self.address(to), "-t",
                                            str(seconds), "-P", "4"], capture_output=True, check=False).returncode == 0)
+        # iperf3 ends before its connections do: what was lost last is sent again by the kernel, which counts.
+        eventually(lambda: not self.run(host, "ss", "-Htn", "state", "connected", "exclude", "time-wait", "dst", self.address(to)))
 
     def nft(self, host, ruleset):
         self.run(host, "nft", "-f", "-", text_input=ruleset)

@@ -32,7 +32,7 @@ def shaped(lab, weir, node):
     eventually(lambda: any(i["name"] == f"{lab.namespace('client')}/eth0" for i in weir.nodes()[0]["interfaces"]))
     lab.shape("client", "eth0", *RATE)
     lab.flood("client", "server", seconds=1)
-    return subject, lab.qdisc("client", "eth0", "tbf")
+    return subject, lab.drained_qdisc("client", "eth0", "tbf")
 
 
 def limits(weir, subject, **parameters):
