@@ -133,6 +133,7 @@ net::HttpResponse AnswerSeries(Service& service, Arguments& arguments) {
   query.range = options.range;
   query.filter = arguments.Filter("filter");
   query.group_by = options.group_by;
+  query.filter_group_by = arguments.Groups("filter_group_by");
   query.columns = WithSamples(options.measures);
   query.limit = static_cast<uint32_t>(options.limit);
   if (options.measures.empty())

@@ -283,7 +283,17 @@ TEST_F(ApiTest, SeriesOnItsGrid) {
             Json::array({nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, 5}));
   EXPECT_EQ(store_.last_query.bucket_ms, 10'000);
   EXPECT_EQ(store_.last_query.limit, 3U);
+  EXPECT_EQ(store_.last_query.filter_group_by, std::nullopt);
   EXPECT_EQ(Get("/api/v1/series").json()["step_ms"], 5'000);  // 15 minutes in at most 300 steps
+}
+
+TEST_F(ApiTest, SeriesOfWhatATableShows) {
+  ASSERT_EQ(Get("/api/v1/series?filter=bytes%3E5&filter_group_by=flow").status, 200);
+  EXPECT_TRUE(store_.last_query.filter_group_by.has_value() && store_.last_query.filter_group_by->empty());
+  ASSERT_EQ(Get("/api/v1/series?filter=bytes%3E5&filter_group_by=server_port").status, 200);
+  EXPECT_THAT(store_.last_query.filter_group_by,
+              testing::Optional(testing::ElementsAre(model::FindColumn("server_port"))));
+  EXPECT_EQ(Get("/api/v1/series?filter_group_by=bytes").json()["error"]["parameter"], "filter_group_by");
 }
 
 TEST_F(ApiTest, LiveReplaysFiltersAndStreams) {

@@ -13,6 +13,8 @@
 namespace weir::api {
 namespace {
 
+constexpr std::string_view kFlow = "flow";  // in place of dimensions: all that identify a flow
+
 struct Piece {
   std::string_view text;
   size_t position;  // in characters, from 1
@@ -206,6 +208,13 @@ std::vector<const model::Column*> Arguments::Columns(std::string_view name) {
     if (std::find(columns.begin(), columns.end(), column) == columns.end()) columns.push_back(column);
   }
   return columns;
+}
+
+std::optional<std::vector<const model::Column*>> Arguments::Groups(std::string_view name) {
+  const std::string text = Text(Find(name));
+  if (text.empty()) return std::nullopt;
+  if (text == kFlow) return std::vector<const model::Column*>{};
+  return Columns(name);
 }
 
 std::vector<store::SortKey> Arguments::Sort(std::string_view name) {

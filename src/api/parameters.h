@@ -56,6 +56,8 @@ class Arguments {
   std::string Choice(std::string_view name);
   std::string Name(std::string_view name);                           // any text of at most kMaxStringBytes
   std::vector<const model::Column*> Columns(std::string_view name);  // kDimensions, kMeasures: no repetitions
+  // kDimensions, as FlowQuery::filter_group_by: none where nothing is given, empty for the word flow.
+  std::optional<std::vector<const model::Column*>> Groups(std::string_view name);
   std::vector<store::SortKey> Sort(std::string_view name);
   model::Filter Filter(std::string_view name);
   store::TimeRange Range();  // since .. until

@@ -42,6 +42,10 @@ constexpr auto kSeriesParameters = std::to_array<Parameter>({
     kFilterParameter,
     {"columns", kMeasures, "bytes_to_server,bytes_to_client", "Comma-separated measures."},
     {"group_by", kDimensions, "", "Comma-separated dimensions, one series for each combination; empty = one series."},
+    {"filter_group_by", kDimensions, "",
+     "Conditions on measures in the filter choose among groups by these, or among flows if it is the word flow; empty "
+     "= "
+     "among the series."},
     {"step", kDuration, "", "Width of a step, e.g. 1s, 10s, 5m; empty = chosen so that there are at most 300."},
     {"limit", kInteger, "20", "Series at most; the largest by the first column.", "", 1, 1'000},
 });

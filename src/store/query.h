@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,9 @@ struct FlowQuery {
   model::Filter filter;  // dimensions filter rows; measures and derived columns filter the groups
   // Dimension columns, in order. Empty = DefaultGroup(), or with bucket_ms one series over everything.
   std::vector<const model::Column*> group_by;
+  // What conditions on measures choose among, where that is not the groups of the answer: groups by these, or flows
+  // where it is empty. Rows of what was not chosen do not count.
+  std::optional<std::vector<const model::Column*>> filter_group_by;
   // 0 = one row per group over the whole range; else one row per group and bucket of this many milliseconds,
   // `start` being the bucket's start.
   int64_t bucket_ms = 0;

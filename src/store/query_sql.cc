@@ -114,7 +114,7 @@ std::string TableSql(const QueryPlan& plan, std::string_view columns, size_t lev
 // and has rolled up already (that level's watermark); finer levels than plan.level add only what has not been rolled up
 // yet. With the columns `uses` names.
 std::string RowsSql(const QueryPlan& plan, std::string_view uses) {
-  const std::string columns = ColumnsNamedIn(uses);
+  const std::string columns = ColumnsNamedIn(plan.chosen.empty() ? uses : fmt::format("{} flow", uses));
   std::vector<std::string> parts;
   const auto add = [&](size_t level, UnixMillis from, UnixMillis to, uint64_t after) {
     const uint64_t stored = plan.states[level].watermark.received;
@@ -141,7 +141,9 @@ std::string RowsSql(const QueryPlan& plan, std::string_view uses) {
     add(level, until, span.to, 0);
   }
   if (parts.empty()) parts.push_back(TableSql(plan, columns, plan.level, plan.range, 0, 0));  // nothing stored: no rows
-  return fmt::format("({})", Join(parts, " UNION ALL "));
+  std::string sql = fmt::format("({})", Join(parts, " UNION ALL "));
+  if (plan.chosen.empty()) return sql;
+  return fmt::format("(SELECT {} FROM {} WHERE flow IN ({}))", columns, sql, plan.chosen);
 }
 
 // The rows of the answer, as RowsSql(), with the group_by dimensions. There are far more rows than flows, so they are
@@ -207,6 +209,31 @@ std::string GroupClause(const QueryPlan& plan, bool totals) {
   return sql;
 }
 
+// Fills in plan.filter and plan.chosen. REQUIRES: the rest of the plan.
+Status ChooseRows(const FlowQuery& query, QueryPlan& plan) {
+  if (!query.filter_group_by) {
+    WEIR_ASSIGN_OR_RETURN(plan.filter, TranslateFilter(query.filter, plan.group_by));
+    return Status::Ok();
+  }
+  QueryPlan choice = plan;
+  choice.group_by = query.filter_group_by->empty() ? DefaultGroup() : *query.filter_group_by;
+  WEIR_RETURN_IF_ERROR(CheckGroupBy(choice.group_by));
+  WEIR_ASSIGN_OR_RETURN(choice.filter, TranslateFilter(query.filter, choice.group_by));
+  plan.filter.rows = choice.filter.rows;
+  if (choice.filter.groups.empty()) return Status::Ok();
+  choice.sort.clear();
+  FlowQuery by_groups = query;
+  by_groups.by_flow = false;
+  choice.by_flow = GroupsByFlow(by_groups, choice);
+  const std::string names = Join(GroupNames(choice));
+  const std::string tail = GroupClause(choice, false);
+  plan.chosen = fmt::format("SELECT {} FROM {}{}", names, SourceSql(choice, names + tail), tail);
+  if (choice.by_flow) return Status::Ok();
+  plan.chosen = fmt::format("SELECT flow FROM {} WHERE received >= {} AND ({}) IN ({})", kFlowTable,
+                            FlowsSince(plan.range.from), names, plan.chosen);
+  return Status::Ok();
+}
+
 }  // namespace
 
 Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, uint64_t split_from_rows) {
@@ -223,8 +250,6 @@ Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, u
   plan.totals = query.totals;
   WEIR_ASSIGN_OR_RETURN(plan.columns, AnswerColumns(query, plan.group_by));
   WEIR_ASSIGN_OR_RETURN(plan.sort, SortKeys(query, plan.group_by));
-  WEIR_ASSIGN_OR_RETURN(plan.filter, TranslateFilter(query.filter, plan.group_by));
-  plan.by_flow = GroupsByFlow(query, plan);
   plan.limit = query.limit;
   plan.bucket_ms = query.bucket_ms;
   plan.level = ChooseLevel(query.range, query.bucket_ms, HeldSinceOf(states));
@@ -232,6 +257,8 @@ Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, u
   const bool split = states[plan.level].rows >= split_from_rows;
   plan.spans = SpansOf(plan.range, plan.level, query.bucket_ms, split, HeldSinceOf(states));
   plan.states = states;
+  WEIR_RETURN_IF_ERROR(ChooseRows(query, plan));
+  plan.by_flow = GroupsByFlow(query, plan);
   return plan;
 }
 

@@ -26,6 +26,7 @@ struct QueryPlan {
   TimeRange range;  // aligned to the level
   Spans spans;      // of `range`, from `level` on
   FilterSql filter;
+  std::string chosen;  // a statement that answers with the flows whose rows count; "" = all that `filter` lets through
   TableStates states;
 };
 

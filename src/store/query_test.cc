@@ -109,6 +109,10 @@ class QueryTest : public StoreTest {
       query.totals = random_.Below(4) != 0;
       query.limit = random_.Below(2) == 0 ? 1000 : 1 + random_.Below(5);
       query.bucket_ms = random_.Below(3) == 0 ? bucket_ms : 0;
+      if (random_.Below(3) == 0) {
+        auto& groups = query.filter_group_by.emplace();
+        for (const std::string_view name : Groupings()[random_.Below(5)]) groups.push_back(FindColumn(name));
+      }
       if (random_.Below(3) == 0)
         query.columns = {FindColumn("bytes"), FindColumn("rtt_p90_us"), FindColumn("reported_by")};
       Check(query, Filters()[random_.Below(static_cast<uint32_t>(Filters().size()))], resolution);
@@ -234,6 +238,11 @@ TEST_F(QueryTest, RefusesWhatCannotBeAsked) {
             std::string::npos);
   EXPECT_NE(problem([](FlowQuery& q) { q.sort = {{nullptr, true}}; }).find("unknown"), std::string::npos);
   EXPECT_NE(problem([](FlowQuery& q) { q.columns = {FindColumn("protocol")}; }).find("protocol"), std::string::npos);
+  EXPECT_NE(problem([](FlowQuery& q) {
+              q.filter_group_by = {FindColumn("bytes")};
+              q.filter = *model::Filter::Parse("bytes > 5");
+            }).find("bytes cannot be grouped by"),
+            std::string::npos);
   const std::string mixed =
       problem([](FlowQuery& q) { q.filter = *model::Filter::Parse("bytes > 5 or client_process = a"); });
   EXPECT_NE(mixed.find("add client_process to group_by"), std::string::npos) << mixed;
@@ -245,6 +254,27 @@ TEST_F(QueryTest, MixedClausesWorkOnGroupedDimensions) {
   query.range = {kBegin, kBegin + kHour};
   query.group_by = {FindColumn("server_port"), FindColumn("client_address")};
   Check(query, {"", "bytes < 10M or (server_port = 1000 and not client_address in 10.0.0.0/8)"}, "raw");
+}
+
+// A chart above a table counts what the table's rows count, whatever the chart itself is grouped by.
+TEST_F(QueryTest, MeasuresChooseAmongOtherGroupsThanThoseOfTheAnswer) {
+  Insert(random_.Rows(300, kBegin, kBegin + kHour));
+  FlowQuery query;
+  query.range = {kBegin, kBegin + kHour};
+  for (const int64_t bucket : {int64_t{0}, kMinute}) {
+    query.bucket_ms = bucket;
+    for (const SplitFilter& filter : Filters()) {
+      query.filter_group_by = {};
+      query.group_by = {FindColumn("server_port")};
+      Check(query, filter, "raw");
+      query.filter_group_by = {FindColumn("client_process"), FindColumn("server_address")};
+      Check(query, filter, "raw");
+      query.group_by = {};
+      Check(query, filter, "raw");
+    }
+  }
+  query.filter_group_by = {FindColumn("client_process")};
+  Check(query, {"", "bytes > 9M or client_process = nginx"}, "raw");
 }
 
 // A few flows shown of many, with totals over all, are asked for in two steps.

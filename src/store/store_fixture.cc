@@ -168,6 +168,24 @@ std::vector<StoredRow> RandomRows::Rows(size_t count, UnixMillis from, UnixMilli
   return rows;
 }
 
+namespace {
+
+// The rows in groups the filter chooses.
+std::vector<FlowRow> RowsOfChosen(const std::vector<FlowRow>& rows, const std::vector<const Column*>& group_by,
+                                  const model::Filter& filter) {
+  Groups groups;
+  for (const FlowRow& row : rows) AddTo(groups, row, group_by, "");
+  std::vector<FlowRow> chosen;
+  for (const FlowRow& row : rows) {
+    Groups one;
+    AddTo(one, row, group_by, "");
+    if (filter.Matches(groups.at(one.begin()->first))) chosen.push_back(row);
+  }
+  return chosen;
+}
+
+}  // namespace
+
 NaiveAnswer NaiveQuery(const std::vector<FlowRow>& rows, const FlowQuery& query, int64_t step_ms,
                        const model::Filter& row_filter, const model::Filter& group_filter) {
   const bool series = query.bucket_ms != 0;
@@ -181,16 +199,20 @@ NaiveAnswer NaiveQuery(const std::vector<FlowRow>& rows, const FlowQuery& query,
   const UnixMillis to = floored(query.range.to + step_ms - 1, step_ms);
 
   std::vector<FlowRow> selected;
-  Groups groups;
   for (FlowRow row : rows) {
     if (row.start < from || row.start >= to || !row_filter.Matches(row)) continue;
     row.start = floored(row.start, step_ms);
-    AddTo(groups, row, group_by, "");
     selected.push_back(std::move(row));
   }
+  if (query.filter_group_by) {
+    selected =
+        RowsOfChosen(selected, query.filter_group_by->empty() ? DefaultGroup() : *query.filter_group_by, group_filter);
+  }
+  Groups groups;
+  for (const FlowRow& row : selected) AddTo(groups, row, group_by, "");
   NaiveAnswer answer;
   for (const auto& [key, group] : groups) {
-    if (!group_filter.Matches(group)) continue;
+    if (!query.filter_group_by && !group_filter.Matches(group)) continue;
     answer.rows.push_back(group);
     model::Accumulate(answer.totals, group);
   }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { ApiError, apiUrl, askFlows, askMap, flowsCsvUrl } from './api';
+import { ApiError, apiUrl, askFlows, askMap, askSeries, flowsCsvUrl } from './api';
 
 const kQuestion = { since: '15m', until: 'now', filter: '', groupBy: ['server_port'], sort: '-bytes', limit: 10 };
 
@@ -27,6 +27,15 @@ describe('addresses', () => {
     await askMap({ since: '15m', until: 'now', filter: '', level: 'process', onlyProblems: true });
     await askMap({ since: '15m', until: 'now', filter: '', level: 'process', onlyProblems: false });
     expect(asked.map((url) => /only=(\w+)/.exec(url)?.[1])).toEqual(['problems', 'all']);
+  });
+
+  test('a series counts the flows, or the groups, that a table shows', async () => {
+    const asked: string[] = [];
+    vi.stubGlobal('fetch', async (url: string) => { asked.push(url); return new Response('{}'); });
+    for (const filterGroupBy of [undefined, [], ['server_port', 'protocol']]) {
+      await askSeries({ since: '15m', until: 'now', filter: 'bytes > 5', columns: ['bytes'], ...(filterGroupBy && { filterGroupBy }) });
+    }
+    expect(asked.map((url) => new URLSearchParams(url.split('?')[1]).get('filter_group_by'))).toEqual([null, 'flow', 'server_port,protocol']);
   });
 });
 

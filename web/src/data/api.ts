@@ -114,11 +114,14 @@ export function askMap(q: MapQuestion, signal?: AbortSignal): Promise<MapAnswer>
 export interface SeriesQuestion extends Question {
   columns: readonly string[];
   groupBy?: readonly string[];
+  // What conditions on measures choose among: groups by these, or flows if there are none. Default: the series.
+  filterGroupBy?: readonly string[];
 }
 
 export function askSeries(q: SeriesQuestion, signal?: AbortSignal): Promise<SeriesAnswer> {
   return ask('series', {
     since: q.since, until: q.until, filter: q.filter, columns: q.columns.join(','), group_by: (q.groupBy ?? []).join(','),
+    filter_group_by: q.filterGroupBy && (q.filterGroupBy.join(',') || 'flow'),
   }, signal);
 }
 

@@ -10,7 +10,7 @@ import { Chart } from '../../widgets/chart';
 
 export function SmallChart({ filter, columns, title }: { filter: string; columns: string[]; title: string }) {
   const range = effectiveRange({ since: useStore((s) => s.since), until: useStore((s) => s.until), live: useStore((s) => s.live) });
-  const asked = useQuestion(`series ${filter} ${columns.join()} ${range.since} ${range.until}`, (signal) => askSeries({ ...range, filter, columns }, signal));
+  const asked = useQuestion(`series ${filter} ${columns.join()} ${range.since} ${range.until}`, (signal) => askSeries({ ...range, filter, columns, filterGroupBy: [] }, signal));
   const height = 'drawer-chart';
   return (
     <section>
