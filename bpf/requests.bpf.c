@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Optional: the steps of HTTP/1 exchanges, the frames of HTTP/2 and the record headers of TLS at serving sockets, and the
- * ClientHello of TLS clients. An object of its own: nothing of it is loaded unless asked for. Three tracepoints:
+ * ClientHello of TLS clients. An object of its own: nothing of it is loaded unless asked for. Four tracepoints:
  *   tcp_probe              a segment arrives at an open connection: the request's first bytes and their time, before
  *                          the process is woken; the text through a dynptr (6.12), wherever the segment keeps it
  *   tcp_sendmsg_locked     a process writes (6.16): the answer's header, its chunks, and a ClientHello, from the
  *                          writer's own memory. Also writes by kTLS, io_uring and sendfile
+ *   tcp_rcv_space_adjust   a process has read (4.15)
  *   inet_sock_set_state    the connection ends
+ * and of the control group hooks getpeername (5.8), by which accept() asks for the address its caller wants to know.
  * Most sockets of a node are none of our business. What passes there is one look into a table of 65,536 port classes.
  */
 #include "requests_steps.h"
@@ -70,6 +72,9 @@ static __always_inline void begin_turn(struct sock *sk, struct tcp_sock *tp, str
 	weir_u32 bytes = arrival->bytes;
 
 	turn->request_seq = arrival->seq;
+	turn->begin_ns = now;
+	turn->upload_us = 1;
+	turn->read_us = 0;
 	if (!may_tell(now, 1)) {
 		lost(turn, WEIR_REQUESTS_SKIPPED);
 		return;
@@ -91,13 +96,9 @@ static __always_inline void begin_turn(struct sock *sk, struct tcp_sock *tp, str
 	bpf_ringbuf_submit(head, BPF_RB_NO_WAKEUP);
 }
 
-/* The turn of this socket, or a new one when the segment begins like a request. */
-static __always_inline struct turn *turn_of(struct sock *sk, weir_u16 port, weir_u32 word)
+/* A new one for this socket, or that of its accept(), when the segment begins like a request. */
+static __always_inline struct turn *first_turn(struct sock *sk, weir_u16 port, weir_u32 word)
 {
-	struct turn *turn = bpf_sk_storage_get(&weir_turns, sk, 0, 0);
-
-	if (turn)
-		return turn;
 	if (!begins_with_method(word)) {
 		class_missed(port);
 		return 0;
@@ -123,8 +124,14 @@ static __always_inline void on_payload(struct sock *sk, struct tcp_sock *tp, wei
 	if (arrival->seq != ((struct tcp_sock___requests *)tp)->rcv_nxt)
 		return;	/* seen before, or ahead of a hole */
 	/* A known socket's request goes on: the most frequent case of an upload. */
-	if (turn && (turn->phase == PHASE_REQUEST || turn->phase == PHASE_IGNORED))
+	if (turn && turn->phase == PHASE_REQUEST) {
+		turn->upload_us = micros_since(turn->begin_ns, bpf_ktime_get_ns());
 		return;
+	}
+	if (turn && turn->phase == PHASE_IGNORED)
+		return;
+	if (turn && turn->phase == PHASE_ACCEPTED)
+		turn = 0;
 	if (arrival->bytes >= sizeof(word) &&
 	    bpf_dynptr_read(&word, sizeof(word), &arrival->packet, arrival->offset, 0))
 		return;
@@ -133,7 +140,7 @@ static __always_inline void on_payload(struct sock *sk, struct tcp_sock *tp, wei
 		return;
 	}
 	if (!turn)
-		turn = turn_of(sk, port, word);
+		turn = first_turn(sk, port, word);
 	if (!turn)
 		return;
 	if (begins_with_method(word)) {
@@ -219,6 +226,9 @@ static __always_inline void tell_answer(struct sock *sk, struct tcp_sock *tp, st
 	head->step.bytes = turn->left;
 	head->step.request_bytes = ((struct tcp_sock___requests *)tp)->rcv_nxt - turn->request_seq -
 				   (sk->__sk_common.skc_state == TCP_CLOSE_WAIT);
+	head->upload_us = turn->upload_us;
+	head->read_us = turn->read_us;
+	tell_accept(head, turn);
 	if (locate(&source, msg)) {
 		copy_head(head, &source);
 		copy_tail(&head->step, &source);
@@ -332,6 +342,59 @@ int BPF_PROG(weir_answer_leaves, struct sock *sk, struct msghdr *msg)
 	return 0;
 }
 
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(weir_request_read, struct sock *sk)
+{
+	struct turn *turn;
+
+	if (weir_ports[((struct sock___requests *)sk)->__sk_common.skc_num] != WEIR_PORT_SERVES)
+		return 0;
+	turn = bpf_sk_storage_get(&weir_turns, sk, 0, 0);
+	if (turn && turn->phase == PHASE_REQUEST && !turn->read_us)
+		turn->read_us = micros_since(turn->begin_ns, bpf_ktime_get_ns());
+	return 0;
+}
+
+/*
+ * Called by accept() when its caller wants the address, and by getpeername(), which comes later: what counts is the first
+ * call, and only while nothing has been read.
+ */
+static __always_inline int on_peer_name(struct bpf_sock_addr *context)
+{
+	struct bpf_sock *sk = context->sk;
+	struct tcp_sock___requests *more;
+	struct tcp_sock *tp;
+	struct turn *turn;
+
+	if (!sk || weir_ports[sk->src_port & 0xffff] != WEIR_PORT_SERVES)
+		return 1;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 1;
+	more = (void *)tp;
+	if (more->rcv_nxt - (weir_u32)tp->bytes_received != tp->copied_seq)
+		return 1;
+	turn = bpf_sk_storage_get(&weir_turns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!turn || turn->accept_us)
+		return 1;
+	turn->accept_us = micros_since(more->rcvq_space.time * 1000, bpf_ktime_get_ns());
+	if (turn->phase == PHASE_IDLE)
+		turn->phase = PHASE_ACCEPTED;
+	return 1;
+}
+
+SEC("cgroup/getpeername4")
+int weir_peer_name4(struct bpf_sock_addr *context)
+{
+	return on_peer_name(context);
+}
+
+SEC("cgroup/getpeername6")
+int weir_peer_name6(struct bpf_sock_addr *context)
+{
+	return on_peer_name(context);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(weir_turns_end, struct sock *sk, int old_state, int new_state)
 {
@@ -341,7 +404,7 @@ int BPF_PROG(weir_turns_end, struct sock *sk, int old_state, int new_state)
 	if ((old_state != TCP_ESTABLISHED && old_state != TCP_CLOSE_WAIT) || new_state == TCP_CLOSE_WAIT)
 		return 0;
 	turn = bpf_sk_storage_get(&weir_turns, sk, 0, 0);
-	if (!turn)
+	if (!turn || turn->phase == PHASE_ACCEPTED)
 		return 0;
 	step = bpf_ringbuf_reserve(&weir_steps, sizeof(*step), 0);
 	if (!step) {

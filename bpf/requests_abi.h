@@ -95,6 +95,11 @@ struct weir_step_head {
 	weir_u16 remote_port;
 	weir_u16 family;
 	weir_u16 text_bytes;	/* valid in text */
+	/* Microseconds, at least 1; 0 = not seen. */
+	weir_u32 upload_us;	/* ANSWER: from the request's first segment to the last one by now */
+	weir_u32 read_us;	/* ANSWER: from there to the first read by its process */
+	weir_u32 accept_us;	/* ANSWER, SECURED: from the handshake to accept(); told once per connection */
+	weir_u32 zero;
 	char comm[WEIR_COMM_BYTES];
 	char text[WEIR_HEAD_TEXT_BYTES];
 };
@@ -113,12 +118,12 @@ struct weir_step_block {
 
 #ifdef __cplusplus
 static_assert(sizeof(weir_step) == 40, "layout shared with the kernel");
-static_assert(sizeof(weir_step_head) == 624, "layout shared with the kernel");
+static_assert(sizeof(weir_step_head) == 640, "layout shared with the kernel");
 static_assert(sizeof(weir_step_hello) == 2096, "layout shared with the kernel");
 static_assert(sizeof(weir_step_block) == 552, "layout shared with the kernel");
 #else
 _Static_assert(sizeof(struct weir_step) == 40, "layout shared with the agent");
-_Static_assert(sizeof(struct weir_step_head) == 624, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_step_head) == 640, "layout shared with the agent");
 _Static_assert(sizeof(struct weir_step_hello) == 2096, "layout shared with the agent");
 _Static_assert(sizeof(struct weir_step_block) == 552, "layout shared with the agent");
 #endif

@@ -62,6 +62,9 @@ struct tcp_sock___requests {
 	weir_u32 rcv_nxt;
 	weir_u32 write_seq;
 	weir_u32 snd_una;
+	struct {
+		weir_u64 time;	/* CLOCK_MONOTONIC in microseconds; until the process has read: of the handshake's end */
+	} rcvq_space;
 };
 
 #pragma clang attribute pop
@@ -76,16 +79,23 @@ enum phase {
 	PHASE_IGNORED = 4,	/* nothing we follow any more */
 	PHASE_FRAMES = 5,	/* HTTP/2, for good */
 	PHASE_RECORDS = 6,	/* TLS, for good */
+	PHASE_ACCEPTED = 7,	/* nothing has come yet */
 };
+
+#define ACCEPT_TOLD 0xffffffff
 
 struct turn {
 	weir_u32 request_seq;	/* where the request began */
 	weir_u32 write_seq;	/* at the last write */
 	weir_u64 left;		/* bytes that write still had to place */
+	weir_u64 begin_ns;	/* the request's first segment came */
+	weir_u32 upload_us;	/* until its last one so far */
+	weir_u32 read_us;	/* until its process read; 0 = not yet */
+	weir_u32 accept_us;	/* how long the connection waited for accept(); 0 = not known, or ACCEPT_TOLD */
 	weir_u8 phase;
 	weir_u8 strange;	/* segments in a row that began a turn without a method */
 	weir_u8 cut;		/* steps were lost since the last one told */
-	weir_u8 zero[5];
+	weir_u8 zero;
 };
 
 struct budget {
@@ -182,6 +192,10 @@ static __always_inline void fill_ends(struct weir_step_head *head, struct sock *
 	head->local_port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
 	head->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
 	head->text_bytes = 0;
+	head->upload_us = 0;
+	head->read_us = 0;
+	head->accept_us = 0;
+	head->zero = 0;
 	__builtin_memset(head->comm, 0, sizeof(head->comm));
 	for (int i = 0; i < 4; i++) {
 		head->local_address[i] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[i];
@@ -252,6 +266,22 @@ static __always_inline void name_writer(struct weir_step_head *head)
 	bpf_probe_read_kernel(head->comm, sizeof(head->comm), &leader->comm);
 }
 
+/* At least 1. */
+static __always_inline weir_u32 micros_since(weir_u64 then_ns, weir_u64 now_ns)
+{
+	weir_u64 us = (now_ns - then_ns) / 1000;
+
+	return us > 0xfffffffe ? 0xfffffffe : us ? us : 1;
+}
+
+static __always_inline void tell_accept(struct weir_step_head *head, struct turn *turn)
+{
+	if (!turn->accept_us || turn->accept_us == ACCEPT_TOLD)
+		return;
+	head->accept_us = turn->accept_us;
+	turn->accept_us = ACCEPT_TOLD;
+}
+
 /* An answer's step without text: who writes. 0: it could not be told. */
 static __always_inline int tell_writer(struct sock *sk, struct tcp_sock *tp, struct turn *turn, weir_u64 now)
 {
@@ -265,6 +295,7 @@ static __always_inline int tell_writer(struct sock *sk, struct tcp_sock *tp, str
 	fill_step(&head->step, sk, now, WEIR_STEP_ANSWER, turn);
 	fill_ends(head, sk, tp);
 	name_writer(head);
+	tell_accept(head, turn);
 	bpf_ringbuf_submit(head, BPF_RB_NO_WAKEUP);
 	return 1;
 }

@@ -283,6 +283,7 @@ static __always_inline int tell_hello(struct sock *sk, struct tcp_sock *tp, stru
 	name_writer(head);
 	head->step.bytes = records->suite;
 	head->step.stream = records->offer;
+	tell_accept(head, turn);
 	bpf_ringbuf_submit(head, BPF_RB_NO_WAKEUP);
 	if (records->offer != WEIR_TLS_NOT_MULTIPLEXED)
 		return 0;

@@ -2,6 +2,7 @@
 clocks of both applications and the kernel's own account. CLOCK_MONOTONIC is one clock for all of them."""
 
 import contextlib
+import itertools
 import json
 import os
 import statistics
@@ -76,7 +77,25 @@ def test_a_blocked_event_loop_is_time_its_own_account_does_not_have(scene):
     assert stood_us > block_ms * 900, "the questions came while the loop was blocked"
     assert stood_us - WAKE_US <= row["request_latency_avg_us"] <= mean_us(asked)
     assert row["request_latency_avg_us"] - app_us == pytest.approx(stood_us, abs=WAKE_US), "the wait before it was read"
+    assert row["receive_wait_count"] == rounds
+    assert stood_us - WAKE_US <= row["receive_wait_avg_us"] <= row["request_latency_avg_us"], "it has a column"
+    # The client asks again when its first connection is done.
+    idle_us = mean_us((answered, question) for (_, answered), (question, _) in itertools.pairwise(asked))
+    assert row["client_idle_count"] == rounds - 1
+    assert row["client_idle_avg_us"] == pytest.approx(idle_us, abs=WAKE_US)
     assert scene.row("/block/{id}", rounds)["first_chunk_avg_us"] >= block_ms * 1000
+
+
+def test_a_connection_nobody_accepts_is_time_apart(scene):
+    rounds, block_ms = 5, 200
+    asked = scene.client("newcomer", rounds, block_ms)
+    blocks = scene.log(f"/block/{block_ms}/newcomer")
+    row = scene.row("/newcomer", rounds)
+    stood_us = mean_us((connected, block["awake"]) for (connected, _), block in zip(asked, blocks))
+    assert stood_us > block_ms * 900, "the connections came while the loop was blocked"
+    assert row["accept_wait_count"] == rounds
+    assert stood_us - WAKE_US <= row["accept_wait_avg_us"] <= mean_us(asked) + WAKE_US
+    assert row["client_idle_count"] == 0, "no connection had two requests"
 
 
 def test_nagle_holds_a_request_back_and_nodelay_does_not(scene):
@@ -90,6 +109,10 @@ def test_nagle_holds_a_request_back_and_nodelay_does_not(scene):
         # The application saw nothing of it: its time begins when the body is here.
         app_us = mean_us((record["read"], record["done"]) for record in scene.log(f"/upload/{nodelay}"))
         assert app_us < WAKE_US
+        assert row["request_upload_count"] == rounds
+        assert row["request_upload_avg_us"] <= row["request_latency_avg_us"]
+    upload_us = {nodelay: rows[nodelay]["request_upload_avg_us"] for nodelay in rows}
+    assert upload_us["off"] - upload_us["on"] == pytest.approx(held_us, abs=WAKE_US), "it is the upload that takes long"
     gain_us = rows["off"]["request_latency_avg_us"] - rows["on"]["request_latency_avg_us"]
     assert gain_us == pytest.approx(held_us, abs=WAKE_US)
 

@@ -33,6 +33,21 @@ def block(address, port, rounds, block_ms):
     return times
 
 
+def newcomer(address, port, rounds, block_ms):
+    """The same with a connection of its own for each question: [connected, answered]."""
+    first = connect(address, port)
+    times = []
+    for _ in range(int(rounds)):
+        standing_still = get(first, f"/block/{block_ms}/newcomer")
+        second = connect(address, port)
+        connected = time.monotonic()
+        get(second, "/newcomer").read()
+        times.append([connected, time.monotonic()])
+        second.close()
+        standing_still.read()
+    return times
+
+
 def burn(address, port, rounds, burn_ms, name):
     """[asked, answered] of requests one after the other."""
     connection = connect(address, port)

@@ -227,7 +227,43 @@ inline constexpr size_t kMaxStringBytes = 256;
   X(request_duration_max_us, uint64_t, kUint, kMax, "us",                                                            \
     "Longest time from the request to the last byte of the answer.")                                                 \
   X(request_duration_histogram, Histogram, kHistogram, kHistogram, "us",                                             \
-    "Distribution of times from the request to the last byte of the answer.")
+    "Distribution of times from the request to the last byte of the answer.")                                        \
+  X(request_upload_count, uint64_t, kUint, kSum, "samples",                                                          \
+    "Times measured from the first to the last segment of a request, as they arrived.")                              \
+  X(request_upload_sum_us, uint64_t, kUint, kSum, "us",                                                              \
+    "Sum of times from the first to the last segment of a request, as they arrived.")                                \
+  X(request_upload_max_us, uint64_t, kUint, kMax, "us",                                                              \
+    "Longest time from the first to the last segment of a request, as they arrived.")                                \
+  X(request_upload_histogram, Histogram, kHistogram, kHistogram, "us",                                               \
+    "Distribution of times from the first to the last segment of a request, as they arrived.")                       \
+  X(receive_wait_count, uint64_t, kUint, kSum, "samples",                                                            \
+    "Times measured from a request's first segment until its process read of it.")                                   \
+  X(receive_wait_sum_us, uint64_t, kUint, kSum, "us",                                                                \
+    "Sum of times from a request's first segment until its process read of it.")                                     \
+  X(receive_wait_max_us, uint64_t, kUint, kMax, "us",                                                                \
+    "Longest time from a request's first segment until its process read of it.")                                     \
+  X(receive_wait_histogram, Histogram, kHistogram, kHistogram, "us",                                                 \
+    "Distribution of times from a request's first segment until its process read of it.")                            \
+  X(accept_wait_count, uint64_t, kUint, kSum, "samples",                                                             \
+    "Times measured from a connection's handshake until accept() took it, of connections with a request that "       \
+    "was measured.")                                                                                                 \
+  X(accept_wait_sum_us, uint64_t, kUint, kSum, "us",                                                                 \
+    "Sum of times from a connection's handshake until accept() took it, of connections with a request that "         \
+    "was measured.")                                                                                                 \
+  X(accept_wait_max_us, uint64_t, kUint, kMax, "us",                                                                 \
+    "Longest time from a connection's handshake until accept() took it, of connections with a request that "         \
+    "was measured.")                                                                                                 \
+  X(accept_wait_histogram, Histogram, kHistogram, kHistogram, "us",                                                  \
+    "Distribution of times from a connection's handshake until accept() took it, of connections with a "             \
+    "request that was measured.")                                                                                    \
+  X(client_idle_count, uint64_t, kUint, kSum, "samples",                                                             \
+    "Times measured from an answer's last byte to the next request on its connection.")                              \
+  X(client_idle_sum_us, uint64_t, kUint, kSum, "us",                                                                 \
+    "Sum of times from an answer's last byte to the next request on its connection.")                                \
+  X(client_idle_max_us, uint64_t, kUint, kMax, "us",                                                                 \
+    "Longest time from an answer's last byte to the next request on its connection.")                                \
+  X(client_idle_histogram, Histogram, kHistogram, kHistogram, "us",                                                  \
+    "Distribution of times from an answer's last byte to the next request on its connection.")
 
 // Derived columns: X(name, ColumnType, unit, help). How each is computed stands once in store/derived.cc (SQL)
 // and once in model/flow_row.cc (rows in memory); a test holds the two against each other.
@@ -261,11 +297,29 @@ inline constexpr size_t kMaxStringBytes = 256;
   X(request_duration_avg_us, kFloat, "us", "Mean time to the end of the answer.")                                      \
   X(request_duration_p50_us, kFloat, "us", "Median time to the end of the answer, by histogram (±19 %).")              \
   X(request_duration_p99_us, kFloat, "us",                                                                             \
-    "99th percentile of the time to the end of the answer, by histogram (±19 %).")
+    "99th percentile of the time to the end of the answer, by histogram (±19 %).")                                     \
+  X(request_upload_avg_us, kFloat, "us", "Mean time a request took to arrive.")                                        \
+  X(request_upload_p50_us, kFloat, "us", "Median time a request took to arrive, by histogram (±19 %).")                \
+  X(request_upload_p99_us, kFloat, "us",                                                                               \
+    "99th percentile of the time a request took to arrive, by histogram (±19 %).")                                     \
+  X(receive_wait_avg_us, kFloat, "us", "Mean time until a request's process read of it.")                              \
+  X(receive_wait_p50_us, kFloat, "us", "Median time until a request's process read of it, by histogram (±19 %).")      \
+  X(receive_wait_p99_us, kFloat, "us",                                                                                 \
+    "99th percentile of the time until a request's process read of it, by histogram (±19 %).")                         \
+  X(accept_wait_avg_us, kFloat, "us", "Mean time a connection waited for accept().")                                   \
+  X(accept_wait_p50_us, kFloat, "us", "Median time a connection waited for accept(), by histogram (±19 %).")           \
+  X(accept_wait_p99_us, kFloat, "us",                                                                                  \
+    "99th percentile of the time a connection waited for accept(), by histogram (±19 %).")                             \
+  X(client_idle_avg_us, kFloat, "us", "Mean time between an answer and the next request.")                             \
+  X(client_idle_p50_us, kFloat, "us", "Median time between an answer and the next request, by histogram (±19 %).")     \
+  X(client_idle_p99_us, kFloat, "us",                                                                                  \
+    "99th percentile of the time between an answer and the next request, by histogram (±19 %).")
 
 // Stems of the columns about how long requests take: STEM_count, STEM_sum_us, STEM_max_us, STEM_histogram, and the
 // derived STEM_avg_us, STEM_p50_us, STEM_p99_us.
-#define WEIR_REQUEST_TIMES(X) X(request_latency) X(first_chunk) X(chunk_gap) X(request_duration)
+#define WEIR_REQUEST_TIMES(X) \
+  X(request_latency)          \
+  X(first_chunk) X(chunk_gap) X(request_duration) X(request_upload) X(receive_wait) X(accept_wait) X(client_idle)
 
 struct Column {
   std::string_view name;

@@ -36,12 +36,16 @@ namespace weir::model {
   X(requests) X(requests_failed) X(requests_unanswered) X(requests_repeated) X(requests_unusable) \
   X(requests_streamed) X(requests_body_bytes) \
   X(request_latency_count) X(request_latency_sum_us) X(first_chunk_count) X(first_chunk_sum_us) \
-  X(chunk_gap_count) X(chunk_gap_sum_us) X(request_duration_count) X(request_duration_sum_us)
+  X(chunk_gap_count) X(chunk_gap_sum_us) X(request_duration_count) X(request_duration_sum_us) \
+  X(request_upload_count) X(request_upload_sum_us) X(receive_wait_count) X(receive_wait_sum_us) \
+  X(accept_wait_count) X(accept_wait_sum_us) X(client_idle_count) X(client_idle_sum_us)
 #define WEIR_END_MAXIMA(X) \
   X(connect_max_us) X(accept_queue_max) X(request_latency_max_us) X(first_chunk_max_us) X(chunk_gap_max_us) \
-  X(request_duration_max_us) X(failed_after_max_us)
+  X(request_duration_max_us) X(failed_after_max_us) X(request_upload_max_us) X(receive_wait_max_us) \
+  X(accept_wait_max_us) X(client_idle_max_us)
 #define WEIR_END_HISTOGRAMS(X) \
-  X(request_latency_histogram) X(first_chunk_histogram) X(chunk_gap_histogram) X(request_duration_histogram)
+  X(request_latency_histogram) X(first_chunk_histogram) X(chunk_gap_histogram) X(request_duration_histogram) \
+  X(request_upload_histogram) X(receive_wait_histogram) X(accept_wait_histogram) X(client_idle_histogram)
 
 // Every number, and every histogram, in the order of the wire.
 #define WEIR_SIDE_COUNTERS(X) \

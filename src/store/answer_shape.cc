@@ -28,13 +28,14 @@ bool IsArray(const std::string& table_column) {
 }  // namespace
 
 model::Histogram HistogramFrom(const std::vector<uint64_t>& counts, size_t first, size_t stride) {
+  const size_t end = std::min(counts.size(), first + stride * model::kHistogramBuckets);
   model::Histogram histogram;
   uint64_t most = 0;
-  for (size_t i = first; i < counts.size(); i += stride) most = std::max(most, counts[i]);
+  for (size_t i = first; i < end; i += stride) most = std::max(most, counts[i]);
   int shift = 0;
   while (most >> shift > std::numeric_limits<uint32_t>::max()) ++shift;
   uint32_t bucket = 0;
-  for (size_t i = first; i < counts.size(); i += stride) {
+  for (size_t i = first; i < end; i += stride) {
     histogram.AddBucket(bucket++, static_cast<uint32_t>(counts[i] >> shift));
   }
   return histogram;
@@ -117,7 +118,7 @@ void AnswerShape::Load(const AnswerRow& row) {
       case Pack::kHistogram: HistogramOf(row_, *source.column) = HistogramFrom(row.arrays[source.field]); break;
       case Pack::kRequestHistograms:
         HistogramOf(row_, *source.column) =
-            HistogramFrom(row.arrays[source.field], source.place.index, kRequestHistograms);
+            HistogramFrom(row.arrays[source.field], RequestHistogramPlace(source.place.index, 0), kBlockHistograms);
         break;
       default: model::SetUint(row_, *source.column, NumberIn(row, source));
     }

@@ -17,8 +17,8 @@ namespace weir::store {
 std::string DimensionSql(const model::Column& column);
 FieldKind KindOfDimension(const model::Column& column);
 
-// A histogram from the counts of its buckets, which stand at `first` and every `stride` behind it. Counts too large for
-// a Histogram are all halved until they fit, which leaves the quantiles as they are.
+// A histogram from the counts of its buckets, which stand at `first` and each `stride` places behind the one before.
+// Counts too large for a Histogram are all halved until they fit, which leaves the quantiles as they are.
 model::Histogram HistogramFrom(const std::vector<uint64_t>& counts, size_t first = 0, size_t stride = 1);
 
 class AnswerShape {

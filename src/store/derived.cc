@@ -39,8 +39,11 @@ std::string HistogramSql(std::string_view histogram) {
   const Place place = PlaceOf(*model::FindColumn(histogram));
   if (place.pack == Pack::kHistogram) return AggregateOfTableColumn(histogram);
   const std::string all = AggregateOfTableColumn(kRequestHistogramsName);
-  return fmt::format("arrayFilter((c, i) -> (i - 1) % {} = {}, {}, arrayEnumerate({}))", kRequestHistograms,
-                     place.index, all, all);
+  const std::string block =
+      fmt::format("arraySlice({}, {}, {})", all,
+                  RequestHistogramPlace(place.index, 0) - place.index % kBlockHistograms + 1, kBlockPlaces);
+  return fmt::format("arrayFilter((c, i) -> (i - 1) % {} = {}, {}, arrayEnumerate({}))", kBlockHistograms,
+                     place.index % kBlockHistograms, block, block);
 }
 
 // model::Histogram::Quantile and BucketMiddle: the first bucket whose running count reaches the wanted share.

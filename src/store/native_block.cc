@@ -126,7 +126,7 @@ class RowsBlock {
         counts_.AppendTo(*at_++);
       } else {
         for (const auto& [bucket, count] : value.buckets()) {
-          request_histograms_.Set(bucket * kRequestHistograms + place.index, count);
+          request_histograms_.Set(RequestHistogramPlace(place.index, bucket), count);
         }
       }
     } else if constexpr (std::is_integral_v<Value>) {
@@ -142,7 +142,7 @@ class RowsBlock {
   std::vector<ColumnBuffer>::iterator at_;
   std::array<Packed<uint64_t, model::kColumns.size()>, kArrays> packed_;
   Packed<uint32_t, model::kHistogramBuckets> counts_;
-  Packed<uint32_t, model::kHistogramBuckets * kRequestHistograms> request_histograms_;
+  Packed<uint32_t, kRequestHistogramPlaces> request_histograms_;
 };
 
 // Rows of the table of flows.

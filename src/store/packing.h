@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "model/columns.h"
+#include "model/histogram.h"
 
 namespace weir::store {
 
@@ -22,8 +23,7 @@ enum class Pack : uint8_t {
   kRequestSums,    // what only rows about requests have
   kRequestMaxima,  //
   kHistogram,      // an array of the table, named as the histogram: the count of each bucket, without zeros at the end
-  kRequestHistograms,  // all of a row in `request_histograms`: that of bucket b of histogram h at b *
-                       // kRequestHistograms + h
+  kRequestHistograms,  // all of a row in `request_histograms`, at RequestHistogramPlace()
   kNone,               // no measure: a dimension, or derived
 };
 
@@ -92,5 +92,17 @@ inline constexpr size_t kRequestHistograms = [] {
   for (const Place& place : kPlaces) count += place.pack == Pack::kRequestHistograms ? 1 : 0;
   return count;
 }();
+
+// They stand there in blocks of four histograms, bucket after bucket: small buckets of all four come first, so that the
+// zeros at the end are many. Further histograms are further blocks, and what was written before stays valid.
+inline constexpr size_t kBlockHistograms = 4;
+inline constexpr size_t kBlockPlaces = kBlockHistograms * model::kHistogramBuckets;
+inline constexpr size_t kRequestHistogramPlaces =
+    (kRequestHistograms + kBlockHistograms - 1) / kBlockHistograms * kBlockPlaces;
+
+// From 0.
+constexpr size_t RequestHistogramPlace(size_t histogram, size_t bucket) {
+  return histogram / kBlockHistograms * kBlockPlaces + bucket * kBlockHistograms + histogram % kBlockHistograms;
+}
 
 }  // namespace weir::store

@@ -191,7 +191,7 @@ TEST(ResultJson, AnAnswerGivenUpHalfWaySaysWhy) {
 TEST(AnswerShape, FlowsStandInPlaceOfDimensionsAndDerivedColumnsAreComputedHere) {
   const auto column = [](std::string_view name) { return model::FindColumn(name); };
   AnswerShape shape({column("protocol"), column("bytes"), column("rtt_p50_us"), column("failed_refused"),
-                     column("first_chunk_p99_us"), column("reported_by")},
+                     column("first_chunk_p99_us"), column("reported_by"), column("client_idle_p50_us")},
                     true);
   EXPECT_EQ(
       shape.SelectList("unused"),
@@ -202,8 +202,10 @@ TEST(AnswerShape, FlowsStandInPlaceOfDimensionsAndDerivedColumnsAreComputedHere)
   std::vector<uint64_t> sums(refused + 1U);
   sums[refused] = 9;
   const uint8_t chunk = PlaceOf(*column("first_chunk_histogram")).index;
-  std::vector<uint64_t> requests(10 * kRequestHistograms);
-  requests[8 * kRequestHistograms + chunk] = uint64_t{1} << 40;
+  const uint8_t idle = PlaceOf(*column("client_idle_histogram")).index;
+  std::vector<uint64_t> requests(RequestHistogramPlace(idle, 5) + 1);
+  requests[RequestHistogramPlace(chunk, 8)] = uint64_t{1} << 40;
+  requests[RequestHistogramPlace(idle, 5)] = 1;
   const Read read =
       Parse(fmt::format(R"({{"data": [[18446744073709551615, 1, 0, 9007199254740993, 4, 2, [0, 0, 1, 1], [],)"
                         R"( [{}], [{}]]]}})",
@@ -219,6 +221,7 @@ TEST(AnswerShape, FlowsStandInPlaceOfDimensionsAndDerivedColumnsAreComputedHere)
   EXPECT_EQ(cells[3].exact, 9U);
   EXPECT_EQ(cells[4].number, model::BucketMiddle(8)) << "though its count is beyond what a histogram in memory holds";
   EXPECT_EQ(cells[5].text, "client");
+  EXPECT_EQ(cells[6].number, model::BucketMiddle(5)) << "of a further block";
 }
 
 }  // namespace

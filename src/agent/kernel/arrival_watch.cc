@@ -1,31 +1,19 @@
 #include "agent/kernel/arrival_watch.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <sys/statfs.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "agent/kernel/group_tree.h"
 #include "base/metrics.h"
 
 namespace weir::agent::kernel {
 namespace {
 
 constexpr int kKernfsHandle = 0xfe;  // FILEID_KERNFS, include/linux/exportfs.h
-
-UniqueFd OpenHierarchy() {
-  for (const char* path : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
-    UniqueFd folder(::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    struct statfs filesystem {};
-    if (folder.valid() && ::fstatfs(folder.get(), &filesystem) == 0 && filesystem.f_type == CGROUP2_SUPER_MAGIC) {
-      return folder;
-    }
-  }
-  return {};
-}
 
 // A group's id is its file handle: no walk through the tree, and no mistake when a folder of this name is made anew.
 UniqueFd OpenGroup(int root, uint64_t id) {
@@ -40,8 +28,7 @@ UniqueFd OpenGroup(int root, uint64_t id) {
 }  // namespace
 
 Result<std::unique_ptr<ArrivalWatch>> ArrivalWatch::Make(bpf_program* program) {
-  UniqueFd root = OpenHierarchy();
-  if (!root.valid()) return Status::Unsupported("no control group v2 hierarchy is mounted at /sys/fs/cgroup");
+  WEIR_ASSIGN_OR_RETURN(UniqueFd root, OpenGroupTree());
   return std::unique_ptr<ArrivalWatch>(new ArrivalWatch(program, std::move(root)));
 }
 

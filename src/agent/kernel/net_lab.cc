@@ -158,7 +158,9 @@ Socket Socket::Connect(const std::string& address, uint16_t port) {
 }
 
 Socket Socket::Accept() {
-  const int accepted = ::accept4(fd(), nullptr, nullptr, SOCK_CLOEXEC);
+  sockaddr_storage peer{};
+  socklen_t size = sizeof(peer);
+  const int accepted = ::accept4(fd(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC);
   Check(accepted, "accept");
   return Socket(accepted);
 }

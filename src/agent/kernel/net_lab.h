@@ -61,7 +61,7 @@ class Socket {
   int TryConnect(const std::string& address, uint16_t port);
   int FinishConnect(std::chrono::milliseconds limit);  // of a non-blocking one
   static Socket Connect(const std::string& address, uint16_t port);
-  Socket Accept();
+  Socket Accept();  // and asks for the other end's address, as most servers do
 
   void Bind(const std::string& address, uint16_t port);
   void Send(size_t bytes);

@@ -36,7 +36,7 @@ namespace {
   X(frame_flags) X(text_bytes)
 #define WEIR_FIELDS_OF_weir_step_head(X) \
   X(step) X(cgroup_id) X(netns) X(pid) X(local_address) X(remote_address) X(local_port) X(remote_port) X(family) \
-  X(text_bytes) X(comm) X(text)
+  X(text_bytes) X(upload_us) X(read_us) X(accept_us) X(zero) X(comm) X(text)
 #define WEIR_FIELDS_OF_weir_step_hello(X) X(step) X(text_bytes) X(zero) X(text)
 // clang-format on
 

@@ -70,6 +70,8 @@ void Http2Streams::OnFrame(const weir_step& step, const Sink& sink) {
   if (step.frame_type != WEIR_FRAME_DATA) return;
   if (!from_server) {
     stream.turn.request_body_bytes += step.bytes;
+    const bool last = (step.frame_flags & WEIR_FRAME_END_STREAM) != 0;
+    if (last && !stream.answered) stream.turn.upload_us = Micros(stream.request_ns, step.time_ns);
     return;
   }
   if (!stream.answered) {  // DATA before HEADERS
@@ -143,14 +145,21 @@ void Http2Streams::OnBlockEnd(bool from_server, uint64_t end_ns, const Sink& sin
   if (from_server) {
     OnAnswerHeaders(block, fields, end_ns, sink);
   } else {
-    OnRequestHeaders(block, fields);
+    OnRequestHeaders(block, fields, end_ns);
   }
 }
 
-void Http2Streams::OnRequestHeaders(const Block& block, const std::optional<HeaderFields>& fields) {
-  if (!block.opens) return;  // trailers
+void Http2Streams::OnRequestHeaders(const Block& block, const std::optional<HeaderFields>& fields, uint64_t end_ns) {
+  const bool last = (block.flags & WEIR_FRAME_END_STREAM) != 0;
+  if (!block.opens) {  // trailers
+    const auto known = streams_.find(block.stream);
+    if (last && known != streams_.end() && !known->second.answered)
+      known->second.turn.upload_us = Micros(known->second.request_ns, end_ns);
+    return;
+  }
   if (room_.streams >= Http2Room::kMaxStreams) {
     Count(Metric::agent_request_table_full);
+    idle_from_ns_ = 0;
     return;
   }
   const auto [item, fresh] = streams_.try_emplace(block.stream);
@@ -159,6 +168,8 @@ void Http2Streams::OnRequestHeaders(const Block& block, const std::optional<Head
   Stream& stream = item->second;
   stream.request_ns = block.begin_ns;
   stream.turn.application = "h2";
+  if (last) stream.turn.upload_us = Micros(block.begin_ns, end_ns);
+  if (idle_from_ns_ != 0) stream.turn.client_idle_us = Micros(std::exchange(idle_from_ns_, 0), block.begin_ns);
   stream.nameless = !fields;
   if (!fields) return;
   stream.turn.method = fields->method;
@@ -198,6 +209,7 @@ void Http2Streams::OnGoAway(std::string_view payload, const Sink& sink) {
 void Http2Streams::OnCut(const weir_step& step, const Sink& sink) {
   if ((step.flags & WEIR_STEP_CUT) == 0) return;
   Abandon("frames_left_out", sink);
+  idle_from_ns_ = 0;
   for (Block& block : blocks_) block = Block{};
   LoseNames(false);
   LoseNames(true);
@@ -235,12 +247,14 @@ void Http2Streams::Abandon(std::string_view why, const Sink& sink) {
 void Http2Streams::Answered(Streams::iterator item, uint64_t time_ns, const Sink& sink) {
   item->second.turn.duration_us = Micros(item->second.request_ns, time_ns);
   Finish(item, TurnOutcome::kAnswered, "", sink);
+  if (streams_.empty()) idle_from_ns_ = time_ns;
 }
 
 void Http2Streams::Finish(Streams::iterator item, TurnOutcome outcome, std::string_view ending, const Sink& sink) {
   Stream stream = std::move(item->second);
   streams_.erase(item);
   --room_.streams;
+  idle_from_ns_ = 0;
   if (outcome == TurnOutcome::kUnusable) {
     stream.turn = Turn{};
     stream.turn.application = "h2";

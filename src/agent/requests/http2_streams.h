@@ -78,7 +78,7 @@ class Http2Streams {
 
   void OnCut(const weir_step& step, const Sink& sink);
   void OnBlockEnd(bool from_server, uint64_t end_ns, const Sink& sink);
-  void OnRequestHeaders(const Block& block, const std::optional<HeaderFields>& fields);
+  void OnRequestHeaders(const Block& block, const std::optional<HeaderFields>& fields, uint64_t end_ns);
   void OnAnswerHeaders(const Block& block, const std::optional<HeaderFields>& fields, uint64_t end_ns,
                        const Sink& sink);
   void OnChunk(Stream& stream, uint64_t time_ns);
@@ -93,6 +93,7 @@ class Http2Streams {
   std::unique_ptr<HeaderDecoder> decoders_[2];  // the same; nullptr = not understood any more
   const bool named_;                            // it has its place in the room
   bool astray_ = false;
+  uint64_t idle_from_ns_ = 0;  // when the last open stream was answered; 0 = not known
 };
 
 }  // namespace weir::agent::requests

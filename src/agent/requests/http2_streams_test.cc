@@ -71,6 +71,24 @@ class Http2StreamsTest : public testing::Test {
   std::unique_ptr<Http2Streams> streams_ = std::make_unique<Http2Streams>(room_);
 };
 
+TEST_F(Http2StreamsTest, UploadsEndWithTheClientsLastFrameAndIdleIsAConnectionWithoutStreams) {
+  Ask(0, 1, "\x83\x84", kWhole);
+  Ask(1, 3);
+  Upload(6, 1, 100);
+  Upload(9, 1, 50, kEnd);
+  Answer(10, 3, kOk, kWhole | kEnd);
+  Answer(20, 1, kOk, kWhole | kEnd);
+  Ask(50, 5, "\x83\x84", kWhole);
+  Answer(55, 5, kOk, kWhole | kEnd);  // it did not wait for the rest
+  ASSERT_EQ(turns_.size(), 3U);
+  EXPECT_EQ(turns_[0].upload_us, 0) << "headers alone";
+  EXPECT_EQ(turns_[0].client_idle_us, -1);
+  EXPECT_EQ(turns_[1].upload_us, 9'000);
+  EXPECT_EQ(turns_[1].client_idle_us, -1) << "another stream was open";
+  EXPECT_EQ(turns_[2].upload_us, -1);
+  EXPECT_EQ(turns_[2].client_idle_us, 30'000);
+}
+
 TEST_F(Http2StreamsTest, StreamsAreKeptApart) {
   Ask(0, 1, Get("/items/5"));
   Ask(1, 3, "\x83\x44\x02/b", kWhole);

@@ -12,6 +12,7 @@
 #include <weir_requests.skel.h>  // needs the types of bpf/requests_abi.h
 
 #include "agent/kernel/bpf_log.h"
+#include "agent/kernel/group_tree.h"
 
 namespace weir::agent::requests {
 namespace {
@@ -24,7 +25,11 @@ struct DestroySkeleton {
 struct FreeRing {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
 };
+struct DestroyLink {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
 using Skeleton = std::unique_ptr<weir_requests_bpf, DestroySkeleton>;
+using Link = std::unique_ptr<bpf_link, DestroyLink>;
 
 Status Failure(int error_number, std::string_view what, const kernel::BpfLogCapture& log) {
   std::string message = std::string(what) + ": " + std::strerror(error_number);
@@ -45,8 +50,11 @@ class Probe final : public RequestProbe {
     if (const int error = weir_requests_bpf__attach(skeleton_.get()); error != 0) {
       return Failure(-error, "attach the request programs", log);
     }
+    accept_waits_ = AttachToGroups();
     return Status::Ok();
   }
+
+  Status AcceptWaits() const override { return accept_waits_; }
 
   void Drain(StepSink& sink) override {
     sink_ = &sink;
@@ -69,6 +77,15 @@ class Probe final : public RequestProbe {
   }
 
  private:
+  Status AttachToGroups() {
+    WEIR_ASSIGN_OR_RETURN(const kernel::UniqueFd root, kernel::OpenGroupTree());
+    peer_name4_.reset(bpf_program__attach_cgroup(skeleton_->progs.weir_peer_name4, root.get()));
+    if (peer_name4_ == nullptr) return Status::FromErrno(errno, "attach to the control groups");
+    peer_name6_.reset(bpf_program__attach_cgroup(skeleton_->progs.weir_peer_name6, root.get()));
+    if (peer_name6_ == nullptr) return Status::FromErrno(errno, "attach to the control groups");
+    return Status::Ok();
+  }
+
   static int OnStep(void* self, void* data, size_t size) {
     if (size < sizeof(weir_step)) return 0;
     StepSink& sink = *static_cast<Probe*>(self)->sink_;
@@ -101,6 +118,9 @@ class Probe final : public RequestProbe {
 
   const Skeleton skeleton_;
   std::unique_ptr<ring_buffer, FreeRing> ring_;
+  Link peer_name4_;
+  Link peer_name6_;
+  Status accept_waits_;
   StepSink* sink_ = nullptr;  // during Drain
 };
 

@@ -46,6 +46,8 @@ class RequestProbe {
   // Ports that did not begin with HTTP are looked at anew.
   virtual void ForgetOtherPorts() = 0;
   virtual kernel::ProgramTime Programs() const { return {}; }
+  // Why waits for accept() are not measured while everything else is; ok = they are.
+  virtual Status AcceptWaits() const { return Status::Ok(); }
 };
 
 }  // namespace weir::agent::requests

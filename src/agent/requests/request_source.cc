@@ -46,6 +46,7 @@ class KernelRequestSource final : public RequestSource, private StepSink {
   void OnHello(const weir_step_hello& hello) override;
   void Open();
   void CountLosses();
+  model::ProbeReport Working() const;
 
   const OpenProbe open_;
   const std::unique_ptr<identity::Identities> identities_;
@@ -69,7 +70,7 @@ void KernelRequestSource::Open() {
   if (opened.ok()) {
     probe_ = *std::move(opened);
     losses_ = {};
-    report_ = {"requests", "on", "", ""};
+    report_ = Working();
     return;
   }
   LogWarn("requests are not measured: {}", opened.status().message());
@@ -114,6 +115,13 @@ void KernelRequestSource::Collect(Nanos now, Collection& out) {
   probe_->ForgetOtherPorts();
 }
 
+model::ProbeReport KernelRequestSource::Working() const {
+  const Status waits = probe_->AcceptWaits();
+  if (waits.ok()) return {"requests", "on", "", ""};
+  return {"requests", "on", "waits for accept() are not measured: " + waits.message(),
+          "mount control groups version 2; other programs at their root must allow further ones"};
+}
+
 void KernelRequestSource::CountLosses() {
   const RequestLosses now = probe_->Losses();
   const uint64_t skipped = now.skipped - losses_.skipped;
@@ -121,7 +129,7 @@ void KernelRequestSource::CountLosses() {
   Count(Metric::agent_request_steps_lost, now.ring_full - losses_.ring_full + now.unreadable - losses_.unreadable);
   losses_ = now;
   report_ = skipped == 0
-                ? model::ProbeReport{"requests", "on", "", ""}
+                ? Working()
                 : model::ProbeReport{"requests", "fallback",
                                      fmt::format("{} requests of the last interval were not measured: over the "
                                                  "budget of events",

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -138,6 +139,54 @@ TEST_F(RequestKernelTest, KeptAliveStreamsAgreeWithBothEndsClocks) {
   std::printf("client's clock minus ours: median %lld us, p95 %lld us\n",
               static_cast<long long>(difference[kStreams / 2]),
               static_cast<long long>(difference[kStreams * 95 / 100]));
+}
+
+// Each time lies within what happened around it, by this process's clock.
+TEST_F(RequestKernelTest, WhatARequestWaitedForIsToldApart) {
+  constexpr std::string_view kPost = "POST /v1/images HTTP/1.1\r\nContent-Length: 6\r\n\r\n";
+  struct Moment {
+    int64_t begin = 0;
+    int64_t end = 0;
+  };
+  const auto at = [](const std::function<void()>& act) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));  // what there is to measure
+    const int64_t begin = NowMicros();
+    act();
+    return Moment{begin, NowMicros()};
+  };
+  const auto expect_between = [](int64_t us, const Moment& from, const Moment& to) {
+    EXPECT_GE(us + 1, to.begin - from.end);
+    EXPECT_LE(us - 1, to.end - from.begin);
+  };
+  for (const char* address : {"127.0.0.1", "::1"}) {
+    Pair known = kernel::MakePair(address, address);
+    Exchange(known, kGet, kShort);  // from here on the port is one that serves requests
+    Socket client;
+    Socket server;
+    const Moment connect = at([&] { client = Socket::Connect(address, known.listener.port()); });
+    const Moment accept = at([&] { server = known.listener.Accept(); });
+    const Moment first = at([&] { Write(client, kPost); });
+    at([&] { Write(client, "cat"); });
+    const Moment last = at([&] { Write(client, "dog"); });
+    const Moment read = at([&] { Read(server, kPost.size() + 6); });
+    const Moment answer = at([&] { Write(server, kShort); });
+    Read(client, kShort.size());
+    const Moment next = at([&] { Write(client, kGet); });
+    Read(server, kGet.size());
+    Write(server, kShort);
+    Drain();
+    ASSERT_EQ(turns_.size(), 3U);
+    EXPECT_EQ(turns_[0].accept_wait_us, -1) << "nobody knew then that the port serves requests";
+    EXPECT_EQ(turns_[0].client_idle_us, -1) << "nothing was answered before";
+    expect_between(turns_[1].accept_wait_us, connect, accept);
+    expect_between(turns_[1].upload_us, first, last);
+    expect_between(turns_[1].receive_wait_us, first, read);
+    expect_between(turns_[1].latency_us, first, answer);
+    expect_between(turns_[2].client_idle_us, answer, next);
+    EXPECT_EQ(turns_[2].accept_wait_us, -1) << "told once";
+    EXPECT_EQ(turns_[2].upload_us, 1) << "one segment";
+    turns_.clear();
+  }
 }
 
 TEST_F(RequestKernelTest, TellsEndsAndTheProcessThatAnswers) {

@@ -38,6 +38,10 @@ void AddTurn(const Turn& turn, model::SideCounters& to) {
   if (turn.latency_us >= 0) WEIR_ADD(request_latency, turn.latency_us);
   if (turn.first_chunk_us >= 0) WEIR_ADD(first_chunk, turn.first_chunk_us);
   if (turn.duration_us >= 0) WEIR_ADD(request_duration, turn.duration_us);
+  if (turn.upload_us >= 0) WEIR_ADD(request_upload, turn.upload_us);
+  if (turn.receive_wait_us >= 0) WEIR_ADD(receive_wait, turn.receive_wait_us);
+  if (turn.accept_wait_us >= 0) WEIR_ADD(accept_wait, turn.accept_wait_us);
+  if (turn.client_idle_us >= 0) WEIR_ADD(client_idle, turn.client_idle_us);
   for (const uint32_t gap : turn.gaps_us) WEIR_ADD(chunk_gap, gap);
 #undef WEIR_ADD
 }

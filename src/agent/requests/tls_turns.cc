@@ -82,6 +82,7 @@ void TlsTurns::OnRecord(const weir_step& step, const Sink& sink) {
     }
     Abandon("records_left_out", sink);
     state_ = State::kWait;
+    idle_from_ns_ = 0;
   }
   if ((step.flags & WEIR_STEP_FROM_SERVER) != 0) {
     OnServerRecord(step, sink);
@@ -124,6 +125,7 @@ void TlsTurns::OnClientRecord(const weir_step& step, const Sink& sink) {
   }
   state_ = State::kRequest;
   request_ns_ = step.time_ns;
+  if (idle_from_ns_ != 0) turn_.client_idle_us = Micros(std::exchange(idle_from_ns_, 0), step.time_ns);
   request_end_ = step.request_bytes;
 }
 
@@ -227,6 +229,7 @@ void TlsTurns::OnChunk(uint64_t time_ns) {
 void TlsTurns::Finish(TurnOutcome outcome, std::string_view why, State next, const Sink& sink) {
   Turn turn = std::exchange(turn_, Turn{});
   if (outcome == TurnOutcome::kUnusable) turn = Turn{};
+  idle_from_ns_ = outcome == TurnOutcome::kAnswered ? last_write_ns_ : 0;
   if (outcome == TurnOutcome::kAnswered) {
     const bool with_body = last_write_ns_ == first_write_ns_ || first_write_bytes_ > kHeadOnly;
     if (last_chunk_ns_ == 0 && with_body) turn.first_chunk_us = turn.latency_us;

@@ -73,6 +73,7 @@ class TlsTurns {
   uint64_t last_chunk_ns_ = 0;  // 0 = none but the first write
   uint64_t maybe_end_ns_ = 0;   // a write of the length of a last chunk
   uint64_t last_record_ns_ = 0;
+  uint64_t idle_from_ns_ = 0;  // the last answer's end, while nothing was missed since; 0 = not known
   uint32_t first_write_bytes_ = 0;
   bool bulk_ = false;      // a record was full
   bool answered_ = false;  // a request of this connection was

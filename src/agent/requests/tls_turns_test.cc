@@ -67,6 +67,25 @@ class TlsTurnsTest : public testing::Test {
   int in_a_row_ = 0;
 };
 
+TEST_F(TlsTurnsTest, WaitsAreToldAsFarAsTheRecordsTellThem) {
+  weir_step_head head = MakeHead(WEIR_STEP_SECURED, 0, "");
+  head.step.bytes = kEcdheAes128;
+  head.step.stream = WEIR_TLS_NOT_MULTIPLEXED;
+  head.accept_us = 70;
+  machine_.OnHead(head);
+  Client(1, 100);
+  Server(11, 5'000);
+  Client(31, 100);
+  Server(41, 5'000);
+  Close(50);
+  ASSERT_EQ(turns_.size(), 2U);
+  EXPECT_EQ(turns_[0].accept_wait_us, 70);
+  EXPECT_EQ(turns_[0].client_idle_us, -1);
+  EXPECT_EQ(turns_[1].accept_wait_us, -1);
+  EXPECT_EQ(turns_[1].client_idle_us, 20'000);
+  EXPECT_EQ(turns_[1].upload_us, -1) << "records of an upload are not all told";
+}
+
 TEST_F(TlsTurnsTest, TheRequestThatRidesWithTheFinishedIsNotAnsweredByTickets) {
   ShakeHands();
   Client(1, 160);

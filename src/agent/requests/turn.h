@@ -23,10 +23,15 @@ struct Turn {
   int status = 0;                // 0 = none, or not known
   std::string_view ending;       // HTTP/2, TLS: who broke it off, or why it is unusable; "" = neither
   // Microseconds since the request's first byte; -1 = not measured.
-  int64_t latency_us = -1;          // to the answer's header
-  int64_t first_chunk_us = -1;      // to the first write that holds some of the body
-  int64_t duration_us = -1;         // to the last write
-  std::vector<uint32_t> gaps_us;    // between the writes of a streamed body
+  int64_t latency_us = -1;        // to the answer's header
+  int64_t first_chunk_us = -1;    // to the first write that holds some of the body
+  int64_t duration_us = -1;       // to the last write
+  int64_t upload_us = -1;         // to its last segment
+  int64_t receive_wait_us = -1;   // until its process read of it
+  std::vector<uint32_t> gaps_us;  // between the writes of a streamed body
+  // Others, in the same way.
+  int64_t accept_wait_us = -1;      // from the handshake to accept(); of one turn of the connection
+  int64_t client_idle_us = -1;      // from the end of the answer before
   uint64_t request_body_bytes = 0;  // received by the time of the answer; 0 also where the extent is not known
 };
 

@@ -61,8 +61,10 @@ void TurnMachine::OnHead(const weir_step_head& head) {
 
 void TurnMachine::OnRequest(Connection& connection, const weir_step_head& head) {
   const std::string_view text = TextOf(head);
-  if ((head.step.flags & WEIR_STEP_CUT) != 0 && connection.state != State::kUnusable) connection.state = State::kIdle;
+  const bool cut = (head.step.flags & WEIR_STEP_CUT) != 0;
+  if (cut && connection.state != State::kUnusable) connection.state = State::kIdle;
   Settle(connection, false);
+  if (cut) connection.idle_from_ns = 0;
   const uint32_t pid = connection.ends.pid;  // of the process that answered before
   char comm[WEIR_COMM_BYTES];
   std::memcpy(comm, connection.ends.comm, sizeof(comm));
@@ -89,6 +91,7 @@ void TurnMachine::OnRequest(Connection& connection, const weir_step_head& head) 
   }
   connection.state = State::kRequest;
   connection.request_ns = head.step.time_ns;
+  if (connection.idle_from_ns != 0) connection.turn.client_idle_us = Micros(connection.idle_from_ns, head.step.time_ns);
   connection.turn.method = request->method;
   connection.turn.resource = PathTemplate(request->target);
   const Framing& framing = request->framing;
@@ -102,6 +105,7 @@ void TurnMachine::OnSecured(Connection& connection, const weir_step_head& head) 
   connection = Connection{};
   std::memcpy(&connection.ends, &head, offsetof(weir_step_head, text));
   connection.last_step_ns = head.step.time_ns;
+  OnAccept(connection, head);
   if (const std::string_view why = TlsTurns::WhyNot(head.step.stream); !why.empty()) {
     Turn turn;
     turn.application = kTlsTiming;
@@ -113,11 +117,16 @@ void TurnMachine::OnSecured(Connection& connection, const weir_step_head& head) 
   connection.tls = std::make_unique<TlsTurns>(head.step.bytes);
 }
 
+void TurnMachine::OnAccept(Connection& connection, const weir_step_head& head) {
+  if (head.accept_us != 0) connection.accept_wait_us = head.accept_us;
+}
+
 void TurnMachine::OnAnswer(Connection& connection, const weir_step_head& head) {
   const State state = connection.state;
   if (state == State::kIdle || state == State::kUnusable || state == State::kTls) return;
   connection.ends.pid = head.pid;
   std::memcpy(connection.ends.comm, head.comm, sizeof(head.comm));
+  OnAccept(connection, head);
   if (connection.state == State::kHttp2) return;  // it only says who writes
   const auto answer = ParseAnswerHead(TextOf(head));
   const bool pipelined = connection.request_bytes != 0 && head.step.request_bytes > connection.request_bytes;
@@ -132,6 +141,10 @@ void TurnMachine::OnAnswer(Connection& connection, const weir_step_head& head) {
     connection.turn.request_body_bytes = head.step.request_bytes - connection.request_head_bytes;
   }
   connection.turn.latency_us = Micros(connection.request_ns, head.step.time_ns);
+  // An answer may come before all of the request has.
+  const bool whole = head.step.request_bytes >= connection.request_bytes;
+  if (head.upload_us != 0 && whole) connection.turn.upload_us = head.upload_us;
+  if (head.read_us != 0) connection.turn.receive_wait_us = head.read_us;
   connection.last_write_ns = head.step.time_ns;
   connection.last_chunk_ns = 0;
   connection.body_seen = 0;
@@ -195,7 +208,7 @@ void TurnMachine::OnBlock(const weir_step_block& block) {
 
 void TurnMachine::OnHttp2(Connection& connection, const weir_step& step, std::optional<std::string_view> text) {
   if (connection.streams == nullptr) return;  // its preface was lost with a full ring
-  const auto sink = [&](const Turn& turn) { sink_(connection.ends, turn); };
+  const auto sink = [&](const Turn& turn) { Tell(connection, turn); };
   switch (step.kind) {
     case WEIR_STEP_BLOCK: connection.streams->OnBlock(step, text, sink); break;
     case WEIR_STEP_ASTRAY: connection.streams->OnAstray(step.bytes, sink); break;
@@ -204,7 +217,7 @@ void TurnMachine::OnHttp2(Connection& connection, const weir_step& step, std::op
 }
 
 void TurnMachine::OnTls(Connection& connection, const weir_step& step) {
-  const auto sink = [&](const Turn& turn) { sink_(connection.ends, turn); };
+  const auto sink = [&](const Turn& turn) { Tell(connection, turn); };
   switch (step.kind) {
     case WEIR_STEP_RECORD: connection.tls->OnRecord(step, sink); break;
     case WEIR_STEP_ASTRAY: connection.tls->OnAstray(step.bytes, sink); break;
@@ -244,7 +257,7 @@ void TurnMachine::OnBody(Connection& connection, const weir_step& step, uint64_t
 // What was going on ends because something else begins, or the connection ends.
 void TurnMachine::Settle(Connection& connection, bool connection_ends) {
   if (connection.streams != nullptr) {
-    connection.streams->Close([&](const Turn& turn) { sink_(connection.ends, turn); });
+    connection.streams->Close([&](const Turn& turn) { Tell(connection, turn); });
     connection.streams.reset();
     connection.state = State::kIdle;
     return;
@@ -268,12 +281,25 @@ void TurnMachine::Settle(Connection& connection, bool connection_ends) {
 
 void TurnMachine::Finish(Connection& connection, TurnOutcome outcome) {
   connection.turn.outcome = outcome;
+  connection.idle_from_ns = 0;
   if (outcome == TurnOutcome::kAnswered) {
     connection.turn.duration_us = Micros(connection.request_ns, connection.last_write_ns);
+    connection.idle_from_ns = connection.last_write_ns;
   }
-  sink_(connection.ends, connection.turn);
+  Tell(connection, connection.turn);
   connection.state = State::kIdle;
   connection.turn = Turn{};
+}
+
+// With what is to be told once of a connection.
+void TurnMachine::Tell(Connection& connection, const Turn& turn) {
+  if (connection.accept_wait_us < 0 || turn.outcome == TurnOutcome::kUnusable) {
+    sink_(connection.ends, turn);
+    return;
+  }
+  Turn first = turn;
+  first.accept_wait_us = std::exchange(connection.accept_wait_us, -1);
+  sink_(connection.ends, first);
 }
 
 void TurnMachine::GiveUp(Connection& connection) {
@@ -305,8 +331,7 @@ void TurnMachine::Sweep(Nanos now) {
         ((connection.complete && silent > kSettleNs) || (open_ended && silent > kSilenceNs))) {
       Finish(connection, TurnOutcome::kAnswered);
     }
-    if (connection.tls != nullptr)
-      connection.tls->Sweep(now_ns, [&](const Turn& turn) { sink_(connection.ends, turn); });
+    if (connection.tls != nullptr) connection.tls->Sweep(now_ns, [&](const Turn& turn) { Tell(connection, turn); });
     // One whose answer is still to come is kept however long it takes: the kernel tells when it closes.
     const bool forget = silent > kForgetNs && connection.state == State::kIdle;
     item = forget ? connections_.erase(item) : std::next(item);

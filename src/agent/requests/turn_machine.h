@@ -67,6 +67,8 @@ class TurnMachine {
     uint64_t last_chunk_ns = 0;
     uint64_t last_write_ns = 0;
     uint64_t last_step_ns = 0;
+    uint64_t idle_from_ns = 0;    // the last answer's end, while nothing was missed since; 0 = not known
+    int64_t accept_wait_us = -1;  // until a turn tells it
     Turn turn;
     std::unique_ptr<Http2Streams> streams;  // in kHttp2
     std::unique_ptr<TlsTurns> tls;          // in kTls
@@ -74,12 +76,14 @@ class TurnMachine {
 
   Connection* Find(const weir_step_head& head);
   void OnRequest(Connection& connection, const weir_step_head& head);
+  static void OnAccept(Connection& connection, const weir_step_head& head);
   void OnAnswer(Connection& connection, const weir_step_head& head);
   void OnSecured(Connection& connection, const weir_step_head& head);
   void OnTls(Connection& connection, const weir_step& step);
   void OnBody(Connection& connection, const weir_step& step, uint64_t bytes);
   void Settle(Connection& connection, bool connection_ends);
   void Finish(Connection& connection, TurnOutcome outcome);
+  void Tell(Connection& connection, const Turn& turn);
   void GiveUp(Connection& connection);
   void OnHttp2(Connection& connection, const weir_step& step, std::optional<std::string_view> text);
 

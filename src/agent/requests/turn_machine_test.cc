@@ -71,6 +71,55 @@ TEST_F(TurnMachineTest, AStreamTellsHeaderFirstChunkGapsAndEnd) {
   EXPECT_EQ(turns_[0].gaps_us, (std::vector<uint32_t>{12'000, 8'000})) << "the last chunk is an end, no chunk";
 }
 
+TEST_F(TurnMachineTest, WaitsAreOfTheTurnThatHadThem) {
+  Request(100, "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n");
+  weir_step_head answer = MakeHead(WEIR_STEP_ANSWER, 120, "HTTP/1.1 204 No Content\r\n\r\n", requested_ + 4);
+  answer.upload_us = 7'000;
+  answer.read_us = 9'000;
+  answer.accept_us = 300;
+  machine_.OnHead(answer);
+  Request(150);
+  Answer(151, "HTTP/1.1 204 No Content\r\n\r\n");
+  ASSERT_EQ(turns_.size(), 2U);
+  EXPECT_EQ(turns_[0].upload_us, 7'000);
+  EXPECT_EQ(turns_[0].receive_wait_us, 9'000);
+  EXPECT_EQ(turns_[0].accept_wait_us, 300);
+  EXPECT_EQ(turns_[0].client_idle_us, -1) << "nothing is known of before";
+  EXPECT_EQ(turns_[1].upload_us, -1) << "the kernel side did not tell";
+  EXPECT_EQ(turns_[1].receive_wait_us, -1) << "no read was seen";
+  EXPECT_EQ(turns_[1].accept_wait_us, -1);
+  EXPECT_EQ(turns_[1].client_idle_us, 30'000);
+}
+
+TEST_F(TurnMachineTest, AnAnswerBeforeAllOfTheRequestHasComeTellsNoUpload) {
+  Request(0, "POST / HTTP/1.1\r\nContent-Length: 4000\r\n\r\n");
+  weir_step_head answer =
+      MakeHead(WEIR_STEP_ANSWER, 5, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n", requested_ + 1'000);
+  answer.upload_us = 4'000;
+  machine_.OnHead(answer);
+  ASSERT_EQ(turns_.size(), 1U);
+  EXPECT_EQ(turns_[0].upload_us, -1);
+}
+
+TEST_F(TurnMachineTest, AClientWhoseTurnsWereLeftOutWasNotIdle) {
+  Request(0);
+  Answer(1, "HTTP/1.1 204 No Content\r\n\r\n");
+  Request(500, kGet, WEIR_STEP_CUT);
+  Answer(501, "HTTP/1.1 204 No Content\r\n\r\n");
+  ASSERT_EQ(turns_.size(), 2U);
+  EXPECT_EQ(turns_[1].client_idle_us, -1);
+}
+
+TEST_F(TurnMachineTest, TheWaitForAcceptIsKeptUntilATurnTellsIt) {
+  Request(0);
+  weir_step_head answer = MakeHead(WEIR_STEP_ANSWER, 1, "HTTP/1.1 100 Continue\r\n\r\n", requested_);
+  answer.accept_us = 40;
+  machine_.OnHead(answer);
+  Answer(2, "HTTP/1.1 204 No Content\r\n\r\n");
+  ASSERT_EQ(turns_.size(), 1U);
+  EXPECT_EQ(turns_[0].accept_wait_us, 40);
+}
+
 TEST_F(TurnMachineTest, DataThatLooksLikeTheLastChunkIsNotTheEnd) {
   Request(0);
   Answer(1, kChunkedHead);
