@@ -32,6 +32,7 @@ struct Translation {
   model::Address client;  // as the server sees it
   model::Address server;  // which the client reaches
   uint16_t server_port = 0;
+  bool of_all = false;  // it holds for every connection to this destination, until the round ends
 
   static Translation Later() {
     Translation later;

@@ -12,7 +12,6 @@ namespace weir::agent::flow {
 namespace {
 
 constexpr Nanos kIdleReportPeriod = 30'000'000'000;
-constexpr FlowTable::Index kOverflowFlows = 2;
 
 FlowTable::Index OverflowOf(model::Side side) { return side == model::Side::kClient ? 0 : 1; }
 

@@ -53,6 +53,7 @@ class FlowTable {
  public:
   using Index = uint32_t;
   static constexpr size_t kHeldFlows = 1'024;
+  static constexpr Index kOverflowFlows = 2;  // the first ones, by side
 
   // `identities` and, unless null, `names` outlive the table.
   FlowTable(uint32_t max_flows, identity::Identities& identities, const ConnectionNames* names = nullptr);
@@ -62,6 +63,8 @@ class FlowTable {
   // As Find(), and the flow stays until Release().
   Index Acquire(const FlowKey& key);
   void Release(Index flow) { --flows_[flow].sockets; }
+  // Whether it stands for flows there was no room for.
+  static bool IsOverflow(Index flow) { return flow < kOverflowFlows; }
   model::Side SideOf(Index flow) const { return flows_[flow].key.side; }
   const FlowKey& KeyOf(Index flow) const { return flows_[flow].key; }
 

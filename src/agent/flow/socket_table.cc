@@ -208,8 +208,10 @@ uint32_t SocketTable::NameOf(const weir_record& record) {
   return names_->Find(record.socket, record.start_ns, record.time_ns);
 }
 
-bool SocketTable::Translate(const weir_record& record, FlowKey& key) {
-  if (translations_ == nullptr || key.side != model::Side::kClient || record.local_port == 0) return false;
+Translation SocketTable::Translate(const weir_record& record, FlowKey& key) {
+  Translation found;
+  found.of_all = translations_ == nullptr || key.side != model::Side::kClient;
+  if (found.of_all || record.local_port == 0) return found;
   ClientEnds ends;
   ends.netns = key.netns;
   ends.pid = record.pid;
@@ -219,9 +221,25 @@ bool SocketTable::Translate(const weir_record& record, FlowKey& key) {
   ends.server_port = key.server_port;
   ends.last = record.kind == WEIR_RECORD_FINAL;
   ends.answered = ends.last ? !NeverOpened(record) : IsOpen(record);
-  const Translation found = translations_->Find(ends);
+  found = translations_->Find(ends);
   ApplyTranslation(found, key);
-  return found.state == Translation::State::kLater;
+  return found;
+}
+
+RecentFlows::Known SocketTable::FlowOfShort(const weir_record& record) {
+  // Names are of single connections. The direction of what is older than the agent, or was found by sock_diag, depends
+  // on the local port as well; without one nobody asked for a translation.
+  const bool named = names_ != nullptr && (record.flags & WEIR_SOCKET_INCOMING) == 0;
+  const bool doubtful = (record.flags & WEIR_SOCKET_EXISTING) != 0 || finals_ == Finals::kUnmarked;
+  const bool alike = !named && !doubtful && record.local_port != 0;
+  const RecentFlows::Ends ends(record);
+  if (const RecentFlows::Known* known = alike ? recent_.Find(ends) : nullptr; known != nullptr) return *known;
+  RecentFlows::Known found;
+  FlowKey key = FlowOf(record, &found.borrowed);
+  const bool of_all = Translate(record, key).of_all;
+  found.flow = flows_.Find(key);
+  if (alike && of_all && !FlowTable::IsOverflow(found.flow)) recent_.Put(ends, found);
+  return found;
 }
 
 void SocketTable::OnRecord(const weir_record& record) {
@@ -237,6 +255,7 @@ void SocketTable::OnRecord(const weir_record& record) {
 // A full accept queue belongs to no connection: the flow's client is unspecified. A queue that is less than a quarter
 // full is no news.
 void SocketTable::OnListener(const weir_record& record) {
+  recent_.Forget();
   const uint32_t overflows = listeners_.Put(record);
   const bool crowded = record.backlog != 0 && uint64_t{record.backlog} * 4 >= record.max_backlog;
   if (overflows == 0 && !crowded) return;
@@ -282,7 +301,7 @@ void SocketTable::OnLive(const weir_record& record) {
 void SocketTable::Enter(const weir_record& record, Entry& entry, bool existing) {
   FlowKey key = FlowOf(record, &entry.borrowed);
   entry.named = key.name != 0;
-  entry.translate_later = Translate(record, key);
+  entry.translate_later = Translate(record, key).state == Translation::State::kLater;
   entry.flow = flows_.Acquire(key);
   entry.snapshot = snapshot_;
   entry.open = IsOpen(record);
@@ -303,7 +322,7 @@ void SocketTable::Attribute(const weir_record& record, Entry& entry) {
   bool borrowed = false;
   FlowKey key = FlowOf(record, &borrowed);
   if (entry.translate_later) {
-    entry.translate_later = Translate(record, key);
+    entry.translate_later = Translate(record, key).state == Translation::State::kLater;
   } else {
     KeepTranslation(flows_.KeyOf(entry.flow), key);
   }
@@ -338,9 +357,9 @@ void SocketTable::OnFinal(const weir_record& record) {
   Entry& entry = tracked ? known.value() : first;
   if (tracked && (entry.translate_later || (!entry.named && NameOf(record) != 0))) Attribute(record, entry);
   if (!tracked) {
-    FlowKey key = FlowOf(record, &first.borrowed);
-    (void)Translate(record, key);
-    first.flow = flows_.Find(key);
+    const RecentFlows::Known found = FlowOfShort(record);
+    first.borrowed = found.borrowed;
+    first.flow = found.flow;
     if ((record.flags & WEIR_SOCKET_EXISTING) != 0) {
       model::SideCounters base_line;
       Update(record, first, base_line);
@@ -395,6 +414,7 @@ void SocketTable::SnapshotEnds(Nanos now, Snapshot result) {
   race_until_ns_ = static_cast<uint64_t>(now);
   EnterExisting();
   if (result == Snapshot::kComplete) SweepUnreported();
+  recent_.Forget();
   if (result != Snapshot::kFailed) listeners_.Age();
 }
 

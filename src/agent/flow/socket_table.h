@@ -21,6 +21,7 @@
 #include "agent/flow/connection_names.h"
 #include "agent/flow/flow_table.h"
 #include "agent/flow/listener_table.h"
+#include "agent/flow/recent_flows.h"
 #include "agent/identity/identities.h"
 #include "agent/kernel/record_sink.h"
 
@@ -60,6 +61,9 @@ class SocketTable final : public kernel::RecordSink {
   // the snapshot, and all final records made before it ended, come before SnapshotEnds().
   void SnapshotBegins(Nanos now);
   void SnapshotEnds(Nanos now, Snapshot result);
+
+  // Between rounds flows may go, and what was learnt about their ends may change.
+  void RoundEnds() { recent_.Forget(); }
 
   size_t size() const { return sockets_.size(); }
   uint64_t records() const { return records_; }  // taken so far
@@ -118,8 +122,10 @@ class SocketTable final : public kernel::RecordSink {
   void OnFinal(const weir_record& record);
   void Enter(const weir_record& record, Entry& entry, bool existing);
   void Attribute(const weir_record& record, Entry& entry);
-  // Puts the ends that NAT made of them into a client's key. True when it is to be asked again.
-  bool Translate(const weir_record& record, FlowKey& key);
+  // Puts the ends that NAT made of them into a client's key.
+  Translation Translate(const weir_record& record, FlowKey& key);
+  // The flow of a socket that ended and was never in the table.
+  RecentFlows::Known FlowOfShort(const weir_record& record);
   // Brings `entry` up to date and adds what happened since to `counters`.
   void Update(const weir_record& record, Entry& entry, model::SideCounters& counters);
   uint32_t NameOf(const weir_record& record);
@@ -136,6 +142,7 @@ class SocketTable final : public kernel::RecordSink {
   ConnectionNames* const names_;
   AddressTranslations* const translations_;
   ListenerTable listeners_;
+  RecentFlows recent_;
   Sockets sockets_;
   tsl::robin_set<Key, Hash> swept_;    // counted as closed; their final records are still to come (kUnmarked)
   std::vector<weir_record> existing_;  // waiting until all listeners of the snapshot are known

@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "agent/flow/record_builder.h"
 #include "agent/identity/identity_index.h"
@@ -81,6 +84,43 @@ TEST_F(SocketTableTest, AShortConnectionIsItsFinalRecord) {
   EXPECT_EQ(counters.rtt_count, 1U);
   EXPECT_EQ(counters.rtt_sum_us, 80U);
   EXPECT_EQ(counters.rtt_min_us, 40U);
+}
+
+// What is remembered of the connection before must not lead to its flow where one thing differs.
+TEST_F(SocketTableTest, ShortConnectionsBelongToTheirOwnEndsOneAfterTheOther) {
+  const std::vector<std::function<RecordBuilder()>> kinds{
+      [] { return Connection(); },
+      [] { return Connection().Process("curl", 43); },
+      [] { return Connection().Process("wget", 42); },
+      [] { return Connection().Ends("10.0.0.1", 40'000, "10.0.0.2", 81); },
+      [] { return Connection().Ends("10.0.0.1", 40'000, "10.0.0.3", 80); },
+      [] { return Connection().Ends("10.0.0.9", 40'000, "10.0.0.2", 80); },
+      [] { return Connection().Netns(8); },
+      [] { return Connection().Cgroup(77); },
+      [] { return RecordBuilder().Incoming(1'250'000).Process("curl", 42); },
+  };
+  for (int round = 0; round < 3; ++round) {
+    for (size_t kind = 0; kind < kinds.size(); ++kind) {
+      for (size_t i = 0; i <= kind; ++i) Apply(kinds[kind]().Final(TCP_FIN_WAIT2).Bytes(1, 0));
+    }
+    for (size_t kind = 0; kind < kinds.size(); ++kind) Apply(kinds[kind]().Final(TCP_FIN_WAIT2).Bytes(1, 0));
+    std::vector<uint64_t> closed;
+    for (const SideReport& report : Emit()) closed.push_back(report.counters.closed);
+    // The processes 42 and 43 of one name and control group are one flow.
+    EXPECT_THAT(closed, testing::UnorderedElementsAre(2 + 3, 4, 5, 6, 7, 8, 9, 10));
+    table_.RoundEnds();
+  }
+}
+
+TEST_F(SocketTableTest, AListenerThatComesWithinARoundTakesTheConnectionsAfterIt) {
+  const auto accepted = [] { return RecordBuilder().Incoming(1'250'000).Process("", 0).Final(TCP_LAST_ACK); };
+  Apply(accepted());
+  Apply(RecordBuilder().Listen("10.0.0.1", 40'000, "nginx", 9));
+  Apply(accepted());
+  Apply(accepted());
+  std::map<std::string, uint64_t> closed;
+  for (const SideReport& report : Emit()) closed[report.identity.process] += report.counters.closed;
+  EXPECT_EQ(closed, (std::map<std::string, uint64_t>{{"", 1}, {"nginx", 2}}));
 }
 
 TEST_F(SocketTableTest, RecordsOfALongConnectionAddUpToItsTotals) {
@@ -635,7 +675,9 @@ class FakeTranslations final : public AddressTranslations {
  public:
   Translation Find(const ClientEnds& ends) override {
     asked.push_back(ends);
-    if (ends.server != *model::Address::Parse("10.96.0.10")) return {};
+    Translation none;
+    none.of_all = of_all;
+    if (ends.server != *model::Address::Parse("10.96.0.10")) return none;
     if (late && asked.size() < 2) return Translation::Later();
     Translation found{Translation::State::kTranslated, snat.value_or(ends.client), {}, 8'443};
     found.server = *model::Address::Parse(ends.client_port % 2 == 0 ? "10.1.0.1" : "10.1.0.2");
@@ -646,6 +688,7 @@ class FakeTranslations final : public AddressTranslations {
   std::vector<ClientEnds> asked;
   std::optional<model::Address> snat;
   bool late = false;
+  bool of_all = false;
 };
 
 class TranslatedSocketTableTest : public SocketTableTest {
@@ -678,6 +721,19 @@ TEST_F(TranslatedSocketTableTest, EachConnectionCountsForTheBackendItReached) {
   EXPECT_TRUE(translations_.asked[0].last);
   EXPECT_TRUE(translations_.asked[0].answered);
   EXPECT_EQ(translations_.asked[0].pid, 42U);
+}
+
+TEST_F(TranslatedSocketTableTest, WhatHoldsForAllIsAskedOncePerRound) {
+  translations_.of_all = true;
+  for (int round = 1; round <= 2; ++round) {
+    for (int i = 0; i < 3; ++i) table_.OnRecord(Connection().Final());
+    EXPECT_EQ(translations_.asked.size(), static_cast<size_t>(round));
+    EXPECT_EQ(Only().counters.closed, 3U);
+    table_.RoundEnds();
+  }
+  translations_.of_all = false;
+  for (int i = 0; i < 3; ++i) table_.OnRecord(Connection().Final());
+  EXPECT_EQ(translations_.asked.size(), 5U);
 }
 
 TEST_F(TranslatedSocketTableTest, ALivingConnectionIsAskedForOnceAndStaysWhereItIs) {

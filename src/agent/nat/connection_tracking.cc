@@ -23,6 +23,7 @@ constexpr const char* kOwnCount = "/proc/sys/net/netfilter/nf_conntrack_count";
 constexpr const char* kSlab = "/sys/kernel/slab/nf_conntrack/total_objects";
 
 constexpr Nanos kSecond = 1'000'000'000;
+constexpr Nanos kActivePeriod = kSecond;     // looking whether nothing is tracked any more: asking still is no mistake
 constexpr Nanos kOpenPeriod = kSecond;       // looking for connection tracking that was not there
 constexpr Nanos kLookPeriod = 5 * kSecond;   // whether a namespace has entries by now
 constexpr Nanos kListPeriod = 10 * kSecond;  // which namespaces there are
@@ -56,29 +57,30 @@ KernelTracking::KernelTracking(const Clock& clock) : clock_(clock) {
 }
 
 bool KernelTracking::Active() {
-  if (!checked_) {
-    checked_ = true;
-    active_ = LooksActive();
-  }
+  if (checked_) return active_;
+  checked_ = true;
+  const Nanos now = clock_.MonotonicNanos();
+  if (active_ && now - looked_active_ < kActivePeriod) return true;
+  looked_active_ = now;
+  active_ = LooksActive(now);
   return active_;
 }
 
 // Asking a kernel that tracks nothing would make it load the modules that do.
-bool KernelTracking::LooksActive() {
+bool KernelTracking::LooksActive(Nanos now) {
   if (!own_count_.valid()) {
-    const Nanos now = clock_.MonotonicNanos();
     if (now < next_open_) return false;
     next_open_ = now + kOpenPeriod;
     own_count_ = OpenFile(kOwnCount);
     if (!own_count_.valid()) return false;
     slab_ = OpenFile(kSlab);
   }
-  if (slab_.valid() && !IsAboveZero(slab_.get())) return false;
-  ReadOwnEntries();
-  return true;
+  return !slab_.valid() || IsAboveZero(slab_.get());
 }
 
 void KernelTracking::ReadOwnEntries() {
+  if (own_read_) return;
+  own_read_ = true;
   own_tracks_ = IsAboveZero(own_count_.get());
   if (!own_tracks_ || own_) return;
   if (auto socket = node::NetlinkSocket::Open(NETLINK_NETFILTER); socket.ok()) {
@@ -170,6 +172,7 @@ void KernelTracking::LearnRouter(Space& space, const kernel::NetNamespace& found
 }
 
 void KernelTracking::AskOwn(Tuple& tuple, Followed& followed) {
+  ReadOwnEntries();
   if (own_tracks_ && own_) Ask(*own_, tuple, followed);
 }
 
@@ -232,7 +235,7 @@ void KernelTracking::Ask(node::NetlinkSocket& socket, Tuple& tuple, Followed& fo
 }
 
 void KernelTracking::RoundEnds() {
-  checked_ = false;
+  checked_ = own_read_ = false;
   for (const uint32_t inode : open_) {
     if (const auto at = spaces_.find(inode); at != spaces_.end()) at->second.socket.reset();
   }

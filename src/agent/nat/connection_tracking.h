@@ -34,7 +34,7 @@ struct Followed {
 class ConnectionTracking {
  public:
   virtual ~ConnectionTracking() = default;
-  // Whether anything is tracked on this node now; false costs nothing but a file of a few bytes, once per round.
+  // Whether anything may be tracked on this node now; false is certain and costs a file of a few bytes, once per round.
   virtual bool Active() = 0;
   // `thorough`: looks for namespaces that began to track since they were last asked. REQUIRES: Active().
   virtual Followed Follow(const flow::ClientEnds& ends, bool thorough) = 0;
@@ -66,7 +66,7 @@ class KernelTracking final : public ConnectionTracking {
     Nanos interfaces = 0;                       // when `router` was learnt
   };
 
-  bool LooksActive();
+  bool LooksActive(Nanos now);
   void ReadOwnEntries();
   void List(Nanos now);
   void LearnRouter(Space& space, const kernel::NetNamespace& found, Nanos now);
@@ -84,6 +84,8 @@ class KernelTracking final : public ConnectionTracking {
   Nanos next_open_ = 0;         // when to look for connection tracking again
   bool checked_ = false;        // Active() has looked in this round
   bool active_ = false;
+  Nanos looked_active_ = 0;
+  bool own_read_ = false;  // in this round
   bool own_tracks_ = false;
   std::optional<node::NetlinkSocket> own_;
   std::unordered_map<uint32_t, Space> spaces_;  // by inode; without the agent's own

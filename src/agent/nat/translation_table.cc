@@ -17,6 +17,11 @@ constexpr Nanos kSecond = 1'000'000'000;
 constexpr Nanos kSettled = 5 * kSecond;
 constexpr Nanos kTranslated = 60 * kSecond;
 
+Translation OfAll(Translation found) {
+  found.of_all = true;
+  return found;
+}
+
 Translation ChangedSource(const flow::ClientEnds& ends, const model::Address& client) {
   return {Translation::State::kTranslated, client, ends.server, ends.server_port};
 }
@@ -38,14 +43,15 @@ TranslationTable::TranslationTable(ConnectionTracking& tracking, const Clock& cl
 Translation TranslationTable::Find(const flow::ClientEnds& ends) {
   // Its first packet may be anywhere on its way; half of it tracked looks like nothing translated.
   if (!ends.answered && !ends.last) return Translation::Later();
-  if (!tracking_.Active()) return {};
-  const Nanos now = clock_.MonotonicNanos();
+  if (!tracking_.Active()) return OfAll({});
+  if (round_ == 0) round_ = clock_.MonotonicNanos();
   const Key key{ends.server, ends.netns, ends.server_port, static_cast<uint16_t>(ends.protocol)};
   const auto known = destinations_.find(key);
-  if (known != destinations_.end() && now < known->second.settled_until) {
+  if (known != destinations_.end() && round_ < known->second.settled_until) {
     const model::Address& client = known->second.client;
-    return client.is_unspecified() ? Translation{} : ChangedSource(ends, client);
+    return OfAll(client.is_unspecified() ? Translation{} : ChangedSource(ends, client));
   }
+  const Nanos now = clock_.MonotonicNanos();
   if (!MayAsk(now)) {
     if (ends.last) Count(Metric::agent_nat_unknown);
     return ends.last ? Translation{} : Translation::Later();

@@ -32,7 +32,10 @@ class TranslationTable final : public flow::AddressTranslations {
   TranslationTable(ConnectionTracking& tracking, const Clock& clock, TranslationLimits limits = {});
 
   flow::Translation Find(const flow::ClientEnds& ends) override;
-  void RoundEnds() override { tracking_.RoundEnds(); }
+  void RoundEnds() override {
+    tracking_.RoundEnds();
+    round_ = 0;
+  }
 
  private:
   struct Key {
@@ -62,6 +65,7 @@ class TranslationTable final : public flow::AddressTranslations {
   tsl::robin_map<Key, Destination, Hash> destinations_;
   double questions_left_;
   Nanos refilled_;
+  Nanos round_ = 0;        // monotonic, of this round's first question that needed it; 0 = none has
   uint64_t spent_ns_ = 0;  // not counted yet
 };
 

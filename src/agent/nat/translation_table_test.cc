@@ -91,6 +91,7 @@ TEST_F(TranslationTableTest, ADestinationThatIsNotTranslatedIsAskedForAgainAfter
   }
   EXPECT_EQ(tracking_.asked, 1);
   clock_.Advance(6 * kSecond);
+  table_.RoundEnds();
   (void)table_.Find(To("10.0.2.1"));
   EXPECT_EQ(tracking_.asked, 2);
   ClientEnds other_namespace = To("10.0.2.1");

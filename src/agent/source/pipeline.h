@@ -30,6 +30,7 @@ class Pipeline {
 
   // After the records that were there for now.
   void RoundEnds() {
+    sockets_.RoundEnds();
     if (translations_ != nullptr) translations_->RoundEnds();
   }
   // Everything learnt since the last call, into `out`. Ends a round.
