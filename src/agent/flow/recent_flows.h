@@ -2,7 +2,7 @@
 // closes come one after the other, and finding their flow is the same work each time: addresses, listener, owner,
 // translation and two hashes. Here it is one comparison of 72 bytes.
 //
-// Within a round nothing of it changes but what the caller must tell by Forget(): listeners. Bounded: 64 entries, the
+// Within a round nothing of it changes but what the caller must tell by Forget(): listeners. Bounded: 256 entries, the
 // newest of those that share a place. Thread: the agent's loop, all calls.
 #pragma once
 
@@ -47,7 +47,7 @@ class RecentFlows {
   void Forget() { ++round_; }
 
  private:
-  static constexpr size_t kPlaces = 64;
+  static constexpr size_t kPlaces = 256;
   struct Place {
     uint64_t round = 0;
     Ends ends{weir_record{}};
@@ -60,7 +60,7 @@ class RecentFlows {
     const uint64_t remote = ends.remote_address[0] ^ ends.remote_address[3];
     const uint64_t mixed =
         (local ^ remote << 24 ^ uint64_t{ends.server_port} << 40 ^ ends.flags) * 0x9e37'79b9'7f4a'7c15;
-    return mixed >> 58;  // six bits
+    return mixed >> 56;  // eight bits
   }
 
   std::array<Place, kPlaces> places_;

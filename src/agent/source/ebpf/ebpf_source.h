@@ -25,9 +25,9 @@ struct EbpfOptions {
   flow::AddressTranslations* translations = nullptr;
 };
 
-// How often the ring is drained: so often that one time takes about kRecordsPerPoll records, some 0.1 ms, for whoever
-// wants the processor waits as long.
-inline constexpr int64_t kRecordsPerPoll = 512;
+// How often the ring is drained: so often that one time takes about kRecordsPerPoll records, some 0.15 ms, for whoever
+// wants the processor waits as long. Waking up costs as much as 150 records.
+inline constexpr int64_t kRecordsPerPoll = 1024;
 inline constexpr std::chrono::milliseconds kShortestPollPeriod{10};
 inline constexpr std::chrono::milliseconds kLongestPollPeriod{100};
 // After `records` came in `period`.

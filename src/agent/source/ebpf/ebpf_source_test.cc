@@ -92,7 +92,7 @@ TEST_F(EbpfSourceTest, PollsAndSnapshotsBecomeOneCollection) {
   EXPECT_TRUE(Collect().reports.empty());
 }
 
-TEST(NextPollPeriod, IsShortEnoughForAFewHundredRecordsWithinItsBounds) {
+TEST(NextPollPeriod, IsShortEnoughForAThousandRecordsWithinItsBounds) {
   using std::chrono::milliseconds;
   EXPECT_EQ(NextPollPeriod(milliseconds(100), 0), kLongestPollPeriod);
   EXPECT_EQ(NextPollPeriod(milliseconds(100), 10 * kRecordsPerPoll), milliseconds(10));
