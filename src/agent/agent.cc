@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +20,7 @@
 #include "agent/privileges.h"
 #include "agent/start.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 namespace weir::agent {
 namespace {
@@ -99,7 +99,8 @@ Status RunningAgent::Start(std::vector<std::unique_ptr<Source>> candidates) {
   std::promise<Status> started;
   std::future<Status> result = started.get_future();
   loop_ = std::thread([this, sources = std::move(candidates), promise = std::move(started)]() mutable {
-    pthread_setname_np(pthread_self(), "weir-agent");
+    NameThisThread("weir-agent");
+    WakeThisThreadLoosely();
     budget::CountThisThread();
     Loop(std::move(sources), std::move(promise));
   });

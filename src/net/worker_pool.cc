@@ -1,12 +1,11 @@
 #include "net/worker_pool.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <exception>
 #include <utility>
 
 #include "base/log.h"
+#include "base/thread.h"
 
 namespace weir::net {
 
@@ -40,7 +39,7 @@ void WorkerPool::Stop() {
 
 void WorkerPool::Run(unsigned index) {
   const std::string thread_name = name_.substr(0, 12) + "-" + std::to_string(index % 100);  // the kernel keeps 15 bytes
-  pthread_setname_np(pthread_self(), thread_name.c_str());
+  NameThisThread(thread_name.c_str());
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });

@@ -1,11 +1,10 @@
 #include "server/flow_server.h"
 
-#include <pthread.h>
-
 #include <future>
 #include <utility>
 
 #include "base/log.h"
+#include "base/thread.h"
 
 namespace weir::server {
 namespace {
@@ -72,7 +71,7 @@ void FlowServer::Stop() {
 }
 
 void FlowServer::MaintainStore() {
-  pthread_setname_np(pthread_self(), "weir-maintain");
+  NameThisThread("weir-maintain");
   RateLimit failure_log{std::chrono::minutes(1)};
   std::unique_lock lock(maintenance_mutex_);
   while (!maintenance_ends_.wait_for(lock, kMaintenancePeriod, [this] { return maintenance_stopping_; })) {

@@ -1,17 +1,16 @@
 #include "server/live.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "base/metrics.h"
+#include "base/thread.h"
 
 namespace weir::server {
 
 void Live::Start() {
   thread_ = std::thread([this] {
-    pthread_setname_np(pthread_self(), "weir-live");
+    NameThisThread("weir-live");
     Deliver();
   });
 }

@@ -1,11 +1,10 @@
 #include "server/writer.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "base/metrics.h"
+#include "base/thread.h"
 
 namespace weir::server {
 namespace {
@@ -38,7 +37,7 @@ Writer::Writer(WriterOptions options, Intake& intake, store::Store& store, Live&
 
 void Writer::Start() {
   thread_ = std::thread([this] {
-    pthread_setname_np(pthread_self(), "weir-writer");
+    NameThisThread("weir-writer");
     while (!stopping_) {
       intake_.WaitForBatches(options_.flush_interval, kReportsWorthAnInsert);
       if (!stopping_) Step();

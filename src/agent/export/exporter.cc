@@ -1,14 +1,13 @@
 #include "agent/export/exporter.h"
 
 #include <fmt/format.h>
-#include <pthread.h>
-
 #include <algorithm>
 #include <future>
 #include <utility>
 
 #include "agent/export/batch_split.h"
 #include "base/metrics.h"
+#include "base/thread.h"
 #include "wire/batch_codec.h"
 
 namespace weir::agent {
@@ -105,7 +104,8 @@ void Exporter::Start(const std::function<void()>& on_thread) {
   std::promise<void> prepared;
   std::future<void> ready = prepared.get_future();
   thread_ = std::thread([this, &on_thread, promise = std::move(prepared)]() mutable {
-    pthread_setname_np(pthread_self(), "weir-export");
+    NameThisThread("weir-export");
+    WakeThisThreadLoosely();
     if (on_thread) on_thread();
     promise.set_value();  // on_thread is gone from here on
     Run();

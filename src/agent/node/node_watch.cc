@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 #include <linux/netlink.h>
-#include <pthread.h>
-
 #include <algorithm>
 #include <future>
 #include <iterator>
@@ -11,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/thread.h"
 
 namespace weir::agent::node {
 namespace {
@@ -50,7 +49,8 @@ void NodeWatch::Start(const std::function<void(bool enters_namespaces)>& on_thre
   }
   std::promise<void> first_pass;
   thread_ = std::thread([this, &first_pass, &on_thread] {
-    pthread_setname_np(pthread_self(), "weir-node");
+    NameThisThread("weir-node");
+    WakeThisThreadLoosely();
     if (on_thread) on_thread(true);
     Pass(false);
     first_pass.set_value();

@@ -1,12 +1,11 @@
 #include "agent/node/rate_ring.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "base/metrics.h"
+#include "base/thread.h"
 
 namespace weir::agent::node {
 namespace {
@@ -20,7 +19,7 @@ uint64_t Added(uint64_t before, uint64_t now) { return now >= before ? now - bef
 
 void RateRing::Start(std::function<void()> on_thread) {
   thread_ = std::thread([this, prepare = std::move(on_thread)] {
-    pthread_setname_np(pthread_self(), "weir-rates");
+    NameThisThread("weir-rates");
     if (prepare) prepare();
     auto due = std::chrono::steady_clock::now();
     std::unique_lock lock(mutex_);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <pthread.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -12,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/thread.h"
 #include "wire/batch_codec.h"
 
 namespace weir::agent::recording {
@@ -70,7 +70,7 @@ Writer::~Writer() { Finish(); }
 
 void Writer::Start(std::function<void()> on_thread) {
   thread_ = std::thread([this, on_thread = std::move(on_thread)] {
-    pthread_setname_np(pthread_self(), "weir-record");
+    NameThisThread("weir-record");
     if (on_thread) on_thread();
     Run();
   });
