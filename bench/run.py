@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "e2e"))
@@ -28,7 +29,15 @@ BENCHES = {
 def machine():
     model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
     memory = int(next(line for line in open("/proc/meminfo") if line.startswith("MemTotal")).split()[1]) // 1024
-    return {"bench": "machine", "cpu": model, "cores": os.cpu_count(), "memory_mib": memory, "kernel": platform.release()}
+    return {"bench": "machine", "cpu": model, "cores": os.cpu_count(), "memory_mib": memory, "kernel": platform.release(), "wake_us": wake_us()}
+
+
+def wake_us(sleeps=100, seconds=0.02):
+    """CPU time of sleeping and waking up, which is all that happens here: some virtual machines charge a lot for it."""
+    before = time.thread_time_ns()
+    for _ in range(sleeps):
+        time.sleep(seconds)
+    return round((time.thread_time_ns() - before) / sleeps / 1000, 1)
 
 
 def main():
