@@ -1,6 +1,7 @@
 #include "server/matcher.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/metrics.h"
@@ -14,6 +15,11 @@ constexpr int64_t kGraceIntervals = 3;
 constexpr int64_t kIdleMs = 600'000;           // identities are remembered this long
 constexpr int64_t kCreditLifeMs = 86'400'000;  // an agent that spools longer is not waited for
 constexpr int kIdleChecksPerCall = 10'000;
+constexpr std::array kIdentityTexts{
+    &model::LocalIdentity::process,     &model::LocalIdentity::container,   &model::LocalIdentity::unit,
+    &model::LocalIdentity::netns_name,  &model::LocalIdentity::server_name, &model::LocalIdentity::alpn,
+    &model::LocalIdentity::application,
+};
 
 bool IsConfined(const FlowKey& key) {
   return key.client_address.is_loopback() || key.server_address.is_loopback() || key.client_address.is_link_local() ||
@@ -283,18 +289,21 @@ void Matcher::Remember(KnownEnd& end, const List& list, const Interval& interval
   end.identity = memory_.Share(CommonIdentity(list));
 }
 
-// What all reports of one end agree on; a process only when there is just one.
+// What all reports of one end agree on; the rest is empty.
 EndIdentity Matcher::CommonIdentity(const List& list) const {
   const Seen& first = nodes_[list.first].seen;
-  EndIdentity identity{{}, first.from->batch.node, first.report->ends.netns, UsedOf(first.report->ends)};
-  identity.local.netns_name = first.report->identity.netns_name;
-  if (list.count == 1) identity.local = first.report->identity;
+  EndIdentity identity{first.report->identity, first.from->batch.node, first.report->ends.netns,
+                       UsedOf(first.report->ends)};
+  const auto keep_common = [](std::string& common, const std::string& other) {
+    if (common != other) common.clear();
+  };
   for (uint32_t at = nodes_[list.first].next; at != kEnd; at = nodes_[at].next) {
     const Seen& seen = nodes_[at].seen;
-    if (seen.from->batch.node != identity.node) identity.node.clear();
+    const model::LocalIdentity& other = seen.report->identity;
+    keep_common(identity.node, seen.from->batch.node);
     if (seen.report->ends.netns != identity.netns) identity.netns = 0;
     if (UsedOf(seen.report->ends) != identity.used) identity.used = {};
-    if (seen.report->identity.netns_name != identity.local.netns_name) identity.local.netns_name.clear();
+    for (const auto field : kIdentityTexts) keep_common(identity.local.*field, other.*field);
   }
   return identity;
 }
@@ -343,7 +352,7 @@ void Matcher::EmitPair(const Group& group, const FlowState& state, const Shared&
 }
 
 // Several processes at one end. The end that tells them apart leads: its rows carry the shared measures, and the
-// other end's identity where that is a single one. What only the other end knows cannot be divided without
+// other end's identity, as far as it is a single one. What only the other end knows cannot be divided without
 // inventing something, so it goes on rows of its own.
 void Matcher::EmitMany(const Group& group, const FlowState& state, Shared shared, const Interval& interval) {
   const bool servers_lead = group.clients.count == 0 || (group.clients.count == 1 && group.servers.count > 1);
@@ -352,6 +361,9 @@ void Matcher::EmitMany(const Group& group, const FlowState& state, Shared shared
   const List& lead = servers_lead ? group.servers : group.clients;
   const List& other = servers_lead ? group.clients : group.servers;
   const std::string_view locality = Locality(state, interval.now);
+  // Before reports give their texts away.
+  const EndIdentity lead_identity = CommonIdentity(lead);
+  const EndIdentity other_identity = other.count > 1 ? CommonIdentity(other) : EndIdentity{};
 
   const size_t first_row = interval.rows->size();
   for (uint32_t at = lead.first; at != kEnd; at = nodes_[at].next) {
@@ -362,6 +374,7 @@ void Matcher::EmitMany(const Group& group, const FlowState& state, Shared shared
     AddOwnMeasures(out.row, lead_side, seen.report->counters);
     out.row.connections_open = seen.report->counters.open;
     if (other.count == 1) SetReportedEnd(out, other_side, nodes_[other.first].seen, false);
+    if (other.count > 1) SetRecalledEnd(out.row, other_side, other_identity);
     if (other.count == 0) Recall(out.row, other_side, state, interval);
   }
   const size_t first_other_row = interval.rows->size();
@@ -369,6 +382,7 @@ void Matcher::EmitMany(const Group& group, const FlowState& state, Shared shared
     const Seen& seen = nodes_[at].seen;
     store::StoredRow& out = NewRow(state, locality, interval);
     SetReportedEnd(out, other_side, seen, true);
+    SetRecalledEnd(out.row, lead_side, lead_identity);
     AddOwnMeasures(out.row, other_side, seen.report->counters);
   }
   // More than the leading end's reports explain: the other end's, or the leading client's beyond its servers'.

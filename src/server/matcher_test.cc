@@ -232,6 +232,31 @@ TEST_F(MatcherTest, SeveralServersOfOneClient) {
   EXPECT_EQ(rows[2].row.connections_failed, 2U) << "no server process refused; nobody to blame is invented";
 }
 
+TEST_F(MatcherTest, WhatSeveralAtOneEndHaveInCommonIsTold) {
+  auto first = ClientReport({}, 10, 0, "python3");
+  auto second = ClientReport({}, 20, 0, "python3");
+  first.identity.unit = "one.service";
+  second.identity.unit = "two.service";
+  auto rows = Match({Batch(1, 1, {first, second}), Batch(2, 1, {ServerReport({}, 30, 0)})});
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[0].row.client_unit, "one.service");
+  EXPECT_EQ(rows[2].row.client_process, "python3");
+  EXPECT_EQ(rows[2].row.client_unit, "") << "there are two";
+  EXPECT_EQ(rows[2].row.client_node, "node1");
+  EXPECT_EQ(rows[2].row.client_reports, 0U);
+  rows = Match({Batch(2, 2, {ServerReport({}, 0, 1)})});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].row.client_process, "python3") << "remembered";
+
+  const auto both = Match({Batch(1, 3, {first, second}),
+                           Batch(2, 3, {ServerReport({}, 15, 0, "nginx"), ServerReport({}, 15, 0, "envoy")})});
+  ASSERT_EQ(both.size(), 4U);
+  EXPECT_EQ(both[0].row.server_process, "");
+  EXPECT_EQ(both[0].row.server_node, "node2") << "both live there";
+  EXPECT_EQ(both[2].row.client_process, "python3");
+  EXPECT_EQ(both[2].row.server_process, "nginx");
+}
+
 TEST_F(MatcherTest, SeveralOnBothEndsInventNothing) {
   const auto rows = Match({Batch(1, 1, {ClientReport({}, 10, 0, "a"), ClientReport({}, 20, 0, "b")}),
                            Batch(2, 1, {ServerReport({}, 15, 0, "x"), ServerReport({}, 15, 0, "y")})});
