@@ -97,7 +97,6 @@ void Matcher::Match(std::span<PendingBatch* const> batches, UnixMillis now, std:
 
 void Matcher::MatchInterval(std::span<PendingBatch* const> batches, const Interval& interval) {
   GroupReports(batches);
-  for (const Seen& seen : request_reports_) EmitRequests(seen, interval);
   for (Group& group : groups_) {
     const AgentNumber agent = OnlyAgentOf(group);
     if (agent == 0) {
@@ -112,6 +111,8 @@ void Matcher::MatchInterval(std::span<PendingBatch* const> batches, const Interv
     }
     Settle(group, slot, interval);
   }
+  // Last: their connections may have come in this very interval.
+  for (const Seen& seen : request_reports_) EmitRequests(seen, interval);
 }
 
 void Matcher::GroupReports(std::span<PendingBatch* const> batches) {

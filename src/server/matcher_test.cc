@@ -257,6 +257,23 @@ TEST_F(MatcherTest, WhatSeveralAtOneEndHaveInCommonIsTold) {
   EXPECT_EQ(both[2].row.server_process, "nginx");
 }
 
+TEST_F(MatcherTest, RequestsNameTheClientOfTheConnectionTheyCameOnFromTheFirstIntervalOn) {
+  auto get = ServerReport({}, 0, 0);
+  get.request = {"http1", "GET", "/items/{id}", "200"};
+  get.counters = {};
+  get.counters.requests = 3;
+  const auto rows = Match({Batch(2, 1, {get, ServerReport({}, 30, 0)}), Batch(1, 1, {ClientReport({}, 30, 0)})});
+  ASSERT_EQ(rows.size(), 2U);
+  const model::FlowRow& row = rows[1].row;
+  EXPECT_EQ(row.requests, 3U);
+  EXPECT_EQ(row.resource, "/items/{id}");
+  EXPECT_EQ(row.server_process, "nginx");
+  EXPECT_EQ(row.client_process, "curl");
+  EXPECT_EQ(row.client_node, "node1");
+  EXPECT_EQ(row.client_reports, 0U);
+  EXPECT_EQ(row.bytes_to_server, 0U) << "the connection's row has them";
+}
+
 TEST_F(MatcherTest, SeveralOnBothEndsInventNothing) {
   const auto rows = Match({Batch(1, 1, {ClientReport({}, 10, 0, "a"), ClientReport({}, 20, 0, "b")}),
                            Batch(2, 1, {ServerReport({}, 15, 0, "x"), ServerReport({}, 15, 0, "y")})});
