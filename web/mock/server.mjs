@@ -174,7 +174,7 @@ function map(mock, query) {
 }
 
 function series(mock, query) {
-  allow(query, ['since', 'until', 'filter', 'columns', 'group_by', 'step', 'limit']);
+  allow(query, ['since', 'until', 'filter', 'columns', 'group_by', 'filter_group_by', 'step', 'limit']);
   const span = range(query, Date.now());
   const names = (query.get('columns') ?? 'bytes_to_server,bytes_to_client').split(',');
   const step = [1e3, 5e3, 10e3, 30e3, 6e4, 3e5, 18e5, 36e5, 216e5].find((s) => (span.until - span.since) / s <= 300) ?? 864e5;
