@@ -82,7 +82,8 @@ class Lab:
             _run("ip", "-n", namespace, "-6", "route", "add", "default", "via", f"fd{self.prefix}:{number}::1")
 
     def __exit__(self, *_):
-        for child in self._children:
+        # The last first: clients before their servers, so that none of them complains.
+        for child in reversed(self._children):
             if child.poll() is None:
                 child.kill()
             with contextlib.suppress(subprocess.TimeoutExpired):
