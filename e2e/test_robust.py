@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -241,6 +243,28 @@ def test_second_server_on_the_same_data_is_refused(server, tmp_path):
     code, said = Process("server", "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path), expect_ready=False).wait()
     first.stop()
     assert code == 1 and "in use" in said
+
+
+def test_more_namespaces_than_are_read_one_by_one(lab):
+    """Sockets are seen in all of them, for that takes no look at namespaces; what is read in each says how many it reads."""
+    available = re.search(r"MemAvailable: +(\d+)", open("/proc/meminfo", encoding="ascii").read()).group(1)
+    count = 10_000 if int(available) > 4 << 20 else 1_200  # 180 KiB each; beyond what is read and 1,024 descriptors
+    command = [sys.executable, os.path.join(ROOT, "e2e", "crowd.py"), f"crowd{os.getpid()}x", str(count)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as crowd:
+        assert crowd.stdout.readline().strip() == "ready"
+        try:
+            with Weir() as weir:
+                eventually(lambda: (found := weir.nodes()) and found[0]["pass_us"] is not None, timeout=60)
+                lab.serve("server", 7603)
+                lab.client("client", "get", lab.address("server"), "7603", "--count", "3", "--up", "1000", "--down", "10")
+                (row,) = eventually(lambda: weir.flows("server_port = 7603"))
+                assert row["bytes_to_server"] == 3 * 1020 and row["connections_opened"] == 3
+                (agent,) = weir.get("/api/v1/status")["agents"]
+                probe = next(probe for probe in agent["probes"] if probe["name"] == "node_namespaces")
+                assert probe["state"] == "on" and "more than 500" in probe["reason"]
+        finally:
+            crowd.stdin.close()
+            crowd.wait(120)
 
 
 def test_without_privileges_the_degraded_mode_says_so(lab):
