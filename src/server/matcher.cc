@@ -353,8 +353,8 @@ void Matcher::EmitPair(const Group& group, const FlowState& state, const Shared&
 }
 
 // Several processes at one end. The end that tells them apart leads: its rows carry the shared measures, and the
-// other end's identity, as far as it is a single one. What only the other end knows cannot be divided without
-// inventing something, so it goes on rows of its own.
+// other end's identity: its report's, or what Remember() found its reports to agree on. What only the other end knows
+// cannot be divided without inventing something, so it goes on rows of its own.
 void Matcher::EmitMany(const Group& group, const FlowState& state, Shared shared, const Interval& interval) {
   const bool servers_lead = group.clients.count == 0 || (group.clients.count == 1 && group.servers.count > 1);
   const Side lead_side = servers_lead ? Side::kServer : Side::kClient;
@@ -362,9 +362,6 @@ void Matcher::EmitMany(const Group& group, const FlowState& state, Shared shared
   const List& lead = servers_lead ? group.servers : group.clients;
   const List& other = servers_lead ? group.clients : group.servers;
   const std::string_view locality = Locality(state, interval.now);
-  // Before reports give their texts away.
-  const EndIdentity lead_identity = CommonIdentity(lead);
-  const EndIdentity other_identity = other.count > 1 ? CommonIdentity(other) : EndIdentity{};
 
   const size_t first_row = interval.rows->size();
   for (uint32_t at = lead.first; at != kEnd; at = nodes_[at].next) {
@@ -374,16 +371,18 @@ void Matcher::EmitMany(const Group& group, const FlowState& state, Shared shared
     SetReportedEnd(out, lead_side, seen, true);
     AddOwnMeasures(out.row, lead_side, seen.report->counters);
     out.row.connections_open = seen.report->counters.open;
-    if (other.count == 1) SetReportedEnd(out, other_side, nodes_[other.first].seen, false);
-    if (other.count > 1) SetRecalledEnd(out.row, other_side, other_identity);
-    if (other.count == 0) Recall(out.row, other_side, state, interval);
+    if (other.count == 1) {
+      SetReportedEnd(out, other_side, nodes_[other.first].seen, false);
+    } else {
+      Recall(out.row, other_side, state, interval);
+    }
   }
   const size_t first_other_row = interval.rows->size();
   for (uint32_t at = other.first; at != kEnd; at = nodes_[at].next) {
     const Seen& seen = nodes_[at].seen;
     store::StoredRow& out = NewRow(state, locality, interval);
     SetReportedEnd(out, other_side, seen, true);
-    SetRecalledEnd(out.row, lead_side, lead_identity);
+    Recall(out.row, lead_side, state, interval);
     AddOwnMeasures(out.row, other_side, seen.report->counters);
   }
   // More than the leading end's reports explain: the other end's, or the leading client's beyond its servers'.

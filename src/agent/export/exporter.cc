@@ -1,6 +1,7 @@
 #include "agent/export/exporter.h"
 
 #include <fmt/format.h>
+
 #include <algorithm>
 #include <future>
 #include <utility>

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <linux/netlink.h>
+
 #include <algorithm>
 #include <future>
 #include <iterator>
