@@ -32,8 +32,8 @@ Result<std::unique_ptr<ArrivalWatch>> ArrivalWatch::Make(bpf_program* program) {
   return std::unique_ptr<ArrivalWatch>(new ArrivalWatch(program, std::move(root)));
 }
 
-Result<ArrivalWatch::Link> ArrivalWatch::Attach(int group) const {
-  Link link(bpf_program__attach_cgroup(program_, group));
+Result<BpfLink> ArrivalWatch::Attach(int group) const {
+  BpfLink link(bpf_program__attach_cgroup(program_, group));
   if (link == nullptr) return Status::FromErrno(errno, "watch the arrivals of a control group");
   return link;
 }
@@ -58,7 +58,7 @@ Status ArrivalWatch::Watch(uint64_t cgroup_id, Nanos now) {
     if (errno == ESTALE || errno == ENOENT) return Status::NotFound("the control group is gone");
     return Status::FromErrno(errno, "open a control group by its id");
   }
-  WEIR_ASSIGN_OR_RETURN(Link link, Attach(group.get()));
+  WEIR_ASSIGN_OR_RETURN(BpfLink link, Attach(group.get()));
   watched_.emplace(cgroup_id, Watched{std::move(link), now + kWatchPeriod});
   SetGauge(Metric::agent_arrival_watch_groups, watched_.size());
   return Status::Ok();

@@ -10,6 +10,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "agent/kernel/bpf_link.h"
 #include "agent/kernel/unique_fd.h"
 #include "base/clock.h"
 #include "base/status.h"
@@ -36,21 +37,17 @@ class ArrivalWatch {
   size_t groups() const { return watched_.size(); }
 
  private:
-  struct DestroyLink {
-    void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-  };
-  using Link = std::unique_ptr<bpf_link, DestroyLink>;
   struct Watched {
-    Link link;
+    BpfLink link;
     Nanos until = 0;
   };
 
   ArrivalWatch(bpf_program* program, UniqueFd root) : program_(program), root_(std::move(root)) {}
-  Result<Link> Attach(int group) const;
+  Result<BpfLink> Attach(int group) const;
 
   bpf_program* program_;
   UniqueFd root_;  // folder of the hierarchy's root
-  Link all_;
+  BpfLink all_;
   std::unordered_map<uint64_t, Watched> watched_;
 };
 

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <string>
 
+#include "agent/kernel/bpf_link.h"
 #include "bpf/abi.h"
 
 #include <weir.skel.h>  // needs the types of bpf/abi.h
@@ -42,16 +43,12 @@ uint32_t RingBytes(const KernelOptions& options) {
   return std::bit_ceil(static_cast<uint32_t>(std::clamp<uint64_t>(wanted, kPage, 1U << 30)));
 }
 
-struct DestroyLink {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
 struct DestroySkeleton {
   void operator()(weir_bpf* skeleton) const { weir_bpf__destroy(skeleton); }
 };
 struct FreeRing {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
 };
-using Link = std::unique_ptr<bpf_link, DestroyLink>;
 using Skeleton = std::unique_ptr<weir_bpf, DestroySkeleton>;
 
 // Counts what passes, then hands it on.
@@ -101,10 +98,10 @@ class Tracker final : public KernelTracker {
   const std::string snapshot_;
   const std::string existing_;
   std::unique_ptr<ring_buffer, FreeRing> ring_;
-  Link tcp_state_;
-  Link retransmit_;
-  Link snapshot_link_;
-  Link existing_link_;
+  BpfLink tcp_state_;
+  BpfLink retransmit_;
+  BpfLink snapshot_link_;
+  BpfLink existing_link_;
   std::unique_ptr<ArrivalWatch> arrivals_;  // null = nobody's are watched
   bool scanned_ = false;                    // existing sockets
   bool all_arrivals_ = false;               // not only where there is evidence

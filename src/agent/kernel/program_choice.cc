@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "agent/kernel/bpf_link.h"
 #include "bpf/abi.h"
 
 #include <weir.skel.h>  // needs the types of bpf/abi.h
@@ -17,10 +18,6 @@
 
 namespace weir::agent::kernel {
 namespace {
-
-struct DestroyLink {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
 
 // Functions of the kernel that a program calls where its BTF has them. Without one the verifier would complain of the
 // call that libbpf has put in its place.
@@ -34,7 +31,7 @@ bool KernelHasFunction(const char* name) {
 // Programs of type `syscall` are run by the agent, and that of arrivals is attached when there is a need.
 int TryAttach(weir_bpf& skeleton, bpf_program* program) {
   const std::string_view name = bpf_program__name(program);
-  std::unique_ptr<bpf_link, DestroyLink> link;
+  BpfLink link;
   if (name == kSnapshotCast || name == kSnapshotProbed || name == kArrivals) return 0;
   if (name == kSnapshotIter) {
     bpf_iter_link_info info{};

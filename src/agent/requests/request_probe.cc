@@ -11,6 +11,7 @@
 
 #include <weir_requests.skel.h>  // needs the types of bpf/requests_abi.h
 
+#include "agent/kernel/bpf_link.h"
 #include "agent/kernel/bpf_log.h"
 #include "agent/kernel/group_tree.h"
 
@@ -25,11 +26,7 @@ struct DestroySkeleton {
 struct FreeRing {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
 };
-struct DestroyLink {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
 using Skeleton = std::unique_ptr<weir_requests_bpf, DestroySkeleton>;
-using Link = std::unique_ptr<bpf_link, DestroyLink>;
 
 Status Failure(int error_number, std::string_view what, const kernel::BpfLogCapture& log) {
   std::string message = std::string(what) + ": " + std::strerror(error_number);
@@ -118,8 +115,8 @@ class Probe final : public RequestProbe {
 
   const Skeleton skeleton_;
   std::unique_ptr<ring_buffer, FreeRing> ring_;
-  Link peer_name4_;
-  Link peer_name6_;
+  kernel::BpfLink peer_name4_;
+  kernel::BpfLink peer_name6_;
   Status accept_waits_;
   StepSink* sink_ = nullptr;  // during Drain
 };

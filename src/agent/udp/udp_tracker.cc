@@ -16,6 +16,7 @@
 
 #include <weir_udp.skel.h>  // needs the types of bpf/udp_abi.h
 
+#include "agent/kernel/bpf_link.h"
 #include "agent/kernel/bpf_log.h"
 #include "agent/kernel/program_choice.h"
 #include "agent/kernel/unique_fd.h"
@@ -30,16 +31,12 @@ constexpr std::string_view kNoGroups =
     "no version 2 control groups; mount the host's /sys/fs/cgroup into the agent's container, or boot with "
     "systemd.unified_cgroup_hierarchy=1";
 
-struct DestroyLink {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
 struct DestroySkeleton {
   void operator()(weir_udp_bpf* skeleton) const { weir_udp_bpf__destroy(skeleton); }
 };
 struct FreeRing {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
 };
-using Link = std::unique_ptr<bpf_link, DestroyLink>;
 using Skeleton = std::unique_ptr<weir_udp_bpf, DestroySkeleton>;
 
 Status FromLibbpf(int error_number, std::string_view what, const kernel::BpfLogCapture& log) {
@@ -67,8 +64,8 @@ class Tracker final : public UdpTracker {
 
   Skeleton skeleton_;
   std::unique_ptr<ring_buffer, FreeRing> ring_;
-  Link sent_;
-  Link received_;
+  kernel::BpfLink sent_;
+  kernel::BpfLink received_;
   std::vector<weir_udp_key> keys_ = std::vector<weir_udp_key>(kBatch);
   std::vector<weir_udp_flow> flows_ = std::vector<weir_udp_flow>(kBatch);
   const std::function<void(const weir_dns_message&)>* on_message_ = nullptr;  // during DrainDns
