@@ -29,7 +29,7 @@ export function Histogram({ chart }: { chart: string }) {
         <Chart answer={asked.data} kind={choice?.kind ?? 'bars'} perSecond label={choice?.label ?? ''} onBrush={(a, b) => { if (b - a >= 1000) setRange(absoluteRange(a, b)); }} />
       )}
       {!asked.data && !asked.error && <div class="skeleton chart" />}
-      {empty && !asked.error && <div class="chart-empty">nothing in this range</div>}
+      {empty && !asked.error && <div class="chart-empty">{filter ? 'nothing in this range matches the filter' : 'nothing in this range'}</div>}
       {asked.error && <div class="chart-empty">{asked.error.message}</div>}
     </div>
   );
