@@ -1,15 +1,19 @@
 // weir-gen DIR: writes columns.md, metrics.md, flags.md and node-signals.md from the tables in the code. CI fails when
 // the committed ones differ.
+// weir-gen --install DIR: writes what is installed beside the program, manual pages and shell completion.
+// weir-gen --rules FILE: writes Prometheus' alerting rules about Weir itself.
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 
+#include "alert_rules.h"
 #include "base/metrics.h"
 #include "cmd/completion.h"
 #include "cmd/flags.h"
 #include "cmd/settings.h"
+#include "man_pages.h"
 #include "model/columns.h"
 #include "model/filter.h"
 #include "model/node_signals.h"
@@ -110,12 +114,22 @@ int Write(const std::filesystem::path& path, const std::string& text) {
   return 1;
 }
 
+int WriteInstalledFiles(const std::filesystem::path& directory) {
+  int failed = 0;
+  for (const auto& [name, text] : ManualPages()) failed |= Write(directory / name, text);
+  for (const auto& [shell, name] : {std::pair{"bash", "weir"}, {"zsh", "_weir"}, {"fish", "weir.fish"}})
+    failed |= Write(directory / name, *cmd::CompletionScript(shell));
+  return failed;
+}
+
 }  // namespace
 }  // namespace weir
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "--install") return weir::WriteInstalledFiles(argv[2]);
+  if (argc == 3 && std::string_view(argv[1]) == "--rules") return weir::Write(argv[2], weir::AlertRules());
   if (argc != 2) {
-    std::fprintf(stderr, "usage: weir-gen DIR\n");
+    std::fprintf(stderr, "usage: weir-gen DIR | weir-gen --install DIR | weir-gen --rules FILE\n");
     return 2;
   }
   const std::filesystem::path directory = argv[1];

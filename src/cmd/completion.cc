@@ -74,12 +74,12 @@ const std::vector<CommandHelp>& Commands() {
        "weir flows --since 5m --filter 'retransmits > 0'"},
       {"map", kMap, "List the edges of the service map", "weir map --level container --problems"},
       {"top", kTop, "Show the busiest flows of the last ten seconds", "weir top --watch"},
-      {"nodes", kNodes, "List nodes and the limits they hit; with a node's name, all about it",
-       "weir nodes --since 1h"},
+      {"nodes", kNodes, "List nodes and the limits they hit; with a node's name, all about it", "weir nodes --since 1h",
+       "[NODE]"},
       {"status", kStatus, "Show agents, probes, losses and the store", "weir status"},
       {"replay", kReplay, "Print or send what an agent saw, from the file its --record made",
-       "weir replay field.weirrec -o json"},
-      {"completion", 0, "Print a shell completion script", "source <(weir completion bash)"},
+       "weir replay field.weirrec -o json", "FILE"},
+      {"completion", 0, "Print a shell completion script", "source <(weir completion bash)", "[bash|zsh|fish]"},
       {"version", 0, "Print the version", "weir version"},
   };
   return kCommands;

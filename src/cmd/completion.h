@@ -18,6 +18,7 @@ struct CommandHelp {
   uint32_t bit;  // of Command; 0 = takes no flags
   std::string_view summary;
   std::string_view example;
+  std::string_view arguments = {};  // what may follow the flags, as the manual writes it
 };
 // Every subcommand, in the order of --help.
 const std::vector<CommandHelp>& Commands();
