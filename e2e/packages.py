@@ -1,9 +1,13 @@
 """The Debian packages of this build, as CPack makes them."""
 
+import atexit
+import functools
 import glob
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 
 from debian_root import cache, skip
 from weir import BINARY, ROOT
@@ -20,6 +24,14 @@ def pack(folder, component, *settings):
                            *(word for setting in settings for word in ("-D", setting))], cwd=folder, capture_output=True, text=True)
     assert said.returncode == 0, said.stdout + said.stderr
     return max(glob.glob(f"{folder}/weir{'-store' if component == 'store' else ''}_*.deb"), key=os.path.getmtime)
+
+
+@functools.cache
+def weir_package():
+    """weir, packed once in a run of the tests."""
+    folder = tempfile.mkdtemp(prefix="weir-package-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return pack(folder, "weir")
 
 
 def repack(package, folder, revision):

@@ -10,15 +10,15 @@ import pytest
 
 from debian_root import Booted, Root
 from lab import eventually
-from packages import BUILD, pack, repack, store_package
+from packages import BUILD, repack, store_package, weir_package
 from weir import ROOT
 
 UNITS = ("weir", "weir-agent", "weir-server")
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory):
-    return pack(str(tmp_path_factory.mktemp("first")), "weir")
+def first():
+    return weir_package()
 
 
 @pytest.fixture(scope="module")
