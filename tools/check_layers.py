@@ -13,10 +13,11 @@ ROOMS = {
     "net": (2, {"model"}, set()),  # for addresses
     "wire": (3, set(), {"net"}),
     "agent": (4, set(), set()),
+    "kube": (4, set(), {"wire"}),
     "store": (4, set(), {"net", "wire"}),
-    "server": (5, set(), {"agent", "net"}),
+    "server": (5, set(), {"agent", "kube", "net"}),
     "api": (6, set(), {"agent"}),
-    "cli": (6, set(), {"agent", "store", "server", "wire"}),
+    "cli": (6, set(), {"agent", "kube", "store", "server", "wire"}),
     "cmd": (7, set(), set()),
 }
 BPF_READERS = {"agent"}  # the only room that may include bpf/abi.h and the skeleton

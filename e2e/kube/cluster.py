@@ -1,5 +1,6 @@
 """A cluster to test against: a control plane, its nodes, and the objects a test makes in it."""
 
+import concurrent.futures
 import contextlib
 import http.client
 import ipaddress
@@ -126,6 +127,12 @@ class Cluster:
             return self.get(kind, ns, name)
         return None
 
+    def find_all(self, kind, ns=""):
+        """None when the kind is not served."""
+        with contextlib.suppress(ApiError):
+            return self.items(kind, ns)
+        return None
+
     # --- workloads ----------------------------------------------------------------------------------------------
 
     @staticmethod
@@ -189,6 +196,41 @@ class Cluster:
             body["spec"]["nodeName"] = node
         metadata = {"name": name, **body["metadata"], **({"ownerReferences": owners} if owners else {})}
         return self.create("pod", ns, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": body["spec"]})
+
+    def many_pods(self, ns, count, node="n1", threads=4):
+        """Running pods that nobody runs: as fast as the API server takes them."""
+        numbers = iter(range(count))
+
+        def make(number):
+            name = f"many-{number}"
+            body = self.template({"app": f"app-{number % 500}", "tier": "many"}, ports=[8080])
+            body["spec"].update(nodeName=node, serviceAccountName="default")
+            self.create("pod", ns, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, **body["metadata"]}, "spec": body["spec"]})
+            self.api.patch(self.path("pod", ns, name, "status"), {"status": {
+                "phase": "Running", "podIP": f"10.{200 + number // 65000}.{number // 250 % 250}.{number % 250 + 1}", "startTime": now(),
+                "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": now()}],
+                "containerStatuses": [{"name": "app", "image": "registry.invalid/app:1", "imageID": "", "ready": True, "restartCount": 0,
+                                       "containerID": f"containerd://{number:064x}", "state": {"running": {"startedAt": now()}}}]}})
+
+        with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+            list(pool.map(make, numbers))
+
+    def attachments(self):
+        """Serves Mountpoint for S3's record of whom its pods serve, as its CSI driver (v2) defines it."""
+        self.create("customresourcedefinition", "", {
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "mountpoints3podattachments.s3.csi.aws.com"},
+            "spec": {"group": "s3.csi.aws.com", "scope": "Cluster",
+                     "names": {"kind": "MountpointS3PodAttachment", "listKind": "MountpointS3PodAttachmentList", "plural": "mountpoints3podattachments",
+                               "singular": "mountpoints3podattachment"},
+                     "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
+                         "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}})
+        wait_for("the attachments' API", lambda: self.find_all("attachment") is not None)
+
+    def attachment(self, name, node, mountpoint_pod, *workload_uids, volume="s3-pv"):
+        return self.create("attachment", "", {
+            "apiVersion": "s3.csi.aws.com/v1", "kind": "MountpointS3PodAttachment", "metadata": {"name": name},
+            "spec": {"nodeName": node, "persistentVolumeName": volume, "volumeID": "bucket", "authenticationSource": "driver",
+                     "mountpointS3PodAttachments": {mountpoint_pod: [{"workloadPodUID": uid, "attachmentTime": now()} for uid in workload_uids]}}})
 
     def service(self, ns, name, port=80, target=8080, selector=None, annotations=None, **spec):
         """spec: clusterIP="None" for a headless one, type="NodePort"..."""

@@ -17,7 +17,7 @@ class HttpApi final : public Api {
   HttpApi(ApiOptions options, Gate gate, server::Server& server, store::Store& store, const Clock& clock)
       : gate_(std::move(gate)),
         live_(server, clock),
-        service_{server, store, clock, live_, clock.WallMillis()},
+        service_{server, store, clock, live_, clock.WallMillis(), options.cluster},
         http_(net::HttpServer::Create(HttpOptions(std::move(options)))) {
     http_->SetGate([this](const net::HttpRequest& request) { return gate_.Check(request); });
     for (const Route& route : Routes()) AddRoute(route);

@@ -3,11 +3,13 @@
 // Threads: the HTTP server's (net/http_server.h) and the live hub's (live.h).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "kube/cluster_status.h"
 #include "server/server.h"
 #include "store/store.h"
 
@@ -18,6 +20,7 @@ struct ApiOptions {
   std::string token;                 // "" = open, which only a loopback address may be
   std::string tls_certificate_file;  // PEM; both or neither
   std::string tls_key_file;
+  std::function<kube::ClusterStatus()> cluster;  // called by any thread; nullptr = Kubernetes is no topic here
 };
 
 class Api {

@@ -2,6 +2,7 @@
 // the tests all read it; docs/api.md says the same in prose.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/status.h"
+#include "kube/cluster_status.h"
 #include "net/http_server.h"
 #include "server/server.h"
 #include "store/store.h"
@@ -23,7 +25,8 @@ struct Service {
   store::Store& store;
   const Clock& clock;
   LiveHub& live;
-  UnixMillis started;  // by the clock
+  UnixMillis started;                            // by the clock
+  std::function<kube::ClusterStatus()> cluster;  // may be nullptr
 };
 
 struct Route {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "api/cluster_section.h"
 #include "api/health.h"
 #include "api/time_text.h"
 #include "base/metrics.h"
@@ -190,6 +191,9 @@ uint64_t Losses(const StatusFacts& facts) {
 std::vector<std::string> Problems(const StatusFacts& facts) {
   std::vector<std::string> problems;
   StoreProblems(facts, problems);
+  if (facts.cluster) {
+    for (std::string& problem : ClusterProblems(*facts.cluster)) problems.push_back(std::move(problem));
+  }
   CounterProblems(facts, problems);
   for (const server::AgentStatus& agent : facts.agents) AgentProblems(agent, facts.now, problems);
   return problems;
@@ -204,6 +208,7 @@ Json StatusJson(const StatusFacts& facts) {
   json["store"] = StoreJson(facts.store);
   json["agents"] = Json::array();
   for (const server::AgentStatus& agent : facts.agents) json["agents"].push_back(AgentJson(agent, facts.now));
+  json["kubernetes"] = facts.cluster ? ClusterJson(*facts.cluster, facts.now) : Json(nullptr);
   json["counters"] = Json::array();
   const auto& catalogue = MetricCatalogue();
   for (size_t i = 0; i < std::min(catalogue.size(), facts.own_counters.size()); ++i) {

@@ -1,12 +1,14 @@
 // GET /status: what Weir knows about itself, and what is wrong with it, in sentences that say what to do.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "api/json.h"
 #include "base/clock.h"
 #include "base/status.h"
+#include "kube/cluster_status.h"
 #include "server/server.h"
 #include "store/store.h"
 
@@ -17,6 +19,7 @@ struct StatusFacts {
   UnixMillis now = 0;
   Result<store::StoreStatus> store = Status::Internal("not asked");
   std::vector<server::AgentStatus> agents;
+  std::optional<kube::ClusterStatus> cluster;
   std::vector<uint64_t> own_counters;  // values, in the order of MetricCatalogue()
 };
 

@@ -140,6 +140,24 @@ enum class MetricSeverity { kInfo, kLoss, kError };
   X(server_http_requests, "weir_server_http_requests_total", kCounter, kInfo, "HTTP requests received.")            \
   X(server_http_refused, "weir_server_http_refused_total", kCounter, kError,                                        \
     "HTTP requests refused for missing credentials or a foreign Host header.")                                      \
+  X(kube_objects, "weir_kube_objects", kGauge, kInfo, "Objects of the Kubernetes API that are known now.")          \
+  X(kube_pods, "weir_kube_pods", kGauge, kInfo, "Pods among them.")                                                 \
+  X(kube_watching, "weir_kube_watching", kGauge, kInfo,                                                             \
+    "Kinds of Kubernetes objects followed now, of 8; one is absent in most clusters.")                              \
+  X(kube_last_heard, "weir_kube_last_heard_timestamp_seconds", kGauge, kInfo,                                       \
+    "When the Kubernetes API was last heard of, in Unix time.")                                                     \
+  X(kube_events, "weir_kube_events_total", kCounter, kInfo,                                                         \
+    "Changes and bookmarks received in watches of the Kubernetes API.")                                             \
+  X(kube_lists, "weir_kube_lists_total", kCounter, kInfo,                                                           \
+    "Complete lists read from the Kubernetes API, at the start and where a watch could not go on.")                 \
+  X(kube_expired, "weir_kube_expired_total", kCounter, kInfo,                                                       \
+    "Watches and lists the Kubernetes API could not go on with (410), so that a new list was read.")                \
+  X(kube_failures, "weir_kube_failures_total", kCounter, kError,                                                    \
+    "Requests to the Kubernetes API that failed; the status page says which and what to do.")                       \
+  X(kube_objects_refused, "weir_kube_objects_refused_total", kCounter, kLoss,                                       \
+    "Objects of the Kubernetes API left out because they were malformed or larger than 4 MiB.")                     \
+  X(kube_cut, "weir_kube_cut_total", kCounter, kInfo,                                                               \
+    "Labels, ports, addresses and texts of Kubernetes objects beyond what is kept of one object.")                  \
   X(store_insert_errors, "weir_store_insert_errors_total", kCounter, kError,                                        \
     "Inserts the store refused; the batches stay with their agents. Check disk space and permissions.")             \
   X(store_disk_bytes, "weir_store_disk_bytes", kGauge, kInfo, "Bytes the store holds on disk.")                     \

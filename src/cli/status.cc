@@ -37,6 +37,29 @@ std::string Probes(const Json& answer, const Question& question) {
   return table.empty() ? "" : table.Render(question.headers, question.color, question.width) + "\n";
 }
 
+// Which kinds of objects are followed. Nothing where Kubernetes is no topic.
+std::string Watches(const Json& kubernetes, const Question& question) {
+  if (!kubernetes.is_object()) return "";
+  if (!kubernetes.value("followed", false))
+    return fmt::format("kubernetes: not followed: {}\n\n", Printable(TextAt(kubernetes, "off_reason"), 300));
+  Table table(
+      {{"KIND"}, {"STATE"}, {"OBJECTS", true}, {"EVENTS", true}, {"LISTS", true}, {"FAILURES", true}, {"LAST HEARD"}});
+  for (const Json& watch : kubernetes.value("watches", Json::array())) {
+    const std::string state = TextAt(watch, "state");
+    const bool fine = state == "watching" || state == "absent";
+    table.Add({{TextAt(watch, "resource")},
+               {state, fine ? Color::kGreen : Color::kYellow},
+               {FormatCount(NumberAt(watch, "objects"))},
+               {FormatCount(NumberAt(watch, "events"))},
+               {FormatCount(NumberAt(watch, "lists"))},
+               {FormatCount(NumberAt(watch, "failures"))},
+               {CellText(watch, "last_heard", "")}});
+  }
+  return fmt::format("kubernetes: {} {} with {}\n", Printable(TextAt(kubernetes, "cluster")),
+                     Printable(TextAt(kubernetes, "server"), 200), Printable(TextAt(kubernetes, "credentials"), 200)) +
+         table.Render(question.headers, question.color, question.width) + "\n";
+}
+
 std::string Tables(const Json& store, const Question& question) {
   Table table({{"RESOLUTION"}, {"ROWS", true}, {"SIZE", true}, {"OLDEST"}, {"NEWEST"}});
   for (const Json& row : store.value("tables", Json::array())) {
@@ -63,7 +86,8 @@ std::string RenderStatus(const Json& answer, const Question& question) {
                   FormatMicros(NumberAt(answer, "uptime_seconds") * 1e6), Printable(TextAt(store, "engine")),
                   Printable(TextAt(store, "path"), 200), FormatBytes(NumberAt(store, "disk_bytes")),
                   FormatBytes(NumberAt(store, "disk_budget_bytes")));
-  out += Agents(answer, question) + "\n" + Probes(answer, question) + Tables(store, question) + "\n";
+  out += Agents(answer, question) + "\n" + Probes(answer, question) +
+         Watches(answer.value("kubernetes", Json()), question) + Tables(store, question) + "\n";
   const Json problems = answer.value("problems", Json::array());
   for (const Json& problem : problems) {
     if (problem.is_string())

@@ -12,6 +12,7 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "cmd/kubernetes.h"
 #include "cmd/server_sink.h"
 #include "cmd/token.h"
 #include "server/server.h"
@@ -55,10 +56,25 @@ class Signals {
   sigset_t set_{};
 };
 
-// Store, server and API, stopped in the opposite order of their start.
+// Hears of the cluster and keeps nothing: the watches count what they told.
+class NoNames final : public model::ClusterListener {
+ public:
+  void Changed(const model::Pod&) override {}
+  void Changed(const model::Service&) override {}
+  void Changed(const model::Endpoints&) override {}
+  void Changed(const model::Node&) override {}
+  void Changed(const model::Namespace&) override {}
+  void Changed(const model::VolumeAttachment&) override {}
+  void Gone(Kind, const std::string&, UnixMillis) override {}
+  void Synced(Kind) override {}
+};
+
+// Store, server, cluster and API, stopped in the opposite order of their start.
 struct Serving {
   std::unique_ptr<store::Store> store;
   std::unique_ptr<server::Server> server;
+  std::unique_ptr<model::ClusterListener> names;
+  std::unique_ptr<Kubernetes> kubernetes;
   std::unique_ptr<api::Api> api;
 
   Serving() = default;
@@ -66,6 +82,7 @@ struct Serving {
   Serving& operator=(Serving&&) = delete;
   ~Serving() {
     if (api) api->Stop();
+    if (kubernetes) kubernetes->Stop();
     if (server) server->Stop();
   }
 };
@@ -84,7 +101,12 @@ Result<Serving> StartServing(const Settings& settings, const Clock& clock) {
   WEIR_ASSIGN_OR_RETURN(serving.store, store::OpenEmbedded(std::move(store_options)));
   WEIR_ASSIGN_OR_RETURN(serving.server, server::Server::Start(server::ServerOptions{}, *serving.store, clock));
 
+  serving.names = std::make_unique<NoNames>();
+  WEIR_ASSIGN_OR_RETURN(Kubernetes kubernetes, Kubernetes::Start(settings, *serving.names, clock));
+  serving.kubernetes = std::make_unique<Kubernetes>(std::move(kubernetes));
+
   api::ApiOptions api_options;
+  api_options.cluster = [followed = serving.kubernetes.get()] { return followed->Report(); };
   api_options.listen = settings.Text("listen");
   api_options.tls_certificate_file = settings.Text("tls-cert");
   api_options.tls_key_file = settings.Text("tls-key");

@@ -120,6 +120,15 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"disk-budget", 0, FlagType::kBytes, "BYTES", "10Gi", kStoring,
      "Disk the store may use; the oldest data goes first."},
 
+    // Kubernetes
+    {"kubernetes", 0, FlagType::kChoice, "auto|on|off", "auto", kStoring,
+     "Whether names come from a Kubernetes API. auto: within a pod, or with --kubeconfig; on: also by $KUBECONFIG or "
+     "~/.kube/config, and refuse to start without any."},
+    {"kubeconfig", 0, FlagType::kText, "FILE", "", kStoring,
+     "Kubeconfig whose current context is followed: a client certificate, a token or a tokenFile."},
+    {"cluster", 0, FlagType::kText, "NAME", "", kStoring,
+     "What the cluster is called. Default: its name in the kubeconfig."},
+
     // Questions
     {"since", 0, FlagType::kText, "TIME", "15m", kFlows | kMap | kNodes,
      "Start: 15m, 2h, now-1d, RFC 3339 or Unix time."},

@@ -13,7 +13,8 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr size_t kMaxHeaderBytes = size_t{64} << 10;  // of one answer
-constexpr size_t kMaxErrorBodyBytes = 1'024;          // of a refused stream, for the message
+constexpr size_t kMaxErrorBodyBytes = 4'096;          // of a refused stream
+constexpr size_t kMaxShownBodyBytes = 1'024;          // of these, in the message
 constexpr std::chrono::milliseconds kConnectTimeout{10'000};
 
 struct FreeEasy {
@@ -46,6 +47,9 @@ std::string_view Trim(std::string_view text) {
 // What may stand in messages: a url may carry a password, and messages go to logs.
 struct Target {
   std::string shown;
+  std::string host;              // with brackets when it is an IPv6 address
+  std::string port;              // "" = the scheme's
+  std::string beyond_authority;  // path and query
   bool loopback = false;
 };
 
@@ -66,8 +70,10 @@ Result<Target> ParseUrl(const std::string& url) {
     return Status::Invalid(fmt::format("'{}': only http and https are spoken", scheme));
   }
   Target target;
-  const std::string host = part(CURLUPART_HOST);
-  const std::string port = part(CURLUPART_PORT);
+  const std::string host = target.host = part(CURLUPART_HOST);
+  const std::string port = target.port = part(CURLUPART_PORT);
+  const std::string query = part(CURLUPART_QUERY);
+  target.beyond_authority = part(CURLUPART_PATH) + (query.empty() ? "" : "?" + query);
   const bool v4_loopback = host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
   target.loopback = v4_loopback || host == "localhost" || host == "[::1]";
   target.shown = scheme + "://" + host + (port.empty() ? "" : ":" + port) + part(CURLUPART_PATH);
@@ -86,7 +92,8 @@ struct Exchange {
   const ClientRequest* request = nullptr;
   const std::function<bool(std::string_view)>* on_data = nullptr;  // nullptr: not a stream
   CURL* handle = nullptr;
-  SteadyClock::time_point deadline;  // of a stream's first answer
+  SteadyClock::time_point deadline;                              // of a stream's first answer
+  SteadyClock::time_point end = SteadyClock::time_point::max();  // of a stream
   ClientResponse response;
   size_t header_bytes = 0;
   bool answered = false;  // the header section has ended
@@ -113,6 +120,7 @@ size_t OnHeader(char* data, size_t size, size_t count, void* user) {
     curl_easy_getinfo(exchange.handle, CURLINFO_RESPONSE_CODE, &status);
     exchange.response.status = static_cast<int>(status);
     exchange.answered = status >= 200;
+    if (IsStreaming(exchange) && exchange.request->on_open) exchange.request->on_open();
     return line.size();
   }
   if (const auto colon = line.find(':'); colon != std::string_view::npos) {
@@ -142,12 +150,14 @@ int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   const auto& exchange = *static_cast<const Exchange*>(user);
   const std::atomic<bool>* abort = exchange.request->abort;
   if (abort != nullptr && abort->load(std::memory_order_relaxed)) return 1;
-  return exchange.on_data != nullptr && !exchange.answered && SteadyClock::now() > exchange.deadline ? 1 : 0;
+  if (exchange.on_data == nullptr) return 0;
+  const SteadyClock::time_point now = SteadyClock::now();
+  return (!exchange.answered && now > exchange.deadline) || now > exchange.end ? 1 : 0;
 }
 
 Status StreamRefusal(const Target& target, const ClientResponse& response) {
   std::string message = fmt::format("{} answered {}", target.shown, response.status);
-  if (!response.body.empty()) message += ": " + response.body;
+  if (!response.body.empty()) message += ": " + response.body.substr(0, kMaxShownBodyBytes);
   switch (response.status) {
     case 400: return Status::Invalid(std::move(message));
     case 401:
@@ -178,11 +188,14 @@ class CurlClient final : public HttpClient {
     exchange.request = &request;
     exchange.on_data = &on_data;
     exchange.deadline = SteadyClock::now() + request.timeout;
+    if (request.max_duration.count() > 0) exchange.end = SteadyClock::now() + request.max_duration;
     WEIR_ASSIGN_OR_RETURN(const Target target, ParseUrl(request.url));
     Status status = Perform(target, exchange);
     if (exchange.satisfied) return Status::Ok();
     const bool refused = exchange.answered && exchange.response.status != 200;
-    if (refused) return StreamRefusal(target, exchange.response);  // even if its body was cut off
+    if (!refused) return status;
+    status = StreamRefusal(target, exchange.response);  // even if its body was cut off
+    if (request.refusal != nullptr) *request.refusal = std::move(exchange.response);
     return status;
   }
 
@@ -204,6 +217,11 @@ class CurlClient final : public HttpClient {
     Set(CURLOPT_USERAGENT, "weir");
     if (target.loopback) Set(CURLOPT_PROXY, "");  // a proxy from the environment cannot reach this host's loopback
     if (!options_.ca_file.empty()) Set(CURLOPT_CAINFO, options_.ca_file.c_str());
+    if (!options_.client_certificate_file.empty()) {
+      Set(CURLOPT_SSLCERT, options_.client_certificate_file.c_str());
+      Set(CURLOPT_SSLKEY, options_.client_key_file.c_str());
+    }
+    if (request.accept_gzip) Set(CURLOPT_ACCEPT_ENCODING, "gzip");
     const bool stream = exchange.on_data != nullptr;
     const auto timeout = std::max<std::chrono::milliseconds>(request.timeout, std::chrono::milliseconds(1));
     Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(std::min(timeout, kConnectTimeout).count()));
@@ -229,6 +247,16 @@ class CurlClient final : public HttpClient {
     }
   }
 
+  // curl asks for and checks the name in the url, so the url gets the name and the connection goes where the url did.
+  HeaderList SetServerName(const Target& target) {
+    if (options_.tls_server_name.empty()) return nullptr;
+    const std::string port = target.port.empty() ? "" : ":" + target.port;
+    Set(CURLOPT_URL, ("https://" + options_.tls_server_name + port + target.beyond_authority).c_str());  // curl copies
+    HeaderList detour(curl_slist_append(nullptr, ("::" + target.host + ":" + target.port).c_str()));
+    Set(CURLOPT_CONNECT_TO, detour.get());
+    return detour;
+  }
+
   Result<HeaderList> MakeHeaders(const ClientRequest& request) const {
     HeaderList list;
     const auto append = [&list](const std::string& line) {
@@ -236,10 +264,14 @@ class CurlClient final : public HttpClient {
       static_cast<void>(list.release());
       list.reset(longer);
     };
-    if (options_.bearer_token.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
+    std::string token = options_.bearer_token;
+    if (options_.token_source) {
+      WEIR_ASSIGN_OR_RETURN(token, options_.token_source());
+    }
+    if (token.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
       return Status::Invalid("the token has a line break or NUL in it: check the token file");
     }
-    if (!options_.bearer_token.empty()) append("Authorization: Bearer " + options_.bearer_token);
+    if (!token.empty()) append("Authorization: Bearer " + token);
     append("Expect:");  // no "100 Continue" round trip before a body
     // curl calls every body a form unless told otherwise.
     if (!request.body.empty() && request.headers.count("Content-Type") == 0) append("Content-Type:");
@@ -260,6 +292,7 @@ class CurlClient final : public HttpClient {
     WEIR_ASSIGN_OR_RETURN(const HeaderList headers, MakeHeaders(request));
     SetCommonOptions(target, exchange);
     SetMethod(request);
+    const HeaderList detour = SetServerName(target);
     Set(CURLOPT_HTTPHEADER, headers.get());
     const CURLcode code = curl_easy_perform(handle_.get());
     return code == CURLE_OK ? Status::Ok() : Explain(code, target, exchange);
@@ -278,10 +311,15 @@ class CurlClient final : public HttpClient {
       case CURLE_SSL_ISSUER_ERROR:
       case CURLE_SSL_CACERT_BADFILE:
         return Status::Denied(message + "; name the authority that signed the server's certificate as CA file");
+      case CURLE_SSL_CERTPROBLEM:
+      case CURLE_SSL_CONNECT_ERROR:  // what GnuTLS makes of a key that is another certificate's, among other things
+        if (options_.client_certificate_file.empty()) return Status::Unavailable(message);
+        return Status::Unavailable(message + "; if this lasts, check the client certificate and its key");
       case CURLE_ABORTED_BY_CALLBACK:
         if (exchange.request->abort != nullptr && *exchange.request->abort) {
           return Status::Unavailable(target.shown + ": given up because the caller stops");
         }
+        if (exchange.answered) return Status::Unavailable(target.shown + ": the stream lasted longer than it may");
         return Status::Unavailable(target.shown + ": no answer in time");
       default: return Status::Unavailable(message);
     }

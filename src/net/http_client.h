@@ -12,6 +12,12 @@
 
 namespace weir::net {
 
+struct ClientResponse {
+  int status = 0;
+  std::map<std::string, std::string> headers;  // keys in lower case
+  std::string body;
+};
+
 struct ClientRequest {
   std::string method = "GET";
   std::string url;
@@ -21,12 +27,13 @@ struct ClientRequest {
   size_t max_response_bytes = size_t{256} << 20;
   // Ends the request with kUnavailable within a second of becoming true. Borrowed until the call returns.
   const std::atomic<bool>* abort = nullptr;
-};
-
-struct ClientResponse {
-  int status = 0;
-  std::map<std::string, std::string> headers;  // keys in lower case
-  std::string body;
+  bool accept_gzip = false;  // max_response_bytes bounds the body as it is unpacked
+  // Of a stream only: its longest life, 0 = any. Beyond it ends with kUnavailable within a second.
+  std::chrono::milliseconds max_duration{0};
+  std::function<void()> on_open = nullptr;  // of a stream only: called once, when the server has answered 200
+  // Of a stream only: becomes the answer when that is another than 200. Borrowed until the call returns; may be
+  // nullptr.
+  ClientResponse* refusal = nullptr;
 };
 
 class HttpClient {
@@ -34,6 +41,11 @@ class HttpClient {
   struct Options {
     std::string ca_file;       // "" = the system's
     std::string bearer_token;  // "" = none
+    // Asked before each request, in the place of bearer_token, on the requesting thread; its failure is the request's.
+    std::function<Result<std::string>()> token_source = nullptr;
+    std::string client_certificate_file = "";  // PEM; both or neither, read again for every new connection
+    std::string client_key_file = "";
+    std::string tls_server_name = "";  // the name the server's certificate must have; "" = the url's host
   };
   static std::unique_ptr<HttpClient> Create(Options options);
   virtual ~HttpClient() = default;

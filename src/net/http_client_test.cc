@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <csignal>
 #include <cstdio>
@@ -115,6 +116,21 @@ class ScriptedServer {
 std::string Ok(std::string_view body, std::string_view more_headers = "") {
   return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + std::string(more_headers) +
          "\r\n" + std::string(body);
+}
+
+std::string Gzip(std::string_view text) {
+  z_stream stream{};
+  constexpr int kGzip = 15 + 16;  // window bits; 16 more ask for a gzip header
+  if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, kGzip, 8, Z_DEFAULT_STRATEGY) != Z_OK) return "";
+  std::string out(deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  const bool done = deflate(&stream, Z_FINISH) == Z_STREAM_END;
+  out.resize(done ? stream.total_out : 0);
+  deflateEnd(&stream);
+  return out;
 }
 
 ClientRequest Get(std::string url) {
@@ -258,21 +274,24 @@ TEST(HttpClient, CanBeAborted) {
 // `openssl s_server` with a certificate nobody but the holder of its file trusts.
 class TlsServer {
  public:
-  TlsServer() {
+  // `demand_client`: refuses clients without a certificate signed by its own, which client.pem is, with client-key.pem.
+  explicit TlsServer(bool demand_client = false) {
     char pattern[] = "/tmp/weir-tls-XXXXXX";
     directory_ = mkdtemp(pattern);
     const std::string make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1" +
                              std::string(" -subj /CN=weir-test -addext subjectAltName=IP:127.0.0.1 -keyout ") +
                              directory_ + "/key.pem -out " + certificate() + " 2>/dev/null";
-    if (std::system(make.c_str()) != 0) return;
+    if (std::system(make.c_str()) != 0 || (demand_client && !MakeClient())) return;
     int pipe_ends[2];
     if (pipe(pipe_ends) != 0) return;
     pid_ = fork();
     if (pid_ == 0) {
       dup2(pipe_ends[1], STDOUT_FILENO);
       dup2(pipe_ends[1], STDERR_FILENO);
+      const std::string key = file("key.pem");
       execlp("openssl", "openssl", "s_server", "-accept", "127.0.0.1:0", "-www", "-cert", certificate().c_str(), "-key",
-             (directory_ + "/key.pem").c_str(), nullptr);
+             key.c_str(), demand_client ? "-Verify" : nullptr, "1", "-verify_return_error", "-CAfile",
+             certificate().c_str(), nullptr);
       _exit(127);
     }
     close(pipe_ends[1]);
@@ -291,10 +310,20 @@ class TlsServer {
     std::filesystem::remove_all(directory_);
   }
   bool running() const { return !port_.empty(); }
-  std::string certificate() const { return directory_ + "/cert.pem"; }
+  std::string file(const std::string& name) const { return directory_ + "/" + name; }
+  std::string certificate() const { return file("cert.pem"); }
   std::string url() const { return "https://" + port_ + "/"; }  // openssl prints address and port
 
  private:
+  bool MakeClient() const {
+    const std::string request =
+        "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=me" +
+        std::string(" -keyout ") + file("client-key.pem") + " -out " + file("client.csr");
+    const std::string sign = "openssl x509 -req -days 1 -in " + file("client.csr") + " -CA " + certificate() +
+                             " -CAkey " + file("key.pem") + " -CAcreateserial -out " + file("client.pem");
+    return std::system((request + " 2>/dev/null && " + sign + " 2>/dev/null").c_str()) == 0;
+  }
+
   std::string directory_;
   std::string port_;
   pid_t pid_ = -1;
@@ -314,6 +343,66 @@ TEST(HttpClientTls, TrustsOnlyTheAuthorityItIsGiven) {
   EXPECT_EQ(
       HttpClient::Create({.ca_file = "/nonexistent.pem", .bearer_token = ""})->Send(Get(server.url())).status().code(),
       Code::kDenied);
+}
+
+TEST(HttpClientTls, ShowsItsCertificateWhereItHasOne) {
+  const TlsServer server(true);
+  if (!server.running()) GTEST_SKIP() << "the openssl program is needed to play a TLS server";
+  HttpClient::Options options;
+  options.ca_file = server.certificate();
+  EXPECT_FALSE(HttpClient::Create(options)->Send(Get(server.url())).ok());
+  options.client_certificate_file = server.file("client.pem");
+  options.client_key_file = server.file("client-key.pem");
+  const auto trusted = HttpClient::Create(options)->Send(Get(server.url()));
+  ASSERT_TRUE(trusted.ok()) << trusted.status().message();
+  EXPECT_THAT(trusted->body, HasSubstr("Subject: CN=me"));
+  options.client_key_file = server.file("key.pem");  // of another certificate
+  const Status unfit = HttpClient::Create(options)->Send(Get(server.url())).status();
+  EXPECT_EQ(unfit.code(), Code::kUnavailable);
+  EXPECT_THAT(unfit.message(), HasSubstr("check the client certificate and its key"));
+}
+
+TEST(HttpClientTls, ChecksTheNameItIsToldInThePlaceOfTheHost) {
+  const TlsServer server;
+  if (!server.running()) GTEST_SKIP() << "the openssl program is needed to play a TLS server";
+  const std::string by_name = "https://localhost" + server.url().substr(server.url().rfind(':'));
+  HttpClient::Options options;
+  options.ca_file = server.certificate();
+  EXPECT_EQ(HttpClient::Create(options)->Send(Get(by_name)).status().code(), Code::kDenied);
+  options.tls_server_name = "127.0.0.1";  // what the certificate says
+  const auto found = HttpClient::Create(options)->Send(Get(by_name));
+  EXPECT_TRUE(found.ok()) << found.status().message();
+}
+
+TEST(HttpClient, AsksForATokenBeforeEachRequest) {
+  ScriptedServer server({{Ok("1")}, {Ok("2")}});
+  int asked = 0;
+  HttpClient::Options options;
+  options.token_source = [&asked]() -> Result<std::string> {
+    if (++asked > 2) return Status::NotFound("the token file is gone");
+    return "token-" + std::to_string(asked);
+  };
+  const auto client = HttpClient::Create(options);
+  EXPECT_TRUE(client->Send(Get(server.Url("/"))).ok());
+  EXPECT_TRUE(client->Send(Get(server.Url("/"))).ok());
+  EXPECT_THAT(server.Request(0), HasSubstr("Authorization: Bearer token-1\r\n"));
+  EXPECT_THAT(server.Request(1), HasSubstr("Authorization: Bearer token-2\r\n"));
+  EXPECT_EQ(client->Send(Get(server.Url("/"))).status().code(), Code::kNotFound);
+}
+
+TEST(HttpClient, UnpacksGzipWithinTheSameBounds) {
+  const std::string zeros = Gzip(std::string(100'000, '0'));
+  ASSERT_FALSE(zeros.empty());
+  ScriptedServer server({{Ok(zeros, "Content-Encoding: gzip\r\n")}, {Ok(zeros, "Content-Encoding: gzip\r\n")}});
+  const auto client = HttpClient::Create({});
+  ClientRequest request = Get(server.Url("/"));
+  request.accept_gzip = true;
+  const auto response = client->Send(request);
+  ASSERT_TRUE(response.ok()) << response.status().message();
+  EXPECT_EQ(response->body, std::string(100'000, '0'));
+  EXPECT_THAT(server.Request(0), HasSubstr("Accept-Encoding: gzip\r\n"));
+  request.max_response_bytes = 99'999;
+  EXPECT_EQ(client->Send(request).status().code(), Code::kExhausted);
 }
 
 // ---- Streams ----
@@ -385,6 +474,29 @@ TEST(HttpClientStream, AServerThatNeverAnswersIsUnavailable) {
   const Status status = HttpClient::Create({})->Stream(request, [](std::string_view) { return true; });
   EXPECT_EQ(status.code(), Code::kUnavailable);
   EXPECT_THAT(status.message(), HasSubstr("no answer in time"));
+}
+
+TEST(HttpClientStream, ARefusalIsAlsoHadAsAnAnswer) {
+  ScriptedServer server({{"HTTP/1.1 429 No\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nlate"}});
+  ClientRequest request = Get(server.Url("/live"));
+  ClientResponse refusal;
+  request.refusal = &refusal;
+  EXPECT_FALSE(HttpClient::Create({})->Stream(request, [](std::string_view) { return true; }).ok());
+  EXPECT_EQ(refusal.status, 429);
+  EXPECT_EQ(refusal.headers["retry-after"], "7");
+  EXPECT_EQ(refusal.body, "late");
+}
+
+TEST(HttpClientStream, EndsWhenItHasLastedLongEnough) {
+  ScriptedServer server({{kStreamHead + "data: 1\n\n", false, true}});
+  ClientRequest request = Get(server.Url("/live"));
+  request.max_duration = milliseconds(50);
+  int opened = 0;
+  request.on_open = [&opened] { ++opened; };
+  const Status status = HttpClient::Create({})->Stream(request, [](std::string_view) { return true; });
+  EXPECT_EQ(status.code(), Code::kUnavailable);
+  EXPECT_THAT(status.message(), HasSubstr("lasted longer"));
+  EXPECT_EQ(opened, 1);
 }
 
 TEST(HttpClientStream, CanBeAborted) {

@@ -148,6 +148,28 @@ export interface Counter {
   value: number;
 }
 
+export interface ClusterWatch {
+  resource: string;
+  state: string;
+  problem: string;
+  objects: number;
+  events: number;
+  lists: number;
+  failures: number;
+  refused: number;
+  last_heard: string | null;
+  silent_seconds: number | null;
+}
+
+export interface ClusterStatus {
+  followed: boolean;
+  off_reason: string;
+  cluster: string;
+  server: string;
+  credentials: string;
+  watches: ClusterWatch[];
+}
+
 export interface StatusAnswer {
   version: string;
   started: string;
@@ -162,6 +184,7 @@ export interface StatusAnswer {
     tables: StoreTable[];
   };
   agents: AgentStatus[];
+  kubernetes?: ClusterStatus | null;  // an older server says nothing of it
   counters: Counter[];
   losses: number;
   problems: string[];

@@ -7,6 +7,7 @@ import { formatBytes, formatCount, formatDuration } from '../../domain/units';
 import { Icon } from '../../widgets/icons';
 import { ErrorLine, ErrorState } from '../../widgets/states';
 import { Agents } from './agents';
+import { Cluster } from './cluster';
 import { Counters } from './counters';
 import { Tiles } from './tiles';
 
@@ -64,6 +65,7 @@ export function StatusView() {
           <Tiles status={status} />
           <Problems problems={status.problems} />
           <Agents status={status} />
+          {status.kubernetes && <Cluster status={status.kubernetes} now={Date.parse(status.time)} />}
           <Tables status={status} />
           <Counters counters={status.counters} />
         </div>
