@@ -12,13 +12,15 @@
 
 #include <bpf/bpf_tracing.h>
 
+#include "within.h"
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 static __always_inline int describe(struct sock *sk, struct weir_socket *socket)
 {
 	weir_u8 state = sk->__sk_common.skc_state;
 
-	if (state == TCP_CLOSE)
+	if (state == TCP_CLOSE || !weir_within(sk))
 		return 0;
 	socket->flags = WEIR_SOCKET_EXISTING;
 	if (state == TCP_LISTEN)

@@ -60,6 +60,12 @@ struct kernfs_node {
 
 struct cgroup {
 	struct kernfs_node *kn;
+	int level;	/* 0 = the root */
+	struct cgroup *ancestors[];	/* by level */
+};
+
+struct cgroup___before_6_1 {
+	weir_u64 ancestor_ids[1];
 };
 
 struct sock_cgroup_data {

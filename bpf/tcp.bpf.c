@@ -12,6 +12,7 @@
 
 #include "arrivals.h"
 #include "direct_read.h"
+#include "within.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -161,6 +162,9 @@ int BPF_PROG(weir_tcp_state, struct sock *sk, int old_state, int new_state)
 
 	/* First what needs no look into the socket: half of all transitions end here. */
 	if (!(WATCHED_STATES & 1 << new_state) || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	/* What is not tracked when it is born is in no map when it dies. */
+	if (new_state != TCP_CLOSE && !weir_within(sk))
 		return 0;
 	if (new_state == TCP_SYN_SENT) {
 		on_connecting(key);

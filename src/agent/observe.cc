@@ -66,7 +66,7 @@ UdpOptions UdpOptionsOf(const ObserveOptions& options, bool allowed, flow::Addre
   UdpOptions udp;
   udp.tracker.flows = options.udp;
   udp.tracker.dns = options.dns;
-  udp.tracker.group = options.udp_group;
+  udp.tracker.group = options.udp_group.empty() ? options.within : options.udp_group;
   udp.tracker.max_pairs = options.max_flows;
   udp.tracker.allowed = allowed;
   udp.max_flows = options.max_flows;
@@ -105,6 +105,7 @@ std::unique_ptr<Source> MakeObserver(const ObserveOptions& options, Origin& orig
   ebpf.max_sockets = options.max_sockets;
   ebpf.max_flows = options.max_flows;
   ebpf.receive_loss = options.receive_loss;
+  ebpf.within = options.within;
   ebpf.translations = translations;
   if (options.requests) {
     auto requests = requests::MakeRequestSource(

@@ -16,6 +16,7 @@ struct ObserveOptions {
   bool udp = false;                 // UDP flows
   bool dns = false;                 // DNS as clients see it
   std::filesystem::path udp_group;  // whose sockets these two watch, below the version 2 root; "" = all
+  std::filesystem::path within;     // whose sockets are seen at all, below the version 2 root; "" = all
   bool requests = false;            // measure HTTP/1 requests and learn TLS server names
   bool nat = false;                 // ask connection tracking whom clients reach behind translated addresses
 };

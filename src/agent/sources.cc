@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "agent/budget/agent_threads.h"
+#include "agent/kernel/group_tree.h"
 #include "agent/observe.h"
 #include "agent/privileges.h"
 #include "agent/recording/recorder.h"
@@ -27,9 +28,19 @@ Result<std::unique_ptr<Source>> MakeRecorded(const AgentOptions& options, const 
   return recording::MakeRecorder(std::move(record), std::move(header), options.observe, ThisMachine(clock));
 }
 
+// Who asks for one slice of a node must not be shown all of it.
+Status CheckWithin(const AgentOptions& options) {
+  if (options.observe.within.empty()) return Status::Ok();
+  if (!options.allow_ebpf) return Status::Invalid("--within needs eBPF; leave out --mode sock_diag");
+  if (options.observe.requests) return Status::Invalid("--requests sees all control groups; leave out it or --within");
+  const Result<kernel::GroupPlace> place = kernel::FindGroup(options.observe.within);
+  return place.ok() ? Status::Ok() : place.status().Annotate("--within");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Agent>> Agent::Start(AgentOptions options, wire::BatchSink& sink, const Clock& clock) {
+  WEIR_RETURN_IF_ERROR(CheckWithin(options));
   std::vector<std::unique_ptr<Source>> candidates;
   const bool record = !options.record.empty();
   if (record && !options.allow_ebpf) {
@@ -42,7 +53,7 @@ Result<std::unique_ptr<Agent>> Agent::Start(AgentOptions options, wire::BatchSin
     candidates.push_back(MakeObserver(options.observe, ThisMachine(clock)));
   }
   // A recording that is asked for and not made must not go unnoticed.
-  if (!options.require_ebpf && !record) {
+  if (!options.require_ebpf && !record && options.observe.within.empty()) {
     Beside beside = MakeBeside(options.observe, options.allow_ebpf, clock);
     candidates.push_back(WithOptions(MakeSockDiagSource(options.observe.max_flows, clock, beside.translations),
                                      std::move(beside.sources)));

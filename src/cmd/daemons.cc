@@ -131,6 +131,7 @@ agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   options.observe.udp = settings.Text("udp") == "on";
   options.observe.dns = settings.Text("dns") == "on";
   options.observe.udp_group = settings.Text("udp-group");
+  options.observe.within = settings.Text("within");
   options.observe.requests = settings.Text("requests") == "on";
   options.observe.nat = settings.Text("nat") != "off";
   options.allow_ebpf = settings.Text("mode") != "sock_diag";

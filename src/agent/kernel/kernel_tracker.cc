@@ -19,6 +19,7 @@
 
 #include "agent/kernel/arrival_watch.h"
 #include "agent/kernel/bpf_log.h"
+#include "agent/kernel/group_tree.h"
 #include "agent/kernel/net_namespaces.h"
 #include "agent/kernel/program_choice.h"
 #include "agent/kernel/snapshot_reader.h"
@@ -296,6 +297,11 @@ Result<Skeleton> Load(const KernelOptions& options, const std::vector<std::strin
                            std::bit_ceil(std::clamp(options.max_sockets, 1U, kMaxMapEntries)));
   bpf_map__set_max_entries(skeleton->maps.weir_ring, ring);
   skeleton->rodata->weir_live_ring_bytes = ring / 2;
+  if (!options.within.empty()) {
+    WEIR_ASSIGN_OR_RETURN(const GroupPlace place, FindGroup(options.within));
+    skeleton->rodata->weir_within_level = place.level;
+    skeleton->rodata->weir_within_id = place.id;
+  }
   if (!SelectPrograms(skeleton->obj, programs)) return Status::Internal("the BPF object lacks a program");
   if (const int error = weir_bpf__load(skeleton.get()); error != 0)
     return FromLibbpf(-error, "load the BPF object", log);

@@ -6,6 +6,7 @@
 // agent dies, all is gone.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ struct KernelOptions {
   uint32_t max_sockets = 65'536;  // rounded up to a power of two; 128 B of kernel memory each
   uint32_t ring_bytes = 0;        // rounded up to a power of two, at least a page; 0 = 64 B per socket, 1..8 MiB
   ReceiveLoss receive_loss = ReceiveLoss::kOnEvidence;
+  std::filesystem::path within{};  // whose sockets are tracked: a group below the version 2 root; "" = all
 
   // For tests: use only the first of these that loads. Empty = the order of preference.
   std::vector<std::string> snapshot_programs{};

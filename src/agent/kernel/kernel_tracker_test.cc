@@ -13,9 +13,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <thread>
 
+#include "agent/kernel/group_tree.h"
 #include "agent/kernel/net_lab.h"
 #include "agent/kernel/stale_key.h"
 
@@ -645,6 +648,71 @@ TEST_F(KernelTrackerTest, AProgramThatDoesNotLoadCostsOnlyItself) {
   EXPECT_EQ(probes[3].state, "failed");
   auto impossible = KernelTracker::Open({.snapshot_programs = {"no_such_program"}}, probes);
   EXPECT_EQ(impossible.status().code(), Code::kUnsupported);
+}
+
+// A version 2 control group of the test's own, with one below it; the calling thread's process moves between them.
+class TestGroup {
+ public:
+  TestGroup() {
+    const auto root = OpenGroupTree();
+    if (!root.ok()) return;
+    path_ = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(root->get())) /
+            ("weir-within-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(path_ / "below" / "deeper");
+  }
+  ~TestGroup() {
+    if (path_.empty()) return;
+    Enter(path_.parent_path());
+    for (const auto& each : {path_ / "below" / "deeper", path_ / "below", path_}) ::rmdir(each.c_str());
+  }
+  TestGroup(const TestGroup&) = delete;
+  TestGroup& operator=(const TestGroup&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+  static void Enter(const std::filesystem::path& group) { std::ofstream(group / "cgroup.procs") << ::getpid(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+TEST_F(KernelTrackerTest, WithinAGroupTracksItsSocketsAloneAndThoseBelow) {
+  const TestGroup group;
+  if (group.path().empty()) GTEST_SKIP() << "SKIPPED: no version 2 control groups";
+  const Pair older_outside = MakePair("127.0.0.1", "127.0.0.1");
+  TestGroup::Enter(group.path() / "below" / "deeper");
+  const Pair older_inside = MakePair("127.0.0.1", "127.0.0.1");
+  Open({.within = group.path() / "below"});
+  ASSERT_TRUE(tracker_->ReadExisting().ok());
+  std::vector<Pair> pairs;
+  for (const auto& place : {group.path().parent_path(), group.path(), group.path() / "below"}) {
+    TestGroup::Enter(place);
+    pairs.push_back(MakePair("127.0.0.1", "127.0.0.1"));
+  }
+  // Its listener is within, its client is not.
+  pairs.push_back({});
+  pairs.back().listener = Socket::Listen("127.0.0.1");
+  TestGroup::Enter(group.path());
+  pairs.back().client = Socket::Connect("127.0.0.1", pairs.back().listener.port());
+  pairs.back().server = pairs.back().listener.Accept();
+  Snapshot(true);
+  std::multiset<uint16_t> found;
+  for (const weir_record& record : log_.Of(WEIR_RECORD_LIVE)) found.insert(record.local_port);
+  const std::multiset<uint16_t> wanted{older_inside.client.port(), older_inside.server.port(), pairs[2].client.port(),
+                                       pairs[2].server.port(), pairs[3].server.port()};
+  EXPECT_EQ(found, wanted);
+  EXPECT_EQ(found.count(older_outside.server.port()), 0U);
+}
+
+TEST(FindGroup, NamesAreBelowTheRootAndOthersAreRefused) {
+  const TestGroup group;
+  if (group.path().empty()) GTEST_SKIP() << "SKIPPED: no version 2 control groups, or no right to make one";
+  const auto by_name = FindGroup(group.path().filename() / "below");
+  ASSERT_TRUE(by_name.ok()) << by_name.status().message();
+  EXPECT_EQ(by_name->level, 2U);
+  EXPECT_NE(by_name->id, 0U);
+  EXPECT_EQ(FindGroup(group.path() / "below")->id, by_name->id);
+  EXPECT_EQ(FindGroup(group.path().parent_path())->level, 0U);
+  EXPECT_EQ(FindGroup("no/such/group").status().code(), Code::kNotFound);
+  EXPECT_EQ(FindGroup("/tmp").status().code(), Code::kInvalid);
 }
 
 }  // namespace

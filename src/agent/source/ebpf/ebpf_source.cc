@@ -32,6 +32,7 @@ class EbpfSource final : public Source {
                   options.translations) {
     kernel_options_.max_sockets = options.max_sockets;
     kernel_options_.receive_loss = options.receive_loss;
+    kernel_options_.within = options.within;
   }
 
   std::string_view mode() const override { return "ebpf"; }

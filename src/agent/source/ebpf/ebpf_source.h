@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 
@@ -20,6 +21,7 @@ struct EbpfOptions {
   uint32_t max_sockets = 65'536;
   uint32_t max_flows = 65'536;
   ReceiveLoss receive_loss = ReceiveLoss::kOnEvidence;
+  std::filesystem::path within{};  // as in KernelOptions
   // Both outlive the source. Null = no names besides the processes'; addresses are what sockets say.
   flow::ConnectionNames* names = nullptr;
   flow::AddressTranslations* translations = nullptr;
