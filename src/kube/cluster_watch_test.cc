@@ -227,6 +227,7 @@ TEST_F(ClusterWatchTest, AnApiThatIsNotServedIsAbsentUntilItIs) {
   Start([](ClusterWatchOptions& options) { options.timing.absent_retry = milliseconds(300); });
   ASSERT_TRUE(WaitState("mountpoints3podattachments", "absent"));
   EXPECT_EQ(Of("mountpoints3podattachments").problem, "");  // most clusters have none
+  EXPECT_EQ(Of("mountpoints3podattachments").failures, 0U);
   ASSERT_TRUE(heard_.WaitForNote("synced 5"));
   EXPECT_EQ(api_.Requests("mountpoints3podattachments")[0],
             "/apis/s3.csi.aws.com/v2/mountpoints3podattachments?limit=500");

@@ -280,24 +280,27 @@ void ResourceWatch::Handle(const Outcome& outcome, bool listed) {
   if (owners && (done || outcome.verdict == Verdict::kDenied || outcome.verdict == Verdict::kAbsent))
     context_.state.SetOwnersReadable(done);
   if (done) {
-    if (listed) expired_in_a_row_ = 0;
+    if (listed) expired_in_a_row_ = failures_in_a_row_ = 0;
   } else if (outcome.verdict == Verdict::kExpired) {
     version_.clear();
     ++expired_in_a_row_;
     Count(Metric::kube_expired);
+  } else if (outcome.verdict == Verdict::kAbsent && IsOptional(resource_.resource)) {
+    base_url_.clear();
+    version_.clear();
+    SetState("absent");  // as in most clusters: no failure
   } else {
     ++failures_in_a_row_;
     Count(Metric::kube_failures);
     if (failures_in_a_row_ % kRelistAfterFailures == 0) version_.clear();
     if (outcome.verdict == Verdict::kTooLarge) page_objects_ = std::max(page_objects_ / 5, 1U);
-    if (outcome.verdict == Verdict::kAbsent) base_url_.clear();
+    if (outcome.verdict == Verdict::kAbsent) base_url_.clear();  // another version may be served from now on
     const bool denied = outcome.verdict == Verdict::kDenied;
     SetState(denied ? "denied" : outcome.verdict == Verdict::kAbsent ? "absent" : "retrying");
     const std::string sentence = Sentence(outcome);
     const std::lock_guard lock(mutex_);
     ++status_.failures;
-    if (status_.problem != sentence && !sentence.empty() && failures_in_a_row_ == 1)
-      LogWarn("kubernetes: {}", sentence);
+    if (status_.problem != sentence && failures_in_a_row_ == 1) LogWarn("kubernetes: {}", sentence);
     status_.problem = sentence;
   }
   if (!std::exchange(answered_, true)) context_.on_first_answer(resource_.resource);
@@ -328,7 +331,6 @@ std::string ResourceWatch::Sentence(const Outcome& outcome) const {
           " deploy/kubernetes/rbac.yaml does, and check {}; until then {}.",
           server, what, cause, context_.access.source, resource_.price);
     case Verdict::kAbsent:
-      if (IsOptional(resource_.resource)) return {};
       return fmt::format(
           "The Kubernetes API at {} does not serve {}: {}. Check that the address is an API server's and"
           " its version is 1.19 or newer; until then {}.",
