@@ -197,8 +197,8 @@ class Cluster:
         metadata = {"name": name, **body["metadata"], **({"ownerReferences": owners} if owners else {})}
         return self.create("pod", ns, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": body["spec"]})
 
-    def many_pods(self, ns, count, node="n1", threads=4):
-        """Running pods that nobody runs: as fast as the API server takes them."""
+    def many_pods(self, ns, count, node="n1", threads=4, running=1):
+        """Pods that nobody runs, every `running`th of them with a status: as fast as the API server takes them."""
         numbers = iter(range(count))
 
         def make(number):
@@ -206,6 +206,8 @@ class Cluster:
             body = self.template({"app": f"app-{number % 500}", "tier": "many"}, ports=[8080])
             body["spec"].update(nodeName=node, serviceAccountName="default")
             self.create("pod", ns, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, **body["metadata"]}, "spec": body["spec"]})
+            if number % running:
+                return
             self.api.patch(self.path("pod", ns, name, "status"), {"status": {
                 "phase": "Running", "podIP": f"10.{200 + number // 65000}.{number // 250 % 250}.{number % 250 + 1}", "startTime": now(),
                 "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": now()}],
