@@ -16,6 +16,7 @@ ROOMS = {
     "kube": (4, set(), {"wire"}),
     "store": (4, set(), {"net", "wire"}),
     "server": (5, set(), {"agent", "kube", "net"}),
+    "diagnose": (5, set(), {"agent", "kube", "store", "net", "wire"}),
     "api": (6, set(), {"agent"}),
     "cli": (6, set(), {"agent", "kube", "store", "server", "wire"}),
     "cmd": (7, set(), set()),

@@ -1,0 +1,233 @@
+#include "diagnose/activity.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+namespace weir::diagnose {
+namespace {
+
+using model::NodeSignal;
+
+constexpr double kBitsPerByte = 8;
+constexpr uint64_t kNonsense = model::kMaxNodeValue;
+constexpr int64_t kMaxApartMs = 30'000;
+constexpr size_t kMaxInterfaces = 4'096;  // of a node
+constexpr size_t kMaxThrottled = 4'096;
+
+// The second most of a period lies in.
+int64_t SecondOf(const model::NodeSample& sample) {
+  return (sample.time - static_cast<int64_t>(std::min(sample.period_ms, 1'000U)) / 2) / 1'000;
+}
+
+bool IsOwn(std::string_view subject) { return subject.find('/') == std::string_view::npos; }
+
+std::string_view FirstWord(std::string_view text) { return text.substr(0, text.find(' ')); }
+
+uint32_t Narrow(uint64_t value) { return static_cast<uint32_t>(std::min<uint64_t>(value, UINT32_MAX)); }
+
+std::optional<Resource> ResourceOf(NodeSignal signal) {
+  switch (signal) {
+    case NodeSignal::allowance_bandwidth_in:
+    case NodeSignal::queue_rx_rate_limited: return Resource::kBandwidthIn;
+    case NodeSignal::allowance_bandwidth_out:
+    case NodeSignal::queue_tx_rate_limited: return Resource::kBandwidthOut;
+    case NodeSignal::allowance_packets: return Resource::kPackets;
+    case NodeSignal::allowance_connections: return Resource::kConnections;
+    case NodeSignal::allowance_link_local: return Resource::kLinkLocal;
+    case NodeSignal::qdisc_overlimits: return Resource::kQueue;
+    default: return std::nullopt;
+  }
+}
+
+// Where a second keeps what a signal counts of drops; nullptr for other signals.
+uint32_t* DropsOf(NodeSecond& second, NodeSignal signal) {
+  switch (signal) {
+    case NodeSignal::qdisc_drops: return &second.queue_drops;
+    case NodeSignal::softnet_dropped:
+    case NodeSignal::interface_rx_missed:
+    case NodeSignal::interface_rx_over:
+    case NodeSignal::interface_tx_dropped:
+    case NodeSignal::device_rx_no_buffer:
+    case NodeSignal::device_rx_dropped:
+    case NodeSignal::device_tx_dropped:
+    case NodeSignal::queue_rx_drops:
+    case NodeSignal::queue_tx_drops: return &second.node_drops;
+    case NodeSignal::drop_rule: return &second.rule_drops;
+    case NodeSignal::tcp_receive_queue_drops:
+    case NodeSignal::tcp_zero_window_drops:
+    case NodeSignal::tcp_backlog_drops:
+    case NodeSignal::tcp_pruned: return &second.socket_drops;
+    case NodeSignal::tcp_listen_overflows:
+    case NodeSignal::tcp_listen_drops: return &second.listen_drops;
+    case NodeSignal::conntrack_insert_failed:
+    case NodeSignal::conntrack_dropped: return &second.conntrack_drops;
+    default: return nullptr;
+  }
+}
+
+}  // namespace
+
+NodeSecond& NodeActivity::At(int64_t second) {
+  NodeSecond& slot = seconds[static_cast<size_t>(second) % kNodeSeconds];
+  if (slot.second != second) {
+    slot = {};
+    slot.second = second;
+  }
+  return slot;
+}
+
+NodeSecond NodeActivity::In(int64_t second) const {
+  const NodeSecond& slot = seconds[static_cast<size_t>(second) % kNodeSeconds];
+  return slot.second == second ? slot : NodeSecond{};
+}
+
+double NodeActivity::RxBits(int64_t second) const {
+  return kBitsPerByte * static_cast<double>(In(second).rx_bytes[has_hardware ? 1 : 0]);
+}
+double NodeActivity::TxBits(int64_t second) const {
+  return kBitsPerByte * static_cast<double>(In(second).tx_bytes[has_hardware ? 1 : 0]);
+}
+double NodeActivity::Packets(int64_t second) const {
+  return static_cast<double>(In(second).packets[has_hardware ? 1 : 0]);
+}
+
+double NodeActivity::Peak10ms(int64_t second, bool inbound) const {
+  double peak = 0;
+  for (const RatePeak& found : peaks) {
+    if (std::abs(found.second - second) <= 1) peak = std::max(peak, inbound ? found.rx_bits : found.tx_bits);
+  }
+  return peak;
+}
+
+bool NodeActivity::Blind(UnixMillis now, const Thresholds& thresholds) const {
+  return static_cast<double>(now - heard) > 1'000 * thresholds.blind_after_s;
+}
+
+bool NodeActivity::Gap(int64_t from, int64_t to) const { return gap_until_s >= from && gap_until_s <= to + 1; }
+
+bool NodeActivity::BreachedIn(int64_t from, int64_t to, bool inbound) const {
+  const auto held = [&](Resource resource) {
+    const RecentSeconds& recent = breached[static_cast<size_t>(resource)];
+    return recent.Count(to, static_cast<int>(std::clamp<int64_t>(to - from + 1, 1, 64))) > 0;
+  };
+  const bool queue = held(Resource::kQueue) && queue_is_virtual == inbound;
+  return queue || held(Resource::kPackets) || held(inbound ? Resource::kBandwidthIn : Resource::kBandwidthOut);
+}
+
+NodeActivity& Activity::Node(NodeNumber node) {
+  NodeActivity& activity = nodes_[node];
+  activity.node = node;
+  return activity;
+}
+
+const NodeActivity* Activity::FindNode(NodeNumber node) const {
+  const auto found = nodes_.find(node);
+  return found == nodes_.end() ? nullptr : &found->second;
+}
+
+void Activity::Add(const NodeReadings& readings, UnixMillis now) {
+  const NodeNumber number = names_.Node(readings.node);
+  if (number == 0) return;
+  NodeActivity& node = Node(number);
+  node.heard = now;
+  // Which interfaces are hardware must be known before their bytes are added.
+  for (const model::NodeSample& sample : readings.samples) {
+    if (sample.signal != NodeSignal::interface_hardware || !IsOwn(sample.subject)) continue;
+    if (node.hardware.size() < kMaxInterfaces) node.hardware[sample.subject] = sample.value == 1;
+    node.has_hardware = node.has_hardware || sample.value == 1;
+  }
+  for (const model::NodeSample& sample : readings.samples) {
+    const bool apart = std::abs(sample.time - now) > kMaxApartMs;  // a spool that empties, or a clock that jumped
+    if (sample.value <= kNonsense && !apart) AddSample(node, sample);
+  }
+  for (const model::RateWindow& window : readings.windows) AddWindow(node, window);
+}
+
+void Activity::AddSample(NodeActivity& node, const model::NodeSample& sample) {
+  const int64_t second = SecondOf(sample);
+  if (second < node.latest_s - static_cast<int64_t>(kNodeSeconds) + 1) return;  // history
+  if (node.latest_s >= 0 && second > node.latest_s + 2) node.gap_until_s = second;
+  node.latest_s = std::max(node.latest_s, second);
+  NodeSecond& slot = node.At(second);
+  if (const std::optional<Resource> resource = ResourceOf(sample.signal)) {
+    slot.exceeded[static_cast<size_t>(*resource)] += sample.value;
+    if (*resource == Resource::kQueue) {
+      node.queue_subject = sample.subject;
+      const auto known = node.hardware.find(std::string(FirstWord(sample.subject)));
+      node.queue_is_virtual = known != node.hardware.end() && !known->second && node.has_hardware;
+    } else {
+      node.has_allowance = true;
+    }
+    return;
+  }
+  if (uint32_t* drops = DropsOf(slot, sample.signal); drops != nullptr) {
+    *drops += Narrow(sample.value);
+    if (sample.signal == NodeSignal::drop_rule) node.rule_place = sample.subject;
+    return;
+  }
+  const auto known = node.hardware.find(sample.subject);
+  const size_t kind = known != node.hardware.end() && known->second ? 1 : 0;
+  const bool own = IsOwn(sample.subject);
+  switch (sample.signal) {
+    case NodeSignal::interface_rx_bytes: slot.rx_bytes[kind] += own ? sample.value : 0; break;
+    case NodeSignal::interface_tx_bytes: slot.tx_bytes[kind] += own ? sample.value : 0; break;
+    case NodeSignal::interface_rx_packets:
+    case NodeSignal::interface_tx_packets: slot.packets[kind] += own ? sample.value : 0; break;
+    case NodeSignal::allowance_connections_left:
+      node.has_allowance = true;
+      node.connections_left = sample.value;
+      node.connections_left_most = std::max(node.connections_left_most, sample.value);
+      node.connections_left_s = second;
+      break;
+    case NodeSignal::cgroup_throttled_us:
+      if (node.throttled_us.size() >= kMaxThrottled) break;
+      node.throttled_us[sample.subject] = sample.value * 1'000 / std::max(sample.period_ms, 1U);
+      node.throttled[sample.subject].Note(second, true);
+      break;
+    default: break;
+  }
+}
+
+void Activity::AddWindow(NodeActivity& node, const model::RateWindow& window) {
+  if (!IsOwn(window.subject)) return;
+  const size_t steps = std::min({window.step_us.size(), window.rx_bytes.size(), window.tx_bytes.size()});
+  double at_us = 0;
+  for (size_t step = 0; step < steps; ++step) {
+    const double length_us = std::max(window.step_us[step], 1'000U);  // shorter steps are no rate
+    const int64_t second = (window.start + static_cast<int64_t>(at_us / 1'000)) / 1'000;
+    at_us += window.step_us[step];
+    RatePeak& peak = node.peaks[static_cast<size_t>(second) % node.peaks.size()];
+    if (peak.second > second) continue;
+    if (peak.second != second) peak = {second, 0, 0};
+    const double per_bit = kBitsPerByte * 1e6 / length_us;
+    peak.rx_bits = std::max(peak.rx_bits, per_bit * static_cast<double>(window.rx_bytes[step]));
+    peak.tx_bits = std::max(peak.tx_bits, per_bit * static_cast<double>(window.tx_bytes[step]));
+  }
+}
+
+std::vector<Activity::Share> Activity::Ranked(NodeNumber node, const std::vector<int64_t>& seconds, bool rx,
+                                              bool tx) const {
+  std::vector<Share> shares;
+  for (PartyNumber number = 1; number < parties_.size(); ++number) {
+    if (names_[number].node != node || names_.Resolve(number) != number) continue;
+    uint64_t bytes = 0;
+    for (const int64_t second : seconds) {
+      const PartySecond moved = parties_[number].In(second);
+      bytes += (rx ? moved.rx_bytes : 0) + (tx ? moved.tx_bytes : 0);
+    }
+    if (bytes != 0) shares.push_back({number, bytes});
+  }
+  std::sort(shares.begin(), shares.end(), [](const Share& a, const Share& b) { return a.bytes > b.bytes; });
+  return shares;
+}
+
+void Activity::Forget(int64_t before_s) {
+  std::erase_if(nodes_, [&](const auto& entry) { return entry.second.heard < before_s * 1'000; });
+  for (auto& [number, node] : nodes_) {
+    std::erase_if(node.throttled, [&](const auto& entry) { return entry.second.last() < node.latest_s - 60; });
+    std::erase_if(node.throttled_us, [&](const auto& entry) { return !node.throttled.contains(entry.first); });
+  }
+}
+
+}  // namespace weir::diagnose
