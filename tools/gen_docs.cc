@@ -1,5 +1,5 @@
-// weir-gen DIR: writes columns.md, metrics.md, flags.md and node-signals.md from the tables in the code. CI fails when
-// the committed ones differ.
+// weir-gen DIR: writes columns.md, metrics.md, flags.md, node-signals.md and detectors/thresholds.md from the tables in
+// the code. CI fails when the committed ones differ.
 // weir-gen --install DIR: writes what is installed beside the program, manual pages and shell completion.
 // weir-gen --rules FILE: writes Prometheus' alerting rules about Weir itself.
 #include <fmt/format.h>
@@ -13,6 +13,7 @@
 #include "cmd/completion.h"
 #include "cmd/flags.h"
 #include "cmd/settings.h"
+#include "diagnose/thresholds.h"
 #include "man_pages.h"
 #include "model/columns.h"
 #include "model/filter.h"
@@ -106,7 +107,21 @@ std::string Flags() {
   return out;
 }
 
+std::string Thresholds() {
+  std::string out = fmt::format(fmt::runtime(kNotice), "src/diagnose/thresholds.h");
+  out +=
+      "# Thresholds\n\nEvery number by which the [detectors](README.md) judge.\n\n"
+      "| threshold | default | unit | detector | meaning |\n|---|---|---|---|---|\n";
+  for (const diagnose::ThresholdDescription& threshold : diagnose::kThresholds) {
+    out += fmt::format("| `{}` | {} | {} | {} | {} |\n", threshold.name, threshold.fallback, threshold.unit,
+                       threshold.group, Escaped(threshold.help));
+  }
+  return out;
+}
+
 int Write(const std::filesystem::path& path, const std::string& text) {
+  std::error_code ignored;  // the file that cannot be written says it
+  std::filesystem::create_directories(path.parent_path(), ignored);
   std::ofstream file(path, std::ios::binary);
   file << text;
   if (file.good()) return 0;
@@ -135,5 +150,6 @@ int main(int argc, char** argv) {
   const std::filesystem::path directory = argv[1];
   return weir::Write(directory / "columns.md", weir::Columns()) |
          weir::Write(directory / "metrics.md", weir::Metrics()) | weir::Write(directory / "flags.md", weir::Flags()) |
-         weir::Write(directory / "node-signals.md", weir::NodeSignals());
+         weir::Write(directory / "node-signals.md", weir::NodeSignals()) |
+         weir::Write(directory / "detectors" / "thresholds.md", weir::Thresholds());
 }

@@ -119,7 +119,7 @@ TEST_P(Bent, WithoutCapacityARateIsNeverCalledHigh) {
   options.no_capacity = true;
   const Scenario::Outcome outcome = scenario_.Run(options);
   for (const auto& [id, finding] : outcome.findings) {
-    const bool counts_alone = finding.kind == "link_local" || finding.kind == "connection_tracking";
+    const bool counts_alone = finding.kind == "link_local" || finding.kind.starts_with("connection");
     if (finding.detector != Detector::bandwidth_breach || counts_alone) continue;
     EXPECT_NE(finding.level, Level::kHigh) << finding.verdict;
     EXPECT_FALSE(finding.not_excluded.empty()) << finding.verdict;

@@ -212,11 +212,11 @@ bool BreachDetector::SteppedDown(const Seen& seen, size_t run, int64_t second) {
 }
 
 bool BreachDetector::NearLimit(const Seen& seen, const Run& run) {
+  if (!seen.capacity.known()) return false;
   const double near = seen.context.thresholds.breach_near_share;
   const double baseline = seen.capacity.baseline_bits;
   const double fastest = std::max(run.most_bits, run.peak_10ms);
-  return (baseline > 0 && run.most_bits >= near * baseline) ||
-         (seen.capacity.peak_bits > 0 && fastest >= near * seen.capacity.peak_bits);
+  return (baseline > 0 && run.most_bits >= near * baseline) || fastest >= near * seen.capacity.highest();
 }
 
 std::string BreachDetector::KindOf(const Seen& seen, size_t index, int64_t second) {

@@ -92,7 +92,8 @@ int64_t DnsDetector::FirstTrouble(const Watch& watch) {
 DnsDetector::Trouble DnsDetector::TroubleOf(const Context& context, const Watch& watch, const Counts& sum) {
   const Thresholds& thresholds = context.thresholds;
   const auto enough = [&](uint64_t count, double share) {
-    return static_cast<double>(count) >= thresholds.dns_events && Part(count, sum.queries) >= share;
+    const auto events = static_cast<double>(count);
+    return events >= thresholds.dns_events && WilsonLower(events, static_cast<double>(sum.queries)) >= share;
   };
   const uint64_t lost = std::max(sum.unanswered, sum.repeated);
   const std::string of = fmt::format("of {} queries", sum.queries);

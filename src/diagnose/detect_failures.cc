@@ -276,6 +276,16 @@ void FailureDetector::Report(const Context& context, const PairKey& key, const W
   context.book.Report(std::move(finding), context.now);
 }
 
+// Many fail, or most of the few there were: one in a hundred is ordinary life, and so is a reset now and then.
+bool FailureDetector::Fires(const Thresholds& thresholds, const Counts& sum) {
+  const uint32_t waiting = sum.opened == 0 ? sum.syn_again : 0;  // attempts still under way
+  const double troubled = sum.failed() != 0 ? sum.failed() : std::max(sum.slow, waiting);
+  const double attempts = sum.failed() + std::max(sum.opened, waiting);
+  if (troubled >= thresholds.failure_least && troubled >= thresholds.failure_share * attempts) return true;
+  return sum.failed() == 0 && sum.reset >= thresholds.failure_resets &&
+         sum.reset >= thresholds.failure_reset_share * std::max(sum.closed, sum.reset);
+}
+
 void FailureDetector::Tick(const Context& context) {
   const Thresholds& thresholds = context.thresholds;
   const int64_t now = context.second();
@@ -287,12 +297,7 @@ void FailureDetector::Tick(const Context& context) {
       continue;
     }
     const Counts sum = Sum(context, watch);
-    const uint32_t waiting = sum.opened == 0 ? sum.syn_again : 0;  // attempts still under way
-    const double troubled = sum.failed() != 0 ? sum.failed() : std::max({sum.reset, sum.slow, waiting});
-    const double attempts = sum.failed() + std::max({sum.opened, sum.reset, waiting});
-    // Many fail, or most of the few there were: one in a hundred is ordinary life.
-    const bool share = troubled >= thresholds.failure_share * attempts;
-    const bool fires = troubled >= thresholds.failure_least && share;
+    const bool fires = Fires(thresholds, sum);
     const bool recent = static_cast<double>(now - watch.failed_s) <= thresholds.clear_after_s;
     if (fires && recent) Report(context, entry->first, watch, sum, CauseOf(context, entry->first, watch, sum));
     ++entry;

@@ -48,6 +48,7 @@ class FailureDetector {
   };
 
   static Counts Sum(const Context& context, const Watch& watch);
+  static bool Fires(const Thresholds& thresholds, const Counts& sum);
   Cause CauseOf(const Context& context, const PairKey& key, const Watch& watch, const Counts& sum) const;
   Cause Unanswered(const Context& context, const PairKey& key, const Watch& watch, const Counts& sum) const;
   static Cause Resets(const Context& context, const PairKey& key, const Counts& sum);

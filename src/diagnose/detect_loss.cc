@@ -125,7 +125,7 @@ void LossDetector::LearnUsual(Watch& watch, int64_t now_s) {
 
 bool LossDetector::Fires(const Thresholds& thresholds, const Watch& watch, const Sum& sum) {
   if (static_cast<double>(sum.segments) < thresholds.loss_least_segments) return false;
-  if (sum.lossy_seconds < thresholds.loss_seconds) return false;
+  if (sum.lossy_seconds < thresholds.loss_seconds || sum.lost() < thresholds.loss_least_lost) return false;
   const double limit = std::max(thresholds.loss_warn_ratio, thresholds.loss_over_baseline * watch.usual);
   return WilsonLower(sum.lost(), static_cast<double>(sum.segments)) > limit;
 }

@@ -174,7 +174,7 @@ void ZoneDetector::Tick(const Context& context) {
   const Thresholds& thresholds = context.thresholds;
   const int64_t length = Length(context);
   for (auto& [workload, watch] : watches_) {
-    if (context.second() - watch.latest_s > length) continue;
+    if (static_cast<double>(context.second() - watch.latest_s) > thresholds.late_after_s) continue;
     const Counts sum = Sum(watch, kSlots, length);
     const Counts recent = Sum(watch, 2, length);
     const double recent_share = Part(recent.across, recent.requests);

@@ -66,6 +66,7 @@ namespace weir::diagnose {
   X(loss_critical_ratio, 0.05, "", "loss", "From here on loss is critical.")                                            \
   X(loss_critical_timeouts, 2, "1/s", "loss", "Retransmission timeouts a second from which loss is critical.")          \
   X(loss_spurious_share, 0.5, "", "loss", "Share of needless retransmissions from which it is delay or reordering.")    \
+  X(loss_least_lost, 5, "segments", "loss", "Fewer lost segments in ten seconds are bad luck.")                         \
   X(loss_seconds, 3, "s", "loss", "Seconds of the last ten in which something was lost, at least.")                      \
   X(loss_drops_share, 0.3, "", "loss", "Drops seen on a node per lost segment that say where segments are lost.")       \
   X(loss_node_pairs, 3, "pairs", "loss", "Losing pairs of one node that become one finding about the node.")            \
@@ -90,6 +91,8 @@ namespace weir::diagnose {
   X(failure_window_s, 60, "s", "connection_failure", "Attempts are counted over this time.")                            \
   X(failure_least, 3, "attempts", "connection_failure", "Failed attempts that make a finding.")                         \
   X(failure_share, 0.05, "", "connection_failure", "And the share of all attempts that must have failed.")               \
+  X(failure_resets, 5, "connections", "connection_failure", "Resets of open connections that make a finding ...")         \
+  X(failure_reset_share, 0.2, "", "connection_failure", "... when they are this share of those that ended.")            \
   X(failure_slow_us, 900000, "us", "connection_failure", "A handshake this long lost a SYN.")                           \
   X(failure_patient_us, 900000, "us", "connection_failure", "An attempt given up earlier says nothing about the path.") \
   X(failure_rollout_s, 30, "s", "connection_failure", "Resets this close to the end of the peer's pod belong to a rollout.") \
@@ -101,8 +104,8 @@ namespace weir::diagnose {
   X(stall_rise_us, 50000, "us", "serving_stall", "And by at least this.")                                               \
   /* B8 */                                                                                                              \
   X(dns_least_queries, 10, "queries", "dns", "Fewer queries in a minute say nothing.")                                  \
-  X(dns_timeout_share, 0.01, "", "dns", "Share of queries without an answer, or sent again.")                           \
-  X(dns_failure_share, 0.01, "", "dns", "Share of queries answered by SERVFAIL or REFUSED.")                            \
+  X(dns_timeout_share, 0.005, "", "dns", "Share of queries without an answer, or sent again, by its lower bound.")       \
+  X(dns_failure_share, 0.005, "", "dns", "Share of queries answered by SERVFAIL or REFUSED, by its lower bound.")        \
   X(dns_slow_us, 100000, "us", "dns", "95th percentile of the time to an answer that is slow.")                         \
   X(dns_waste_share, 0.6, "", "dns", "Share of NXDOMAIN answers from which the search list wastes queries.")            \
   X(dns_events, 3, "queries", "dns", "Queries in trouble, at least.")                                                   \
