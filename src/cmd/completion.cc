@@ -29,8 +29,10 @@ std::string Spaced(std::string_view choices) {
   return text;
 }
 
-std::string Bash() {
-  std::string out = "_weir() {\n  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} words=\n";
+// A function for bash's `complete`, which zsh's bashcompinit runs as well: hence no `mapfile`, which zsh lacks.
+std::string WordsFunction(std::string_view name) {
+  std::string out = fmt::format(
+      "{}() {{\n  local word=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}} words=\n", name);
   out += fmt::format("  if [ \"$COMP_CWORD\" = 1 ]; then words='{}'; else\n    case $previous in\n", CommandNames());
   for (const Flag& flag : kFlags) {
     if (flag.type == FlagType::kChoice)
@@ -41,20 +43,39 @@ std::string Bash() {
     if (command.bit != 0) out += fmt::format("      {}) words='{}' ;;\n", command.name, FlagNames(command.bit));
   }
   out += "      completion) words='bash zsh fish' ;;\n    esac\n  fi\n";
-  return out + "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n}\ncomplete -o default -F _weir weir\n";
+  return out + "  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n}\n";
 }
 
-std::string Zsh() { return "#compdef weir\nautoload -U +X bashcompinit && bashcompinit\n" + Bash(); }
+std::string Bash() { return WordsFunction("_weir") + "complete -o default -F _weir weir\n"; }
+
+// Installed as `_weir`, the text is the body of zsh's own function of that name, so the first call completes as well.
+std::string Zsh() {
+  return "#compdef weir\nautoload -U +X bashcompinit && bashcompinit\n" + WordsFunction("_weir_words") +
+         "complete -o default -F _weir_words weir\nif [ \"${funcstack[1]}\" = _weir ]; then "
+         "_bash_complete -o default -F _weir_words; fi\n";
+}
+
+// Inside single quotes of fish.
+std::string FishQuoted(std::string_view text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "'";
+}
 
 std::string Fish() {
   std::string out = "complete -c weir -f\n";
   for (const CommandHelp& command : Commands()) {
-    out += fmt::format("complete -c weir -n __fish_use_subcommand -a {} -d '{}'\n", command.name, command.summary);
+    out += fmt::format("complete -c weir -n __fish_use_subcommand -a {} -d {}\n", command.name,
+                       FishQuoted(command.summary));
     for (const Flag& flag : kFlags) {
       if (command.bit == 0 || (flag.commands & command.bit) == 0) continue;
       std::string line =
           fmt::format("complete -c weir -n '__fish_seen_subcommand_from {}' -l {}", command.name, flag.name);
       if (flag.type != FlagType::kSwitch) line += " -r";
+      if (flag.value == "FILE" || flag.value == "DIR") line += " -F";
       if (flag.type == FlagType::kChoice) line += fmt::format(" -a '{}'", Spaced(flag.value));
       out += line + "\n";
     }
