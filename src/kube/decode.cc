@@ -24,7 +24,7 @@ simdjson::padded_string_view Padded(std::string_view part) {
   return simdjson::padded_string_view(part.data(), part.size(), part.size() + simdjson::SIMDJSON_PADDING);
 }
 
-Object DecodeAny(Resource resource, JsonValue value, Metadata& metadata) {
+Object DecodeAny(Resource resource, JsonObject value, Metadata& metadata) {
   switch (resource) {
     case Resource::kPods: return DecodePod(value, metadata);
     case Resource::kServices: return DecodeService(value, metadata);
@@ -37,7 +37,7 @@ Object DecodeAny(Resource resource, JsonValue value, Metadata& metadata) {
 }
 
 // An object without metadata is refused like one whose metadata is empty.
-Object DecodeChecked(Resource resource, JsonValue value, Metadata& metadata) {
+Object DecodeChecked(Resource resource, JsonObject value, Metadata& metadata) {
   Object object = DecodeAny(resource, value, metadata);
   if (metadata.uid.empty()) throw Refused("an object without metadata");
   return object;
@@ -52,7 +52,7 @@ std::optional<std::string_view> TextOfObject(JsonValue value) {
   return std::string_view(object.raw_json());
 }
 
-Refusal ReadRefusal(JsonValue value) {
+Refusal ReadRefusal(JsonObject value) {
   Refusal refusal;
   ForEachField(value, [&](std::string_view key, JsonValue field) {
     if (key == "code") refusal.code = static_cast<int>(NumberOf(field, 999));
@@ -62,7 +62,7 @@ Refusal ReadRefusal(JsonValue value) {
   return refusal;
 }
 
-std::string BookmarkVersion(JsonValue object) {
+std::string BookmarkVersion(JsonObject object) {
   std::string version;
   ForEachField(object, [&](std::string_view key, JsonValue field) {
     if (key == "metadata") version = ResourceVersionOf(field);
@@ -103,7 +103,7 @@ Result<ListPage> Decoder::DecodeList(std::string& body, const std::function<void
     if (text.size() > kMaxObjectBytes) throw Refused("larger than an object may be");
     json::document document = parsers_->inner.iterate(Padded(text));
     Metadata metadata;
-    each(DecodeChecked(resource_, document.get_value(), metadata));
+    each(DecodeChecked(resource_, document.get_object(), metadata));
   };
   const auto take_or_refuse = [&](JsonValue element) {
     // What goes wrong here is wrong with the page, what goes wrong within is wrong with one object.
@@ -118,7 +118,7 @@ Result<ListPage> Decoder::DecodeList(std::string& body, const std::function<void
   };
   try {
     json::document document = parsers_->outer.iterate(Padded(body));
-    ForEachField(document.get_value(), [&](std::string_view key, JsonValue field) {
+    ForEachField(JsonObject(document.get_object()), [&](std::string_view key, JsonValue field) {
       if (key == "metadata") {
         ForEachField(field, [&](std::string_view name, JsonValue text) {
           if (name == "resourceVersion") page.resource_version = NameOf(text);
@@ -163,12 +163,12 @@ Event Decoder::ReadEvent(EventType type, std::string_view text) {
   event.type = type;
   json::document document = parsers_->inner.iterate(Padded(text));
   if (type == EventType::kError) {
-    event.refusal = ReadRefusal(document.get_value());
+    event.refusal = ReadRefusal(document.get_object());
   } else if (type == EventType::kBookmark) {
-    event.resource_version = BookmarkVersion(document.get_value());
+    event.resource_version = BookmarkVersion(document.get_object());
   } else {
     Metadata metadata;
-    event.object = DecodeChecked(resource_, document.get_value(), metadata);
+    event.object = DecodeChecked(resource_, document.get_object(), metadata);
     event.resource_version = std::move(metadata.resource_version);
   }
   return event;
@@ -177,7 +177,7 @@ Event Decoder::ReadEvent(EventType type, std::string_view text) {
 Refusal Decoder::DecodeRefusal(std::string& body) {
   try {
     json::document document = parsers_->outer.iterate(Padded(body));
-    return ReadRefusal(document.get_value());
+    return ReadRefusal(document.get_object());
   } catch (const std::exception&) {
     return {};
   }
@@ -188,7 +188,7 @@ Result<std::vector<std::string>> DecodeGroupVersions(std::string& body) {
   std::vector<std::string> versions;
   try {
     json::document document = parser.iterate(Padded(body));
-    ForEachField(document.get_value(), [&](std::string_view key, JsonValue field) {
+    ForEachField(JsonObject(document.get_object()), [&](std::string_view key, JsonValue field) {
       if (key != "versions") return;
       ForEachElement(field, kMaxPorts, [&](JsonValue element) {
         ForEachField(element, [&](std::string_view name, JsonValue text) {

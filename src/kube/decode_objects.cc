@@ -159,7 +159,7 @@ void Identify(T& object, const Metadata& metadata) {
 
 }  // namespace
 
-model::Service DecodeService(JsonValue value, Metadata& metadata) {
+model::Service DecodeService(JsonObject value, Metadata& metadata) {
   model::Service service;
   ForEachField(value, [&](std::string_view key, JsonValue field) {
     if (key == "metadata") metadata = MetadataOf(field);
@@ -172,7 +172,7 @@ model::Service DecodeService(JsonValue value, Metadata& metadata) {
   return service;
 }
 
-model::Endpoints DecodeEndpoints(JsonValue value, Metadata& metadata) {
+model::Endpoints DecodeEndpoints(JsonObject value, Metadata& metadata) {
   model::Endpoints slice;
   bool all = true;
   ForEachField(value, [&](std::string_view key, JsonValue field) {
@@ -195,7 +195,7 @@ model::Endpoints DecodeEndpoints(JsonValue value, Metadata& metadata) {
   return slice;
 }
 
-model::Node DecodeNode(JsonValue value, Metadata& metadata) {
+model::Node DecodeNode(JsonObject value, Metadata& metadata) {
   model::Node node;
   ForEachField(value, [&](std::string_view key, JsonValue field) {
     if (key == "metadata") metadata = MetadataOf(field);
@@ -213,7 +213,7 @@ model::Node DecodeNode(JsonValue value, Metadata& metadata) {
   return node;
 }
 
-model::Namespace DecodeNamespace(JsonValue value, Metadata& metadata) {
+model::Namespace DecodeNamespace(JsonObject value, Metadata& metadata) {
   model::Namespace name_space;
   ForEachField(value, [&](std::string_view key, JsonValue field) {
     if (key == "metadata") metadata = MetadataOf(field);
@@ -223,7 +223,7 @@ model::Namespace DecodeNamespace(JsonValue value, Metadata& metadata) {
   return name_space;
 }
 
-model::VolumeAttachment DecodeAttachment(JsonValue value, Metadata& metadata) {
+model::VolumeAttachment DecodeAttachment(JsonObject value, Metadata& metadata) {
   model::VolumeAttachment attachment;
   ForEachField(value, [&](std::string_view key, JsonValue field) {
     if (key == "metadata") metadata = MetadataOf(field);
@@ -238,7 +238,7 @@ model::VolumeAttachment DecodeAttachment(JsonValue value, Metadata& metadata) {
   return attachment;
 }
 
-Owner DecodeOwner(JsonValue value, Metadata& metadata) {
+Owner DecodeOwner(JsonObject value, Metadata& metadata) {
   Owner owner;
   ForEachField(value, [&](std::string_view key, JsonValue field) {
     if (key == "metadata") metadata = MetadataOf(field);

@@ -153,7 +153,7 @@ void Merge(std::vector<PodContainer>& containers, std::vector<PodContainer>& sta
 
 }  // namespace
 
-Pod DecodePod(JsonValue value, Metadata& metadata) {
+Pod DecodePod(JsonObject value, Metadata& metadata) {
   Pod pod;
   std::vector<PodContainer> statuses;
   ForEachField(value, [&](std::string_view key, JsonValue field) {

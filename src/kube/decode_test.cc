@@ -298,8 +298,10 @@ TEST(DecodeRefusal, SaysWhyOrNothing) {
   Decoder decoder(Resource::kPods);
   std::string body = R"({"kind":"Status","message":"pods is forbidden","reason":"Forbidden","code":403})";
   EXPECT_EQ(decoder.DecodeRefusal(body).message, "pods is forbidden");
-  std::string html = "<html>";
-  EXPECT_EQ(decoder.DecodeRefusal(html).message, "");
+  for (const char* other : {"<html>", "[", "null", "5", "", "[null]", "{"}) {
+    std::string text = other;
+    EXPECT_EQ(decoder.DecodeRefusal(text).message, "") << other;
+  }
 }
 
 TEST(DecodeGroupVersions, ReadsWhatIsServed) {

@@ -15,24 +15,30 @@
 
 namespace weir::kube {
 
-using JsonValue = simdjson::ondemand::value;
+using JsonValue = simdjson::ondemand::value;  // within an object or array; a whole text is a JsonObject
+using JsonObject = simdjson::ondemand::object;
 
 class Refused : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-// Calls visit(key, value) for each field of an object; does nothing for null.
+// Calls visit(key, value) for each field of an object.
 template <typename Visit>
-void ForEachField(JsonValue value, Visit&& visit) {
-  if (value.is_null()) return;
-  for (auto result : value.get_object()) {
+void ForEachField(JsonObject object, Visit&& visit) {
+  for (auto result : object) {
     simdjson::ondemand::field field;
     if (const simdjson::error_code error = std::move(result).get(field); error != simdjson::SUCCESS)
       throw simdjson::simdjson_error(error);
     const std::string_view key = field.unescaped_key();
     visit(key, field.value());
   }
+}
+
+// The same; does nothing for null.
+template <typename Visit>
+void ForEachField(JsonValue value, Visit&& visit) {
+  if (!value.is_null()) ForEachField(JsonObject(value.get_object()), visit);
 }
 
 // Calls visit(value) for each element of an array, of the first `limit`; does nothing for null. False: there were more.
@@ -79,13 +85,13 @@ std::string ResourceVersionOf(JsonValue metadata);
 // Whether a resource's name stands for graphics processors: "nvidia.com/gpu".
 inline bool IsGpu(std::string_view resource) { return resource.ends_with("/gpu"); }
 
-// One object each, from the value of the whole object.
-model::Pod DecodePod(JsonValue value, Metadata& metadata);
-model::Service DecodeService(JsonValue value, Metadata& metadata);
-model::Endpoints DecodeEndpoints(JsonValue value, Metadata& metadata);
-model::Node DecodeNode(JsonValue value, Metadata& metadata);
-model::Namespace DecodeNamespace(JsonValue value, Metadata& metadata);
-model::VolumeAttachment DecodeAttachment(JsonValue value, Metadata& metadata);
-Owner DecodeOwner(JsonValue value, Metadata& metadata);
+// One object each, from the whole of its text.
+model::Pod DecodePod(JsonObject value, Metadata& metadata);
+model::Service DecodeService(JsonObject value, Metadata& metadata);
+model::Endpoints DecodeEndpoints(JsonObject value, Metadata& metadata);
+model::Node DecodeNode(JsonObject value, Metadata& metadata);
+model::Namespace DecodeNamespace(JsonObject value, Metadata& metadata);
+model::VolumeAttachment DecodeAttachment(JsonObject value, Metadata& metadata);
+Owner DecodeOwner(JsonObject value, Metadata& metadata);
 
 }  // namespace weir::kube
