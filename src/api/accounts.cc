@@ -204,8 +204,9 @@ std::string Quoted(std::string_view name) {
   return out + "\"";
 }
 
-constexpr std::array<std::string_view, 6> kFlowGroupColumns{"protocol",    "client_node",  "client_netns",
-                                                            "server_node", "server_netns", "server_port"};
+constexpr std::array<std::string_view, 8> kFlowGroupColumns{"protocol",    "client_node", "client_netns",
+                                                            "client_kind", "server_node", "server_netns",
+                                                            "server_kind", "server_port"};
 constexpr std::array<std::string_view, 10> kFlowMeasures{"bytes_to_server",
                                                          "bytes_to_client",
                                                          "segments_to_server",
@@ -305,10 +306,16 @@ store::FlowQuery AccountFlowsQuery(const store::TimeRange& range, const std::str
 
 FlowsByNamespace FlowsOf(const store::FlowResult& result) {
   FlowsByNamespace flows;
+  NamespaceFlows unreported;
   for (const std::vector<store::Cell>& cells : result.rows) {
     const FlowCells row{result, cells};
-    NamespaceFlows& client = flows[{row.TextOf("client_node"), static_cast<uint32_t>(row.NumberOf("client_netns"))}];
-    NamespaceFlows& server = flows[{row.TextOf("server_node"), static_cast<uint32_t>(row.NumberOf("server_netns"))}];
+    // Nobody counted at an end that is but an address, though its node may be known.
+    const auto at = [&](const std::string& end) -> NamespaceFlows& {
+      if (row.TextOf(end + "_kind") == "address") return unreported;
+      return flows[{row.TextOf(end + "_node"), static_cast<uint32_t>(row.NumberOf(end + "_netns"))}];
+    };
+    NamespaceFlows& client = at("client");
+    NamespaceFlows& server = at("server");
     AddDirection(row, "server", client.out, server.in);
     AddDirection(row, "client", server.out, client.in);
   }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "api/fakes.h"
+#include "model/row_edit.h"
 
 namespace weir::api {
 namespace {
@@ -211,7 +212,7 @@ TEST(Accounts, ANodesNameIsAValueWhateverItHolds) {
   row.server_port = 80;
   EXPECT_FALSE(query.filter.empty());
   EXPECT_FALSE(query.filter.Matches(row));
-  row.server_node = "n'1\" or server_port > 0 \\";
+  model::SetAttribute(row, "server_node", "n'1\" or server_port > 0 \\");
   EXPECT_TRUE(query.filter.Matches(row));
 }
 

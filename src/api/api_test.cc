@@ -316,8 +316,10 @@ TEST_F(ApiTest, ColumnsStatusAndDescription) {
   EXPECT_EQ(columns["columns"].size(), model::kColumns.size());
   EXPECT_EQ(columns["columns"][2]["name"], "protocol");
   EXPECT_EQ(columns["columns"][2]["groupable"], true);
-  EXPECT_EQ(columns["either_fields"][1],
-            Json({{"name", "process"}, {"columns", {"client_process", "server_process"}}}));
+  for (const std::string name : {"process", "namespace", "netns"}) {
+    EXPECT_THAT(columns["either_fields"],
+                testing::Contains(Json({{"name", name}, {"columns", {"client_" + name, "server_" + name}}})));
+  }
   EXPECT_EQ(columns["default_group_by"][0], "client_address");
 
   server_.agents = {server::AgentStatus{}};

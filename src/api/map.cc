@@ -66,12 +66,14 @@ struct Edge {
 
 // Every column the map reads but the sums.
 #define WEIR_MAP_TEXTS(X) \
+  X(client_kind)          \
   X(client_process)       \
   X(client_container)     \
   X(client_unit)          \
   X(client_node)          \
   X(client_address)       \
   X(client_netns_name)    \
+  X(server_kind)          \
   X(server_process)       \
   X(server_container)     \
   X(server_unit)          \
@@ -219,7 +221,8 @@ class Folding {
             .address = reader_.client_address(row),
             .other_node = reader_.server_node(row),
             .netns_name = reader_.client_netns_name(row),
-            .netns = static_cast<uint32_t>(reader_.client_netns(row))};
+            .netns = static_cast<uint32_t>(reader_.client_netns(row)),
+            .unreported = reader_.client_kind(row) == "address"};
   }
   EndFacts ServerOf(const Row& row) const {
     return {.process = reader_.server_process(row),
@@ -229,7 +232,8 @@ class Folding {
             .address = reader_.server_address(row),
             .other_node = reader_.client_node(row),
             .netns_name = reader_.server_netns_name(row),
-            .netns = static_cast<uint32_t>(reader_.server_netns(row))};
+            .netns = static_cast<uint32_t>(reader_.server_netns(row)),
+            .unreported = reader_.server_kind(row) == "address"};
   }
 
   // The facts of an end as one text: the same end is met in many flows.
@@ -240,6 +244,7 @@ class Folding {
       text.append(fact).push_back('\0');
     }
     text.append(reinterpret_cast<const char*>(&end.netns), sizeof(end.netns));
+    text.push_back(end.unreported ? 'x' : ' ');
   }
 
   uint32_t NodeIndex(EndFacts end) {
@@ -377,7 +382,7 @@ Json Folding::EdgeJson(const Edge& edge) const {
 }  // namespace
 
 store::FlowQuery MapQuery(const MapOptions& options) {
-  std::vector<std::string_view> ends = {"node", "address"};
+  std::vector<std::string_view> ends = {"node", "address", "kind"};
   if (options.level != MapLevel::kHost) ends.insert(ends.end(), {"container", "netns_name", "netns", "unit"});
   if (options.level == MapLevel::kProcess) ends.push_back("process");
   store::FlowQuery query;

@@ -17,16 +17,11 @@ constexpr size_t kShortContainer = 12;  // characters of a container id people k
 
 std::string ShortContainer(std::string_view id) { return std::string(id.substr(0, kShortContainer)); }
 
-bool IsPublic(const model::Address& address) {
-  return !address.is_private() && !address.is_loopback() && !address.is_link_local() && !address.is_multicast() &&
-         !address.is_unspecified();
-}
-
 MapNode Unreported(const EndFacts& end, const MapOptions& options) {
   MapNode node;
   node.external = true;
   const std::optional<model::Address> address = model::Address::Parse(end.address);
-  if (options.fold_internet && address && IsPublic(*address)) {
+  if (options.fold_internet && end.node.empty() && address && address->is_public()) {
     node.kind = "internet";
     node.name = "Internet";
     return node;
@@ -134,7 +129,7 @@ std::string MapNode::Id() const {
 }
 
 MapNode NodeOf(const EndFacts& end, const MapOptions& options) {
-  if (end.node.empty()) return Unreported(end, options);
+  if (end.node.empty() || (end.unreported && options.level != MapLevel::kHost)) return Unreported(end, options);
   switch (options.level) {
     case MapLevel::kProcess: return ProcessNode(end);
     case MapLevel::kContainer: return ContainerNode(end);

@@ -16,7 +16,8 @@ struct EndFacts {
   std::string_view process, container, unit, node, address;
   std::string_view other_node;  // of the other end: whose loopback it is
   std::string_view netns_name = {};
-  uint32_t netns = 0;  // inode; 0 = unknown, or the node's main one
+  uint32_t netns = 0;       // inode; 0 = unknown, or the node's main one
+  bool unreported = false;  // an address, though its node may be known
 };
 
 // The network namespace most ends on a node are in, by flows. The node's own, as far as flows tell: ends in containers

@@ -64,25 +64,15 @@ Cell TextCell(std::string text) {
   return cell;
 }
 
-Cell StoredCell(int64_t milliseconds) {
+Cell CellOf(const model::FlowRow& row, const Column& column) {
+  switch (column.type) {
+    case ColumnType::kString:
+    case ColumnType::kAddress: return TextCell(model::TextOf(row, column));
+    case ColumnType::kUint: return UintCell(model::UintOf(row, column));
+    default: break;
+  }
   Cell cell;
-  cell.number = static_cast<double>(milliseconds);
-  return cell;
-}
-Cell StoredCell(uint64_t value) { return UintCell(value); }
-Cell StoredCell(uint32_t value) { return UintCell(value); }
-Cell StoredCell(uint16_t value) { return UintCell(value); }
-Cell StoredCell(const std::string& text) { return TextCell(text); }
-Cell StoredCell(const model::Address& address) { return TextCell(address.ToString()); }
-Cell StoredCell(const model::Histogram&) { return {}; }
-
-Cell DerivedCell(const model::FlowRow& row, const Column& column) {
-  if (column.type == ColumnType::kString) return TextCell(model::TextOf(row, column));
-  const double number = model::NumberOf(row, column);
-  // Derived integers of one flow in one interval stay far below 2^53, so the way through a double is exact.
-  if (column.type == ColumnType::kUint) return UintCell(static_cast<uint64_t>(number));
-  Cell cell;
-  cell.number = number;
+  cell.number = model::NumberOf(row, column);
   return cell;
 }
 
@@ -201,15 +191,9 @@ const std::vector<const Column*>& LiveColumns() {
 }
 
 std::vector<Cell> CellsOf(const model::FlowRow& row) {
-  std::vector<Cell> stored;  // in table order, which is the order of the visit
-  stored.reserve(model::kColumns.size());
-  model::VisitStored(row, [&](const Column&, const auto& value) { stored.push_back(StoredCell(value)); });
   std::vector<Cell> cells;
   cells.reserve(LiveColumns().size());
-  for (const Column* column : LiveColumns()) {
-    const auto position = static_cast<size_t>(column - model::kColumns.data());
-    cells.push_back(column->stored() ? std::move(stored[position]) : DerivedCell(row, *column));
-  }
+  for (const Column* column : LiveColumns()) cells.push_back(CellOf(row, *column));
   return cells;
 }
 

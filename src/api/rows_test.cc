@@ -7,6 +7,7 @@
 #include "api/row_writer.h"
 #include "api/series.h"
 #include "api/time_text.h"
+#include "model/row_edit.h"
 
 namespace weir::api {
 namespace {
@@ -114,7 +115,7 @@ TEST(RowWriter, LiveRowsHaveEveryColumnButHistograms) {
   model::FlowRow row;
   row.start = 1'764'000'000'000;
   row.end = row.start + 1'000;
-  row.client_process = "curl";
+  model::SetAttribute(row, "client_process", "curl");
   row.bytes_to_server = 10;
   row.bytes_to_client = 32;
   row.segments_to_server = 4;

@@ -60,6 +60,10 @@ bool Address::is_private() const {
 
 bool Address::is_multicast() const { return is_v4() ? (bytes[12] & 0xf0) == 0xe0 : bytes[0] == 0xff; }
 
+bool Address::is_public() const {
+  return !is_private() && !is_loopback() && !is_link_local() && !is_multicast() && !is_unspecified();
+}
+
 std::string Address::ToString() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (is_v4()) {
@@ -90,6 +94,33 @@ std::optional<AddressRange> AddressRange::Parse(std::string_view text) {
     range.last.bytes[bit / 8] = static_cast<uint8_t>(range.last.bytes[bit / 8] | mask);
   }
   return range;
+}
+
+namespace {
+
+std::vector<AddressRange> Ranges(std::initializer_list<std::string_view> prefixes) {
+  std::vector<AddressRange> ranges;
+  for (const std::string_view prefix : prefixes) ranges.push_back(*AddressRange::Parse(prefix));
+  return ranges;
+}
+
+}  // namespace
+
+const std::vector<AddressRange>& UnspecifiedRanges() {
+  static const std::vector<AddressRange> ranges = Ranges({"0.0.0.0", "::"});
+  return ranges;
+}
+
+const std::vector<AddressRange>& LoopbackRanges() {
+  static const std::vector<AddressRange> ranges = Ranges({"127.0.0.0/8", "::1"});
+  return ranges;
+}
+
+const std::vector<AddressRange>& NotPublicRanges() {
+  static const std::vector<AddressRange> ranges =
+      Ranges({"0.0.0.0", "::", "127.0.0.0/8", "::1", "169.254.0.0/16", "fe80::/10", "10.0.0.0/8", "172.16.0.0/12",
+              "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "224.0.0.0/4", "ff00::/8"});
+  return ranges;
 }
 
 }  // namespace weir::model

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::model {
 
@@ -25,6 +26,7 @@ struct Address {
   bool is_link_local() const;  // 169.254.0.0/16, fe80::/10
   bool is_private() const;     // RFC 1918, RFC 6598, RFC 4193
   bool is_multicast() const;
+  bool is_public() const;  // none of these
 
   // IPv4 as a dotted quad, IPv6 compressed (RFC 5952).
   std::string ToString() const;
@@ -40,5 +42,10 @@ struct AddressRange {
   // "10.0.0.0/8", "fd00::/8"; a bare address is a range of one.
   static std::optional<AddressRange> Parse(std::string_view text);
 };
+
+// What Address::is_… says, as ranges: for SQL. A test holds them against the functions.
+const std::vector<AddressRange>& UnspecifiedRanges();
+const std::vector<AddressRange>& LoopbackRanges();
+const std::vector<AddressRange>& NotPublicRanges();  // the two above among them
 
 }  // namespace weir::model

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace weir::model {
 namespace {
 
@@ -33,6 +35,41 @@ TEST(Address, KnowsItsKind) {
   EXPECT_TRUE(Address::Parse("fd00::1")->is_private());
   EXPECT_TRUE(Address::Parse("169.254.169.254")->is_link_local());
   EXPECT_TRUE(Address::Parse("::")->is_unspecified());
+}
+
+TEST(Address, RangesSayWhatTheFunctionsSay) {
+  const auto within = [](const std::vector<AddressRange>& ranges, const Address& address) {
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [&](const AddressRange& range) { return range.Contains(address); });
+  };
+  const auto check = [&](const Address& address) {
+    SCOPED_TRACE(address.ToString());
+    EXPECT_EQ(within(UnspecifiedRanges(), address), address.is_unspecified());
+    EXPECT_EQ(within(LoopbackRanges(), address), address.is_loopback());
+    EXPECT_EQ(within(NotPublicRanges(), address), !address.is_public());
+  };
+  for (const AddressRange& range : NotPublicRanges()) {
+    for (Address edge : {range.first, range.last}) {
+      check(edge);
+      // The neighbours, one up and one down; what carries or borrows is tried at other edges.
+      ++edge.bytes[15];
+      check(edge);
+      edge.bytes[15] = static_cast<uint8_t>(edge.bytes[15] - 2);
+      check(edge);
+    }
+  }
+  // Every first two bytes of both families.
+  for (uint32_t word = 0; word < 0x10000; ++word) {
+    Address v6;
+    v6.bytes[0] = static_cast<uint8_t>(word >> 8);
+    v6.bytes[1] = static_cast<uint8_t>(word);
+    v6.bytes[15] = 7;
+    check(v6);
+    Address v4 = *Address::Parse("0.0.3.7");
+    v4.bytes[12] = v6.bytes[0];
+    v4.bytes[13] = v6.bytes[1];
+    check(v4);
+  }
 }
 
 TEST(AddressRange, CoversExactlyThePrefix) {

@@ -3,7 +3,8 @@
 // generated types all come from here.
 //
 // A flow row is what one client did with one server port during one interval, both ends' reports joined.
-// "client" is the side that connected, whoever reported it. Rates and percentages are derived, never stored.
+// "client" is the side that connected, whoever reported it. Who the two ends are stands in entity.h: its attributes
+// are columns here, once per end. Rates and percentages are derived, never stored.
 #pragma once
 
 #include <array>
@@ -11,73 +12,39 @@
 #include <optional>
 #include <string_view>
 
+#include "model/column_type.h"
+#include "model/entity.h"
+
 namespace weir::model {
 
-enum class ColumnType {
-  kTime,      // Unix milliseconds, shown as RFC 3339 UTC
-  kAddress,   // 16 bytes, see Address
-  kString,    // UTF-8, at most kMaxStringBytes
-  kUint,      // unsigned integer
-  kFloat,     // derived columns only
-  kHistogram  // sparse (bucket index, count) pairs, see histogram.h
-};
+// Columns that are fields of a FlowRow: X(name, C++ type, ColumnType, ColumnKind, unit, help)
+#define WEIR_TIME_COLUMNS(X)                                                             \
+  X(start, int64_t, kTime, kTime, "ms", "Start of the interval, by the server's clock.") \
+  X(end, int64_t, kTime, kTime, "ms", "End of the interval, by the server's clock.")
 
-enum class ColumnKind {
-  kTime,       // interval bounds
-  kDimension,  // identifies the flow; can be grouped by
-  kSum,        // adds up over rows
-  kMin,        // smallest non-zero value; 0 means no sample
-  kMax,        // largest value
-  kHistogram,  // adds up bucket by bucket
-  kDerived,    // computed from aggregates
-};
+#define WEIR_CONNECTION_COLUMNS(X)                                                                                  \
+  X(protocol, std::string, kString, kDimension, "", "Transport protocol: tcp or udp.")                              \
+  X(client_address, Address, kAddress, kDimension, "", "Address of the side that connected.")                       \
+  X(server_address, Address, kAddress, kDimension, "", "Address the client connected to.")                          \
+  X(server_port, uint16_t, kUint, kDimension, "", "Port the client connected to.")                                  \
+  X(service_address, Address, kAddress, kDimension, "",                                                             \
+    "Address the client used where NAT led it to server_address; :: when it used server_address itself.")           \
+  X(service_port, uint16_t, kUint, kDimension, "",                                                                  \
+    "Port the client used where NAT led it to server_address; 0 when it used server_address itself.")               \
+  X(server_name, std::string, kString, kDimension, "",                                                              \
+    "Name the client asked the server for in its TLS ClientHello (SNI, RFC 6066); empty when not seen.")            \
+  X(alpn, std::string, kString, kDimension, "",                                                                     \
+    "Application protocols the client offered in its TLS ClientHello (ALPN, RFC 7301), first choice first, joined " \
+    "by commas; empty when none or not seen.")                                                                      \
+  X(application, std::string, kString, kDimension, "",                                                              \
+    "Protocol above the transport, where requests are measured or it was recognised: dns, http1, h2, tls, quic; "   \
+    "tls-timing: requests inside TLS, told apart by record sizes and directions alone.")                            \
+  X(operation, std::string, kString, kDimension, "", "What was asked: the HTTP method, the DNS record type.")       \
+  X(resource, std::string, kString, kDimension, "", "What it was asked of: the HTTP path template, the DNS name.")  \
+  X(result, std::string, kString, kDimension, "",                                                                   \
+    "How it ended: the HTTP status, the DNS response code, timeout, reset; of an unusable exchange why it is one.")
 
-inline constexpr size_t kMaxStringBytes = 256;
-
-// Stored columns: X(name, C++ type, ColumnType, ColumnKind, unit, help)
-#define WEIR_STORED_COLUMNS(X)                                                                                       \
-  X(start, int64_t, kTime, kTime, "ms", "Start of the interval, by the server's clock.")                             \
-  X(end, int64_t, kTime, kTime, "ms", "End of the interval, by the server's clock.")                                 \
-  X(protocol, std::string, kString, kDimension, "", "Transport protocol: tcp or udp.")                               \
-  X(client_address, Address, kAddress, kDimension, "", "Address of the side that connected.")                        \
-  X(server_address, Address, kAddress, kDimension, "", "Address the client connected to.")                           \
-  X(server_port, uint16_t, kUint, kDimension, "", "Port the client connected to.")                                   \
-  X(client_process, std::string, kString, kDimension, "",                                                            \
-    "Name of the connecting process; empty when no agent sees the client.")                                          \
-  X(server_process, std::string, kString, kDimension, "",                                                            \
-    "Name of the listening process; empty when no agent sees the server.")                                           \
-  X(client_container, std::string, kString, kDimension, "", "Container id of the client; empty on a bare host.")     \
-  X(server_container, std::string, kString, kDimension, "", "Container id of the server; empty on a bare host.")     \
-  X(client_unit, std::string, kString, kDimension, "",                                                               \
-    "systemd unit or last control-group folder of the client, outside containers.")                                  \
-  X(server_unit, std::string, kString, kDimension, "",                                                               \
-    "systemd unit or last control-group folder of the server, outside containers.")                                  \
-  X(client_node, std::string, kString, kDimension, "", "Node whose agent reported the client side.")                 \
-  X(server_node, std::string, kString, kDimension, "", "Node whose agent reported the server side.")                 \
-  X(client_netns, uint32_t, kUint, kDimension, "", "Network namespace inode of the client; 0 = unknown.")            \
-  X(server_netns, uint32_t, kUint, kDimension, "", "Network namespace inode of the server; 0 = unknown.")            \
-  X(client_netns_name, std::string, kString, kDimension, "",                                                         \
-    "Name of the client's network namespace (ip netns); empty for the host's own and for nameless ones.")            \
-  X(server_netns_name, std::string, kString, kDimension, "",                                                         \
-    "Name of the server's network namespace (ip netns); empty for the host's own and for nameless ones.")            \
-  X(service_address, Address, kAddress, kDimension, "",                                                              \
-    "Address the client used where NAT led it to server_address; :: when it used server_address itself.")            \
-  X(service_port, uint16_t, kUint, kDimension, "",                                                                   \
-    "Port the client used where NAT led it to server_address; 0 when it used server_address itself.")                \
-  X(server_name, std::string, kString, kDimension, "",                                                               \
-    "Name the client asked the server for in its TLS ClientHello (SNI, RFC 6066); empty when not seen.")             \
-  X(alpn, std::string, kString, kDimension, "",                                                                      \
-    "Application protocols the client offered in its TLS ClientHello (ALPN, RFC 7301), first choice first, joined "  \
-    "by commas; empty when none or not seen.")                                                                       \
-  X(application, std::string, kString, kDimension, "",                                                               \
-    "Protocol above the transport, where requests are measured or it was recognised: dns, http1, h2, tls, quic; "    \
-    "tls-timing: requests inside TLS, told apart by record sizes and directions alone.")                             \
-  X(operation, std::string, kString, kDimension, "", "What was asked: the HTTP method, the DNS record type.")        \
-  X(resource, std::string, kString, kDimension, "", "What it was asked of: the HTTP path template, the DNS name.")   \
-  X(result, std::string, kString, kDimension, "",                                                                    \
-    "How it ended: the HTTP status, the DNS response code, timeout, reset; of an unusable exchange why it is one.")  \
-  X(locality, std::string, kString, kDimension, "",                                                                  \
-    "loopback, same_node, cross_node, private or internet: how far the flow went, as far as known.")                 \
+#define WEIR_MEASURE_COLUMNS(X)                                                                                      \
   X(client_reports, uint32_t, kUint, kSum, "", "Intervals reported by the client's agent.")                          \
   X(server_reports, uint32_t, kUint, kSum, "", "Intervals reported by the server's agent.")                          \
   X(bytes_to_server, uint64_t, kUint, kSum, "bytes", "Payload from client to server, each byte once.")               \
@@ -265,6 +232,21 @@ inline constexpr size_t kMaxStringBytes = 256;
   X(client_idle_histogram, Histogram, kHistogram, kHistogram, "us",                                                  \
     "Distribution of times from an answer's last byte to the next request on its connection.")
 
+// Every field of a FlowRow.
+#define WEIR_STORED_COLUMNS(X) WEIR_TIME_COLUMNS(X) WEIR_CONNECTION_COLUMNS(X) WEIR_MEASURE_COLUMNS(X)
+
+// Columns that are attributes of the service the client asked for: X(name, EntityField, help)
+#define WEIR_SERVICE_COLUMNS(X)                                                                                     \
+  X(server_service, service, "Kubernetes service the client asked for, or the server belongs to; empty when none.") \
+  X(server_service_namespace, namespace_, "Kubernetes namespace of that service.")
+
+// Dimensions computed when asked, from both entities and the addresses: X(name, ColumnType, help). How each is computed
+// stands in model/locality.cc (rows in memory) and store/derived.cc (SQL); a test holds the two against each other.
+#define WEIR_COMPUTED_DIMENSIONS(X)                                                                            \
+  X(locality, kString,                                                                                         \
+    "How far the flow went, the nearest that is known: loopback, same_pod, same_node, same_zone, inter_zone, " \
+    "inter_region, cloud_service, internet, private, or unknown.")
+
 // Derived columns: X(name, ColumnType, unit, help). How each is computed stands once in store/derived.cc (SQL)
 // and once in model/flow_row.cc (rows in memory); a test holds the two against each other.
 #define WEIR_DERIVED_COLUMNS(X)                                                                                        \
@@ -321,25 +303,111 @@ inline constexpr size_t kMaxStringBytes = 256;
   X(request_latency)          \
   X(first_chunk) X(chunk_gap) X(request_duration) X(request_upload) X(receive_wait) X(accept_wait) X(client_idle)
 
+// Where a column's value is found.
+enum class ColumnSource : uint8_t {
+  kFlow,      // a field of the row
+  kClient,    // an attribute of one of the row's entities
+  kServer,    //
+  kService,   //
+  kComputed,  // from the others
+};
+
 struct Column {
   std::string_view name;
   ColumnType type;
   ColumnKind kind;
   std::string_view unit;  // "" = none
   std::string_view help;
+  ColumnSource source = ColumnSource::kFlow;
+  uint8_t place = 0;  // of an attribute: its EntityField; of a field: its place among kFlowColumns
 
-  bool stored() const { return kind != ColumnKind::kDerived; }
-  bool groupable() const { return kind == ColumnKind::kDimension; }
+  constexpr bool stored() const { return source == ColumnSource::kFlow; }
+  constexpr bool of_entity() const { return source != ColumnSource::kFlow && source != ColumnSource::kComputed; }
+  constexpr EntityField field() const { return static_cast<EntityField>(place); }
+  constexpr bool groupable() const { return kind == ColumnKind::kDimension; }
 };
 
-inline constexpr auto kColumns = std::to_array<Column>({
+namespace internal {
+
+// Without the `_` that C++ needs at the end of a keyword.
+constexpr std::string_view ColumnName(std::string_view name) {
+  return name.ends_with('_') ? name.substr(0, name.size() - 1) : name;
+}
+
+}  // namespace internal
+
+inline constexpr auto kColumns = [] {
+  auto columns = std::to_array<Column>({
 #define WEIR_COLUMN(name, cpp, type, kind, unit, help) {#name, ColumnType::type, ColumnKind::kind, unit, help},
-    WEIR_STORED_COLUMNS(WEIR_COLUMN)
+      WEIR_TIME_COLUMNS(WEIR_COLUMN) WEIR_CONNECTION_COLUMNS(WEIR_COLUMN)
 #undef WEIR_COLUMN
-#define WEIR_COLUMN(name, type, unit, help) {#name, ColumnType::type, ColumnKind::kDerived, unit, help},
-        WEIR_DERIVED_COLUMNS(WEIR_COLUMN)
+#define WEIR_COLUMN(name, cpp, type, help) \
+  {internal::ColumnName("client_" #name),  \
+   ColumnType::type,                       \
+   ColumnKind::kDimension,                 \
+   "",                                     \
+   "Client: " help ".",                    \
+   ColumnSource::kClient,                  \
+   static_cast<uint8_t>(EntityField::name)},
+          WEIR_ENTITY_FIELDS(WEIR_COLUMN)
 #undef WEIR_COLUMN
-});
+#define WEIR_COLUMN(name, cpp, type, help) \
+  {internal::ColumnName("server_" #name),  \
+   ColumnType::type,                       \
+   ColumnKind::kDimension,                 \
+   "",                                     \
+   "Server: " help ".",                    \
+   ColumnSource::kServer,                  \
+   static_cast<uint8_t>(EntityField::name)},
+              WEIR_ENTITY_FIELDS(WEIR_COLUMN)
+#undef WEIR_COLUMN
+#define WEIR_COLUMN(name, field, help) \
+  {#name,                              \
+   ColumnType::kString,                \
+   ColumnKind::kDimension,             \
+   "",                                 \
+   help,                               \
+   ColumnSource::kService,             \
+   static_cast<uint8_t>(EntityField::field)},
+                  WEIR_SERVICE_COLUMNS(WEIR_COLUMN)
+#undef WEIR_COLUMN
+#define WEIR_COLUMN(name, type, help) \
+  {#name, ColumnType::type, ColumnKind::kDimension, "", help, ColumnSource::kComputed},
+                      WEIR_COMPUTED_DIMENSIONS(WEIR_COLUMN)
+#undef WEIR_COLUMN
+#define WEIR_COLUMN(name, cpp, type, kind, unit, help) {#name, ColumnType::type, ColumnKind::kind, unit, help},
+                          WEIR_MEASURE_COLUMNS(WEIR_COLUMN)
+#undef WEIR_COLUMN
+#define WEIR_COLUMN(name, type, unit, help) \
+  {#name, ColumnType::type, ColumnKind::kDerived, unit, help, ColumnSource::kComputed},
+                              WEIR_DERIVED_COLUMNS(WEIR_COLUMN)
+#undef WEIR_COLUMN
+  });
+  uint8_t place = 0;
+  for (Column& column : columns) {
+    if (column.source == ColumnSource::kFlow) column.place = place++;
+  }
+  return columns;
+}();
+
+inline constexpr size_t kFlowColumnCount = [] {
+  size_t count = 0;
+  for (const Column& column : kColumns) count += column.source == ColumnSource::kFlow ? 1 : 0;
+  return count;
+}();
+inline constexpr size_t kTimeColumnCount = [] {
+  size_t count = 0;
+  for (const Column& column : kColumns) count += column.kind == ColumnKind::kTime ? 1 : 0;
+  return count;
+}();
+// The columns that are fields of a FlowRow, in order.
+inline constexpr auto kFlowColumns = [] {
+  std::array<const Column*, kFlowColumnCount> fields{};
+  for (const Column& column : kColumns) {
+    if (column.source == ColumnSource::kFlow) fields[column.place] = &column;
+  }
+  return fields;
+}();
 
 // nullptr when there is no such column.
 constexpr const Column* FindColumn(std::string_view name) {

@@ -2,27 +2,31 @@
 //
 // A flow names its ends by number. What a number stands for may become known late, or change: then the entity gets a
 // new version and the flow stays the same flow. So an EntityId is made from what never changes about the thing, and a
-// name, an owner or a label is never part of it.
+// name, an owner or a label is never part of it. See docs/adr/0011.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
-#include "model/columns.h"
+#include "model/address.h"
+#include "model/column_type.h"
 
 namespace weir::model {
 
 // A hash of the thing's stable key; 0 = nobody knows this end. Stable keys, by what is known of the thing:
-// * seen by an agent, in a pod:   cluster, pod uid, container id, process, network namespace
-// * seen by an agent, elsewhere:  agent's node, container id or unit, process, network namespace
-// * seen from the other end only: address, and which of its holders it was (see server/entity_index)
+// * seen by an agent:             its node, container id or else unit, process, network namespace (AgentEndId)
+// * seen from the other end only: address, and the node whose address it is, "" where unknown (AddressId)
 // * a service:                    cluster, service uid; where unknown, address and port
 using EntityId = uint64_t;
 
 // Attributes of an entity: X(name, C++ type, ColumnType, help). Each stands twice in the column table, as client_NAME
-// and server_NAME, with `help` completed by the end. Empty text and 0 mean unknown or not applicable.
+// and server_NAME (without the `_` that a C++ keyword needs at its end), with `help` completed by the end. Empty text
+// and 0 mean unknown or not applicable. On disk they are columns of the table of entities, by name.
 #define WEIR_ENTITY_FIELDS(X)                                                                                         \
   X(kind, std::string, kString,                                                                                       \
     "pod, container, process, node, service, cloud_service, external or address: what "                               \
@@ -48,14 +52,71 @@ using EntityId = uint64_t;
   X(external_name, std::string, kString, "name of an end outside the cluster")                                        \
   X(name_source, std::string, kString, "how the name is known: agent, cluster, dns, sni, prefix, suffix, label, geo")
 
+// What only the third entity of a flow has: the service its client asked for. Its columns stand in columns.h.
+#define WEIR_SERVICE_FIELDS(X) X(service, std::string, kString, "Kubernetes service")
+
+#define WEIR_ALL_ENTITY_FIELDS(X) WEIR_ENTITY_FIELDS(X) WEIR_SERVICE_FIELDS(X)
+
+enum class EntityField : uint8_t {
+#define WEIR_ENTITY_FIELD(name, cpp, type, help) name,
+  WEIR_ALL_ENTITY_FIELDS(WEIR_ENTITY_FIELD)
+#undef WEIR_ENTITY_FIELD
+};
+
+struct EntityFieldDescription {
+  std::string_view name;  // as in columns, without the end
+  ColumnType type;
+};
+// By EntityField.
+inline constexpr auto kEntityFields = std::to_array<EntityFieldDescription>({
+#define WEIR_ENTITY_FIELD(name, cpp, type, help) \
+  {std::string_view(#name).substr(0, sizeof(#name) - 1 - (#name[sizeof(#name) - 2] == '_')), ColumnType::type},
+    WEIR_ALL_ENTITY_FIELDS(WEIR_ENTITY_FIELD)
+#undef WEIR_ENTITY_FIELD
+});
+
 struct Entity {
   EntityId id = 0;
-  uint64_t version = 0;       // grows with every change, over restarts too; 0 = never named
+  uint64_t version = 0;       // of several versions of one id the highest holds, see VersionAt
   UnixMillis valid_from = 0;  // 0 = since ever, as far as known
   UnixMillis valid_to = 0;    // 0 = still
 #define WEIR_ENTITY_FIELD(name, cpp, type, help) cpp name{};
-  WEIR_ENTITY_FIELDS(WEIR_ENTITY_FIELD)
+  WEIR_ALL_ENTITY_FIELDS(WEIR_ENTITY_FIELD)
 #undef WEIR_ENTITY_FIELD
+
+  // In all but version and validity.
+  bool SameAs(const Entity& other) const;
 };
+
+// Shared by all rows that name it; null = nobody knows this end.
+using EntityRef = std::shared_ptr<const Entity>;
+
+// Null stands for an entity without attributes.
+const Entity& Of(const EntityRef& entity);
+
+// Calls visit(field, value) for every attribute, in the order of EntityField. Any is Entity or const Entity.
+template <typename Any, typename Visitor>
+void VisitEntity(Any& entity, Visitor&& visit) {
+#define WEIR_ENTITY_FIELD(name, cpp, type, help) visit(EntityField::name, entity.name);
+  WEIR_ALL_ENTITY_FIELDS(WEIR_ENTITY_FIELD)
+#undef WEIR_ENTITY_FIELD
+}
+
+// A version that is higher the later it is, and always higher where names beyond what an agent says are known: a server
+// that has just started, and knows agents only, takes no name away.
+constexpr uint64_t VersionAt(UnixMillis now, bool named) {
+  constexpr uint64_t kNamed = uint64_t{1} << 62;
+  return (named ? kNamed : 0) + static_cast<uint64_t>(now) * 1000;
+}
+
+// A hash of the parts, each with its length in front of it. Never 0. On disk, and made in SQL when older directories
+// are converted: a change needs a new schema version.
+EntityId HashOfKey(std::initializer_list<std::string_view> parts);
+
+// An end that an agent reports from. `home`: container id, else unit.
+EntityId AgentEndId(std::string_view node, std::string_view home, std::string_view process, uint32_t netns);
+// An address nobody reports from. `holder`: the node it belongs to, "" where unknown: on many nodes 172.17.0.2 is
+// something else on each.
+EntityId AddressId(const Address& address, std::string_view holder);
 
 }  // namespace weir::model

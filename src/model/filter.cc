@@ -22,10 +22,6 @@ bool IsKnown(const FlowRow& row, const Column& column) {
                                         [&](std::string_view name) { return NumberOf(row, *FindColumn(name)) != 0; });
 }
 
-Address AddressOf(const FlowRow& row, const Column& column) {
-  return column.name == "client_address" ? row.client_address : row.server_address;
-}
-
 bool NumberHolds(double number, CompareOp op, double value) {
   switch (op) {
     case CompareOp::kLess: return number < value;
@@ -88,14 +84,18 @@ Result<Filter> Filter::Parse(std::string_view text) {
 bool Filter::Matches(const FlowRow& row) const { return root_ == nullptr || Holds(row, *root_); }
 
 const std::vector<EitherField>& EitherFields() {
-  static const std::vector<EitherField> fields{
-      {"address", {"client_address", "server_address"}},
-      {"process", {"client_process", "server_process"}},
-      {"container", {"client_container", "server_container"}},
-      {"unit", {"client_unit", "server_unit"}},
-      {"node", {"client_node", "server_node"}},
-      {"port", {"server_port"}},
-  };
+  static const std::vector<EitherField> fields = [] {
+    std::vector<EitherField> either{{"address", {"client_address", "server_address"}}};
+    for (const Column& client : kColumns) {
+      if (client.source != ColumnSource::kClient) continue;
+      for (const Column& server : kColumns) {
+        if (server.source != ColumnSource::kServer || server.place != client.place) continue;
+        either.push_back({kEntityFields[client.place].name, {client.name, server.name}});
+      }
+    }
+    either.push_back({"port", {"server_port"}});
+    return either;
+  }();
   return fields;
 }
 

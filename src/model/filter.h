@@ -6,9 +6,9 @@
 //               | field ("in" | "not in") "(" value ("," value)* ")" | address-field ("in" | "not in") cidr
 //   value      := number with optional unit (10k 5M 2G 1Ki 100ms 20us 3s 2%) | "quoted" | 'quoted' | bareword
 //
-// "~" is RE2 search in strings. Besides the columns of columns.h there are either-end fields: address, process,
-// container, unit, node match client or server ("=" any, "!=" none); port is server_port. An empty expression
-// matches everything. Bounds: 4 KiB of text, 32 levels, 256 comparisons.
+// "~" is RE2 search in strings. Besides the columns of columns.h there are either-end fields: address and every
+// attribute of an end (process, pod, node, ...) match client or server ("=" any, "!=" none); port is server_port. An
+// empty expression matches everything. Bounds: 4 KiB of text, 32 levels, 256 comparisons.
 //
 // A comparison with an unknown value (an RTT without samples, see SampleColumns) is false, whatever the operator.
 #pragma once

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "model/filter.h"
+#include "model/row_edit.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
@@ -12,8 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   weir::model::FlowRow row;
-  row.client_process = "curl";
-  row.server_process = text.substr(0, weir::model::kMaxStringBytes);
+  weir::model::SetAttribute(row, "client_process", "curl");
+  weir::model::SetAttribute(row, "server_process", text.substr(0, weir::model::kMaxStringBytes));
   row.client_rtt_count = 1;
   filter->Matches(row);
   return 0;

@@ -91,8 +91,9 @@ std::string UnknownField(std::string_view written) {
   for (const Column& column : kColumns) {
     if (Filterable(column)) consider(column.name);
   }
-  return best.empty() ? message + "; fields are the columns, or address, process, container, unit, node, port"
-                      : message + fmt::format("; did you mean {}?", best);
+  return best.empty()
+             ? message + "; fields are the columns, or of either end: address, process, pod, node, port and so on"
+             : message + fmt::format("; did you mean {}?", best);
 }
 
 std::string_view OperatorHelp(ColumnType type) {

@@ -8,6 +8,7 @@
 
 #include "model/filter_lexer.h"
 #include "model/filter_parser.h"
+#include "model/row_edit.h"
 
 namespace weir::model {
 namespace {
@@ -21,10 +22,10 @@ FlowRow Web() {
   row.client_address = *Address::Parse("10.1.2.3");
   row.server_address = *Address::Parse("fd00::5");
   row.server_port = 443;
-  row.client_process = "curl";
-  row.server_process = "nginx";
-  row.client_container = "c1";
-  row.server_node = "host-b";
+  SetAttribute(row, "client_process", "curl");
+  SetAttribute(row, "server_process", "nginx");
+  SetAttribute(row, "client_container", "c1");
+  SetAttribute(row, "server_node", "host-b");
   row.client_reports = 1;
   row.bytes_to_server = 1'000;
   row.bytes_to_client = 9'000;
@@ -143,11 +144,13 @@ TEST(Filter, AndBindsTighterThanOrAndNotTightest) {
   for (int bits = 0; bits < 8; ++bits) {
     FlowRow row;
     row.server_port = (bits & 1) != 0 ? 1 : 0;
-    row.client_netns = (bits & 2) != 0 ? 1 : 0;
-    row.server_netns = (bits & 4) != 0 ? 1 : 0;
+    const uint32_t client_netns = (bits & 2) != 0 ? 1 : 0;
+    const uint32_t server_netns = (bits & 4) != 0 ? 1 : 0;
+    SetAttribute(row, "client_netns", client_netns);
+    SetAttribute(row, "server_netns", server_netns);
     const bool a = row.server_port != 0;
-    const bool b = row.client_netns != 0;
-    const bool c = row.server_netns != 0;
+    const bool b = client_netns != 0;
+    const bool c = server_netns != 0;
     const auto check = [&](std::string_view text, bool expected) {
       std::string filter;
       for (const char letter : text) {
@@ -183,7 +186,7 @@ TEST(Filter, FlattensLists) {
 TEST(Filter, QuotedValuesTakeEscapes) {
   FlowRow row;
   const auto process_is = [&](std::string_view quoted, std::string value) {
-    row.client_process = std::move(value);
+    SetAttribute(row, "client_process", value);
     return Matches(fmt::format("client_process = {}", quoted), row);
   };
   EXPECT_TRUE(process_is(R"("a b")", "a b"));
@@ -196,7 +199,7 @@ TEST(Filter, QuotedValuesTakeEscapes) {
   EXPECT_TRUE(process_is(R"("\d\.")", "\\d\\."));
   EXPECT_TRUE(process_is("'and'", "and"));
   EXPECT_TRUE(process_is("\"\xf0\x9f\x90\xb3\"", "\xf0\x9f\x90\xb3"));
-  row.client_process = "worker 17";
+  SetAttribute(row, "client_process", "worker 17");
   EXPECT_TRUE(Matches(R"(client_process ~ "\w+ \d+$")", row));
 }
 

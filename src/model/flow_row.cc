@@ -5,13 +5,15 @@
 #include <type_traits>
 #include <utility>
 
+#include "model/locality.h"
+
 namespace weir::model {
 namespace {
 
 template <typename T>
-void AccumulateColumn(const Column& column, T& into, const T& from) {
+void AccumulateColumn(ColumnKind kind, T& into, const T& from) {
   if constexpr (std::is_integral_v<T>) {
-    switch (column.kind) {
+    switch (kind) {
       case ColumnKind::kSum: into = static_cast<T>(into + from); break;
       case ColumnKind::kMax: into = std::max(into, from); break;
       case ColumnKind::kMin:
@@ -33,7 +35,7 @@ bool ClientMeasuresRtt(const FlowRow& row) { return row.client_rtt_count != 0; }
 }  // namespace
 
 void Accumulate(FlowRow& into, const FlowRow& from) {
-#define WEIR_ACCUMULATE(name, cpp, type, kind, unit, help) AccumulateColumn(*FindColumn(#name), into.name, from.name);
+#define WEIR_ACCUMULATE(name, cpp, type, kind, unit, help) AccumulateColumn(ColumnKind::kind, into.name, from.name);
   WEIR_STORED_COLUMNS(WEIR_ACCUMULATE)
 #undef WEIR_ACCUMULATE
   into.start = into.start == 0 ? from.start : std::min(into.start, from.start);
@@ -149,23 +151,28 @@ std::span<const std::string_view> SampleColumns(const Column& column) {
 
 namespace {
 
-// Ways to one column each, by its position in the table: a row is asked for many columns.
+// Ways to one field each, by its place: a row is asked for many columns.
 struct Access {
   uint64_t (*get)(const FlowRow&) = nullptr;  // integers only
   void (*set)(FlowRow&, uint64_t) = nullptr;
   Histogram& (*histogram)(FlowRow&) = nullptr;
+  std::string (*text)(const FlowRow&) = nullptr;  // strings and addresses
+  const Address& (*address)(const FlowRow&) = nullptr;
 };
 
 template <auto Member>
 constexpr Access AccessTo() {
   using Value = std::remove_cvref_t<decltype(std::declval<FlowRow>().*Member)>;
   if constexpr (std::is_integral_v<Value>) {
-    return {[](const FlowRow& row) { return static_cast<uint64_t>(row.*Member); },
-            [](FlowRow& row, uint64_t value) { row.*Member = static_cast<Value>(value); }, nullptr};
+    return {.get = [](const FlowRow& row) { return static_cast<uint64_t>(row.*Member); },
+            .set = [](FlowRow& row, uint64_t value) { row.*Member = static_cast<Value>(value); }};
   } else if constexpr (std::is_same_v<Value, Histogram>) {
-    return {nullptr, nullptr, [](FlowRow& row) -> Histogram& { return row.*Member; }};
+    return {.histogram = [](FlowRow& row) -> Histogram& { return row.*Member; }};
+  } else if constexpr (std::is_same_v<Value, Address>) {
+    return {.text = [](const FlowRow& row) { return (row.*Member).ToString(); },
+            .address = [](const FlowRow& row) -> const Address& { return row.*Member; }};
   } else {
-    return {};
+    return {.text = [](const FlowRow& row) { return row.*Member; }};
   }
 }
 
@@ -175,11 +182,42 @@ constexpr auto kAccess = std::to_array<Access>({
 #undef WEIR_ACCESS
 });
 
-const Access& AccessOf(const Column& column) { return kAccess[static_cast<size_t>(&column - kColumns.data())]; }
+const Access& AccessOf(const Column& column) { return kAccess[column.place]; }
+
+// The same for attributes, by EntityField.
+struct EntityAccess {
+  uint64_t (*get)(const Entity&) = nullptr;
+  const std::string& (*text)(const Entity&) = nullptr;
+};
+
+template <auto Member>
+constexpr EntityAccess EntityAccessTo() {
+  if constexpr (std::is_integral_v<std::remove_cvref_t<decltype(std::declval<Entity>().*Member)>>) {
+    return {[](const Entity& entity) { return static_cast<uint64_t>(entity.*Member); }, nullptr};
+  } else {
+    return {nullptr, [](const Entity& entity) -> const std::string& { return entity.*Member; }};
+  }
+}
+
+constexpr auto kEntityAccess = std::to_array<EntityAccess>({
+#define WEIR_ACCESS(name, cpp, type, help) EntityAccessTo<&Entity::name>(),
+    WEIR_ALL_ENTITY_FIELDS(WEIR_ACCESS)
+#undef WEIR_ACCESS
+});
 
 }  // namespace
 
+const Entity& EntityOf(const FlowRow& row, const Column& column) {
+  return Of(column.source == ColumnSource::kClient   ? row.client
+            : column.source == ColumnSource::kServer ? row.server
+                                                     : row.service);
+}
+
 uint64_t UintOf(const FlowRow& row, const Column& column) {
+  if (column.of_entity()) {
+    const auto get = kEntityAccess[column.place].get;
+    return get == nullptr ? 0 : get(EntityOf(row, column));
+  }
   if (!column.stored()) return DerivedUint(row, column.name);
   const auto get = AccessOf(column).get;
   return get == nullptr ? 0 : get(row);
@@ -187,23 +225,28 @@ uint64_t UintOf(const FlowRow& row, const Column& column) {
 
 void SetUint(FlowRow& row, const Column& column, uint64_t value) { AccessOf(column).set(row, value); }
 
+const Address& AddressOf(const FlowRow& row, const Column& column) { return AccessOf(column).address(row); }
+
 Histogram& HistogramOf(FlowRow& row, const Column& column) { return AccessOf(column).histogram(row); }
 
 double NumberOf(const FlowRow& row, const Column& column) {
-  if (!column.stored()) return DerivedNumber(row, column);
+  if (column.source == ColumnSource::kComputed) return DerivedNumber(row, column);
   return static_cast<double>(UintOf(row, column));
 }
 
 std::string TextOf(const FlowRow& row, const Column& column) {
-  if (column.name == "reported_by") return std::string(ReportedBy(row));
-  std::string text;
-  VisitStored(row, [&](const Column& visited, const auto& value) {
-    if (visited.name != column.name) return;
-    using Value = std::remove_cvref_t<decltype(value)>;
-    if constexpr (std::is_same_v<Value, std::string>) text = value;
-    if constexpr (std::is_same_v<Value, Address>) text = value.ToString();
-  });
-  return text;
+  if (column.of_entity()) {
+    const auto text = kEntityAccess[column.place].text;
+    return text == nullptr ? "" : text(EntityOf(row, column));
+  }
+  if (column.stored()) {
+    const auto text = AccessOf(column).text;
+    return text == nullptr ? "" : text(row);
+  }
+  if (column.name == "locality") {
+    return std::string(LocalityOf(Of(row.client), Of(row.server), row.client_address, row.server_address));
+  }
+  return column.name == "reported_by" ? std::string(ReportedBy(row)) : "";
 }
 
 }  // namespace weir::model

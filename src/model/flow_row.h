@@ -6,6 +6,7 @@
 
 #include "model/address.h"
 #include "model/columns.h"
+#include "model/entity.h"
 #include "model/histogram.h"
 
 namespace weir::model {
@@ -14,16 +15,45 @@ struct FlowRow {
 #define WEIR_FIELD(name, cpp, type, kind, unit, help) cpp name{};
   WEIR_STORED_COLUMNS(WEIR_FIELD)
 #undef WEIR_FIELD
+  EntityRef client;   // null = nobody knows this end
+  EntityRef server;   //
+  EntityRef service;  // what the client asked for; null = the server itself, or unknown
 };
 
-// Calls visit(column, reference) for every stored column, in table order. Row is FlowRow or const FlowRow.
+// Calls visit(column, reference) for every field that is a column, in table order. Row is FlowRow or const FlowRow.
 template <typename Row, typename Visitor>
 void VisitStored(Row& row, Visitor&& visit) {
   size_t index = 0;
-#define WEIR_VISIT(name, cpp, type, kind, unit, help) visit(kColumns[index++], row.name);
+#define WEIR_VISIT(name, cpp, type, kind, unit, help) visit(*kFlowColumns[index++], row.name);
   WEIR_STORED_COLUMNS(WEIR_VISIT)
 #undef WEIR_VISIT
 }
+
+// Calls visit(column, value) for every dimension that is kept of a flow: of the connection, of its ends and its
+// service.
+template <typename Visitor>
+void VisitDimensions(const FlowRow& row, Visitor&& visit) {
+  size_t index = kTimeColumnCount;
+#define WEIR_VISIT(name, cpp, type, kind, unit, help) visit(*kFlowColumns[index++], row.name);
+  WEIR_CONNECTION_COLUMNS(WEIR_VISIT)
+#undef WEIR_VISIT
+  const Entity& client = Of(row.client);
+  const Entity& server = Of(row.server);
+  const Entity& service = Of(row.service);
+  const Column* column = kFlowColumns[index - 1] + 1;  // the attributes follow
+#define WEIR_VISIT(name, cpp, type, help) visit(*column++, client.name);
+  WEIR_ENTITY_FIELDS(WEIR_VISIT)
+#undef WEIR_VISIT
+#define WEIR_VISIT(name, cpp, type, help) visit(*column++, server.name);
+  WEIR_ENTITY_FIELDS(WEIR_VISIT)
+#undef WEIR_VISIT
+#define WEIR_VISIT(name, field, help) visit(*column++, service.field);
+  WEIR_SERVICE_COLUMNS(WEIR_VISIT)
+#undef WEIR_VISIT
+}
+
+// The entity a column is an attribute of. REQUIRES: it is one.
+const Entity& EntityOf(const FlowRow& row, const Column& column);
 
 // Adds `from` to `into`, column by column, as ColumnKind says; dimensions are left alone, start/end widen.
 void Accumulate(FlowRow& into, const FlowRow& from);
@@ -43,10 +73,12 @@ const Histogram& RttHistogram(const FlowRow& row);  // of the side RttAverage() 
 // which is not the same as 0. Empty = the column is always known.
 std::span<const std::string_view> SampleColumns(const Column& column);
 
-// An integer column of a row: stored or derived, of type kTime or kUint; 0 for any other.
+// An integer column of a row, of type kTime or kUint; 0 for any other.
 uint64_t UintOf(const FlowRow& row, const Column& column);
 // Sets an integer column. REQUIRES: stored and no dimension.
 void SetUint(FlowRow& row, const Column& column, uint64_t value);
+// An address of a row. REQUIRES: the column is one.
+const Address& AddressOf(const FlowRow& row, const Column& column);
 // A stored histogram of a row. REQUIRES: the column is one.
 Histogram& HistogramOf(FlowRow& row, const Column& column);
 

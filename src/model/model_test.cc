@@ -6,6 +6,8 @@
 
 #include "model/counter_sum.h"
 #include "model/flow_row.h"
+#include "model/locality.h"
+#include "model/row_edit.h"
 
 namespace weir::model {
 namespace {
@@ -58,14 +60,14 @@ TEST(FlowRow, AccumulateFollowsTheKindOfEachColumn) {
   into.bytes_to_server = 10;
   into.client_rtt_min_us = 70;
   into.connections_open = 2;
-  into.client_process = "curl";
+  SetAttribute(into, "client_process", "curl");
   FlowRow from;
   from.start = 1'000;
   from.end = 2'000;
   from.bytes_to_server = 5;
   from.client_rtt_min_us = 50;
   from.connections_open = 7;
-  from.client_process = "wget";
+  SetAttribute(from, "client_process", "wget");
   from.client_rtt_histogram.Add(60);
   Accumulate(into, from);
   EXPECT_EQ(into.start, 1'000);
@@ -73,7 +75,7 @@ TEST(FlowRow, AccumulateFollowsTheKindOfEachColumn) {
   EXPECT_EQ(into.bytes_to_server, 15U);
   EXPECT_EQ(into.client_rtt_min_us, 50U);
   EXPECT_EQ(into.connections_open, 7U);
-  EXPECT_EQ(into.client_process, "curl");
+  EXPECT_EQ(Of(into.client).process, "curl");
   EXPECT_EQ(into.client_rtt_histogram.total(), 1U);
   Accumulate(into, FlowRow{});
   EXPECT_EQ(into.client_rtt_min_us, 50U) << "0 means no sample";
@@ -99,6 +101,84 @@ TEST(FlowRow, DerivedValuesPreferTheClientsSamples) {
   EXPECT_DOUBLE_EQ(NumberOf(row, *FindColumn("retransmit_percent")), 2);
   EXPECT_DOUBLE_EQ(NumberOf(row, *FindColumn("segments_to_server")), 150);
   EXPECT_EQ(TextOf(row, *FindColumn("reported_by")), "both");
+}
+
+// Attributes that tell where an end is, and its address.
+struct End {
+  std::string node = {}, zone = {}, region = {}, pod = {}, cluster = {}, cloud_service = {};
+  std::string address = "10.0.0.1";
+
+  Entity entity() const {
+    Entity made;
+    made.node = node;
+    made.zone = zone;
+    made.region = region;
+    made.pod = pod;
+    made.cluster = cluster;
+    made.cloud_service = cloud_service;
+    return made;
+  }
+};
+
+std::string_view Between(const End& client, const End& server) {
+  const auto one =
+      LocalityOf(client.entity(), server.entity(), *Address::Parse(client.address), *Address::Parse(server.address));
+  EXPECT_EQ(
+      LocalityOf(server.entity(), client.entity(), *Address::Parse(server.address), *Address::Parse(client.address)),
+      one)
+      << "a way is as long in either direction";
+  return one;
+}
+
+TEST(Locality, IsTheNearestThatIsKnown) {
+  EXPECT_EQ(Between({.address = "127.0.0.1"}, {.address = "127.0.0.2"}), "loopback");
+  EXPECT_EQ(Between({.node = "n1", .pod = "p"}, {.node = "n1", .pod = "p"}), "same_pod");
+  EXPECT_EQ(Between({.node = "n1", .pod = "p"}, {.node = "n1", .pod = "q"}), "same_node");
+  EXPECT_EQ(Between({.node = "n1", .zone = "a"}, {.node = "n2", .zone = "a"}), "same_zone");
+  EXPECT_EQ(Between({.node = "n1", .zone = "a", .region = "r"}, {.node = "n2", .zone = "b", .region = "r"}),
+            "inter_zone");
+  EXPECT_EQ(Between({.zone = "a", .region = "r"}, {.zone = "a", .region = "q"}), "inter_region");
+  EXPECT_EQ(Between({.node = "n1"}, {.cloud_service = "object_store", .address = "52.216.1.2"}), "cloud_service");
+  EXPECT_EQ(
+      Between({.node = "n1", .region = "r"}, {.region = "q", .cloud_service = "object_store", .address = "52.216.1.2"}),
+      "inter_region");
+  EXPECT_EQ(Between({.node = "n1"}, {.address = "203.0.113.9"}), "internet");
+  EXPECT_EQ(Between({.node = "n1"}, {.address = "10.9.9.9"}), "private");
+  EXPECT_EQ(Between({.node = "n1"}, {.node = "n2"}), "private") << "two nodes of unknown zones";
+  EXPECT_EQ(Between({.node = "n1", .address = "203.0.113.1"}, {.node = "n2", .address = "203.0.113.2"}), "unknown");
+  EXPECT_EQ(Between({.node = "n1"}, {.address = "0.0.0.0"}), "unknown") << "nobody's connection: a full accept queue";
+}
+
+TEST(Locality, ClustersMayCallTheirNodesAlike) {
+  EXPECT_EQ(Between({.node = "n1", .cluster = "a"}, {.node = "n1", .cluster = "b"}), "private");
+  EXPECT_EQ(Between({.node = "n1", .pod = "p", .cluster = "a"}, {.node = "n1", .pod = "p", .cluster = "b"}), "private");
+  EXPECT_EQ(Between({.node = "n1", .cluster = "a"}, {.node = "n1"}), "same_node") << "a host process beside a pod";
+}
+
+TEST(Entity, KeysAreNotConfusedAndVersionsOfNamesBeatThoseWithout) {
+  EXPECT_NE(HashOfKey({"a", "bc"}), HashOfKey({"ab", "c"}));
+  EXPECT_NE(HashOfKey({"a", ""}), HashOfKey({"a"}));
+  EXPECT_NE(HashOfKey({"1:a"}), HashOfKey({"", "a"}));
+  EXPECT_NE(AddressId(*Address::Parse("172.17.0.2"), "n1"), AddressId(*Address::Parse("172.17.0.2"), "n2"));
+  EXPECT_LT(VersionAt(1'900'000'000'000, false), VersionAt(1'700'000'000'000, true));
+  EXPECT_LT(VersionAt(1, true), VersionAt(2, true));
+}
+
+TEST(FlowRow, AttributesAreThoseOfItsEntities) {
+  FlowRow row;
+  EXPECT_EQ(TextOf(row, *FindColumn("client_namespace")), "");
+  EXPECT_EQ(UintOf(row, *FindColumn("server_netns")), 0U);
+  SetAttribute(row, "client_namespace", "shop");
+  SetAttribute(row, "server_netns", 7U);
+  SetAttribute(row, "server_service", "db");
+  SetAttribute(row, "server_service_namespace", "data");
+  EXPECT_EQ(TextOf(row, *FindColumn("client_namespace")), "shop");
+  EXPECT_EQ(TextOf(row, *FindColumn("server_namespace")), "");
+  EXPECT_EQ(UintOf(row, *FindColumn("server_netns")), 7U);
+  EXPECT_EQ(NumberOf(row, *FindColumn("server_netns")), 7);
+  EXPECT_EQ(TextOf(row, *FindColumn("server_service")), "db");
+  EXPECT_EQ(TextOf(row, *FindColumn("server_service_namespace")), "data");
+  EXPECT_EQ(TextOf(row, *FindColumn("locality")), "unknown");
 }
 
 TEST(SideCounters, TwoIntervalsAddUpToOne) {

@@ -8,10 +8,8 @@ namespace {
 constexpr size_t kMaxSharedIdentities = 65'536;
 
 uint64_t HashOf(const EndIdentity& identity) {
-  uint64_t hash = identity.netns;
-  for (const std::string* text :
-       {&identity.local.process, &identity.local.container, &identity.local.unit, &identity.local.netns_name,
-        &identity.local.server_name, &identity.local.alpn, &identity.local.application, &identity.node}) {
+  uint64_t hash = Of(identity.entity).id;
+  for (const std::string* text : {&identity.server_name, &identity.alpn, &identity.application}) {
     hash = XXH3_64bits_withSeed(text->data(), text->size(), hash);
   }
   return hash;

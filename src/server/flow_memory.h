@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "model/entity.h"
 #include "model/side_report.h"
 #include "server/ledger.h"
 #include "server/neighbourhood.h"
@@ -57,9 +58,11 @@ inline UsedAddresses UsedOf(const model::FlowEnds& ends) {
 
 // Who was last seen at one end. Shared between the many flows of one process.
 struct EndIdentity {
-  model::LocalIdentity local;
-  std::string node;
-  uint32_t netns = 0;
+  model::EntityRef entity;
+  // As in model::LocalIdentity: what its connections have in common.
+  std::string server_name;
+  std::string alpn;
+  std::string application;
   UsedAddresses used;
 
   bool operator==(const EndIdentity&) const = default;

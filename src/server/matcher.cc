@@ -21,10 +21,11 @@ constexpr std::array kIdentityTexts{
     &model::LocalIdentity::application,
 };
 
-bool IsConfined(const FlowKey& key) {
-  return key.client_address.is_loopback() || key.server_address.is_loopback() || key.client_address.is_link_local() ||
-         key.server_address.is_link_local();
-}
+ReportedEnd EndOf(const Seen& seen) { return {seen.from->batch.node, seen.report->identity, seen.report->ends.netns}; }
+
+bool IsConfined(const model::Address& address) { return address.is_loopback() || address.is_link_local(); }
+
+bool IsConfined(const FlowKey& key) { return IsConfined(key.client_address) || IsConfined(key.server_address); }
 
 // The whole network's where the addresses allow.
 FlowKey WidestKey(AgentNumber agent, const model::FlowEnds& ends) {
@@ -282,62 +283,66 @@ void Matcher::Remember(KnownEnd& end, const List& list, const Interval& interval
   end.sequence = newest.from->batch.sequence;
   end.start = interval.start;
   end.end = std::max(end.end, interval.end);
-  if (list.count == 1 && end.identity != nullptr && end.identity->local == newest.report->identity &&
-      end.identity->netns == newest.report->ends.netns && end.identity->node == newest.from->batch.node &&
-      end.identity->used == UsedOf(newest.report->ends)) {
+  const model::LocalIdentity& reported = newest.report->identity;
+  if (list.count == 1 && end.identity != nullptr && EndOf(newest).Is(*end.identity->entity) &&
+      end.identity->server_name == reported.server_name && end.identity->alpn == reported.alpn &&
+      end.identity->application == reported.application && end.identity->used == UsedOf(newest.report->ends)) {
     return;
   }
-  end.identity = memory_.Share(CommonIdentity(list));
+  end.identity = memory_.Share(CommonIdentity(list, interval.now));
 }
 
 // What all reports of one end agree on; the rest is empty.
-EndIdentity Matcher::CommonIdentity(const List& list) const {
+EndIdentity Matcher::CommonIdentity(const List& list, UnixMillis now) {
   const Seen& first = nodes_[list.first].seen;
-  EndIdentity identity{first.report->identity, first.from->batch.node, first.report->ends.netns,
-                       UsedOf(first.report->ends)};
-  const auto keep_common = [](std::string& common, const std::string& other) {
-    if (common != other) common.clear();
-  };
+  model::LocalIdentity common = first.report->identity;
+  std::string_view node = first.from->batch.node;
+  uint32_t netns = first.report->ends.netns;
+  UsedAddresses used = UsedOf(first.report->ends);
   for (uint32_t at = nodes_[list.first].next; at != kEnd; at = nodes_[at].next) {
     const Seen& seen = nodes_[at].seen;
-    const model::LocalIdentity& other = seen.report->identity;
-    keep_common(identity.node, seen.from->batch.node);
-    if (seen.report->ends.netns != identity.netns) identity.netns = 0;
-    if (UsedOf(seen.report->ends) != identity.used) identity.used = {};
-    for (const auto field : kIdentityTexts) keep_common(identity.local.*field, other.*field);
+    if (seen.from->batch.node != node) node = {};
+    if (seen.report->ends.netns != netns) netns = 0;
+    if (UsedOf(seen.report->ends) != used) used = {};
+    for (const auto field : kIdentityTexts) {
+      if (common.*field != seen.report->identity.*field) (common.*field).clear();
+    }
   }
-  return identity;
+  model::EntityRef entity = entities_.Reported({node, common, netns}, now);
+  return {std::move(entity), std::move(common.server_name), std::move(common.alpn), std::move(common.application),
+          used};
 }
 
-std::string_view Matcher::Locality(const FlowState& state, UnixMillis now) const {
-  const FlowKey& key = state.key;
-  if (key.client_address.is_loopback() && key.server_address.is_loopback()) return "loopback";
-  const AgentNumber client = state.client.agent;
-  const AgentNumber server = state.server.agent;
-  if (client != 0 && server != 0) return client == server ? "same_node" : "cross_node";
-  const AgentNumber known = client != 0 ? client : server;
-  const model::Address& other = client != 0 ? key.server_address : key.client_address;
-  if (neighbourhood_.IsLocal(other, known)) return "same_node";
-  if (neighbourhood_.LiveOwner(other, known, now) != 0) return "cross_node";
-  const bool nearby = other.is_private() || other.is_link_local() || other.is_loopback() || other.is_multicast() ||
-                      other.is_unspecified();
-  return nearby ? "private" : "internet";
+model::EntityRef Matcher::EntityOf(const Seen& seen, UnixMillis now) { return entities_.Reported(EndOf(seen), now); }
+
+// An end nobody reports is its address, on the node that has it.
+model::EntityRef Matcher::UnreportedEnd(const FlowState& state, Side side, UnixMillis now) {
+  const bool client = side == Side::kClient;
+  const model::Address& address = client ? state.key.client_address : state.key.server_address;
+  const AgentNumber seen_by = client ? state.server.agent : state.client.agent;
+  const AgentNumber within = state.key.agent != 0 ? state.key.agent : IsConfined(address) ? seen_by : 0;
+  const AgentNumber holder = within != 0 ? within : neighbourhood_.Holder(address, seen_by);
+  return entities_.Unreported(address, neighbourhood_.Knows(holder) ? neighbourhood_.Progress(holder).node : "", now);
 }
 
-store::StoredRow& Matcher::NewRow(const FlowState& state, std::string_view locality, const Interval& interval) const {
+store::StoredRow& Matcher::NewRow(const FlowState& state, const Interval& interval) const {
   store::StoredRow& out = interval.rows->emplace_back();
-  SetFlow(out.row, state.key, interval.start, interval.end, locality);
+  SetFlow(out.row, state.key, interval.start, interval.end);
   return out;
 }
 
-void Matcher::Recall(model::FlowRow& row, Side side, const FlowState& state, const Interval& interval) const {
+void Matcher::Recall(model::FlowRow& row, Side side, const FlowState& state, const Interval& interval) {
   const KnownEnd& end = side == Side::kClient ? state.client : state.server;
-  if (end.identity != nullptr && interval.end - end.end <= kIdleMs) SetRecalledEnd(row, side, *end.identity);
+  if (end.identity != nullptr && interval.end - end.end <= kIdleMs) {
+    SetRecalledEnd(row, side, *end.identity);
+  } else {
+    EntityAt(row, side) = UnreportedEnd(state, side, interval.now);
+  }
 }
 
 // At most one report of each end: one row.
 void Matcher::EmitPair(const Group& group, const FlowState& state, const Shared& shared, const Interval& interval) {
-  store::StoredRow& out = NewRow(state, Locality(state, interval.now), interval);
+  store::StoredRow& out = NewRow(state, interval);
   SetShared(out.row, shared);
   for (const Side side : {Side::kServer, Side::kClient}) {  // the client last: its level of open connections stays
     const List& list = side == Side::kClient ? group.clients : group.servers;
@@ -346,7 +351,7 @@ void Matcher::EmitPair(const Group& group, const FlowState& state, const Shared&
       continue;
     }
     const Seen& seen = nodes_[list.first].seen;
-    SetReportedEnd(out, side, seen, true);
+    SetReportedEnd(out, side, seen, (side == Side::kClient ? state.client : state.server).identity->entity);
     AddOwnMeasures(out.row, side, seen.report->counters);
     out.row.connections_open = seen.report->counters.open;
   }
@@ -361,18 +366,17 @@ void Matcher::EmitMany(const Group& group, const FlowState& state, Shared shared
   const Side other_side = OtherSide(lead_side);
   const List& lead = servers_lead ? group.servers : group.clients;
   const List& other = servers_lead ? group.clients : group.servers;
-  const std::string_view locality = Locality(state, interval.now);
 
   const size_t first_row = interval.rows->size();
   for (uint32_t at = lead.first; at != kEnd; at = nodes_[at].next) {
     const Seen& seen = nodes_[at].seen;
-    store::StoredRow& out = NewRow(state, locality, interval);
+    store::StoredRow& out = NewRow(state, interval);
     SetShared(out.row, TakeUpTo(shared, SharedOf(*seen.report)));
-    SetReportedEnd(out, lead_side, seen, true);
+    SetReportedEnd(out, lead_side, seen, EntityOf(seen, interval.now));
     AddOwnMeasures(out.row, lead_side, seen.report->counters);
     out.row.connections_open = seen.report->counters.open;
     if (other.count == 1) {
-      SetReportedEnd(out, other_side, nodes_[other.first].seen, false);
+      SetReportedEnd(out, other_side, nodes_[other.first].seen, EntityOf(nodes_[other.first].seen, interval.now));
     } else {
       Recall(out.row, other_side, state, interval);
     }
@@ -380,8 +384,8 @@ void Matcher::EmitMany(const Group& group, const FlowState& state, Shared shared
   const size_t first_other_row = interval.rows->size();
   for (uint32_t at = other.first; at != kEnd; at = nodes_[at].next) {
     const Seen& seen = nodes_[at].seen;
-    store::StoredRow& out = NewRow(state, locality, interval);
-    SetReportedEnd(out, other_side, seen, true);
+    store::StoredRow& out = NewRow(state, interval);
+    SetReportedEnd(out, other_side, seen, EntityOf(seen, interval.now));
     Recall(out.row, lead_side, state, interval);
     AddOwnMeasures(out.row, other_side, seen.report->counters);
   }
@@ -401,9 +405,9 @@ void Matcher::EmitRequests(const Seen& seen, const Interval& interval) {
   if (slot == FlowMemory::kNone) slot = memory_.Find(unknown.key);
   (side == Side::kClient ? unknown.client : unknown.server).agent = seen.from->agent;
   const FlowState& state = slot == FlowMemory::kNone ? unknown : memory_[slot];
-  store::StoredRow& out = NewRow(state, Locality(state, interval.now), interval);
+  store::StoredRow& out = NewRow(state, interval);
   SetRequestKind(out.row, seen.report->request);
-  SetReportedEnd(out, side, seen, true);
+  SetReportedEnd(out, side, seen, EntityOf(seen, interval.now));
   AddOwnMeasures(out.row, side, seen.report->counters);
   Recall(out.row, OtherSide(side), state, interval);
 }
@@ -411,7 +415,7 @@ void Matcher::EmitRequests(const Seen& seen, const Interval& interval) {
 void Matcher::EmitExcess(FlowState& state, UnixMillis now, std::vector<store::StoredRow>& rows) {
   if (!state.ledger.HasExcess()) return;
   const Interval interval{state.server.start, state.server.end, now, &rows};
-  store::StoredRow& out = NewRow(state, Locality(state, now), interval);
+  store::StoredRow& out = NewRow(state, interval);
   SetShared(out.row, state.ledger.TakeExcess());
   Recall(out.row, Side::kClient, state, interval);
   Recall(out.row, Side::kServer, state, interval);

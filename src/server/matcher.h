@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "server/entity_pool.h"
 #include "server/flow_memory.h"
 #include "server/neighbourhood.h"
 #include "server/pending_batch.h"
@@ -87,22 +88,24 @@ class Matcher {
   bool HasCompleteHistory(const Group& group, const FlowState& state, const Interval& interval) const;
   Shared SumOf(const List& list) const;
   void Remember(KnownEnd& end, const List& list, const Interval& interval);
-  EndIdentity CommonIdentity(const List& list) const;
-  std::string_view Locality(const FlowState& state, UnixMillis now) const;
+  EndIdentity CommonIdentity(const List& list, UnixMillis now);
+  model::EntityRef EntityOf(const Seen& seen, UnixMillis now);
+  model::EntityRef UnreportedEnd(const FlowState& state, model::Side side, UnixMillis now);
   bool OtherEndMayStillReport(const FlowState& state) const;
 
   void EmitPair(const Group& group, const FlowState& state, const Shared& shared, const Interval& interval);
   void EmitMany(const Group& group, const FlowState& state, Shared shared, const Interval& interval);
   void EmitRequests(const Seen& seen, const Interval& interval);
   void EmitExcess(FlowState& state, UnixMillis now, std::vector<store::StoredRow>& rows);
-  store::StoredRow& NewRow(const FlowState& state, std::string_view locality, const Interval& interval) const;
-  void Recall(model::FlowRow& row, model::Side side, const FlowState& state, const Interval& interval) const;
+  store::StoredRow& NewRow(const FlowState& state, const Interval& interval) const;
+  void Recall(model::FlowRow& row, model::Side side, const FlowState& state, const Interval& interval);
   void QueueQuietCheck(FlowSlot slot);
   void ForgetIdle(UnixMillis now, std::vector<store::StoredRow>& rows);
 
   MatcherOptions options_;
   const Neighbourhood& neighbourhood_;
   FlowMemory memory_;
+  EntityPool entities_;
   std::priority_queue<QuietCheck, std::vector<QuietCheck>, std::greater<>> quiet_checks_;
 
   // Scratch of one interval, kept for its capacity.

@@ -15,6 +15,8 @@ using model::FlowRow;
 using model::ReportedBy;
 using store::StoredRow;
 
+std::string Locality(const FlowRow& row) { return model::TextOf(row, *model::FindColumn("locality")); }
+
 class MatcherTest : public testing::Test {
  protected:
   // Old enough for every flow to be known from its beginning.
@@ -75,11 +77,11 @@ TEST_F(MatcherTest, BothEndsBecomeOneRow) {
   EXPECT_EQ(row.client_reports + row.server_reports, 2U);
   EXPECT_EQ(row.bytes_to_server, 100U);
   EXPECT_EQ(row.bytes_to_client, 900U);
-  EXPECT_EQ(row.client_process, "curl");
-  EXPECT_EQ(row.server_process, "nginx");
-  EXPECT_EQ(row.client_node, "node1");
-  EXPECT_EQ(row.server_node, "node2");
-  EXPECT_EQ(row.locality, "cross_node");
+  EXPECT_EQ(Of(row.client).process, "curl");
+  EXPECT_EQ(Of(row.server).process, "nginx");
+  EXPECT_EQ(Of(row.client).node, "node1");
+  EXPECT_EQ(Of(row.server).node, "node2");
+  EXPECT_EQ(Locality(row), "private");
   EXPECT_EQ(row.protocol, "tcp");
   EXPECT_EQ(row.retransmits_to_server, 3U);
   EXPECT_EQ(row.retransmits_to_client, 4U);
@@ -140,15 +142,63 @@ TEST_F(MatcherTest, OneEndAloneIsKept) {
   auto rows = Match({Batch(1, 1, {ClientReport({"10.0.1.1", "93.184.216.34", 443}, 10, 20)})});
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(ReportedBy(rows[0].row), "client");
-  EXPECT_EQ(rows[0].row.locality, "internet");
+  EXPECT_EQ(Locality(rows[0].row), "internet");
   EXPECT_EQ(rows[0].row.bytes_to_client, 20U);
   EXPECT_EQ(rows[0].server_agent, "");
   rows = Match({Batch(1, 2, {ServerReport({"192.168.7.7", "10.0.1.1", 80}, 10, 20)})});
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(ReportedBy(rows[0].row), "server");
-  EXPECT_EQ(rows[0].row.locality, "private");
+  EXPECT_EQ(Locality(rows[0].row), "private");
   EXPECT_EQ(rows[0].row.bytes_to_client, 20U);
-  EXPECT_EQ(rows[0].row.client_process, "");
+  EXPECT_EQ(Of(rows[0].row.client).process, "");
+}
+
+TEST_F(MatcherTest, AnEndThatNobodyReportsIsItsAddressOnTheNodeThatHasIt) {
+  const auto row = [&](const Ends& ends, const std::vector<std::string>& local = {}) {
+    static int tick = 10;
+    return Match({Batch(1, ++tick, {ClientReport(ends, 1)}, local), Batch(2, tick, {}, {"10.0.2.1"})}).at(0).row;
+  };
+  const FlowRow stranger = row({"10.0.1.1", "10.0.9.9"});
+  EXPECT_EQ(Of(stranger.server).kind, "address");
+  EXPECT_EQ(Of(stranger.server).node, "");
+  EXPECT_EQ(Of(stranger.server).id, model::AddressId(Ip("10.0.9.9"), ""));
+  EXPECT_EQ(Of(stranger.client).kind, "process");
+  EXPECT_EQ(Of(stranger.client).name_source, "agent");
+  const FlowRow neighbour = row({});
+  EXPECT_EQ(Of(neighbour.server).node, "node2") << "its agent says so";
+  EXPECT_EQ(Locality(neighbour), "private");
+  const FlowRow local = row({"10.0.1.1", "172.17.0.2"}, {"172.17.0.2"});
+  EXPECT_EQ(Of(local.server).node, "node1");
+  EXPECT_EQ(Locality(local), "same_node");
+  EXPECT_EQ(Of(row({"127.0.0.1", "127.0.0.1"}).server).node, "node1");
+  EXPECT_EQ(Match({Batch(1, 99, {ServerReport({"0.0.0.0", "10.0.1.1"}, 1)})}).at(0).row.client, nullptr)
+      << "nobody's connection: a full accept queue";
+}
+
+TEST_F(MatcherTest, AnAddressThatTwoNodesHaveIsOfNeither) {
+  Observe(Batch(2, 1, {}, {"172.17.0.2"}));
+  Observe(Batch(3, 1, {}, {"172.17.0.2"}));
+  const Ends ends{"10.0.1.1", "172.17.0.2", 80};
+  EXPECT_EQ(Of(Match({Batch(1, 1, {ClientReport(ends, 1)})}).at(0).row.server).node, "");
+  now_ += 61'000;
+  EXPECT_EQ(Of(Match({Batch(3, 62, {}, {"172.17.0.2"}), Batch(1, 62, {ClientReport(ends, 1)})}).at(0).row.server).node,
+            "node3")
+      << "node2 has not had it for a minute";
+}
+
+TEST_F(MatcherTest, WhatIsLearntLateIsANewVersionOfTheSameEnd) {
+  auto report = ClientReport({}, 1);
+  const FlowRow before = Match({Batch(1, 1, {report})}).at(0).row;
+  const FlowRow again = Match({Batch(1, 2, {report})}).at(0).row;
+  EXPECT_EQ(before.client, again.client) << "one copy";
+  report.identity.netns_name = "lab";
+  const FlowRow after = Match({Batch(1, 3, {report})}).at(0).row;
+  EXPECT_EQ(Of(after.client).netns_name, "lab");
+  EXPECT_EQ(Of(after.client).id, Of(before.client).id);
+  EXPECT_GT(Of(after.client).version, Of(before.client).version);
+  EXPECT_EQ(Of(before.client).netns_name, "") << "rows that are on their way stay as they were";
+  report.identity.process = "wget";
+  EXPECT_NE(Of(Match({Batch(1, 4, {report})}).at(0).row.client).id, Of(before.client).id);
 }
 
 TEST_F(MatcherTest, LoopbackStaysWithinAgentAndNamespace) {
@@ -159,7 +209,7 @@ TEST_F(MatcherTest, LoopbackStaysWithinAgentAndNamespace) {
                            Batch(2, 1, {ServerReport(loop, 9)})});
   ASSERT_EQ(rows.size(), 3U);
   EXPECT_EQ(TotalsOf(rows).to_server, 5U + 7U + 9U);
-  for (const StoredRow& row : rows) EXPECT_EQ(row.row.locality, "loopback");
+  for (const StoredRow& row : rows) EXPECT_EQ(Locality(row.row), "loopback");
 }
 
 TEST_F(MatcherTest, EqualPrivateAddressesOnTwoNodesAreTwoFlows) {
@@ -170,14 +220,14 @@ TEST_F(MatcherTest, EqualPrivateAddressesOnTwoNodesAreTwoFlows) {
   EXPECT_EQ(TotalsOf(rows).to_server, 13U);
   for (const StoredRow& row : rows) {
     EXPECT_EQ(ReportedBy(row.row), "both");
-    EXPECT_EQ(row.row.locality, "same_node");
-    EXPECT_EQ(row.row.client_node, row.row.server_node);
+    EXPECT_EQ(Locality(row.row), "same_node");
+    EXPECT_EQ(Of(row.row.client).node, Of(row.row.server).node);
   }
   // One half each, an interval later: still the own node's.
   const auto later = Match({Batch(1, 2, {ClientReport(docker, 1)}), Batch(2, 2, {ServerReport(docker, 1)})});
   ASSERT_EQ(later.size(), 2U);
-  EXPECT_EQ(later[0].row.server_node, "node1");
-  EXPECT_EQ(later[1].row.client_node, "node2");
+  EXPECT_EQ(Of(later[0].row.server).node, "node1");
+  EXPECT_EQ(Of(later[1].row.client).node, "node2");
 }
 
 TEST_F(MatcherTest, LocalAddressesKeepSingleHalvesOnTheirNode) {
@@ -187,7 +237,7 @@ TEST_F(MatcherTest, LocalAddressesKeepSingleHalvesOnTheirNode) {
       Match({Batch(1, 1, {ClientReport(docker, 5)}, local), Batch(2, 1, {ServerReport(docker, 6)}, local)});
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_EQ(TotalsOf(rows).to_server, 11U);
-  for (const StoredRow& row : rows) EXPECT_EQ(row.row.locality, "same_node");
+  for (const StoredRow& row : rows) EXPECT_EQ(Locality(row.row), "same_node");
 }
 
 TEST_F(MatcherTest, AFlowThatCameAloneFirstKeepsItsAccountWhenItTurnsOutLocal) {
@@ -203,14 +253,14 @@ TEST_F(MatcherTest, SeveralClientsOfOneServerEachGetItsIdentity) {
   const auto rows =
       Match({Batch(1, 1, {ClientReport({}, 10, 0, "curl"), ClientReport({}, 20, 0, "wget")}), Batch(2, 1, {nginx})});
   ASSERT_EQ(rows.size(), 3U);
-  EXPECT_EQ(rows[0].row.client_process, "curl");
-  EXPECT_EQ(rows[0].row.server_process, "nginx");
+  EXPECT_EQ(Of(rows[0].row.client).process, "curl");
+  EXPECT_EQ(Of(rows[0].row.server).process, "nginx");
   EXPECT_EQ(rows[0].row.bytes_to_server, 10U);
   EXPECT_EQ(rows[0].row.retransmits_to_client, 0U);
-  EXPECT_EQ(rows[1].row.client_process, "wget");
+  EXPECT_EQ(Of(rows[1].row.client).process, "wget");
   EXPECT_EQ(rows[1].row.bytes_to_server, 20U);
-  EXPECT_EQ(rows[2].row.client_process, "") << "nobody knows whose retransmissions these were";
-  EXPECT_EQ(rows[2].row.server_process, "nginx");
+  EXPECT_EQ(Of(rows[2].row.client).process, "") << "nobody knows whose retransmissions these were";
+  EXPECT_EQ(Of(rows[2].row.server).process, "nginx");
   EXPECT_EQ(rows[2].row.bytes_to_server, 0U);
   EXPECT_EQ(rows[2].row.retransmits_to_client, 9U);
 }
@@ -222,11 +272,11 @@ TEST_F(MatcherTest, SeveralServersOfOneClient) {
   const auto rows =
       Match({Batch(1, 1, {curl}), Batch(2, 1, {ServerReport({}, 10, 0, "w1"), ServerReport({}, 20, 0, "w2")})});
   ASSERT_EQ(rows.size(), 3U);
-  EXPECT_EQ(rows[0].row.server_process, "w1");
-  EXPECT_EQ(rows[0].row.client_process, "curl");
+  EXPECT_EQ(Of(rows[0].row.server).process, "w1");
+  EXPECT_EQ(Of(rows[0].row.client).process, "curl");
   EXPECT_EQ(rows[0].row.bytes_to_server, 10U);
   EXPECT_EQ(rows[1].row.bytes_to_server, 20U);
-  EXPECT_EQ(rows[2].row.server_process, "");
+  EXPECT_EQ(Of(rows[2].row.server).process, "");
   EXPECT_EQ(rows[2].row.retransmits_to_server, 9U);
   EXPECT_EQ(rows[2].row.bytes_to_server, 0U);
   EXPECT_EQ(rows[2].row.connections_failed, 2U) << "no server process refused; nobody to blame is invented";
@@ -239,22 +289,22 @@ TEST_F(MatcherTest, WhatSeveralAtOneEndHaveInCommonIsTold) {
   second.identity.unit = "two.service";
   auto rows = Match({Batch(1, 1, {first, second}), Batch(2, 1, {ServerReport({}, 30, 0)})});
   ASSERT_EQ(rows.size(), 3U);
-  EXPECT_EQ(rows[0].row.client_unit, "one.service");
-  EXPECT_EQ(rows[2].row.client_process, "python3");
-  EXPECT_EQ(rows[2].row.client_unit, "") << "there are two";
-  EXPECT_EQ(rows[2].row.client_node, "node1");
+  EXPECT_EQ(Of(rows[0].row.client).unit, "one.service");
+  EXPECT_EQ(Of(rows[2].row.client).process, "python3");
+  EXPECT_EQ(Of(rows[2].row.client).unit, "") << "there are two";
+  EXPECT_EQ(Of(rows[2].row.client).node, "node1");
   EXPECT_EQ(rows[2].row.client_reports, 0U);
   rows = Match({Batch(2, 2, {ServerReport({}, 0, 1)})});
   ASSERT_EQ(rows.size(), 1U);
-  EXPECT_EQ(rows[0].row.client_process, "python3") << "remembered";
+  EXPECT_EQ(Of(rows[0].row.client).process, "python3") << "remembered";
 
   const auto both = Match({Batch(1, 3, {first, second}),
                            Batch(2, 3, {ServerReport({}, 15, 0, "nginx"), ServerReport({}, 15, 0, "envoy")})});
   ASSERT_EQ(both.size(), 4U);
-  EXPECT_EQ(both[0].row.server_process, "");
-  EXPECT_EQ(both[0].row.server_node, "node2") << "both live there";
-  EXPECT_EQ(both[2].row.client_process, "python3");
-  EXPECT_EQ(both[2].row.server_process, "nginx");
+  EXPECT_EQ(Of(both[0].row.server).process, "");
+  EXPECT_EQ(Of(both[0].row.server).node, "node2") << "both live there";
+  EXPECT_EQ(Of(both[2].row.client).process, "python3");
+  EXPECT_EQ(Of(both[2].row.server).process, "nginx");
 }
 
 TEST_F(MatcherTest, RequestsNameTheClientOfTheConnectionTheyCameOnFromTheFirstIntervalOn) {
@@ -267,9 +317,9 @@ TEST_F(MatcherTest, RequestsNameTheClientOfTheConnectionTheyCameOnFromTheFirstIn
   const model::FlowRow& row = rows[1].row;
   EXPECT_EQ(row.requests, 3U);
   EXPECT_EQ(row.resource, "/items/{id}");
-  EXPECT_EQ(row.server_process, "nginx");
-  EXPECT_EQ(row.client_process, "curl");
-  EXPECT_EQ(row.client_node, "node1");
+  EXPECT_EQ(Of(row.server).process, "nginx");
+  EXPECT_EQ(Of(row.client).process, "curl");
+  EXPECT_EQ(Of(row.client).node, "node1");
   EXPECT_EQ(row.client_reports, 0U);
   EXPECT_EQ(row.bytes_to_server, 0U) << "the connection's row has them";
 }
@@ -279,7 +329,8 @@ TEST_F(MatcherTest, SeveralOnBothEndsInventNothing) {
                            Batch(2, 1, {ServerReport({}, 15, 0, "x"), ServerReport({}, 15, 0, "y")})});
   ASSERT_EQ(rows.size(), 4U);
   EXPECT_EQ(TotalsOf(rows).to_server, 30U);
-  for (const StoredRow& row : rows) EXPECT_TRUE(row.row.client_process.empty() || row.row.server_process.empty());
+  for (const StoredRow& row : rows)
+    EXPECT_TRUE(Of(row.row.client).process.empty() || Of(row.row.server).process.empty());
 }
 
 TEST_F(MatcherTest, NamesOfAPairedFlowAreRemembered) {
@@ -287,12 +338,12 @@ TEST_F(MatcherTest, NamesOfAPairedFlowAreRemembered) {
   auto rows = Match({Batch(1, 2, {ClientReport({}, 1)})});
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(ReportedBy(rows[0].row), "client");
-  EXPECT_EQ(rows[0].row.server_process, "nginx");
-  EXPECT_EQ(rows[0].row.server_node, "node2");
-  EXPECT_EQ(rows[0].row.locality, "cross_node");
+  EXPECT_EQ(Of(rows[0].row.server).process, "nginx");
+  EXPECT_EQ(Of(rows[0].row.server).node, "node2");
+  EXPECT_EQ(Locality(rows[0].row), "private");
   EXPECT_EQ(rows[0].server_agent, "") << "no batch of that agent is in this row";
   rows = Match({Batch(1, 700, {ClientReport({}, 1)})});
-  EXPECT_EQ(rows[0].row.server_process, "") << "forgotten after ten minutes";
+  EXPECT_EQ(Of(rows[0].row.server).process, "") << "forgotten after ten minutes";
 }
 
 TEST_F(MatcherTest, TheNameOfANamespaceIsCarriedAndRememberedWhereAllReportsAgree) {
@@ -302,19 +353,19 @@ TEST_F(MatcherTest, TheNameOfANamespaceIsCarriedAndRememberedWhereAllReportsAgre
   for (model::SideReport& worker : workers) worker.identity.netns_name = "lab-server";
   auto rows = Match({Batch(1, 1, {curl}), Batch(2, 1, workers)});
   ASSERT_FALSE(rows.empty());
-  EXPECT_EQ(rows[0].row.client_netns_name, "lab-client");
-  EXPECT_EQ(rows[0].row.server_netns_name, "lab-server");
+  EXPECT_EQ(Of(rows[0].row.client).netns_name, "lab-client");
+  EXPECT_EQ(Of(rows[0].row.server).netns_name, "lab-server");
 
   rows = Match({Batch(1, 2, {curl})});
   ASSERT_EQ(rows.size(), 1U);
-  EXPECT_EQ(rows[0].row.server_process, "") << "there are two";
-  EXPECT_EQ(rows[0].row.server_netns_name, "lab-server") << "of both";
+  EXPECT_EQ(Of(rows[0].row.server).process, "") << "there are two";
+  EXPECT_EQ(Of(rows[0].row.server).netns_name, "lab-server") << "of both";
 
   workers[1].identity.netns_name = "elsewhere";
   Match({Batch(2, 3, workers)});
   rows = Match({Batch(1, 4, {curl})});
   ASSERT_EQ(rows.size(), 1U);
-  EXPECT_EQ(rows[0].row.server_netns_name, "");
+  EXPECT_EQ(Of(rows[0].row.server).netns_name, "");
 }
 
 TEST_F(MatcherTest, WhatTheClientOfferedSurvivesTheJoinAndIsRemembered) {
@@ -387,7 +438,7 @@ TEST_F(MatcherTest, AQuietClientLeavesItsServersExcessToBeStoredOnce) {
   EXPECT_EQ(rows[0].row.bytes_to_server, 40U);
   EXPECT_EQ(rows[0].server_agent, AgentId(2));
   EXPECT_EQ(rows[0].server_sequence, 1'002U);
-  EXPECT_EQ(rows[0].row.client_process, "curl");
+  EXPECT_EQ(Of(rows[0].row.client).process, "curl");
   EXPECT_TRUE(Quiet(60'000).empty());
   EXPECT_EQ(TotalsOf(Match({Batch(1, 2, {ClientReport({}, 40)})})).to_server, 0U) << "credit";
 }
@@ -418,7 +469,7 @@ TEST_F(MatcherTest, AMovedAddressIsFollowedToItsNewNode) {
   const auto rows =
       Match({Batch(1, 62, {ClientReport({}, 5)}, {"10.0.1.1"}), Batch(2, 62, {ServerReport({}, 5)}, {"10.0.2.1"})});
   ASSERT_EQ(rows.size(), 1U);
-  EXPECT_EQ(rows[0].row.locality, "cross_node");
+  EXPECT_EQ(Locality(rows[0].row), "private");
   EXPECT_EQ(rows[0].row.bytes_to_server, 5U);
 }
 

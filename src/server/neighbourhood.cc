@@ -20,6 +20,7 @@ void Neighbourhood::Observe(AgentNumber agent, const model::AgentBatch& batch, U
     progress.id = batch.agent_id;
     progress.first_start = batch.start;
   }
+  if (progress.node != batch.node) progress.node = batch.node;
   progress.first_start = std::min(progress.first_start, batch.start);
   progress.last_seen = std::max(progress.last_seen, now);
   progress.newest_end = std::max(progress.newest_end, batch.end);
@@ -77,6 +78,23 @@ AgentNumber Neighbourhood::LastOwner(const model::Address& address, AgentNumber 
     if (newest == nullptr || claim.seen > newest->seen) newest = &claim;
   }
   return newest == nullptr ? 0 : newest->agent;
+}
+
+// Claims are renewed with every batch: those that lag behind the newest are of nodes the address has left.
+AgentNumber Neighbourhood::Holder(const model::Address& address, AgentNumber self) const {
+  const auto found = owners_.find(address);
+  if (found == owners_.end()) return 0;
+  UnixMillis newest = 0;
+  for (const Claim& claim : found->second) newest = std::max(newest, claim.seen);
+  AgentNumber holder = 0;
+  size_t holders = 0;
+  for (const Claim& claim : found->second) {
+    if (claim.agent == 0 || newest - claim.seen > kAgentLiveMs) continue;
+    if (claim.agent == self) return self;
+    holder = claim.agent;
+    ++holders;
+  }
+  return holders == 1 ? holder : 0;
 }
 
 bool Neighbourhood::IsLocal(const model::Address& address, AgentNumber agent) const {

@@ -36,6 +36,7 @@ class Neighbourhood {
  public:
   struct AgentProgress {
     std::string id;
+    std::string node;
     UnixMillis last_seen = 0;    // by the server's clock
     UnixMillis first_start = 0;  // of the oldest interval this process has seen
     UnixMillis newest_end = 0;   // no earlier interval will come
@@ -49,6 +50,8 @@ class Neighbourhood {
   AgentNumber LiveOwner(const model::Address& address, AgentNumber self, UnixMillis now) const;
   // The same without asking for life: whose reports may still come.
   AgentNumber LastOwner(const model::Address& address, AgentNumber self) const;
+  // The agent whose node has the address, 0 when there is none or they are several. `self` before others.
+  AgentNumber Holder(const model::Address& address, AgentNumber self) const;
   bool IsLocal(const model::Address& address, AgentNumber agent) const;
   // REQUIRES: Observe() was called for this agent.
   const AgentProgress& Progress(AgentNumber agent) const { return agents_[agent]; }

@@ -6,8 +6,6 @@
 namespace weir::server {
 namespace {
 
-std::string Take(std::string& text, bool move) { return move ? std::move(text) : text; }
-
 // The flow's key has what the server sees.
 void SetUsed(model::FlowRow& row, const UsedAddresses& used) {
   if (!used.client.is_unspecified()) row.client_address = used.client;
@@ -17,40 +15,28 @@ void SetUsed(model::FlowRow& row, const UsedAddresses& used) {
 
 }  // namespace
 
-void SetFlow(model::FlowRow& row, const FlowKey& key, UnixMillis start, UnixMillis end, std::string_view locality) {
+void SetFlow(model::FlowRow& row, const FlowKey& key, UnixMillis start, UnixMillis end) {
   row.start = start;
   row.end = end;
   row.protocol = model::ProtocolName(key.protocol);
   row.client_address = key.client_address;
   row.server_address = key.server_address;
   row.server_port = key.server_port;
-  row.locality = locality;
 }
 
-void SetReportedEnd(store::StoredRow& out, model::Side side, const Seen& seen, bool last_use) {
+void SetReportedEnd(store::StoredRow& out, model::Side side, const Seen& seen, model::EntityRef entity) {
   model::FlowRow& row = out.row;
-  model::LocalIdentity& identity = seen.report->identity;
+  const model::LocalIdentity& identity = seen.report->identity;
   if (row.application.empty()) row.application = identity.application;
+  EntityAt(row, side) = std::move(entity);
   if (side == model::Side::kClient) {
-    row.client_process = Take(identity.process, last_use);
-    row.client_container = Take(identity.container, last_use);
-    row.client_unit = Take(identity.unit, last_use);
-    row.client_node = seen.from->batch.node;
-    row.client_netns = seen.report->ends.netns;
-    row.client_netns_name = Take(identity.netns_name, last_use);
-    row.server_name = Take(identity.server_name, last_use);
-    row.alpn = Take(identity.alpn, last_use);
+    row.server_name = identity.server_name;
+    row.alpn = identity.alpn;
     SetUsed(row, UsedOf(seen.report->ends));
     row.client_reports = 1;
     out.client_agent = seen.from->batch.agent_id;
     out.client_sequence = seen.from->batch.sequence;
   } else {
-    row.server_process = Take(identity.process, last_use);
-    row.server_container = Take(identity.container, last_use);
-    row.server_unit = Take(identity.unit, last_use);
-    row.server_node = seen.from->batch.node;
-    row.server_netns = seen.report->ends.netns;
-    row.server_netns_name = Take(identity.netns_name, last_use);
     row.server_reports = 1;
     out.server_agent = seen.from->batch.agent_id;
     out.server_sequence = seen.from->batch.sequence;
@@ -58,24 +44,11 @@ void SetReportedEnd(store::StoredRow& out, model::Side side, const Seen& seen, b
 }
 
 void SetRecalledEnd(model::FlowRow& row, model::Side side, const EndIdentity& identity) {
-  if (side == model::Side::kClient) {
-    row.client_process = identity.local.process;
-    row.client_container = identity.local.container;
-    row.client_unit = identity.local.unit;
-    row.client_node = identity.node;
-    row.client_netns = identity.netns;
-    row.client_netns_name = identity.local.netns_name;
-    row.server_name = identity.local.server_name;
-    row.alpn = identity.local.alpn;
-    SetUsed(row, identity.used);
-  } else {
-    row.server_process = identity.local.process;
-    row.server_container = identity.local.container;
-    row.server_unit = identity.local.unit;
-    row.server_node = identity.node;
-    row.server_netns = identity.netns;
-    row.server_netns_name = identity.local.netns_name;
-  }
+  EntityAt(row, side) = identity.entity;
+  if (side != model::Side::kClient) return;
+  row.server_name = identity.server_name;
+  row.alpn = identity.alpn;
+  SetUsed(row, identity.used);
 }
 
 void SetRequestKind(model::FlowRow& row, model::RequestKind& kind) {

@@ -1,8 +1,6 @@
 // The parts a stored row is put together from: the flow's key, either end's identity, either end's measures.
 #pragma once
 
-#include <string_view>
-
 #include "server/flow_memory.h"
 #include "server/pending_batch.h"
 #include "store/store.h"
@@ -19,10 +17,14 @@ inline model::Side OtherSide(model::Side side) {
   return side == model::Side::kClient ? model::Side::kServer : model::Side::kClient;
 }
 
-void SetFlow(model::FlowRow& row, const FlowKey& key, UnixMillis start, UnixMillis end, std::string_view locality);
+void SetFlow(model::FlowRow& row, const FlowKey& key, UnixMillis start, UnixMillis end);
 
-// The end that reported: identity, node, and the batch the row came from. `last_use` moves the strings out.
-void SetReportedEnd(store::StoredRow& out, model::Side side, const Seen& seen, bool last_use);
+inline model::EntityRef& EntityAt(model::FlowRow& row, model::Side side) {
+  return side == model::Side::kClient ? row.client : row.server;
+}
+
+// The end that reported: who it is, what its connections have in common, and the batch the row came from.
+void SetReportedEnd(store::StoredRow& out, model::Side side, const Seen& seen, model::EntityRef entity);
 // The end that did not report, as remembered.
 void SetRecalledEnd(model::FlowRow& row, model::Side side, const EndIdentity& identity);
 // What the report's requests have in common. Moves the strings out.

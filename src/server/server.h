@@ -22,12 +22,15 @@
 
 namespace weir::server {
 
+class Namer;  // naming.h
+
 struct ServerOptions {
   std::chrono::milliseconds flush_interval{200};  // longest wait of a row before it is inserted
   std::chrono::milliseconds match_hold{700};      // longest wait for another node's report of the same flow
   size_t max_pending_reports = 1'000'000;         // beyond: kExhausted, the agent retries
   std::chrono::seconds live_window{180};          // age of rows kept in memory
   size_t live_max_rows = 200'000;
+  Namer* namer = nullptr;  // outlives the server; null = ends have the names that agents give
 };
 
 struct AgentStatus {

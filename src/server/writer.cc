@@ -26,12 +26,13 @@ constexpr int kFinalAttempts = 3;
 
 }  // namespace
 
-Writer::Writer(WriterOptions options, Intake& intake, store::Store& store, Live& live, const Clock& clock)
+Writer::Writer(WriterOptions options, Intake& intake, store::Store& store, Live& live, const Clock& clock, Namer* namer)
     : options_(options),
       intake_(intake),
       store_(store),
       live_(live),
       clock_(clock),
+      namer_(namer),
       hold_(options.matcher.match_hold_ms, neighbourhood_),
       matcher_(options.matcher, neighbourhood_) {}
 
@@ -125,6 +126,7 @@ void Writer::FillOutbox(UnixMillis now, bool everything) {
   outbox_.rows.reserve(reports);
   matcher_.Match(borrowed, now, outbox_.rows);
   matcher_.SettleQuiet(now, kMaxExcessRowsPerInsert, outbox_.rows);
+  if (namer_ != nullptr) namer_->Name(outbox_.rows, now);
 }
 
 Status Writer::EmptyOutbox() {

@@ -17,6 +17,7 @@
 #include "server/intake.h"
 #include "server/live.h"
 #include "server/matcher.h"
+#include "server/naming.h"
 
 namespace weir::server {
 
@@ -27,8 +28,9 @@ struct WriterOptions {
 
 class Writer {
  public:
-  // `intake`, `store`, `live` and `clock` outlive the writer.
-  Writer(WriterOptions options, Intake& intake, store::Store& store, Live& live, const Clock& clock);
+  // All of these outlive the writer. `namer` null: rows keep the names that agents gave.
+  Writer(WriterOptions options, Intake& intake, store::Store& store, Live& live, const Clock& clock,
+         Namer* namer = nullptr);
   ~Writer() { Stop(); }
 
   void Start();
@@ -66,6 +68,7 @@ class Writer {
   store::Store& store_;
   Live& live_;
   const Clock& clock_;
+  Namer* const namer_;
 
   Neighbourhood neighbourhood_;
   Hold hold_;

@@ -41,11 +41,11 @@ model::Histogram HistogramFrom(const std::vector<uint64_t>& counts, size_t first
   return histogram;
 }
 
-std::string DimensionSql(const Column& column) {
+std::string DimensionSql(const Column& column, const std::string& value) {
   switch (KindOfDimension(column)) {
-    case FieldKind::kAddress: return fmt::format("hex({})", column.name);
-    case FieldKind::kNumber: return fmt::format("toUInt64({})", column.name);
-    default: return std::string(column.name);
+    case FieldKind::kAddress: return fmt::format("hex({})", value);
+    case FieldKind::kNumber: return fmt::format("toUInt64({})", value);
+    default: return value;
   }
 }
 
@@ -87,7 +87,7 @@ AnswerShape::AnswerShape(std::vector<const Column*> columns, bool flow_first)
 std::string AnswerShape::SelectList(const std::string& start, const std::string& flow) const {
   std::vector<std::string> items;
   if (flow_first_) items.push_back(flow);
-  for (const Column* column : dimensions_) items.push_back(DimensionSql(*column));
+  for (const Column* column : dimensions_) items.push_back(DimensionSql(*column, std::string(column->name)));
   for (const std::string& column : sums_) items.push_back(column == "start" ? start : AggregateOfTableColumn(column));
   return Join(items);
 }

@@ -13,8 +13,8 @@
 
 namespace weir::store {
 
-// How a dimension is selected, and how it is read then.
-std::string DimensionSql(const model::Column& column);
+// How the value of a dimension, an expression, is selected, and how it is read then.
+std::string DimensionSql(const model::Column& column, const std::string& value);
 FieldKind KindOfDimension(const model::Column& column);
 
 // A histogram from the counts of its buckets, which stand at `first` and each `stride` places behind the one before.

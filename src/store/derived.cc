@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "store/packing.h"
+#include "store/sql.h"
 
 namespace weir::store {
 namespace {
@@ -84,6 +85,44 @@ std::string RetransmitPercent() { return PercentOfSegments(AllRetransmits()); }
 
 std::string LatePercent() { return PercentOfSegments(Aggregate("late_segments_to_server", "late_segments_to_client")); }
 
+// Whether an address is in one of the ranges.
+std::string WithinSql(std::string_view address, const std::vector<model::AddressRange>& ranges) {
+  std::vector<std::string> alternatives;
+  for (const model::AddressRange& range : ranges) {
+    alternatives.push_back(
+        range.first == range.last
+            ? fmt::format("{} = {}", address, QuoteAddress(range.first))
+            : fmt::format("({0} >= {1} AND {0} <= {2})", address, QuoteAddress(range.first), QuoteAddress(range.last)));
+  }
+  return fmt::format("({})", fmt::join(alternatives, " OR "));
+}
+
+// model::LocalityOf.
+std::string LocalitySql() {
+  const auto same = [](std::string_view attribute) {
+    return fmt::format("client_{0} != '' AND client_{0} = server_{0}", attribute);
+  };
+  const auto known = [&](std::string_view attribute) {
+    return fmt::format("client_{0} != '' AND server_{0} != ''", attribute);
+  };
+  const std::string one_cluster = "(client_cluster = '' OR server_cluster = '' OR client_cluster = server_cluster)";
+  const auto is_public = [](std::string_view end) {
+    return fmt::format("NOT {}", WithinSql(fmt::format("{}_address", end), model::NotPublicRanges()));
+  };
+  const auto outside = [&](std::string_view end) { return fmt::format("({}_node = '' AND {})", end, is_public(end)); };
+  const auto any_unspecified = fmt::format("({} OR {})", WithinSql("client_address", model::UnspecifiedRanges()),
+                                           WithinSql("server_address", model::UnspecifiedRanges()));
+  return fmt::format(
+      "multiIf({} AND {}, 'loopback', {} AND {} AND client_namespace = server_namespace, 'same_pod', "
+      "{} AND {}, 'same_node', {} AND client_region != server_region, 'inter_region', "
+      "{}, if(client_zone = server_zone, 'same_zone', 'inter_zone'), "
+      "client_cloud_service != '' OR server_cloud_service != '', 'cloud_service', {}, 'unknown', "
+      "{} OR {}, 'internet', {} AND {}, 'unknown', 'private')",
+      WithinSql("client_address", model::LoopbackRanges()), WithinSql("server_address", model::LoopbackRanges()),
+      one_cluster, same("pod"), one_cluster, same("node"), known("region"), known("zone"), any_unspecified,
+      outside("client"), outside("server"), is_public("client"), is_public("server"));
+}
+
 std::string DerivedSql(std::string_view name) {
   if (name == "reported_by") return ReportedBy();
   if (name == "bytes") return Aggregate("bytes_to_server", "bytes_to_client");
@@ -134,6 +173,10 @@ std::string AggregateOfTableColumn(std::string_view name) {
     case ColumnKind::kMax: return fmt::format("max({})", name);
     default: return fmt::format("sum({})", name);
   }
+}
+
+std::string FlowDimensionSql(const Column& column) {
+  return column.source == model::ColumnSource::kComputed ? LocalitySql() : std::string(column.name);
 }
 
 std::string ColumnSql(const Column& column) {

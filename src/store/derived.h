@@ -16,6 +16,9 @@ std::string AggregateSql(const model::Column& column);
 // How a column of a table that is no dimension adds up, by its name: start, end, a measure of its own, an array of
 // packing.h. Over the answers of these all the others here answer the same as over the rows themselves.
 std::string AggregateOfTableColumn(std::string_view name);
+// A dimension over the columns of the table of flows: a column, or computed from them.
+std::string FlowDimensionSql(const model::Column& column);
+
 // The column in an answer: a dimension by its name, a stored measure aggregated, a derived column computed
 // from aggregates. Evaluates to 0 (or '') without samples. REQUIRES: not a histogram.
 std::string ColumnSql(const model::Column& column);

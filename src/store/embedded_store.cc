@@ -195,7 +195,7 @@ Status EmbeddedStore::Open(const Library& library) {
   version_ = version_.substr(0, version_.find('\n'));
 
   std::vector<std::string> statements{fmt::format("CREATE DATABASE IF NOT EXISTS {}", kDatabase),
-                                      CreateSequenceTableSql(), CreateFlowTableSql()};
+                                      CreateSequenceTableSql(), CreateFlowTableSql(), ExtendFlowTableSql()};
   for (size_t level = 0; level < kLevels; ++level) statements.push_back(CreateTableSql(level));
   for (const std::string& statement : statements) {
     WEIR_RETURN_IF_ERROR(writer_->Execute(statement).status());

@@ -9,8 +9,9 @@
 
 namespace weir::store {
 uint64_t FlowHash(const model::FlowRow& row) {
-  std::array<uint64_t, 2 * kDimensions> words{};  // an address takes two
+  std::array<uint64_t, 3 + 2 * model::kFlowColumnCount> words{};  // an address takes two
   size_t at = 0;
+  for (const model::EntityRef* entity : {&row.client, &row.server, &row.service}) words[at++] = Of(*entity).id;
   model::VisitStored(row, [&](const model::Column& column, const auto& value) {
     using Value = std::remove_cvref_t<decltype(value)>;
     if (!column.groupable()) return;

@@ -150,21 +150,15 @@ class FlowsBlock {
  public:
   FlowsBlock() {
     block_.AddColumn("flow", FileType<uint64_t>());
-    const model::FlowRow row;
-    model::VisitStored(row, [&](const Column& column, const auto& value) {
-      using Value = std::remove_cvref_t<decltype(value)>;
-      if constexpr (!std::is_same_v<Value, model::Histogram>) {
-        if (column.groupable()) block_.AddColumn(column.name, FileType<Value>());
-      }
+    model::VisitDimensions({}, [&](const Column& column, const auto& value) {
+      block_.AddColumn(column.name, FileType<std::remove_cvref_t<decltype(value)>>());
     });
   }
 
   void Add(const model::FlowRow& row, uint64_t flow) {
     at_ = block_.columns().begin();
     AppendNumber((at_++)->values, flow);
-    model::VisitStored(row, [&](const Column& column, const auto& value) {
-      if (column.groupable()) AddValue(value);
-    });
+    model::VisitDimensions(row, [&](const Column&, const auto& value) { AddValue(value); });
   }
 
   Status Finish(MemoryFile& file, size_t rows) { return block_.Finish(file, rows); }
@@ -193,14 +187,16 @@ Status CheckText(std::string_view name, std::string_view text) {
 Status CheckRow(const StoredRow& row) {
   WEIR_RETURN_IF_ERROR(CheckText("client_agent", row.client_agent));
   WEIR_RETURN_IF_ERROR(CheckText("server_agent", row.server_agent));
+  if (row.row.start < 0) return Status::Invalid("start is before 1970");
+  if (row.row.end < 0) return Status::Invalid("end is before 1970");
+  return Status::Ok();
+}
+
+Status CheckFlow(const model::FlowRow& row) {
   Status status;
-  model::VisitStored(row.row, [&](const Column& column, const auto& value) {
-    using Value = std::remove_cvref_t<decltype(value)>;
-    if (!status.ok()) return;
-    if constexpr (std::is_same_v<Value, std::string>) {
-      status = CheckText(column.name, value);
-    } else if constexpr (std::is_same_v<Value, int64_t>) {
-      if (value < 0) status = Status::Invalid(fmt::format("{} is before 1970", column.name));
+  model::VisitDimensions(row, [&](const Column& column, const auto& value) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, std::string>) {
+      if (status.ok()) status = CheckText(column.name, value);
     }
   });
   return status;
@@ -263,6 +259,7 @@ Result<MemoryFile> WriteRows(const std::vector<StoredRow>& rows, const std::vect
 Result<MemoryFile> WriteFlows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows,
                               const std::vector<size_t>& which) {
   return WriteBlocks<FlowsBlock>(which.size(), "weir-flows", [&](FlowsBlock& block, size_t i) {
+    WEIR_RETURN_IF_ERROR(CheckFlow(rows[which[i]].row).Annotate(fmt::format("row {}", which[i])));
     block.Add(rows[which[i]].row, flows[which[i]]);
     return Status::Ok();
   });

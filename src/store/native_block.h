@@ -29,10 +29,11 @@ class MemoryFile {
 };
 
 // Blocks with the columns of InsertStructure(), in its order; flows[i] is the number of rows[i]'s flow. kExhausted as
-// MemoryFile; kInvalid, naming row and column: a text longer than kMaxStringBytes, or a time before 1970.
+// MemoryFile; kInvalid, naming row and column: an agent longer than kMaxStringBytes, or a time before 1970.
 Result<MemoryFile> WriteRows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows);
 
-// Blocks with the columns of FlowInsertStructure(): the flows of rows[i] for i in `which`.
+// Blocks with the columns of FlowInsertStructure(): the flows of rows[i] for i in `which`. Errors as
+// WriteRows(), of any text.
 Result<MemoryFile> WriteFlows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows,
                               const std::vector<size_t>& which);
 

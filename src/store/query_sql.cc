@@ -155,7 +155,10 @@ std::string NamedRowsSql(const QueryPlan& plan, std::string_view uses, std::stri
     if (column != "flow") items.push_back(fmt::format("{} AS {}", AggregateOfTableColumn(column), column));
   }
   std::vector<std::string> names{"flow"};
-  for (const Column* column : plan.group_by) names.emplace_back(column->name);
+  for (const Column* column : plan.group_by) {
+    const std::string value = FlowDimensionSql(*column);
+    names.push_back(value == column->name ? value : fmt::format("{} AS {}", value, column->name));
+  }
   const std::string added = Join(items);
   return fmt::format(
       "(SELECT {} FROM {} GROUP BY flow{}) AS added ANY LEFT JOIN (SELECT {} FROM {} WHERE received >= {}) AS names "
@@ -229,8 +232,10 @@ Status ChooseRows(const FlowQuery& query, QueryPlan& plan) {
   const std::string tail = GroupClause(choice, false);
   plan.chosen = fmt::format("SELECT {} FROM {}{}", names, SourceSql(choice, names + tail), tail);
   if (choice.by_flow) return Status::Ok();
+  std::vector<std::string> values;
+  for (const Column* column : choice.group_by) values.push_back(FlowDimensionSql(*column));
   plan.chosen = fmt::format("SELECT flow FROM {} WHERE received >= {} AND ({}) IN ({})", kFlowTable,
-                            FlowsSince(plan.range.from), names, plan.chosen);
+                            FlowsSince(plan.range.from), Join(values), plan.chosen);
   return Status::Ok();
 }
 
@@ -295,7 +300,7 @@ std::string ChosenGroupsSql(const QueryPlan& plan, const std::vector<uint64_t>& 
 
 std::string NamesSql(const QueryPlan& plan, std::string_view file) {
   std::vector<std::string> items{"flow"};
-  for (const Column* column : DefaultGroup()) items.push_back(DimensionSql(*column));
+  for (const Column* column : DefaultGroup()) items.push_back(DimensionSql(*column, FlowDimensionSql(*column)));
   return fmt::format(
       "SELECT {} FROM {} WHERE received >= {} AND flow IN (SELECT flow FROM file('{}', 'RowBinary', 'flow UInt64')) "
       "LIMIT 1 BY flow{}",

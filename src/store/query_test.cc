@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 
+#include "model/row_edit.h"
 #include "store/flow_hash.h"
 #include "store/schema.h"
 #include "store/store_fixture.h"
@@ -43,6 +44,9 @@ const std::vector<SplitFilter>& Filters() {
       {"", "rtt_avg_us < 1s and not connect_max_us != 5"},
       {"server_port > 0", "reported_by = both and connections_open >= 10"},
       {"", "not (rtt_min_us < 10 or server_rtt_max_us > 900ms)"},
+      {"locality in (unknown, same_node, internet)", ""},
+      {"locality != private and (pod = nginx or server_service = nginx)", "bytes > 1"},
+      {"namespace = nginx or client_workload = '' and server_zone != \"it's\"", ""},
       {"unit = nginx", "reported_by ~ '^(client|server)$' or timeouts = 0"},
       {"server_port = 77", ""},
   };
@@ -56,6 +60,7 @@ const std::vector<std::vector<std::string_view>>& Groupings() {
       {"client_process"},
       {"client_address", "server_address", "server_port"},
       {"client_node", "client_netns", "locality", "protocol"},
+      {"client_namespace", "server_namespace", "server_service"},
   };
   return groupings;
 }
@@ -97,7 +102,7 @@ class QueryTest : public StoreTest {
     for (int i = 0; i < 3; ++i) {
       FlowQuery query;
       query.range = range;
-      for (const std::string_view name : Groupings()[random_.Below(5)]) query.group_by.push_back(FindColumn(name));
+      for (const std::string_view name : Groupings()[random_.Below(6)]) query.group_by.push_back(FindColumn(name));
       if (random_.Below(2) == 0) {
         const Column* column = FindColumn(sorts[random_.Below(5)]);
         const bool grouped = std::find(query.group_by.begin(), query.group_by.end(), column) != query.group_by.end();
@@ -111,7 +116,7 @@ class QueryTest : public StoreTest {
       query.bucket_ms = random_.Below(3) == 0 ? bucket_ms : 0;
       if (random_.Below(3) == 0) {
         auto& groups = query.filter_group_by.emplace();
-        for (const std::string_view name : Groupings()[random_.Below(5)]) groups.push_back(FindColumn(name));
+        for (const std::string_view name : Groupings()[random_.Below(6)]) groups.push_back(FindColumn(name));
       }
       if (random_.Below(3) == 0)
         query.columns = {FindColumn("bytes"), FindColumn("rtt_p90_us"), FindColumn("reported_by")};
@@ -171,7 +176,8 @@ TEST_F(QueryTest, HostileTextsComeBackUnchanged) {
   RandomRows random(1);
   for (const std::string& text : HostileTexts()) {
     StoredRow stored = random.Row(kBegin, kBegin + kMinute);
-    stored.row.client_process = stored.row.server_container = text;
+    model::SetAttribute(stored.row, "client_process", text);
+    model::SetAttribute(stored.row, "server_container", text);
     stored.client_agent = text;
     stored.client_sequence = text.size() + 1;
     Insert({stored});
@@ -199,7 +205,7 @@ TEST_F(QueryTest, TheLargestNumbersSurvive) {
   stored.row.start = kBegin;
   stored.row.end = kBegin + 1;
   stored.row.server_port = 65535;
-  stored.row.client_netns = 0xffffffff;
+  model::SetAttribute(stored.row, "client_netns", 0xffffffff);
   stored.row.client_rtt_histogram.AddBucket(63, 0xffffffff);
   stored.server_agent = "agent";
   stored.server_sequence = ~0ULL;

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "model/row_edit.h"
 #include "store/engine/engine.h"
 #include "store/store_fixture.h"
 
@@ -24,7 +25,7 @@ class RollupTest : public StoreTest {
     std::vector<StoredRow> rows(1);
     rows[0].row.start = kBegin + at;
     rows[0].row.end = rows[0].row.start + kSecond;
-    rows[0].row.client_process = "shop";
+    model::SetAttribute(rows[0].row, "client_process", "shop");
     rows[0].row.client_reports = 1;
     ASSERT_TRUE(store().Insert(rows).ok());
     ++reports_;

@@ -52,12 +52,8 @@ void VisitTable(bool raw, Purpose purpose, const Visit& visit) {
 // The same for the table of flows.
 void VisitFlows(Purpose purpose, const Visit& visit) {
   visit("flow", FileType<uint64_t>());
-  const model::FlowRow row;
-  model::VisitStored(row, [&](const Column& column, const auto& value) {
-    using Value = std::remove_cvref_t<decltype(value)>;
-    if constexpr (!std::is_same_v<Value, model::Histogram>) {
-      if (column.groupable()) visit(column.name, TypeFor<Value>(purpose));
-    }
+  model::VisitDimensions({}, [&](const Column& column, const auto& value) {
+    visit(column.name, TypeFor<std::remove_cvref_t<decltype(value)>>(purpose));
   });
 }
 
@@ -95,6 +91,14 @@ std::string CreateFlowTableSql() {
       "CREATE TABLE IF NOT EXISTS {} (received UInt64, {}) ENGINE = ReplacingMergeTree PARTITION BY "
       "intDiv(received, {}) ORDER BY flow SETTINGS {}",
       kFlowTable, Listed(columns, true), kFlowPartitionUs, kDurable);
+}
+
+std::string ExtendFlowTableSql() {
+  std::vector<std::string> additions;
+  VisitFlows(Purpose::kTable, [&](std::string_view name, std::string_view type) {
+    additions.push_back(fmt::format("ADD COLUMN IF NOT EXISTS {} {}", name, type));
+  });
+  return fmt::format("ALTER TABLE {} {}", kFlowTable, fmt::join(additions, ", "));
 }
 
 std::string CreateSequenceTableSql() {

@@ -56,6 +56,8 @@ inline constexpr int64_t kFlowPartitionUs = 24 * kHourUs;
 
 std::string CreateTableSql(size_t level);
 std::string CreateFlowTableSql();
+// Gives a table made by an older Weir the columns it lacks; what it has stays.
+std::string ExtendFlowTableSql();
 std::string CreateSequenceTableSql();
 
 // Names of the columns an insert into `level` fills, comma-separated, in order, without `received`.

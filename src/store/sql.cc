@@ -34,10 +34,13 @@ std::string_view SymbolOf(CompareOp op) {
   }
 }
 
+// What a condition is about: a flow as its table describes it, or a group of rows.
+enum class Subject : uint8_t { kFlow, kGroup };
+
 // Whether one column holds against any of the values; a negative operator is read as its positive
 // counterpart.
-std::string PositiveSql(const Column& column, const Comparison& comparison) {
-  const std::string subject = ColumnSql(column);
+std::string PositiveSql(const Column& column, const Comparison& comparison, Subject about) {
+  const std::string subject = about == Subject::kFlow ? FlowDimensionSql(column) : ColumnSql(column);
   std::vector<std::string> alternatives;
   for (const FilterValue& value : comparison.values) {
     if (const auto* range = std::get_if<model::AddressRange>(&value)) {
@@ -65,21 +68,21 @@ std::string KnownSql(const Column& column) {
   return Join(samples, " OR ");
 }
 
-std::string ComparisonSql(const Comparison& comparison) {
+std::string ComparisonSql(const Comparison& comparison, Subject about) {
   const bool negative = comparison.op == CompareOp::kNotEqual || comparison.op == CompareOp::kNotMatch ||
                         comparison.op == CompareOp::kNotIn;
   std::vector<std::string> columns;
-  for (const Column* column : comparison.columns) columns.push_back(PositiveSql(*column, comparison));
+  for (const Column* column : comparison.columns) columns.push_back(PositiveSql(*column, comparison, about));
   std::string sql = fmt::format("{}({})", negative ? "NOT " : "", Join(columns, " OR "));
   const std::string known = KnownSql(*comparison.columns.front());
   return known.empty() ? sql : fmt::format("(({}) AND {})", known, sql);
 }
 
-std::string NodeSql(const FilterNode& node) {
-  if (node.kind == FilterNode::Kind::kComparison) return ComparisonSql(node.comparison);
-  if (node.kind == FilterNode::Kind::kNot) return fmt::format("NOT ({})", NodeSql(*node.children.front()));
+std::string NodeSql(const FilterNode& node, Subject about) {
+  if (node.kind == FilterNode::Kind::kComparison) return ComparisonSql(node.comparison, about);
+  if (node.kind == FilterNode::Kind::kNot) return fmt::format("NOT ({})", NodeSql(*node.children.front(), about));
   std::vector<std::string> children;
-  for (const auto& child : node.children) children.push_back(NodeSql(*child));
+  for (const auto& child : node.children) children.push_back(NodeSql(*child, about));
   return fmt::format("({})", Join(children, node.kind == FilterNode::Kind::kAnd ? " AND " : " OR "));
 }
 
@@ -111,9 +114,9 @@ Status CheckGrouped(const FilterNode& node, const std::vector<const Column*>& gr
                   measure->name, missing->name));
 }
 
-void Append(std::string& condition, const FilterNode& node) {
+void Append(std::string& condition, const FilterNode& node, Subject about) {
   if (!condition.empty()) condition += " AND ";
-  condition += NodeSql(node);
+  condition += NodeSql(node, about);
 }
 
 }  // namespace
@@ -170,9 +173,9 @@ Result<FilterSql> TranslateFilter(const model::Filter& filter, const std::vector
       for (const auto& child : clause.children) clauses.push_back(child.get());
     } else if (HasMeasure(clause)) {
       WEIR_RETURN_IF_ERROR(CheckGrouped(clause, group_by));
-      Append(sql.groups, clause);
+      Append(sql.groups, clause, Subject::kGroup);
     } else {
-      Append(sql.rows, clause);
+      Append(sql.rows, clause, Subject::kFlow);
     }
   }
   return sql;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "model/row_edit.h"
 #include "store/engine/library.h"
 #include "store/flow_hash.h"
 
@@ -23,8 +24,8 @@ bool IsText(const Column& column) { return column.type == ColumnType::kString ||
 // Order of a column's values as the store has it: addresses by their bytes.
 int Compare(const FlowRow& a, const FlowRow& b, const Column& column) {
   if (column.type == ColumnType::kAddress) {
-    const auto& left = column.name == "client_address" ? a.client_address : a.server_address;
-    const auto& right = column.name == "client_address" ? b.client_address : b.server_address;
+    const auto& left = model::AddressOf(a, column);
+    const auto& right = model::AddressOf(b, column);
     return left < right ? -1 : right < left ? 1 : 0;
   }
   if (IsText(column)) return model::TextOf(a, column).compare(model::TextOf(b, column));
@@ -33,12 +34,11 @@ int Compare(const FlowRow& a, const FlowRow& b, const Column& column) {
   return left < right ? -1 : right < left ? 1 : 0;
 }
 
-// The row with only what its group has in common.
-FlowRow GroupOf(const FlowRow& row, const std::vector<const Column*>& group_by) {
+// A group with nothing in it yet that has the row's dimensions: those it is grouped by are the group's.
+FlowRow GroupOf(const FlowRow& row) {
   FlowRow group = row;
   model::VisitStored(group, [&](const Column& column, auto& value) {
-    const auto same = [&](const Column* other) { return other->name == column.name; };
-    if (std::none_of(group_by.begin(), group_by.end(), same)) value = {};
+    if (!column.groupable()) value = {};
   });
   return group;
 }
@@ -51,7 +51,7 @@ void AddTo(Groups& groups, const FlowRow& row, const std::vector<const Column*>&
     key.push_back(IsText(*column) ? model::TextOf(row, *column) : fmt::format("{}", model::NumberOf(row, *column)));
   }
   auto [at, fresh] = groups.try_emplace(std::move(key));
-  if (fresh) at->second = GroupOf(row, group_by);
+  if (fresh) at->second = GroupOf(row);
   model::Accumulate(at->second, row);
 }
 
@@ -137,14 +137,35 @@ const std::vector<std::string>& HostileTexts() {
   return texts;
 }
 
+// One of some hundred; one in eight is nobody.
+model::EntityRef RandomRows::RandomEntity(bool client) {
+  constexpr size_t kEntities = 150;
+  std::vector<model::EntityRef>& entities = client ? clients_ : servers_;
+  if (Below(8) == 0) return nullptr;
+  if (entities.size() == kEntities) return entities[Below(kEntities)];
+  model::Entity entity;
+  model::VisitEntity(entity, [&](model::EntityField field, auto& value) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, std::string>) {
+      const bool any_text = client && field == model::EntityField::process;
+      if (any_text || Below(4) == 0) value = HostileTexts()[Below(any_text ? 14 : 3)];
+    } else {
+      value = Below(4) * 1000;
+    }
+  });
+  return entities.emplace_back(model::MakeEntity(std::move(entity)));
+}
+
 StoredRow RandomRows::Row(UnixMillis from, UnixMillis to) {
   static const std::array<std::string_view, 4> addresses{"10.0.0.1", "10.1.2.3", "fd00::1", "203.0.113.9"};
   StoredRow stored;
   FlowRow& row = stored.row;
+  row.client = RandomEntity(true);
+  row.server = RandomEntity(false);
+  if (Below(3) == 0) row.service = RandomEntity(false);
   model::VisitStored(row, [&](const Column& column, auto& value) {
     using Value = std::remove_cvref_t<decltype(value)>;
     if constexpr (std::is_same_v<Value, std::string>) {
-      value = HostileTexts()[Below(column.name == "client_process" ? 14 : 3)];
+      value = HostileTexts()[Below(3)];
     } else if constexpr (std::is_same_v<Value, model::Address>) {
       value = *model::Address::Parse(addresses[Below(4)]);
     } else if constexpr (std::is_same_v<Value, model::Histogram>) {

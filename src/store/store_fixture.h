@@ -55,7 +55,11 @@ class RandomRows {
   uint32_t Below(uint32_t bound) { return static_cast<uint32_t>(random_() % bound); }
 
  private:
+  model::EntityRef RandomEntity(bool client);
+
   std::mt19937_64 random_;
+  std::vector<model::EntityRef> clients_;
+  std::vector<model::EntityRef> servers_;
 };
 
 // Column -> cell as the answer should have it.

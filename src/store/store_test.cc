@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/metrics.h"
+#include "model/row_edit.h"
 #include "store/data_dir.h"
 #include "store/engine/engine.h"
 #include "store/rollup.h"
@@ -39,7 +40,7 @@ std::vector<StoredRow> Batch(uint64_t sequence) {
     row.start = kBegin + static_cast<int64_t>(sequence) * 100;
     row.end = row.start + 100;
     row.server_port = static_cast<uint16_t>(sequence);
-    row.client_process = fmt::format("p{}", i % 5);
+    model::SetAttribute(row, "client_process", fmt::format("p{}", i % 5));
     row.client_reports = 1;
     row.bytes_to_server = sequence;
     rows[i].client_agent = "agent";
@@ -182,7 +183,7 @@ TEST_F(PromiseTest, ReceiptNumbersGrowThoughTheClockWasSetBack) {
 
 TEST_F(PromiseTest, BadInsertsStoreNothing) {
   std::vector<StoredRow> rows = Batch(1);
-  rows[7].row.server_unit.assign(model::kMaxStringBytes + 1, 'x');
+  model::SetAttribute(rows[7].row, "server_unit", std::string(model::kMaxStringBytes + 1, 'x'));
   Status status = store().Insert(rows);
   EXPECT_EQ(status.code(), Code::kInvalid);
   EXPECT_THAT(status.message(), HasSubstr("row 7: server_unit is 257 bytes long"));

@@ -72,7 +72,7 @@ const kLinks = [
 function locality(client, server) {
   if (client.internet || server.address === '198.51.100.10') return 'internet';
   if (client.node && client.node === server.node) return 'same_node';
-  return client.node && server.node ? 'cross_node' : 'private';
+  return 'private';
 }
 
 function baseFlow(client, server, port) {

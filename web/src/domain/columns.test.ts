@@ -42,7 +42,7 @@ describe('cells', () => {
   });
 
   test('an empty dimension says why it may be empty', () => {
-    expect(showCell(named('client_process'), '').title).toContain('no agent sees the client');
+    expect(showCell(named('client_process'), '').title).toContain('no agent sees this end');
   });
 
   test('no address is not shown as one', () => {
