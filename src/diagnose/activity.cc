@@ -206,11 +206,16 @@ void Activity::AddWindow(NodeActivity& node, const model::RateWindow& window) {
   }
 }
 
-std::vector<Activity::Share> Activity::Ranked(NodeNumber node, const std::vector<int64_t>& seconds, bool rx,
-                                              bool tx) const {
+std::vector<Activity::Share> Activity::Ranked(NodeNumber node, const std::vector<int64_t>& seconds, bool rx, bool tx) {
+  if (by_node_.empty()) {
+    for (PartyNumber number = 1; number < parties_.size(); ++number) {
+      if (names_.Resolve(number) == number) by_node_[names_.Brief(number).node].push_back(number);
+    }
+  }
   std::vector<Share> shares;
-  for (PartyNumber number = 1; number < parties_.size(); ++number) {
-    if (names_[number].node != node || names_.Resolve(number) != number) continue;
+  const auto local = by_node_.find(node);
+  if (local == by_node_.end()) return shares;
+  for (const PartyNumber number : local->second) {
     uint64_t bytes = 0;
     for (const int64_t second : seconds) {
       const PartySecond moved = parties_[number].In(second);

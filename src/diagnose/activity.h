@@ -33,12 +33,13 @@ struct UsualRtt {
 };
 
 struct PartyActivity {
-  std::array<PartySecond, kPartySeconds> seconds;
   UsualRtt rtt;
   int64_t served_s = -1;            // last second in which a client was served
   PartyNumber served_to = kNobody;  // and to whom
   int64_t served_other_s = -1;      // and last to somebody else
   int64_t limited_s = -1;           // last second in which its application was found slow (B4, B5, B7)
+
+  std::array<PartySecond, kPartySeconds> seconds;
 
   void Add(int64_t second, uint64_t rx, uint64_t tx) {
     PartySecond& slot = seconds[static_cast<size_t>(second) % kPartySeconds];
@@ -126,12 +127,19 @@ class Activity {
     if (number >= parties_.size()) parties_.resize(std::max(names_.parties(), static_cast<size_t>(number) + 1));
     return parties_[number];
   }
+  void Prefetch(PartyNumber number, int64_t second) const {
+    if (number >= parties_.size()) return;
+    __builtin_prefetch(&parties_[number], 1);
+    __builtin_prefetch(&parties_[number].seconds[static_cast<size_t>(second) % kPartySeconds], 1);
+  }
+  // Once for each tick: parties may have come or moved.
+  void ForgetPlaces() { by_node_.clear(); }
   // Parties of a node with traffic in [from, to], by bytes in that direction, most first.
   struct Share {
     PartyNumber party = kNobody;
     uint64_t bytes = 0;
   };
-  std::vector<Share> Ranked(NodeNumber node, const std::vector<int64_t>& seconds, bool rx, bool tx) const;
+  std::vector<Share> Ranked(NodeNumber node, const std::vector<int64_t>& seconds, bool rx, bool tx);
   void Forget(int64_t before_s);
 
  private:
@@ -140,6 +148,7 @@ class Activity {
 
   Names& names_;
   std::vector<PartyActivity> parties_;
+  std::unordered_map<NodeNumber, std::vector<PartyNumber>> by_node_;  // made when asked for
   std::unordered_map<NodeNumber, NodeActivity> nodes_;
 };
 

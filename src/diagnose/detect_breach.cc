@@ -146,6 +146,13 @@ bool BreachDetector::Plateau(const Seen& seen, size_t run, int64_t second) {
          (lowest >= thresholds.breach_top_share * top || stepped);
 }
 
+bool BreachDetector::MatchesLimit(const Seen& seen, double bits) {
+  const auto matches = [&](double limit) {
+    return limit > 0 && std::abs(bits - limit) <= seen.context.thresholds.breach_match * limit;
+  };
+  return matches(seen.capacity.baseline_bits) || matches(seen.capacity.peak_bits);
+}
+
 bool BreachDetector::LimitedByEnds(const Seen& seen, size_t run, int64_t second) {
   uint64_t total = 0;
   uint64_t limited = 0;
@@ -160,7 +167,9 @@ bool BreachDetector::LimitedByEnds(const Seen& seen, size_t run, int64_t second)
 void BreachDetector::JudgePlateau(const Seen& seen, size_t index, int64_t second) const {
   const bool counted = seen.node.has_allowance || seen.state.exceeded[Index(Resource::kQueue)].Count(second, 60) > 0;
   const Thresholds& thresholds = seen.context.thresholds;
-  if (counted || !seen.capacity.known() || !Plateau(seen, index, second) || LimitedByEnds(seen, index, second)) return;
+  // The cheapest question first: it is asked of every node every second.
+  if (counted || !MatchesLimit(seen, Bits(seen.node, index, second)) || !Plateau(seen, index, second)) return;
+  if (LimitedByEnds(seen, index, second)) return;
   Run& run = seen.state.runs[index];
   if (run.since_s < 0 || static_cast<double>(second - run.last_s) > thresholds.clear_after_s) {
     run = {};

@@ -59,6 +59,7 @@ class BreachDetector {
   static double Bits(const NodeActivity& node, size_t run, int64_t second);
   void JudgeResource(const Seen& seen, size_t resource, int64_t second) const;
   void JudgePlateau(const Seen& seen, size_t run, int64_t second) const;
+  static bool MatchesLimit(const Seen& seen, double bits);
   static bool Plateau(const Seen& seen, size_t run, int64_t second);
   static bool LimitedByEnds(const Seen& seen, size_t run, int64_t second);
   static void WarnOfConnections(const Seen& seen, int64_t second);

@@ -218,6 +218,33 @@ TEST(FlowTable, SamplesCountOnceWhoeverReportsThem) {
   EXPECT_FALSE(FlowTable::Accept(state, sample));
 }
 
+TEST(FlowTable, GrowsAndForgetsWithoutLosingAFlow) {
+  Names names{Capacities(InstanceTable::Shipped())};
+  FlowTable table;
+  FlowSample sample;
+  constexpr uint64_t kFlows = 20'000;
+  // Numbers that all begin at the same place, and numbers that do not.
+  const auto number = [](uint64_t flow) { return flow % 2 == 0 ? (flow << 32) + 7 : flow * 0x9E3779B97F4A7C15; };
+  for (uint64_t flow = 1; flow <= kFlows; ++flow) {
+    sample.flow = number(flow);
+    sample.client = flow;
+    FlowState* state = table.Find(sample, names);
+    ASSERT_NE(state, nullptr);
+    state->used_s = static_cast<int64_t>(flow);
+  }
+  EXPECT_EQ(table.size(), kFlows);
+  table.Forget(kFlows - 99);
+  EXPECT_EQ(table.size(), 100U);
+  for (uint64_t flow = kFlows - 99; flow <= kFlows; ++flow) {
+    sample.flow = number(flow);
+    EXPECT_EQ(table.Find(sample, names)->used_s, static_cast<int64_t>(flow));
+  }
+  EXPECT_EQ(table.size(), 100U);
+  sample.flow = 0;  // stands for a free place inside, and is a flow all the same
+  ASSERT_NE(table.Find(sample, names), nullptr);
+  EXPECT_EQ(table.size(), 101U);
+}
+
 Finding Draft(double points = 60) {
   Finding finding;
   finding.detector = Detector::loss;

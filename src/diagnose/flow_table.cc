@@ -4,15 +4,40 @@
 
 namespace weir::diagnose {
 
+// Where the flow is, or where it would be. REQUIRES: a free place somewhere.
+FlowState& FlowTable::Place(uint64_t flow) {
+  size_t place = flow & (slots_.size() - 1);
+  while (slots_[place].flow != 0 && slots_[place].flow != flow) place = (place + 1) & (slots_.size() - 1);
+  return slots_[place];
+}
+
+// Into a table of so many places, without what was not used since.
+void FlowTable::Rebuild(size_t places, int64_t before_s) {
+  std::vector<FlowState> old(places);
+  old.swap(slots_);
+  used_ = 0;
+  for (const FlowState& state : old) {
+    if (state.flow == 0 || state.used_s < before_s) continue;
+    Place(state.flow) = state;
+    ++used_;
+  }
+}
+
 FlowState* FlowTable::Find(const FlowSample& sample, Names& names) {
-  const auto found = flows_.find(sample.flow);
-  if (found != flows_.end()) return &found.value();
-  if (flows_.size() >= kMaxFlows) return nullptr;
-  FlowState& state = flows_[sample.flow];
-  state.client = names.Of(sample.client);
-  state.server = names.Of(sample.server);
-  state.port = sample.server_port;
-  return &state;
+  const uint64_t flow = sample.flow == 0 ? 1 : sample.flow;
+  FlowState* state = &Place(flow);
+  if (state->flow == flow) return state;
+  if (used_ >= kMaxFlows) return nullptr;
+  if ((used_ + 1) * 4 > slots_.size() * 3) {
+    Rebuild(slots_.size() * 2, INT64_MIN);
+    state = &Place(flow);
+  }
+  ++used_;
+  state->flow = flow;
+  state->client = names.Of(sample.client);
+  state->server = names.Of(sample.server);
+  state->port = sample.server_port;
+  return state;
 }
 
 bool FlowTable::Accept(FlowState& state, const FlowSample& sample) {
@@ -36,9 +61,12 @@ bool FlowTable::Accept(FlowState& state, const FlowSample& sample) {
 }
 
 void FlowTable::Forget(int64_t before_s) {
-  for (auto entry = flows_.begin(); entry != flows_.end();) {
-    entry = entry->second.used_s < before_s ? flows_.erase(entry) : std::next(entry);
-  }
+  size_t old = 0;
+  Visit([&](const FlowState& state) { old += state.used_s < before_s ? 1 : 0; });
+  if (old == 0) return;
+  size_t places = kFewest;
+  while (places * 3 < (used_ - old + 1) * 4) places *= 2;
+  Rebuild(places, before_s);
 }
 
 }  // namespace weir::diagnose

@@ -6,6 +6,7 @@
 namespace weir::diagnose {
 namespace {
 
+constexpr size_t kAhead = 6;  // samples between asking for memory and using it
 constexpr int64_t kSweepEvery = 60;
 constexpr int64_t kForgetFlows = 600;
 constexpr int64_t kForgetParties = 7'200;
@@ -139,10 +140,23 @@ void Judge::AddOne(const FlowSample& sample) {
   Show(sample, ends, *state);
 }
 
+// The flow's place is near already; now its ends'.
+void Judge::Prefetch(const FlowSample& sample) {
+  const FlowState* state = flows_.Peek(sample.flow);
+  if (state == nullptr) return;
+  const int64_t second = SecondOf(sample.start, sample.end);
+  activity_.Prefetch(names_.Resolve(state->client), second);
+  activity_.Prefetch(names_.Resolve(state->server), second);
+}
+
 void Judge::Add(std::span<const FlowSample> samples, UnixMillis now) {
   context_.now = std::max(context_.now, now);
   counters_.flows += samples.size();
-  for (const FlowSample& sample : samples) AddOne(sample);
+  for (size_t index = 0; index < samples.size(); ++index) {
+    if (index + 2 * kAhead < samples.size()) flows_.Prefetch(samples[index + 2 * kAhead].flow);
+    if (index + kAhead < samples.size()) Prefetch(samples[index + kAhead]);
+    AddOne(samples[index]);
+  }
 }
 
 void Judge::Add(std::span<const RequestSample> samples, UnixMillis now) {
@@ -179,6 +193,7 @@ void Judge::Tick(UnixMillis now) {
   context_.now = std::max(context_.now, now);
   if (context_.second() == ticked_s_) return;
   ticked_s_ = context_.second();
+  activity_.ForgetPlaces();
   // In this order: each rests on what those before it found.
   ends_.Tick(context_);
   breach_.Tick(context_);

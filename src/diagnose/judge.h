@@ -66,6 +66,7 @@ class Judge {
 
  private:
   void AddOne(const FlowSample& sample);
+  void Prefetch(const FlowSample& sample);
   bool Usable(const FlowSample& sample);
   void Sum(FlowState& state, const FlowSample& sample);
   void Serve(const FlowSample& sample, const FlowEnds& ends);
