@@ -9,13 +9,10 @@
 #include <utility>
 
 #include "model/address.h"
+#include "model/container_name.h"
 
 namespace weir::api {
 namespace {
-
-constexpr size_t kShortContainer = 12;  // characters of a container id people know it by
-
-std::string ShortContainer(std::string_view id) { return std::string(id.substr(0, kShortContainer)); }
 
 MapNode Unreported(const EndFacts& end, const MapOptions& options) {
   MapNode node;
@@ -60,7 +57,7 @@ Home PutIntoHome(const EndFacts& end, MapNode& node) {
   node.node = end.node;
   if (!end.container.empty()) {
     node.container = end.container;
-    return {"container", ShortContainer(end.container)};
+    return {"container", std::string(model::ShortContainer(end.container))};
   }
   if (!end.netns_name.empty()) {
     node.netns_name = end.netns_name;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "cli/units.h"
+#include "model/container_name.h"
 
 namespace weir::cli {
 
@@ -100,7 +101,7 @@ std::string EndText(const Json& row, const std::string& side, bool with_port) {
   if (!process.empty()) text += " " + process;
   const std::string netns_name = TextAt(row, side + "_netns_name");
   if (!container.empty()) {
-    text += " in " + container.substr(0, 12);
+    text.append(" in ").append(model::ShortContainer(container));
   } else if (!netns_name.empty()) {
     text += " in " + netns_name;
   }

@@ -4,6 +4,7 @@
 #include <random>
 #include <set>
 
+#include "model/container_name.h"
 #include "model/counter_sum.h"
 #include "model/flow_row.h"
 #include "model/locality.h"
@@ -21,6 +22,13 @@ TEST(Columns, NamesAreUniqueAndEveryColumnIsExplained) {
     EXPECT_EQ(FindColumn(column.name), &column);
   }
   EXPECT_EQ(FindColumn("nonsense"), nullptr);
+}
+
+TEST(ContainerName, IdsAreCutAndNamesAreNot) {
+  EXPECT_EQ(ShortContainer(std::string(64, 'a')), "aaaaaaaaaaaa");
+  EXPECT_EQ(ShortContainer("accounting-database"), "accounting-database");
+  EXPECT_EQ(ShortContainer("101"), "101");
+  EXPECT_EQ(ShortContainer(""), "");
 }
 
 TEST(Histogram, BucketBordersAreHalfOctaves) {

@@ -7,8 +7,10 @@
 namespace weir::agent::identity {
 
 struct CgroupName {
-  std::string container;  // 64 hex digits as docker, containerd, CRI-O and podman make them; "" outside containers
-  std::string unit;       // systemd unit, or else the last folder; "" inside containers and for the root
+  // The id docker, containerd, CRI-O, podman or ECS made, mostly 64 hex digits; of LXC, Incus, LXD and systemd-nspawn
+  // the name; "" outside containers.
+  std::string container;
+  std::string unit;  // systemd unit, or else the last folder; "" inside containers and for the root
 
   bool operator==(const CgroupName&) const = default;
 };

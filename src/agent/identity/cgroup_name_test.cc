@@ -7,6 +7,7 @@ namespace {
 
 const std::string kId(64, 'a');
 const std::string kInner(64, 'b');
+const std::string kTask(32, 'c');
 
 struct PathCase {
   std::string description;
@@ -37,6 +38,36 @@ TEST(CgroupName, EveryRuntimeAndDriver) {
       {"nerdctl", "/system.slice/nerdctl-" + kId + ".scope", {kId, ""}},
       {"docker in docker", "/docker/" + kId + "/docker/" + kInner, {kInner, ""}},
       {"a unit inside a container belongs to it", "/docker/" + kId + "/system.slice/nginx.service", {kId, ""}},
+      {"LXC", "/lxc.payload.web1/system.slice/nginx.service", {"web1", ""}},
+      {"LXC 3", "/lxc.payload/web1/system.slice/nginx.service", {"web1", ""}},
+      {"LXC before, Proxmox", "/lxc/101/ns/system.slice/nginx.service", {"101", ""}},
+      {"LXC of a user", "/user.slice/user-1000.slice/session-3.scope/lxc.payload.web1/init.scope", {"web1", ""}},
+      {"a name with dots", "/lxc.payload.shop.example.org", {"shop.example.org", ""}},
+      {"Incus, of a project", "/lxc.payload.blue_web1/system.slice/nginx.service", {"blue_web1", ""}},
+      {"LXC's monitor is the host's", "/lxc.monitor.web1", {"", "lxc.monitor.web1"}},
+      {"a container of LXC without a name", "/lxc.payload.", {"", "lxc.payload."}},
+      {"docker in LXC", "/lxc.payload.web1/system.slice/docker-" + kId + ".scope", {kId, ""}},
+      {"LXC in LXC", "/lxc.payload.outer/lxc.payload.inner/system.slice/a.service", {"inner", ""}},
+      {"nspawn", "/machine.slice/systemd-nspawn@web4.service/payload/system.slice/nginx.service", {"web4", ""}},
+      {"nspawn, a name that is escaped", "/machine.slice/systemd-nspawn@my\\x2dweb.service/payload", {"my-web", ""}},
+      {"nspawn itself is the host's",
+       "/machine.slice/systemd-nspawn@web4.service/supervisor",
+       {"", "systemd-nspawn@web4.service"}},
+      {"nspawn itself, in a container",
+       "/docker/" + kId + "/machine.slice/systemd-nspawn@web4.service/supervisor",
+       {kId, ""}},
+      {"a supervisor of its own", "/machine.slice/systemd-nspawn@web4.service/payload/supervisor", {"web4", ""}},
+      {"machined", "/machine.slice/machine-web5.scope/system.slice/nginx.service", {"web5", ""}},
+      {"machined, escaped", "/machine.slice/machine-my\\x2dweb.scope/payload/init.scope", {"my-web", ""}},
+      {"machined, another slice", "/system.slice/machine-web5.scope", {"", "machine-web5.scope"}},
+      {"libvirt's LXC", "/machine.slice/machine-lxc\\x2d1234\\x2dweb6.scope", {"web6", ""}},
+      {"libvirt's virtual machine",
+       "/machine.slice/machine-qemu\\x2d1\\x2dvm.scope/libvirt/emulator",
+       {"", "machine-qemu\\x2d1\\x2dvm.scope"}},
+      {"ECS, systemd", "/ecstasks.slice/ecstasks-" + kTask + ".slice/docker-" + kId + ".scope", {kId, ""}},
+      {"ECS, cgroupfs", "/ecs/cluster/" + kTask + "/" + kId, {kId, ""}},
+      {"ECS on Fargate", "/ecs/" + kTask + "/" + kTask + "-2395772889", {kTask + "-2395772889", ""}},
+      {"an escape that is none", "/machine.slice/machine-a\\xg0\\x2.scope", {"a\\xg0\\x2", ""}},
       {"unit", "/system.slice/nginx.service", {"", "nginx.service"}},
       {"unit with a delegated folder", "/system.slice/nginx.service/workers", {"", "nginx.service"}},
       {"login session", "/user.slice/user-1000.slice/session-3.scope", {"", "session-3.scope"}},
@@ -63,6 +94,8 @@ TEST(CgroupName, ProcFileOfAVersionOneNode) {
             (CgroupName{kId, ""}));
   EXPECT_EQ(NameFromProcFile("4:memory:/user.slice\n1:name=systemd:/system.slice/cron.service\n0::/\n"),
             (CgroupName{"", "cron.service"}));
+  EXPECT_EQ(NameFromProcFile("4:memory:/lxc/web1\n1:name=systemd:/lxc/web1/system.slice/cron.service\n0::/\n"),
+            (CgroupName{"web1", ""}));
   EXPECT_EQ(NameFromProcFile("0::/\n"), CgroupName{});
   EXPECT_EQ(NameFromProcFile("garbage\n:\n"), CgroupName{});
   EXPECT_EQ(NameFromProcFile("5:cpu:/a:b/c.service"), (CgroupName{"", "c.service"}));  // no newline, colon in path

@@ -112,7 +112,7 @@ function groupLabel(node: MapNode): string {
 
 function nodeLabel(node: MapNode): string {
   if (node.name !== '') return node.name;
-  return node.addresses[0] ?? node.container.slice(0, 12);
+  return node.addresses[0] ?? shortContainer(node.container);
 }
 
 interface Bucket {
