@@ -12,7 +12,9 @@
 #include "agent/identity/cgroup_name.h"
 #include "agent/node/proc_text.h"
 #include "agent/node/protocol_counters.h"
+#include "agent/node/qdisc_counts.h"
 #include "base/metrics.h"
+#include "model/container_name.h"
 
 namespace weir::agent::node {
 namespace {
@@ -20,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 using model::NodeSignal;
 
-constexpr size_t kShortContainerId = 12;
 constexpr const char* kBoundNamespaces = "/run/netns";
 
 struct LinkSignal {
@@ -48,11 +49,6 @@ std::string Prefixed(const std::string& space, std::string_view name) {
 bool IsHardware(const Link& link, bool own) {
   std::error_code ignored;
   return link.has_parent || (own && fs::exists(fs::path("/sys/class/net") / link.name / "device", ignored));
-}
-
-// The identity of a qdisc within its namespace. Those a multi-queue device makes by itself share handle 0.
-uint64_t NumberOfQdisc(const Qdisc& qdisc) {
-  return uint64_t{qdisc.ifindex} << 32 ^ (qdisc.handle != 0 ? qdisc.handle : qdisc.parent);
 }
 
 uint32_t InodeOf(const fs::path& path) {
@@ -108,18 +104,15 @@ Status NetworkReader::ReadNamespace(NetlinkSocket& socket, Namespace& space) {
   });
   if (status.ok()) {
     for (const auto& [ifindex, link] : links) AddLink(space, link);
-    status = DumpQdiscs(socket, [&](const Qdisc& qdisc) {
-      const auto link = links.find(qdisc.ifindex);
-      if (link != links.end()) AddQdisc(space, link->second, qdisc);
-    });
+    status = ReadQdiscs(socket, space, links);
   }
   space.listed = status.ok();
   return status;
 }
 
 void NetworkReader::AddEvidence(const Namespace& space, const Link& link, const Object& object, NodeSignal signal,
-                                uint64_t value, Width width) {
-  const uint64_t added = table_.Add(object, signal, value, width);
+                                uint64_t value) {
+  const uint64_t added = table_.Add(object, signal, value);
   if (added == 0 || space.number != 0 || model::Describe(signal).limit.empty()) return;
   rises_.push_back({link.ifindex, link.name, signal, std::string(object.name)});
 }
@@ -135,18 +128,21 @@ void NetworkReader::AddLink(const Namespace& space, const Link& link) {
   if (space.number == 0) own_links_.push_back({link.ifindex, link.name, hardware, false});
 }
 
-void NetworkReader::AddQdisc(const Namespace& space, const Link& link, const Qdisc& qdisc) {
-  if (qdisc.kind == "noqueue") return;
-  const std::string subject = Prefixed(space.name, fmt::format("{} {}", link.name, QdiscName(qdisc)));
-  const Object object{space.number, NumberOfQdisc(qdisc), subject, space.is_new || space.listed};
-  AddEvidence(space, link, object, NodeSignal::qdisc_drops, qdisc.drops, Width::k32);
-  AddEvidence(space, link, object, NodeSignal::qdisc_overlimits, qdisc.overlimits, Width::k32);
-  table_.Add(object, NodeSignal::qdisc_requeues, qdisc.requeues, Width::k32);
-  if (!Shapes(qdisc)) return;
-  table_.Add(object, NodeSignal::qdisc_backlog, qdisc.backlog_bytes);
-  table_.Add(object, NodeSignal::qdisc_bytes, qdisc.bytes);
-  table_.Add(object, NodeSignal::qdisc_packets, qdisc.packets);
-  for (OwnLink& own : own_links_) own.shaped |= space.number == 0 && own.ifindex == link.ifindex;
+Status NetworkReader::ReadQdiscs(NetlinkSocket& socket, const Namespace& space, const LinkNames& links) {
+  std::vector<NamedQdisc> qdiscs;
+  const Status status = DumpQdiscs(socket, [&](const Qdisc& qdisc) {
+    const auto link = links.find(qdisc.ifindex);
+    if (link == links.end() || qdisc.kind == "noqueue") return;
+    qdiscs.push_back({qdisc, Prefixed(space.name, fmt::format("{} {}", link->second.name, QdiscName(qdisc)))});
+    if (space.number != 0 || !Shapes(qdisc)) return;
+    for (OwnLink& own : own_links_) own.shaped |= own.ifindex == qdisc.ifindex;
+  });
+  AddQdiscs(qdiscs, space.number, space.is_new || space.listed, table_,
+            [&](const NamedQdisc& grown, NodeSignal signal) {
+              const uint32_t ifindex = grown.qdisc.ifindex;
+              if (space.number == 0) rises_.push_back({ifindex, links.at(ifindex).name, signal, grown.subject});
+            });
+  return status;
 }
 
 Object NetworkReader::ObjectOf(const Namespace& space) {
@@ -214,7 +210,7 @@ std::string NetworkReader::NameOf(const kernel::NetNamespace& found) const {
   // /proc/PID/ns/net -> /proc/PID/cgroup
   const Result<std::string> text = ReadText(found.path.parent_path().parent_path() / "cgroup");
   const identity::CgroupName name = text.ok() ? identity::NameFromProcFile(*text) : identity::CgroupName{};
-  if (!name.container.empty()) return name.container.substr(0, kShortContainerId);
+  if (!name.container.empty()) return std::string(model::ShortContainer(name.container));
   // Units are no names of namespaces: two may belong to one.
   return fmt::format("{}#{}", name.unit.empty() ? "net" : name.unit, found.inode);
 }

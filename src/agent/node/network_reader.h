@@ -77,12 +77,12 @@ class NetworkReader {
   static Object ObjectOf(const Namespace& space);
   Status ReadNamespace(NetlinkSocket& socket, Namespace& space);
   void AddLink(const Namespace& space, const Link& link);
-  void AddQdisc(const Namespace& space, const Link& link, const Qdisc& qdisc);
+  Status ReadQdiscs(NetlinkSocket& socket, const Namespace& space, const LinkNames& links);
   Status AddProtocols(const Namespace& space);
   void AddDevice(const OwnLink& link);
   // Adds a counter and remembers a rise.
   void AddEvidence(const Namespace& space, const Link& link, const Object& object, model::NodeSignal signal,
-                   uint64_t value, Width width = Width::k64);
+                   uint64_t value);
   std::string NameOf(const kernel::NetNamespace& found) const;
   void UpdateNamespaces(const std::vector<kernel::NetNamespace>& found);
 

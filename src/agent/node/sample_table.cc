@@ -40,26 +40,42 @@ void SampleTable::Forget() {
   forget_at_ = now_ + kForgetAfter / 6;
 }
 
-uint64_t SampleTable::Add(const Object& object, model::NodeSignal signal, uint64_t value, Width width) {
+SampleTable::Value* SampleTable::Find(const Object& object, model::NodeSignal signal, bool* is_first) {
   const Key key{object.netns, signal, object.number};
   auto found = values_.find(key);
-  const bool is_first = found == values_.end();
-  if (is_first) {
+  *is_first = found == values_.end();
+  if (*is_first) {
     if (values_.size() >= kMaxValues) {
       Count(Metric::agent_node_samples_dropped);
-      return 0;
+      return nullptr;
     }
     found = values_.emplace(key, Value{}).first;
   }
-  Value& known = found->second;
-  known.read_at = now_;
-  const uint64_t before = std::exchange(known.value, value);
-  if (model::Describe(signal).kind == model::SignalKind::kGauge) {
-    if (!is_first && before == value && now_ - known.sent_at < kRepeatGaugesAfter) return 0;
-    known.sent_at = now_;
-    Emit(object, signal, std::min(value, model::kMaxNodeValue));
-    return 0;
+  found->second.read_at = now_;
+  return &found->second;
+}
+
+uint64_t SampleTable::Add(const Object& object, model::NodeSignal signal, uint64_t value, Width width) {
+  if (model::Describe(signal).kind != model::SignalKind::kGauge) {
+    const uint64_t added = Advance(object, signal, value, width);
+    if (added > 0) Emit(object, signal, added);
+    return added;
   }
+  bool is_first = false;
+  Value* known = Find(object, signal, &is_first);
+  if (known == nullptr) return 0;
+  const uint64_t before = std::exchange(known->value, value);
+  if (!is_first && before == value && now_ - known->sent_at < kRepeatGaugesAfter) return 0;
+  known->sent_at = now_;
+  Emit(object, signal, std::min(value, model::kMaxNodeValue));
+  return 0;
+}
+
+uint64_t SampleTable::Advance(const Object& object, model::NodeSignal signal, uint64_t value, Width width) {
+  bool is_first = false;
+  Value* known = Find(object, signal, &is_first);
+  if (known == nullptr) return 0;
+  const uint64_t before = std::exchange(known->value, value);
   uint64_t added = 0;
   if (is_first) {
     added = object.is_new ? value : 0;
@@ -70,12 +86,9 @@ uint64_t SampleTable::Add(const Object& object, model::NodeSignal signal, uint64
   } else {
     Count(Metric::agent_node_resets);
   }
-  if (added > model::kMaxNodeValue) {
-    Count(Metric::agent_node_resets);
-    return 0;
-  }
-  if (added > 0) Emit(object, signal, added);
-  return added;
+  if (added <= model::kMaxNodeValue) return added;
+  Count(Metric::agent_node_resets);
+  return 0;
 }
 
 void SampleTable::Emit(const Object& object, model::NodeSignal signal, uint64_t value) {

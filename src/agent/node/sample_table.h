@@ -39,8 +39,11 @@ class SampleTable {
   // Returns what was added since the last value; 0 for a gauge, a base line and a reset.
   uint64_t Add(const Object& object, model::NodeSignal signal, uint64_t value, Width width = Width::k64);
 
-  // A level that is sent with every pass, changed or not.
-  void Say(const Object& object, model::NodeSignal signal, uint64_t level) { Emit(object, signal, level); }
+  // The same of a counter, but the sample is left to the caller, who may know that some of it is counted elsewhere.
+  uint64_t Advance(const Object& object, model::NodeSignal signal, uint64_t value, Width width = Width::k64);
+
+  // A level that is sent with every pass, changed or not; or what Advance() said was added.
+  void Say(const Object& object, model::NodeSignal signal, uint64_t value) { Emit(object, signal, value); }
 
   std::vector<model::NodeSample> Take();
   size_t values() const { return values_.size(); }
@@ -61,6 +64,8 @@ class SampleTable {
     Nanos sent_at = 0;  // gauges
   };
 
+  // nullptr: there is no room.
+  Value* Find(const Object& object, model::NodeSignal signal, bool* is_first);
   void Forget();
   void Emit(const Object& object, model::NodeSignal signal, uint64_t value);
 
