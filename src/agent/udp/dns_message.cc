@@ -57,6 +57,7 @@ Result<DnsMessage> ParseDns(std::span<const uint8_t> bytes) {
   message.id = Read16(bytes, 0);
   message.is_answer = (bytes[2] & 0x80) != 0;
   message.response_code = bytes[3] & 0x0F;
+  message.is_cut = message.is_answer && (bytes[2] & 0x02) != 0;
   if ((bytes[2] >> 3 & 0x0F) != 0) return Status::Invalid("neither a query nor its answer");
   if (Read16(bytes, 4) == 0) {
     if (!message.is_answer) return Status::Invalid("a query without a question");

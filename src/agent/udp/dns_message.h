@@ -14,6 +14,7 @@ struct DnsMessage {
   uint16_t id = 0;
   bool is_answer = false;
   uint8_t response_code = 0;  // 0..15; the extended bits of EDNS lie beyond the copied part
+  bool is_cut = false;        // TC: the answer did not fit, and is to be asked for again over TCP (RFC 1035, 4.1.1)
   bool has_question = false;  // an answer that says FORMERR may have none
   uint16_t type = 0;
   std::string name;  // lower case, without the final dot, "." for the root; at most model::kMaxStringBytes

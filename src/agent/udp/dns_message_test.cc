@@ -38,6 +38,15 @@ Bytes Message(Bytes bytes, const std::vector<std::string>& labels, uint16_t type
   return bytes;
 }
 
+TEST(DnsMessage, AnAnswerSaysThatItWasCutOff) {
+  const auto cut = ParseDns(Message(Header(1, 0x83, 0x80), {"big"}));
+  ASSERT_TRUE(cut.ok());
+  EXPECT_TRUE(cut->is_answer);
+  EXPECT_TRUE(cut->is_cut);
+  EXPECT_FALSE(ParseDns(Message(Header(1, 0x81, 0x80), {"big"}))->is_cut);
+  EXPECT_FALSE(ParseDns(Message(Header(1, 0x03, 0x00), {"big"}))->is_cut) << "in a question it means nothing";
+}
+
 TEST(DnsMessage, AQueryIsItsIdTypeAndNameInLowerCase) {
   const auto message = ParseDns(Message(Header(0xBEEF, 0x01, 0), {"WWW", "Example", "org"}, 28));
   ASSERT_TRUE(message.ok()) << message.status().message();

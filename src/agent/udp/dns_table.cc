@@ -21,6 +21,8 @@ constexpr size_t kMaxKinds = 20'000;
 constexpr std::string_view kOtherNames = "(other)";
 constexpr std::string_view kTimeout = "timeout";
 constexpr uint8_t kNxDomain = 3;
+// Of an answer that says nothing but that it did not fit. One with an error has no more to say.
+constexpr std::string_view kTruncated = "truncated";
 
 std::string_view TextOf(const char (&comm)[WEIR_COMM_BYTES]) {
   return {comm, static_cast<size_t>(std::find(std::begin(comm), std::end(comm), '\0') - std::begin(comm))};
@@ -90,7 +92,9 @@ void DnsTable::OnAnswer(const Question& question, const weir_dns_message& messag
     return;
   }
   const Pending& pending = known->second;
-  model::SideCounters& counters = CountersOf(question, pending, DnsResponseName(parsed.response_code));
+  const bool only_cut = parsed.is_cut && parsed.response_code == 0;
+  model::SideCounters& counters =
+      CountersOf(question, pending, only_cut ? std::string(kTruncated) : DnsResponseName(parsed.response_code));
   const auto latency_us =
       static_cast<uint64_t>(std::max<Nanos>(static_cast<Nanos>(message.time_ns) - pending.sent, 0)) / 1'000;
   ++counters.requests;

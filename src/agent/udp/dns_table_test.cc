@@ -44,9 +44,9 @@ class DnsTableTest : public testing::Test {
     std::strcpy(message.comm, "curl");
     table_.OnMessage(message);
   }
-  void Answer(Nanos at, uint16_t id, const std::string& label, uint8_t code, uint64_t socket = 1) {
+  void Answer(Nanos at, uint16_t id, const std::string& label, uint8_t code, uint64_t socket = 1, bool cut = false) {
     weir_dns_message message = Message(at, id, label, socket);
-    message.data[2] = 0x81;
+    message.data[2] = cut ? 0x83 : 0x81;
     message.data[3] = code;
     table_.OnMessage(message);
   }
@@ -70,6 +70,21 @@ TEST_F(DnsTableTest, WhatStillWaitsWhenFollowingEndsIsCounted) {
   EXPECT_EQ(Read(Metric::agent_dns_not_followed) - before, 3U);
   EXPECT_EQ(table_.pending(), 0U);
   EXPECT_TRUE(Emit(kBegin + 20 * kSecond).empty()) << "no timeouts that nobody saw";
+}
+
+TEST_F(DnsTableTest, AnAnswerThatWasCutOffIsNoGoodAnswer) {
+  Ask(kBegin, 1, "big");
+  Answer(kBegin + kMillisecond, 1, "big", 0, 1, true);
+  Ask(kBegin, 2, "broken");
+  Answer(kBegin + kMillisecond, 2, "broken", 2, 1, true);
+  std::vector<model::SideReport> reports = Emit(kBegin + kSecond);
+  ASSERT_EQ(reports.size(), 2U);
+  EXPECT_EQ(reports[0].request.result, "truncated");
+  EXPECT_EQ(reports[0].counters.requests, 1U);
+  EXPECT_EQ(reports[0].counters.requests_failed, 0U) << "it is asked for again";
+  EXPECT_EQ(reports[0].counters.request_latency_sum_us, 1'000U);
+  EXPECT_EQ(reports[1].request.result, "SERVFAIL") << "that has no more to say";
+  EXPECT_EQ(reports[1].counters.requests_failed, 1U);
 }
 
 TEST_F(DnsTableTest, AQuestionAndItsAnswerAreOneRequest) {
