@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "agent/requests/grpc_status.h"
+
 namespace weir::agent::requests {
 namespace {
 
@@ -31,6 +33,10 @@ void Take(std::string_view name, std::string_view value, HeaderFields& to) {
     if (!read || to.status < 100 || to.status > 999) to.status = 0;
   } else if (name == "content-length") {
     to.has_length = true;
+  } else if (name == "content-type") {
+    to.is_grpc |= IsGrpcType(value);
+  } else if (name == "grpc-status" && to.grpc_status < 0) {
+    to.grpc_status = ParseGrpcStatus(value);
   }
 }
 

@@ -21,6 +21,8 @@ struct HeaderFields {
   std::string path;
   int status = 0;           // 100 .. 999; 0 = none
   bool has_length = false;  // a content-length
+  bool is_grpc = false;     // a content-type of gRPC's
+  int grpc_status = -1;     // -1 = none
 };
 
 class HeaderDecoder {

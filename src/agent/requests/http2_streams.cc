@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/requests/grpc_status.h"
 #include "agent/requests/path_template.h"
 #include "base/metrics.h"
 
@@ -172,6 +173,7 @@ void Http2Streams::OnRequestHeaders(const Block& block, const std::optional<Head
   if (idle_from_ns_ != 0) stream.turn.client_idle_us = Micros(std::exchange(idle_from_ns_, 0), block.begin_ns);
   stream.nameless = !fields;
   if (!fields) return;
+  stream.grpc = fields->is_grpc;
   stream.turn.method = fields->method;
   if (!fields->path.empty()) stream.turn.resource = PathTemplate(fields->path);
 }
@@ -189,6 +191,10 @@ void Http2Streams::OnAnswerHeaders(const Block& block, const std::optional<Heade
       stream.turn.status = fields->status;
       stream.unary = fields->has_length;
     }
+  }
+  if (fields) {  // trailers, too
+    stream.grpc |= fields->is_grpc;
+    if (fields->grpc_status >= 0) stream.turn.grpc_status = fields->grpc_status;
   }
   if ((block.flags & WEIR_FRAME_END_STREAM) != 0) Answered(known, end_ns, sink);
 }
@@ -245,7 +251,9 @@ void Http2Streams::Abandon(std::string_view why, const Sink& sink) {
 }
 
 void Http2Streams::Answered(Streams::iterator item, uint64_t time_ns, const Sink& sink) {
-  item->second.turn.duration_us = Micros(item->second.request_ns, time_ns);
+  Stream& stream = item->second;
+  stream.turn.duration_us = Micros(stream.request_ns, time_ns);
+  if (stream.grpc && !stream.nameless && stream.turn.grpc_status < 0) stream.turn.grpc_status = kNoGrpcStatus;
   Finish(item, TurnOutcome::kAnswered, "", sink);
   if (streams_.empty()) idle_from_ns_ = time_ns;
 }

@@ -61,6 +61,7 @@ class Http2Streams {
     bool answered = false;
     bool unary = false;     // the answer's length was announced
     bool nameless = false;  // a header block of it was not understood
+    bool grpc = false;
   };
   // A header block on its way, of one direction.
   struct Block {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/requests/grpc_status.h"
 #include "agent/requests/http2_builder.h"
 #include "agent/requests/turn_builder.h"
 #include "base/metrics.h"
@@ -87,6 +88,58 @@ TEST_F(Http2StreamsTest, UploadsEndWithTheClientsLastFrameAndIdleIsAConnectionWi
   EXPECT_EQ(turns_[1].client_idle_us, -1) << "another stream was open";
   EXPECT_EQ(turns_[2].upload_us, -1);
   EXPECT_EQ(turns_[2].client_idle_us, 30'000);
+}
+
+// A literal field without indexing (RFC 7541, 6.2.2), with a name of its own.
+std::string Field(const std::string& name, const std::string& value) {
+  return std::string(1, '\0') + static_cast<char>(name.size()) + name + static_cast<char>(value.size()) + value;
+}
+
+TEST_F(Http2StreamsTest, WhatBecameOfACallStandsInItsTrailers) {
+  const std::string call = "\x83\x84" + Field("content-type", "application/grpc");
+  const std::string begin = std::string(kOk) + Field("content-type", "application/grpc");
+  for (const uint32_t stream : {1U, 3U, 5U, 7U}) {
+    Ask(stream, stream, call, kWhole | kEnd);
+    Answer(stream + 1, stream, begin);
+    Data(stream + 2, stream, 10, stream == 5 ? kEnd : 0);
+  }
+  Answer(20, 1, Field("grpc-status", "0"), kWhole | kEnd);
+  Answer(21, 3, Field("grpc-status", "14") + Field("grpc-message", "no"), kWhole | kEnd);
+  Answer(22, 7, Field("grpc-status", "x"), kWhole | kEnd);
+  Ask(23, 9, call, kWhole | kEnd);
+  Answer(24, 9, begin + Field("grpc-status", "12"), kWhole | kEnd);  // trailers only
+  ASSERT_EQ(turns_.size(), 5U);
+  EXPECT_EQ(turns_[0].grpc_status, kNoGrpcStatus) << "stream 5 ended with its data";
+  EXPECT_EQ(turns_[1].grpc_status, 0);
+  EXPECT_EQ(turns_[2].grpc_status, 14);
+  EXPECT_EQ(turns_[3].grpc_status, kNoGrpcStatus);
+  EXPECT_EQ(turns_[4].grpc_status, 12);
+  EXPECT_EQ(turns_[4].status, 200);
+}
+
+TEST_F(Http2StreamsTest, OtherAnswersOwnNoStatusOfGrpc) {
+  Ask(0, 1);
+  Answer(1, 1, kOk, kWhole | kEnd);
+  Ask(2, 3, "\x83\x84" + Field("content-type", "application/grpc-web+proto"), kWhole | kEnd);
+  Answer(3, 3, kOk, kWhole | kEnd);
+  ASSERT_EQ(turns_.size(), 2U);
+  EXPECT_EQ(turns_[0].grpc_status, -1);
+  EXPECT_EQ(turns_[1].grpc_status, -1) << "it has its trailers in the body";
+}
+
+TEST_F(Http2StreamsTest, WhereABlockWasMissedTheStatusOfACallIsUnknown) {
+  Ask(0, 1, "\x83\x84" + Field("content-type", "application/grpc"), kWhole | kEnd);
+  Answer(1, 1);
+  weir_step trailers = MakeStep(WEIR_STEP_BLOCK, 2, 9);
+  trailers.stream = 1;
+  trailers.frame_type = WEIR_FRAME_HEADERS;
+  trailers.frame_flags = kWhole | kEnd;
+  trailers.flags = WEIR_STEP_BEGINS | WEIR_STEP_FROM_SERVER;
+  trailers.text_bytes = 9;
+  streams_->OnBlock(trailers, std::nullopt, sink_);
+  ASSERT_EQ(turns_.size(), 1U);
+  EXPECT_EQ(turns_[0].status, 200);
+  EXPECT_EQ(turns_[0].grpc_status, -1);
 }
 
 TEST_F(Http2StreamsTest, StreamsAreKeptApart) {

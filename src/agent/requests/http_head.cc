@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "agent/requests/grpc_status.h"
+
 namespace weir::agent::requests {
 namespace {
 
@@ -39,6 +41,7 @@ void TakeField(std::string_view line, Framing& to) {
   const std::string_view name = line.substr(0, colon);
   const std::string_view value = Trimmed(line.substr(colon + 1));
   if (EqualsIgnoringCase(name, "content-length")) TakeLength(value, to);
+  if (EqualsIgnoringCase(name, "grpc-status")) to.grpc_status = ParseGrpcStatus(value);
   // The last coding decides (RFC 9112, 6.1).
   constexpr std::string_view kChunked = "chunked";
   if (EqualsIgnoringCase(name, "transfer-encoding") && value.size() >= kChunked.size()) {

@@ -13,6 +13,7 @@ struct Framing {
   std::optional<uint64_t> content_length;
   bool chunked = false;
   bool unclear = false;  // lengths that contradict each other or cannot be read
+  int grpc_status = -1;  // of an answer of gRPC-Web without a body; -1 = none
 };
 
 struct RequestHead {

@@ -56,6 +56,12 @@ TEST(AnswerHeadTest, LengthsThatContradictAreUnclear) {
   }
 }
 
+TEST(AnswerHeadTest, AnAnswerOfGrpcWebWithoutABodySaysWhatBecameOfTheCall) {
+  EXPECT_EQ(ParseAnswerHead("HTTP/1.1 200 OK\r\nGrpc-Status: 14\r\n\r\n")->framing.grpc_status, 14);
+  EXPECT_EQ(ParseAnswerHead("HTTP/1.1 200 OK\r\ngrpc-status: x\r\n\r\n")->framing.grpc_status, -1);
+  EXPECT_EQ(ParseAnswerHead("HTTP/1.1 200 OK\r\n\r\n")->framing.grpc_status, -1);
+}
+
 TEST(AnswerHeadTest, WhatIsNoAnswerIsRefused) {
   for (const char* text : {"", "HTTP/1.1", "HTTP/1.1 20", "HTTP/1.1 2x0 OK\r\n", "HTTP/1.1 099 x\r\n",
                            "HTTP/2.0 200 OK\r\n", "HTTP/1.1 2000\r\n", "HTTP/1.1  200", "GET / HTTP/1.1\r\n"}) {

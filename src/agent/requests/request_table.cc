@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "agent/flow/record_address.h"
+#include "agent/requests/grpc_status.h"
 #include "base/metrics.h"
 
 namespace weir::agent::requests {
@@ -32,7 +33,7 @@ void AddTurn(const Turn& turn, model::SideCounters& to) {
   if (turn.outcome == TurnOutcome::kUnanswered || reset_before) ++to.requests_unanswered;
   if (!turn.gaps_us.empty()) ++to.requests_streamed;
   to.requests_body_bytes += turn.request_body_bytes;
-  if (turn.status >= kFirstServerError) ++to.requests_failed;
+  if (turn.status >= kFirstServerError || IsGrpcServerError(turn.grpc_status)) ++to.requests_failed;
 #define WEIR_ADD(name, took_us) \
   AddTime(static_cast<uint64_t>(took_us), to.name##_count, to.name##_sum_us, to.name##_max_us, to.name##_histogram)
   if (turn.latency_us >= 0) WEIR_ADD(request_latency, turn.latency_us);
@@ -44,6 +45,13 @@ void AddTurn(const Turn& turn, model::SideCounters& to) {
   if (turn.client_idle_us >= 0) WEIR_ADD(client_idle, turn.client_idle_us);
   for (const uint32_t gap : turn.gaps_us) WEIR_ADD(chunk_gap, gap);
 #undef WEIR_ADD
+}
+
+// HTTP says 200 of a call of gRPC that failed.
+std::string ResultOf(const Turn& turn) {
+  constexpr int kOk = 200;
+  const bool succeeded = turn.grpc_status == 0 || turn.grpc_status == -1;
+  return turn.status != kOk || succeeded ? fmt::format("{}", turn.status) : GrpcStatusName(turn.grpc_status);
 }
 
 template <typename T>
@@ -80,7 +88,7 @@ model::SideReport RequestTable::MakeReport(const weir_step_head& ends, const Tur
   report.request.operation = turn.method;
   report.request.resource = resource;
   report.request.result = turn.ending;
-  if (turn.status != 0 && turn.ending.empty()) report.request.result = fmt::format("{}", turn.status);
+  if (turn.status != 0 && turn.ending.empty()) report.request.result = ResultOf(turn);
   return report;
 }
 
@@ -94,6 +102,7 @@ void RequestTable::Add(const weir_step_head& ends, const Turn& turn) {
   Append(key_, ends.local_port);
   Append(key_, ends.comm);
   Append(key_, turn.status);
+  Append(key_, turn.grpc_status);
   Append(key_, turn.application.size());  // h2 or http1
   key_.append(turn.ending).push_back('\0');
   key_.append(turn.method).push_back('\0');

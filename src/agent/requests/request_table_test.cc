@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "agent/identity/identity_index.h"
+#include "agent/requests/grpc_status.h"
 #include "agent/requests/turn_builder.h"
 
 namespace weir::agent::requests {
@@ -79,6 +80,22 @@ TEST_F(RequestTableTest, OutcomesAreCounted) {
   EXPECT_EQ(sum.requests_failed, 1U);
   EXPECT_EQ(sum.requests_unanswered, 1U);
   EXPECT_EQ(sum.requests_unusable, 1U);
+}
+
+TEST_F(RequestTableTest, ACallThatFailedIsNoSuccessForItsHttpStatus) {
+  const auto call = [this](int grpc_status, int status = 200) {
+    Turn turn = Answered("/shop.Shop/Buy", status, 1);
+    turn.grpc_status = grpc_status;
+    table_.Add(ends_, turn);
+    const auto reports = Emit();
+    return reports[0].request.result + " " + std::to_string(reports[0].counters.requests_failed);
+  };
+  EXPECT_EQ(call(0), "200 0");
+  EXPECT_EQ(call(-1), "200 0") << "not known, or not gRPC";
+  EXPECT_EQ(call(14), "UNAVAILABLE 1");
+  EXPECT_EQ(call(5), "NOT_FOUND 0");
+  EXPECT_EQ(call(kNoGrpcStatus), "no_grpc_status 1");
+  EXPECT_EQ(call(14, 503), "503 1") << "counted once";
 }
 
 TEST_F(RequestTableTest, TemplatesArePerPortAndBounded) {

@@ -21,6 +21,7 @@ struct Turn {
   std::string method;            // "" where it is not known
   std::string resource;          // path template
   int status = 0;                // 0 = none, or not known
+  int grpc_status = -1;          // -1 = none, or not known; kNoGrpcStatus
   std::string_view ending;       // HTTP/2, TLS: who broke it off, or why it is unusable; "" = neither
   // Microseconds since the request's first byte; -1 = not measured.
   int64_t latency_us = -1;        // to the answer's header

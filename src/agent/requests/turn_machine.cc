@@ -137,6 +137,7 @@ void TurnMachine::OnAnswer(Connection& connection, const weir_step_head& head) {
   if (answer->status < 200) return;  // the answer is still to come (RFC 9110, 15.2)
   connection.state = State::kAnswer;
   connection.turn.status = answer->status;
+  connection.turn.grpc_status = answer->framing.grpc_status;
   if (connection.request_bytes != 0 && head.step.request_bytes > connection.request_head_bytes) {
     connection.turn.request_body_bytes = head.step.request_bytes - connection.request_head_bytes;
   }
