@@ -35,6 +35,8 @@ enum weir_socket_flag {
 	WEIR_SOCKET_FIN_RECEIVED = 8,	/* bytes_received counts the peer's FIN: subtract one */
 	WEIR_SOCKET_LISTENING = 16,
 	WEIR_SOCKET_ZERO_WINDOW = 32,	/* in records: this end advertised that it has no room */
+	WEIR_SOCKET_UNSENT = 64,	/* in records: connect() left its SYN to the first write, which has not come (RFC 7413) */
+	WEIR_SOCKET_HANDSHAKE_UNKNOWN = 128,	/* established_ns - start_ns is not what the handshake took */
 };
 
 /* Losses on the kernel side, summed over CPUs by the agent. Index of the `counters` map. */
@@ -50,7 +52,8 @@ enum weir_counter {
 /* Value of the `sockets` map, keyed by the kernel's socket pointer. */
 struct weir_socket {
 	weir_u64 start_ns;		/* CLOCK_MONOTONIC at SYN_SENT; 0 for accepted and existing sockets */
-	weir_u64 established_ns;	/* CLOCK_MONOTONIC at ESTABLISHED; 0 when unknown */
+	/* CLOCK_MONOTONIC at ESTABLISHED; 0 when unknown. Less the time the SYN was put off, where it was (RFC 7413). */
+	weir_u64 established_ns;
 	weir_u32 segs_in;		/* as of the last delivered record */
 	weir_u32 segs_out;
 	weir_u32 pid;			/* process (thread group) that connected, listens or holds it; 0 = unknown */

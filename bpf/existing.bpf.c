@@ -10,8 +10,10 @@
 #include "kernel_types.h"
 #include "maps.h"
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+#include "process_name.h"
 #include "within.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -77,14 +79,14 @@ int weir_existing_files(struct bpf_iter__task_file *ctx)
 	if (known) {
 		if (replaceable(known, task->tgid)) {
 			known->pid = task->tgid;
-			bpf_probe_read_kernel(known->comm, sizeof(known->comm), &task->group_leader->comm);
+			weir_process_name(known->comm, task->group_leader);
 		}
 		return 0;
 	}
 	if (!describe(&tp->inet_conn.icsk_inet.sk, &found))
 		return 0;
 	found.pid = task->tgid;
-	bpf_probe_read_kernel(found.comm, sizeof(found.comm), &task->group_leader->comm);
+	weir_process_name(found.comm, task->group_leader);
 	insert(key, &found);
 	return 0;
 }

@@ -79,6 +79,14 @@ static __always_inline void WEIR_CONCAT(WEIR_FILL, _rare)(struct weir_record *re
 	record->drops = listens ? WEIR_READ(tp, WEIR_SK.sk_drops.counter) : 0;
 }
 
+/* A connect() that has sent nothing: with a cookie of TCP Fast Open the first write sends the SYN. */
+static __always_inline weir_u32 WEIR_CONCAT(WEIR_FILL, _unsent)(struct weir_record *record, struct tcp_sock *tp)
+{
+	if (record->state != TCP_SYN_SENT || record->segs_out || !WEIR_READ_BITS(tp, fastopen_connect))
+		return 0;
+	return WEIR_SOCKET_UNSENT;
+}
+
 /*
  * Everything but what `sockets` knows: kind, start_ns, established_ns, syn_retrans, retrans_*, pid, comm and most flags.
  * `kind`: WEIR_RECORD_LIVE also for a listener met by a snapshot.
@@ -118,7 +126,8 @@ static __always_inline void WEIR_FILL(struct weir_record *record, struct tcp_soc
 	 */
 	record->flags = (WEIR_READ(tp, WEIR_COMMON.skc_flags) >> bpf_core_enum_value(enum sock_flags, SOCK_DONE) & 1 ?
 				 WEIR_SOCKET_FIN_RECEIVED : 0) |
-			(WEIR_READ(tp, rcv_wnd) ? 0 : WEIR_SOCKET_ZERO_WINDOW);
+			(WEIR_READ(tp, rcv_wnd) ? 0 : WEIR_SOCKET_ZERO_WINDOW) |
+			WEIR_CONCAT(WEIR_FILL, _unsent)(record, tp);
 }
 
 #undef WEIR_FILL

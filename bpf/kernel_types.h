@@ -20,7 +20,10 @@
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
+#define TCP_FIN_WAIT1 4
 #define TCP_CLOSE 7
+#define TCP_CLOSE_WAIT 8
+#define TCP_LAST_ACK 9
 #define TCP_LISTEN 10
 
 /* include/net/tcp.h, include/net/inet_connection_sock.h */
@@ -153,20 +156,45 @@ struct tcp_sock {
 	struct {
 		weir_u32 rtt_us;	/* times 8 */
 	} rcv_rtt_est;
+	struct tcp_rack {
+		weir_u64 mstamp;	/* when the last acknowledged segment was sent, in microseconds; 0 without SACK */
+	} rack;
+	weir_u8 fastopen_connect : 1;	/* TCP_FASTOPEN_CONNECT is set */
+	weir_u8 syn_data : 1;	/* the SYN took data along */
 };
 
 struct socket {
 	struct sock *sk;
 };
 
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
+struct file {
+	struct path f_path;
+};
+
+struct mm_struct {
+	struct file *exe_file;
+};
+
 struct task_struct {
 	int tgid;
+	struct mm_struct *mm;	/* none: a thread of the kernel's own */
 	struct task_struct *group_leader;
 	char comm[16];
 };
 
 struct bpf_map;
-struct file;
 struct seq_file;
 
 struct bpf_iter_meta {

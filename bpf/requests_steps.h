@@ -15,7 +15,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#define TCP_CLOSE_WAIT 8
+#include "process_name.h"
+
 #define TCP_HEADER_BYTES 20
 #define BUDGET_WINDOW_SHIFT 27	/* 134 ms */
 #define MAX_STRANGE 4
@@ -263,7 +264,7 @@ static __always_inline void name_writer(struct weir_step_head *head)
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 
 	head->pid = bpf_get_current_pid_tgid() >> 32;
-	bpf_probe_read_kernel(head->comm, sizeof(head->comm), &leader->comm);
+	weir_process_name(head->comm, leader);
 }
 
 /* At least 1. */

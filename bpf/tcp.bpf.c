@@ -12,11 +12,17 @@
 
 #include "arrivals.h"
 #include "direct_read.h"
+#include "process_name.h"
 #include "within.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define WATCHED_STATES (1 << TCP_SYN_SENT | 1 << TCP_LISTEN | 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE)
+#define ENDING_STATES (1 << TCP_FIN_WAIT1 | 1 << TCP_LAST_ACK | 1 << TCP_CLOSE)
+
+/* Set by the agent: ports on which several programs listen, a bit each, of all network namespaces together; and whether any. */
+volatile weir_u32 weir_ports_shared = 0;
+volatile weir_u8 weir_shared_ports[8192];
 
 /* The process, not the thread: connect() and listen() run in the caller's context, accept()ed births do not. */
 static __always_inline void remember_process(struct weir_socket *socket)
@@ -25,6 +31,8 @@ static __always_inline void remember_process(struct weir_socket *socket)
 
 	socket->pid = bpf_get_current_pid_tgid() >> 32;
 	__builtin_memcpy(socket->comm, leader->comm, sizeof(socket->comm));
+	if (weir_is_thread_name(socket->comm))
+		weir_program_name(socket->comm, leader);
 }
 
 static __always_inline void track(weir_u64 key, struct weir_socket *socket)
@@ -84,6 +92,21 @@ static __always_inline void on_listening(weir_u64 key, struct sock *sk)
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
+/*
+ * Of a socket with TCP_FASTOPEN_CONNECT. Its SYN may have waited for the first write (RFC 7413), and how long connect()
+ * was ago says nothing of the network. RACK notes when what was acknowledged last had been sent: the SYN. Without SACK it
+ * does not, and of a SYN that was sent again it knows the last time only.
+ */
+static __always_inline void on_fast_open(struct weir_socket *socket, struct tcp_sock *tp)
+{
+	weir_u64 sent = tp->rack.mstamp * 1000;
+
+	if (!tp->total_retrans && sent + 1000 > socket->start_ns)	/* the one is cut to microseconds */
+		socket->established_ns = socket->start_ns + established(tp) - sent;
+	else if (!tp->total_retrans || BPF_CORE_READ_BITFIELD(tp, syn_data))
+		socket->flags |= WEIR_SOCKET_HANDSHAKE_UNKNOWN;
+}
+
 static __always_inline void on_connected(weir_u64 key, struct tcp_sock *tp)
 {
 	struct weir_socket *socket = bpf_map_lookup_elem(&weir_sockets, &key);
@@ -91,6 +114,8 @@ static __always_inline void on_connected(weir_u64 key, struct tcp_sock *tp)
 	if (!socket)
 		return;
 	socket->established_ns = established(tp);
+	if (BPF_CORE_READ_BITFIELD(tp, fastopen_connect))
+		on_fast_open(socket, tp);
 	socket->syn_retrans = tp->total_retrans;
 }
 
@@ -154,14 +179,42 @@ static __always_inline void on_closed(weir_u64 key, struct tcp_sock *tp, int old
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
+/*
+ * Which of the programs on one port took a connection: its birth runs in anybody's context, its end in its holder's, who
+ * closes it. Unless it ends by a reset that arrives, or by a timer: those leave an error.
+ */
+static __always_inline void learn_holder(struct sock *sk, int old_state, int new_state)
+{
+	weir_u64 key = (weir_u64)sk;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct weir_socket *socket;
+	weir_u32 port;
+
+	if (!tp)
+		return;
+	if (new_state == TCP_CLOSE && (sk->sk_err || (old_state != TCP_ESTABLISHED && old_state != TCP_CLOSE_WAIT)))
+		return;
+	port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+	if (!(weir_shared_ports[port >> 3 & 8191] >> (port & 7) & 1))
+		return;
+	socket = bpf_map_lookup_elem(&weir_sockets, &key);
+	if (socket && !socket->pid && socket->flags & WEIR_SOCKET_INCOMING && bpf_get_current_task_btf()->mm)
+		remember_process(socket);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(weir_tcp_state, struct sock *sk, int old_state, int new_state)
 {
 	weir_u64 key = (weir_u64)sk;
 	struct tcp_sock *tp;
 
-	/* First what needs no look into the socket: half of all transitions end here. */
-	if (!(WATCHED_STATES & 1 << new_state) || sk->sk_protocol != IPPROTO_TCP)
+	if (weir_ports_shared && ENDING_STATES & 1 << new_state && sk->sk_protocol == IPPROTO_TCP)
+		learn_holder(sk, old_state, new_state);
+	/*
+	 * First what needs no look into the socket: half of all transitions end here. A server may have answered what came
+	 * with the SYN (RFC 7413) and closed before the handshake ended: then its socket never is ESTABLISHED.
+	 */
+	if ((!(WATCHED_STATES & 1 << new_state) && old_state != TCP_SYN_RECV) || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	/* What is not tracked when it is born is in no map when it dies. */
 	if (new_state != TCP_CLOSE && !weir_within(sk))

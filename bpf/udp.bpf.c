@@ -13,6 +13,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "process_name.h"
 #include "udp_abi.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -80,7 +81,7 @@ static __always_inline weir_u32 sender(char comm[WEIR_COMM_BYTES])
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 
-	bpf_probe_read_kernel(comm, WEIR_COMM_BYTES, &leader->comm);
+	weir_process_name(comm, leader);
 	return BPF_CORE_READ(task, tgid);
 }
 

@@ -2,6 +2,9 @@
 #include <xxhash.h>
 
 #include "agent/flow/listener_table.h"
+
+#include <algorithm>
+
 #include "agent/flow/record_address.h"
 
 namespace weir::agent::flow {
@@ -11,6 +14,8 @@ constexpr uint32_t kSnapshotsKept = 2;
 const model::Address kAnyV4 = model::Address::FromV4(0);
 const model::Address kAnyV6{};
 
+bool SameProgram(const Listener& a, const Listener& b) { return a.comm == b.comm && a.owner == b.owner; }
+
 }  // namespace
 
 size_t ListenerTable::Hash::operator()(const Key& key) const {
@@ -18,36 +23,88 @@ size_t ListenerTable::Hash::operator()(const Key& key) const {
   return XXH3_64bits(&key, sizeof(key));
 }
 
-uint32_t ListenerTable::Put(const weir_record& record) {
-  Listener listener;
-  std::copy(std::begin(record.comm), std::end(record.comm), listener.comm.begin());
-  listener.pid = record.pid;
-  listener.seen = snapshot_;
-  listener.drops = record.drops;
-  const auto [known, is_new] =
-      listeners_.try_emplace(Key{LocalAddress(record), record.netns, record.local_port, 0}, listener);
-  // SO_REUSEPORT: several sockets listen at one place and take turns here; theirs are counted when the count grows.
-  const uint32_t before =
-      is_new ? ((record.flags & WEIR_SOCKET_EXISTING) != 0 ? record.drops : 0) : known->second.drops;
-  if (!is_new) known.value() = listener;
-  return record.drops > before ? record.drops - before : 0;
+uint32_t ListenerTable::Put(const weir_record& record, uint64_t owner) {
+  Place& place = places_[Key{LocalAddress(record), record.netns, record.local_port, 0}];
+  auto known = std::find_if(place.begin(), place.end(),
+                            [&record](const Listener& listener) { return listener.socket == record.socket; });
+  const bool is_new = known == place.end();
+  const bool is_older = (record.flags & WEIR_SOCKET_EXISTING) != 0;
+  if (is_new) {
+    known = place.insert(place.end(), Listener{});
+    known->socket = record.socket;
+    known->since_ns = is_older ? 0 : record.time_ns;
+    if (is_older) known->drops = record.drops;
+  }
+  std::copy(std::begin(record.comm), std::end(record.comm), known->comm.begin());
+  known->pid = record.pid;
+  known->seen = snapshot_;
+  known->cgroup_id = record.cgroup_id;
+  known->owner = owner;
+  known->until_ns = record.kind == WEIR_RECORD_FINAL ? record.time_ns : 0;
+  // Less than before: the kernel gave the memory of a listener that ended to the next one.
+  const uint32_t before = record.drops < known->drops ? 0 : known->drops;
+  known->drops = record.drops;
+  if (is_new && IsShared(place)) shared_ports_.insert(record.local_port);
+  return record.drops - before;
 }
 
-const Listener* ListenerTable::Find(uint32_t netns, const model::Address& local, uint16_t port) const {
-  if (const auto exact = listeners_.find(Key{local, netns, port, 0}); exact != listeners_.end()) {
-    return &exact->second;
+ListenerTable::Found ListenerTable::Find(const Accepted& accepted) const {
+  const auto at = [&](const model::Address& address) {
+    return places_.find(Key{address, accepted.netns, accepted.port, 0});
+  };
+  auto place = at(accepted.local);
+  if (place == places_.end() && accepted.local.is_v4()) place = at(kAnyV4);
+  if (place == places_.end()) place = at(kAnyV6);
+  return place == places_.end() ? Found{} : Choose(place->second, accepted);
+}
+
+bool ListenerTable::AreAlike(const Place& place) {
+  return std::all_of(place.begin(), place.end(),
+                     [&place](const Listener& listener) { return SameProgram(listener, place.front()); });
+}
+
+ListenerTable::Found ListenerTable::Choose(const Place& place, const Accepted& accepted) {
+  if (AreAlike(place)) return {Answer::kOne, &place.front(), true};
+  // What narrows the choice, the surest last; a condition that none of them meets says nothing.
+  const auto listened = [&accepted](const Listener& listener) {
+    const uint64_t born = accepted.established_ns;
+    return born == 0 ? listener.until_ns == 0
+                     : listener.since_ns <= born && (listener.until_ns == 0 || born <= listener.until_ns);
+  };
+  const auto same_group = [&accepted](const Listener& listener) { return listener.cgroup_id == accepted.cgroup_id; };
+  const bool by_time = std::any_of(place.begin(), place.end(), listened);
+  const bool by_group = std::any_of(place.begin(), place.end(), [&](const Listener& listener) {
+    return same_group(listener) && (!by_time || listened(listener));
+  });
+  Found found{Answer::kNone, nullptr, false};
+  for (const Listener& listener : place) {
+    if ((by_time && !listened(listener)) || (by_group && !same_group(listener))) continue;
+    if (found.listener != nullptr && !SameProgram(*found.listener, listener)) {
+      return {Answer::kSeveral, nullptr, false};
+    }
+    found = {Answer::kOne, &listener, false};
   }
-  if (local.is_v4()) {
-    if (const auto any = listeners_.find(Key{kAnyV4, netns, port, 0}); any != listeners_.end()) return &any->second;
-  }
-  const auto any = listeners_.find(Key{kAnyV6, netns, port, 0});
-  return any != listeners_.end() ? &any->second : nullptr;
+  return found;
+}
+
+// Those in different control groups are told apart without anybody's help.
+bool ListenerTable::IsShared(const Place& place) {
+  if (AreAlike(place)) return false;
+  return std::any_of(place.begin(), place.end(), [&](const Listener& one) {
+    return std::any_of(place.begin(), place.end(), [&](const Listener& other) {
+      return one.cgroup_id == other.cgroup_id && !SameProgram(one, other);
+    });
+  });
 }
 
 void ListenerTable::Age() {
   ++snapshot_;
-  for (auto item = listeners_.begin(); item != listeners_.end();) {
-    item = snapshot_ - item->second.seen > kSnapshotsKept ? listeners_.erase(item) : std::next(item);
+  shared_ports_.clear();
+  for (auto item = places_.begin(); item != places_.end();) {
+    Place& place = item.value();
+    std::erase_if(place, [this](const Listener& listener) { return snapshot_ - listener.seen > kSnapshotsKept; });
+    if (place.size() > 1 && IsShared(place)) shared_ports_.insert(item->first.port);
+    item = place.empty() ? places_.erase(item) : std::next(item);
   }
 }
 

@@ -45,6 +45,7 @@ void AddRtt(const weir_record& record, model::SideCounters& to) {
 
 void AddConnectTime(const weir_record& record, model::SideCounters& to) {
   if (record.start_ns == 0 || record.established_ns < record.start_ns) return;
+  if ((record.flags & WEIR_SOCKET_HANDSHAKE_UNKNOWN) != 0) return;
   const uint64_t took_us = (record.established_ns - record.start_ns) / 1'000;
   ++to.connect_count;
   to.connect_sum_us += took_us;
@@ -171,7 +172,7 @@ bool SocketTable::IsOpen(const weir_record& record) {
   return record.state != TCP_SYN_SENT && record.state != TCP_SYN_RECV;
 }
 
-FlowKey SocketTable::FlowOf(const weir_record& record, bool* borrowed) {
+FlowKey SocketTable::FlowOf(const weir_record& record, Attribution* by) {
   FlowKey key;
   const model::Address local = LocalAddress(record);
   bool incoming = (record.flags & WEIR_SOCKET_INCOMING) != 0;
@@ -179,17 +180,19 @@ FlowKey SocketTable::FlowOf(const weir_record& record, bool* borrowed) {
   std::copy(std::begin(record.comm), std::end(record.comm), key.comm.begin());
   // listen(fd, 0) leaves no trace in its children.
   const bool doubtful = !incoming && ((record.flags & WEIR_SOCKET_EXISTING) != 0 || finals_ == Finals::kUnmarked);
-  *borrowed = false;
+  *by = {};
   if (doubtful || (incoming && pid == 0)) {
-    const Listener* listener = listeners_.Find(record.netns, local, record.local_port);
-    if (listener != nullptr) {
+    const ListenerTable::Found found =
+        listeners_.Find({local, record.netns, record.local_port, record.cgroup_id, record.established_ns});
+    if (found.answer != ListenerTable::Answer::kNone) {
       incoming = true;
-      *borrowed = pid == 0;
-      if (pid == 0) {
-        pid = listener->pid;
-        socket_activated_ |= pid == 1;
-        key.comm = listener->comm;
-      }
+      by->borrowed = pid == 0;
+      by->of_all = found.of_all;
+    }
+    if (pid == 0 && found.listener != nullptr) {
+      pid = found.listener->pid;
+      socket_activated_ |= pid == 1;
+      key.comm = found.listener->comm;
     }
   }
   key.side = incoming ? model::Side::kServer : model::Side::kClient;
@@ -235,8 +238,10 @@ RecentFlows::Known SocketTable::FlowOfShort(const weir_record& record) {
   const RecentFlows::Ends ends(record);
   if (const RecentFlows::Known* known = alike ? recent_.Find(ends) : nullptr; known != nullptr) return *known;
   RecentFlows::Known found;
-  FlowKey key = FlowOf(record, &found.borrowed);
-  const bool of_all = Translate(record, key).of_all;
+  Attribution by;
+  FlowKey key = FlowOf(record, &by);
+  found.borrowed = by.borrowed;
+  const bool of_all = Translate(record, key).of_all && by.of_all;
   found.flow = flows_.Find(key);
   if (alike && of_all && !FlowTable::IsOverflow(found.flow)) recent_.Put(ends, found);
   return found;
@@ -244,6 +249,7 @@ RecentFlows::Known SocketTable::FlowOfShort(const weir_record& record) {
 
 void SocketTable::OnRecord(const weir_record& record) {
   ++records_;
+  if ((record.flags & WEIR_SOCKET_UNSENT) != 0) return;  // nothing was asked of the network yet
   switch (record.kind) {
     case WEIR_RECORD_LISTEN: OnListener(record); break;
     case WEIR_RECORD_LIVE: OnLive(record); break;
@@ -256,7 +262,8 @@ void SocketTable::OnRecord(const weir_record& record) {
 // full is no news.
 void SocketTable::OnListener(const weir_record& record) {
   recent_.Forget();
-  const uint32_t overflows = listeners_.Put(record);
+  const uint64_t owner = identities_.OwnerOf(record.cgroup_id, record.pid);
+  const uint32_t overflows = listeners_.Put(record, owner);
   const bool crowded = record.backlog != 0 && uint64_t{record.backlog} * 4 >= record.max_backlog;
   if (overflows == 0 && !crowded) return;
   FlowKey key;
@@ -266,7 +273,7 @@ void SocketTable::OnListener(const weir_record& record) {
   key.client = key.server.is_v4() ? model::Address::FromV4(0) : model::Address{};
   key.server_port = record.local_port;
   key.netns = record.netns;
-  key.owner = identities_.OwnerOf(record.cgroup_id, record.pid);
+  key.owner = owner;
   model::SideCounters& counters = flows_.Touch(flows_.Find(key));
   counters.accept_overflows += overflows;
   counters.accept_queue_max = std::max<uint64_t>(counters.accept_queue_max, record.backlog);
@@ -299,7 +306,9 @@ void SocketTable::OnLive(const weir_record& record) {
 }
 
 void SocketTable::Enter(const weir_record& record, Entry& entry, bool existing) {
-  FlowKey key = FlowOf(record, &entry.borrowed);
+  Attribution by;
+  FlowKey key = FlowOf(record, &by);
+  entry.borrowed = by.borrowed;
   entry.named = key.name != 0;
   entry.translate_later = Translate(record, key).state == Translation::State::kLater;
   entry.flow = flows_.Acquire(key);
@@ -319,8 +328,8 @@ void SocketTable::Enter(const weir_record& record, Entry& entry, bool existing) 
 // The descriptor tables told whose socket it is, its client's first message whom it asks for, or connection tracking
 // whom it reaches.
 void SocketTable::Attribute(const weir_record& record, Entry& entry) {
-  bool borrowed = false;
-  FlowKey key = FlowOf(record, &borrowed);
+  Attribution by;
+  FlowKey key = FlowOf(record, &by);
   if (entry.translate_later) {
     entry.translate_later = Translate(record, key).state == Translation::State::kLater;
   } else {
@@ -345,7 +354,10 @@ bool SocketTable::MayBeKnown(const weir_record& record) const {
 }
 
 void SocketTable::OnFinal(const weir_record& record) {
-  if ((record.flags & WEIR_SOCKET_LISTENING) != 0) return;  // ListenerTable::Age
+  if ((record.flags & WEIR_SOCKET_LISTENING) != 0) {
+    OnListener(record);  // what its queue has cost since the last snapshot
+    return;
+  }
   auto known = sockets_.end();
   if (MayBeKnown(record)) {
     if (!existing_.empty()) EnterExisting();
@@ -355,7 +367,10 @@ void SocketTable::OnFinal(const weir_record& record) {
   Entry first;
   const bool tracked = known != sockets_.end();
   Entry& entry = tracked ? known.value() : first;
-  if (tracked && (entry.translate_later || (!entry.named && NameOf(record) != 0))) Attribute(record, entry);
+  const bool owner_told = entry.borrowed && record.pid != 0;
+  if (tracked && (owner_told || entry.translate_later || (!entry.named && NameOf(record) != 0))) {
+    Attribute(record, entry);
+  }
   if (!tracked) {
     const RecentFlows::Known found = FlowOfShort(record);
     first.borrowed = found.borrowed;

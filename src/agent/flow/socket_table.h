@@ -14,6 +14,7 @@
 #include <tsl/robin_set.h>
 
 #include <cstdint>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -69,6 +70,8 @@ class SocketTable final : public kernel::RecordSink {
   uint64_t records() const { return records_; }  // taken so far
   // Control groups whose sockets received something out of order since the last call; at most 64.
   std::vector<uint64_t> TakeOutOfOrderGroups() { return std::exchange(out_of_order_groups_, {}); }
+  // Ports whose connections only their holder's process can be told by, see ListenerTable.
+  const std::set<uint16_t>& shared_ports() const { return listeners_.shared_ports(); }
   // Whether connections were attributed to their listener's process and the descriptor tables may know
   // better. The caller asks them, and those that are closed by then do not count again.
   bool TakeBorrowed() { return std::exchange(socket_activated_, false) || borrowed_ > 0; }
@@ -115,7 +118,12 @@ class SocketTable final : public kernel::RecordSink {
 
   static Key KeyOf(const weir_record& record);
   static bool IsOpen(const weir_record& record);
-  FlowKey FlowOf(const weir_record& record, bool* borrowed);
+  // How its process was found.
+  struct Attribution {
+    bool borrowed = false;  // it is the listener's, or one of the listeners'
+    bool of_all = true;     // other connections between the same ends have the same
+  };
+  FlowKey FlowOf(const weir_record& record, Attribution* by);
 
   void OnListener(const weir_record& record);
   void OnLive(const weir_record& record);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "agent/flow/record_builder.h"
@@ -210,6 +211,24 @@ TEST_F(SocketTableTest, SynRetransmissionsShowWhileConnecting) {
   EXPECT_EQ(report.counters.connect_sum_us, 3'000U);
 }
 
+// TCP Fast Open: connect() without a SYN.
+TEST_F(SocketTableTest, AnAttemptThatSentNothingIsNone) {
+  const auto waiting = [] {
+    return RecordBuilder().Outgoing(1'000'000, 0).State(TCP_SYN_SENT).Flags(WEIR_SOCKET_UNSENT).Process("curl", 42);
+  };
+  Snapshot({waiting()});
+  EXPECT_EQ(table_.size(), 0U);
+  Apply(waiting().Kind(WEIR_RECORD_FINAL));
+  EXPECT_TRUE(Emit().empty());
+}
+
+TEST_F(SocketTableTest, AHandshakeOfUnknownLengthIsNoSample) {
+  Apply(Connection().Final(TCP_FIN_WAIT2).Flags(WEIR_SOCKET_HANDSHAKE_UNKNOWN));
+  const SideCounters counters = Only().counters;
+  EXPECT_EQ(counters.opened, 1U);
+  EXPECT_EQ(counters.connect_count, 0U);
+}
+
 TEST_F(SocketTableTest, FailedAttemptsAreNeverOpened) {
   Apply(RecordBuilder().Outgoing(5, 0).Final(TCP_SYN_SENT).Errors(ECONNREFUSED).Segments(1, 1));
   Apply(RecordBuilder().Outgoing(6, 0).Final(TCP_SYN_SENT).Errors(ETIMEDOUT).Segments(6, 0));
@@ -331,6 +350,37 @@ TEST_F(SocketTableTest, DropsFromBeforeTheAgentAreNotItsOwn) {
   EXPECT_EQ(Only().counters.accept_overflows, 3U);
 }
 
+// SO_REUSEPORT: each socket has counters of its own, and they are told in turns.
+TEST_F(SocketTableTest, ListenersOfOnePortKeepTheirOwnCounts) {
+  const auto one = [] { return RecordBuilder().Socket(1).Listen("10.0.0.2", 80, "nginx", 7); };
+  const auto other = [] { return RecordBuilder().Socket(2).Listen("10.0.0.2", 80, "nginx", 7); };
+  Apply(one());
+  Apply(other());
+  Snapshot({one().Queue(2, 1, 380), other()});
+  EXPECT_EQ(Only().counters.accept_overflows, 380U);
+  for (int i = 0; i < 3; ++i) Snapshot({one().Queue(2, 1, 380), other()});
+  EXPECT_EQ(Only().counters.accept_overflows, 0U) << "nothing happened since";
+  Snapshot({one().Queue(2, 1, 381), other().Queue(2, 1, 7)});
+  EXPECT_EQ(Only().counters.accept_overflows, 8U);
+}
+
+TEST_F(SocketTableTest, AListenerThatEndsTakesItsLastCountsAlong) {
+  const auto listener = [] { return RecordBuilder().Listen("10.0.0.2", 80, "nginx", 7); };
+  Apply(listener());
+  Snapshot({listener().Queue(2, 1, 6)});
+  (void)Only();
+  Apply(listener().Queue(2, 1, 10).Kind(WEIR_RECORD_FINAL));
+  EXPECT_EQ(Only().counters.accept_overflows, 4U);
+  Apply(listener().Queue(2, 1, 3));
+  EXPECT_EQ(Only().counters.accept_overflows, 3U) << "the next one has its memory, and counts from 0";
+}
+
+TEST_F(SocketTableTest, AListenerThatNoSnapshotMetTellsWhatItLost) {
+  Apply(RecordBuilder().Listen("10.0.0.2", 80, "nginx", 7));
+  Apply(RecordBuilder().Listen("10.0.0.2", 80, "nginx", 7).Queue(2, 1, 12).Kind(WEIR_RECORD_FINAL));
+  EXPECT_EQ(Only().counters.accept_overflows, 12U);
+}
+
 TEST_F(SocketTableTest, AnExistingSocketStartsFromABaseLine) {
   const auto old = [] { return RecordBuilder().Flags(WEIR_SOCKET_EXISTING).Process("psql", 5); };
   Snapshot({old().Bytes(1'000'000, 2'000'000).Segments(900, 800).Retransmits(50, 0).Timeouts(9).Rtt(70, 60, 600)});
@@ -419,6 +469,62 @@ TEST_F(SocketTableTest, AListenerAnswersForConnectionsThatOutliveIt) {
   for (int i = 0; i < 3; ++i) Snapshot({});
   Apply(RecordBuilder().Incoming(5).Final().Ends("10.0.0.2", 80, "10.0.0.1", 1));
   EXPECT_EQ(Only().identity.process, "") << "somebody else may listen there by now";
+}
+
+TEST_F(SocketTableTest, OfTwoProgramsOnOnePortNoneIsGuessed) {
+  Apply(RecordBuilder().Socket(1).Listen("0.0.0.0", 80, "shop", 9));
+  EXPECT_TRUE(table_.shared_ports().empty());
+  Apply(RecordBuilder().Socket(2).Listen("0.0.0.0", 80, "bill", 10));
+  EXPECT_EQ(table_.shared_ports(), std::set<uint16_t>{80});
+  const auto accepted = [] { return RecordBuilder().Incoming(5).Ends("10.0.0.2", 80, "10.0.0.1", 1); };
+  Apply(accepted().Final());
+  SideReport report = Only();
+  EXPECT_EQ(report.identity.process, "") << "unknown, not one of them";
+  EXPECT_EQ(report.ends.side, Side::kServer);
+  Apply(accepted().Final().Process("bill", 10));
+  EXPECT_EQ(Only().identity.process, "bill") << "who closed it";
+}
+
+TEST_F(SocketTableTest, ALivingConnectionOfTwoProgramsGetsItsHolderAtTheLatestWhenItEnds) {
+  Apply(RecordBuilder().Socket(1).Listen("0.0.0.0", 80, "shop", 9));
+  Apply(RecordBuilder().Socket(2).Listen("0.0.0.0", 80, "bill", 10));
+  const auto accepted = [] { return RecordBuilder().Socket(3).Incoming(5).Ends("10.0.0.2", 80, "10.0.0.1", 1); };
+  Snapshot({accepted().Bytes(10, 0).Segments(2, 2)});
+  EXPECT_EQ(Only().identity.process, "");
+  EXPECT_TRUE(table_.TakeBorrowed()) << "the descriptor tables may know";
+  Apply(accepted().Final().Bytes(30, 0).Segments(4, 4).Flags(WEIR_SOCKET_REPORTED).Process("shop", 9));
+  const auto reports = Emit();
+  ASSERT_EQ(reports.size(), 2U);
+  EXPECT_EQ(reports[0].identity.process, "shop");
+  EXPECT_EQ(reports[0].counters.bytes_sent, 20U);
+  EXPECT_EQ(reports[0].counters.closed, 1U);
+  EXPECT_EQ(reports[1].counters.open, 0U);
+}
+
+TEST_F(SocketTableTest, TwoProgramsOnOnePortAreToldApartByControlGroupAndTime) {
+  Apply(RecordBuilder().Socket(1).Time(100).Listen("0.0.0.0", 80, "shop", 9).Cgroup(21));
+  Apply(RecordBuilder().Socket(2).Time(200).Listen("0.0.0.0", 80, "bill", 10).Cgroup(22));
+  EXPECT_TRUE(table_.shared_ports().empty()) << "nobody has to be asked";
+  const auto process = [this](uint64_t group, uint64_t established_ns) {
+    Apply(RecordBuilder().Incoming(established_ns).Final().Cgroup(group).Ends("10.0.0.2", 80, "10.0.0.1", 1));
+    return Only().identity.process;  // in one round: nothing is remembered of one for the other
+  };
+  EXPECT_EQ(process(21, 300), "shop");
+  EXPECT_EQ(process(22, 300), "bill");
+  EXPECT_EQ(process(23, 300), "") << "a group of neither";
+  EXPECT_EQ(process(23, 150), "shop") << "the other did not listen yet";
+  Apply(RecordBuilder().Socket(1).Time(400).Listen("0.0.0.0", 80, "shop", 9).Cgroup(21).Kind(WEIR_RECORD_FINAL));
+  EXPECT_EQ(process(23, 500), "bill");
+  EXPECT_EQ(process(21, 350), "shop") << "it has ended, but took this one";
+}
+
+TEST_F(SocketTableTest, ManyListenersOfOneProgramAreOne) {
+  for (uint64_t socket = 1; socket <= 8; ++socket) {
+    Apply(RecordBuilder().Socket(socket).Listen("0.0.0.0", 80, "nginx", static_cast<uint32_t>(100 + socket)));
+  }
+  EXPECT_TRUE(table_.shared_ports().empty());
+  Apply(RecordBuilder().Socket(99).Incoming(5).Final().Ends("10.0.0.2", 80, "10.0.0.1", 1));
+  EXPECT_EQ(Only().identity.process, "nginx");
 }
 
 TEST_F(SocketTableTest, TheDescriptorTableKnowsBetterThanTheListener) {

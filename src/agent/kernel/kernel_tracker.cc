@@ -85,6 +85,7 @@ class Tracker final : public KernelTracker {
   KernelLosses Losses() override;
   void OnReceiveLoss(std::span<const uint64_t> cgroup_ids, Nanos now) override;
   void SuspendArrivals(bool suspended) override;
+  void LearnHolders(const std::set<uint16_t>& ports) override;
   ProgramTime Programs() const override { return TimeOfPrograms(skeleton_->obj); }
   std::string_view snapshot_program() const override { return snapshot_; }
   std::string_view existing_program() const override { return existing_; }
@@ -187,6 +188,14 @@ void Tracker::SuspendArrivals(bool suspended) {
   } else if (all_arrivals_) {
     if (const Status status = arrivals_->WatchAll(); !status.ok()) LogWarn("late arrivals: {}", status.message());
   }
+}
+
+void Tracker::LearnHolders(const std::set<uint16_t>& ports) {
+  auto& bits = skeleton_->bss->weir_shared_ports;
+  std::array<weir_u8, sizeof(bits)> wanted{};
+  for (const uint16_t port : ports) wanted[port >> 3] |= static_cast<weir_u8>(1U << (port & 7));
+  std::copy(wanted.begin(), wanted.end(), std::begin(bits));
+  skeleton_->bss->weir_ports_shared = ports.empty() ? 0 : 1;
 }
 
 int Tracker::OnRingRecord(void* self, void* data, size_t size) {

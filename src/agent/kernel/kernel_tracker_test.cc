@@ -20,6 +20,7 @@
 
 #include "agent/kernel/group_tree.h"
 #include "agent/kernel/net_lab.h"
+#include "agent/kernel/program_choice.h"
 #include "agent/kernel/stale_key.h"
 
 namespace weir::agent::kernel {
@@ -94,6 +95,38 @@ INSTANTIATE_TEST_SUITE_P(All, KernelTrackerFamilies,
                                          Family{"IPv6", "::1", "::1", AF_INET6, "::1"},
                                          Family{"Mapped", "::", "127.0.0.1", AF_INET6, "::ffff:127.0.0.1"}),
                          [](const auto& test) { return test.param.name; });
+
+// Node.js calls its first thread "MainThread", in all of its programs.
+TEST_F(KernelTrackerTest, ARuntimesNameForAThreadIsNoNameOfAProcess) {
+  Socket listener = Socket::Listen("127.0.0.1");
+  const auto client_called = [&](const char* thread) {
+    log_.Clear();
+    const ThreadName name(thread);
+    Socket client = Socket::Connect("127.0.0.1", listener.port());
+    Socket server = listener.Accept();
+    client.Close();
+    server.ReceiveEnd();
+    server.Close();
+    AwaitFinals(2);
+    return std::string(log_.Only(WEIR_RECORD_FINAL, IsOutgoing).comm);
+  };
+  EXPECT_EQ(client_called("MainThread"), ThreadName::Program());
+  EXPECT_EQ(client_called("main-thread"), ThreadName::Program());
+  EXPECT_EQ(client_called("Main Thread"), ThreadName::Program());
+  EXPECT_EQ(client_called("MainThreads"), "MainThreads");
+  EXPECT_EQ(client_called("maintenance"), "maintenance") << "what somebody calls a process is kept";
+}
+
+TEST_F(KernelTrackerTest, AListenerOlderThanTheAgentIsNamedAfterItsProgramToo) {
+  const ThreadName name("MainThread");
+  tracker_.reset();
+  const Socket listener = Socket::Listen("127.0.0.1");
+  Open({});
+  ASSERT_TRUE(tracker_->ReadExisting().ok());
+  if (tracker_->existing_program() != kExistingFiles) GTEST_SKIP() << "SKIPPED: this kernel names no processes";
+  Snapshot();
+  EXPECT_EQ(log_.Only(WEIR_RECORD_LISTEN, Anything).comm, ThreadName::Program());
+}
 
 TEST_P(KernelTrackerFamilies, BothEndsOfAConnectionAreExact) {
   Pair pair = MakePair(GetParam().listen, GetParam().connect);

@@ -19,6 +19,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 namespace weir::agent::kernel {
@@ -94,6 +95,18 @@ void Lab::Enter() const { Check(::setns(fd_.get(), CLONE_NEWNET), "setns"); }
 void Lab::Run(const std::string& command) const {
   Enter();
   EXPECT_EQ(std::system(command.c_str()), 0) << command;
+}
+
+ThreadName::ThreadName(const char* name) {
+  EXPECT_EQ(::getpid(), ::gettid()) << "the name of a process is that of its first thread";
+  Check(::prctl(PR_GET_NAME, before_), "PR_GET_NAME");
+  Check(::prctl(PR_SET_NAME, name), "PR_SET_NAME");
+}
+
+ThreadName::~ThreadName() { ::prctl(PR_SET_NAME, before_); }
+
+std::string ThreadName::Program() {
+  return std::filesystem::read_symlink("/proc/self/exe").filename().string().substr(0, 15);
 }
 
 std::string Output(const std::string& command) {

@@ -47,6 +47,20 @@ class Lab {
   pid_t holder_ = 0;
 };
 
+// Calls the process's first thread, which must be the calling one, something else while it lives.
+class ThreadName {
+ public:
+  explicit ThreadName(const char* name);
+  ~ThreadName();
+  ThreadName(const ThreadName&) = delete;
+  ThreadName& operator=(const ThreadName&) = delete;
+  // Of the file this process was started from, as far as the kernel keeps names of processes.
+  static std::string Program();
+
+ private:
+  char before_[16] = {};
+};
+
 // What a shell command prints, in the calling thread's namespace; fails the test when it fails.
 std::string Output(const std::string& command);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <span>
 
 #include "agent/kernel/program_time.h"
@@ -37,6 +38,8 @@ class SocketTracker {
   virtual void OnReceiveLoss(std::span<const uint64_t> cgroup_ids, Nanos now_monotonic) = 0;
   // Nobody's arrivals are watched while suspended; again when somebody's are lost, or all where all were.
   virtual void SuspendArrivals(bool) {}
+  // Of connections to these ports, from now on, the process that closes them is learnt where no other is known.
+  virtual void LearnHolders(const std::set<uint16_t>& /*ports*/) {}
   virtual ProgramTime Programs() const { return {}; }
 };
 

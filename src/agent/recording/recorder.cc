@@ -137,6 +137,7 @@ class RecordingSockets final : public kernel::SocketTracker {
     inner_->OnReceiveLoss(cgroup_ids, now);
   }
   void SuspendArrivals(bool suspended) override { inner_->SuspendArrivals(suspended); }
+  void LearnHolders(const std::set<uint16_t>& ports) override { inner_->LearnHolders(ports); }
   kernel::ProgramTime Programs() const override { return inner_->Programs(); }
 
  private:

@@ -50,6 +50,7 @@ class EbpfSource final : public Source {
     const uint64_t before = pipeline_.sockets().records();
     tracker_->DrainRing(pipeline_.sockets());
     pipeline_.RoundEnds();
+    FollowSharedPorts();
     poll_period_ = NextPollPeriod(poll_period_, pipeline_.sockets().records() - before);
   }
   Status Collect(Nanos now_monotonic, Collection& out) override;
@@ -59,6 +60,7 @@ class EbpfSource final : public Source {
   Status Snapshot();
   bool CountLosses();
   void ScanDescriptors(Nanos now);
+  void FollowSharedPorts();
 
   const Clock& clock_;
   const OpenTracker open_;
@@ -67,6 +69,7 @@ class EbpfSource final : public Source {
   std::unique_ptr<kernel::SocketTracker> tracker_;
   std::vector<model::ProbeReport> probes_;
   kernel::KernelLosses losses_;
+  std::set<uint16_t> shared_ports_;
   bool final_records_lost_ = false;  // until a complete snapshot has told whose
   std::chrono::milliseconds poll_period_ = kLongestPollPeriod;
   Nanos next_scan_ = 0;
@@ -104,6 +107,7 @@ Status EbpfSource::Collect(Nanos now, Collection& out) {
   } else {
     tracker_->DrainRing(pipeline_.sockets());
   }
+  FollowSharedPorts();
   tracker_->OnReceiveLoss(pipeline_.sockets().TakeOutOfOrderGroups(), now);
   pipeline_.Emit(now, out);
   return status;
@@ -184,6 +188,12 @@ void EbpfSource::ScanDescriptors(Nanos now) {
   next_scan_ = now + kDescriptorScanPeriod;
   // A probe tells already when this kernel cannot; listeners' processes are a good answer then.
   if (const Status status = tracker_->ReadExisting(); !status.ok()) LogDebug("descriptor scan: {}", status.message());
+}
+
+void EbpfSource::FollowSharedPorts() {
+  if (pipeline_.sockets().shared_ports() == shared_ports_) return;
+  shared_ports_ = pipeline_.sockets().shared_ports();
+  tracker_->LearnHolders(shared_ports_);
 }
 
 }  // namespace

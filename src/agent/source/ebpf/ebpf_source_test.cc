@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <set>
 
 #include "agent/flow/record_builder.h"
 #include "base/metrics.h"
@@ -25,6 +26,7 @@ struct FakeKernel {
   std::vector<uint64_t> lossy_groups;
   std::vector<bool> snapshots;  // complete or not
   bool arrivals_suspended = false;
+  std::set<uint16_t> shared_ports;
 };
 
 class FakeTracker final : public kernel::SocketTracker {
@@ -48,6 +50,7 @@ class FakeTracker final : public kernel::SocketTracker {
     kernel_.lossy_groups.insert(kernel_.lossy_groups.end(), groups.begin(), groups.end());
   }
   void SuspendArrivals(bool suspended) override { kernel_.arrivals_suspended = suspended; }
+  void LearnHolders(const std::set<uint16_t>& ports) override { kernel_.shared_ports = ports; }
 
  private:
   FakeKernel& kernel_;
@@ -90,6 +93,21 @@ TEST_F(EbpfSourceTest, PollsAndSnapshotsBecomeOneCollection) {
   EXPECT_FALSE(collection.local_addresses.empty());
   EXPECT_EQ(Read(Metric::agent_sockets), 1U);
   EXPECT_TRUE(Collect().reports.empty());
+}
+
+TEST_F(EbpfSourceTest, PortsOfSeveralProgramsAskForTheHoldersOfTheirConnections) {
+  ASSERT_TRUE(source_->Start().ok());
+  kernel_.ring = {RecordBuilder().Socket(1).Listen("0.0.0.0", 80, "old", 5)};
+  source_->Poll();
+  EXPECT_TRUE(kernel_.shared_ports.empty());
+  kernel_.ring = {RecordBuilder().Socket(2).Listen("0.0.0.0", 80, "new", 6)};
+  source_->Poll();
+  EXPECT_EQ(kernel_.shared_ports, std::set<uint16_t>{80}) << "before the first connection may end";
+  for (int i = 0; i < 4; ++i) {
+    kernel_.snapshot = {RecordBuilder().Socket(2).Listen("0.0.0.0", 80, "new", 6)};
+    (void)Collect();
+  }
+  EXPECT_TRUE(kernel_.shared_ports.empty()) << "one of them is gone";
 }
 
 TEST(NextPollPeriod, IsShortEnoughForAThousandRecordsWithinItsBounds) {

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "agent/kernel/unique_fd.h"
+#include "bpf/process_name.h"
 
 namespace weir::agent::source {
 namespace {
@@ -33,14 +34,28 @@ uint32_t SocketInode(std::string_view target) {
   return NumberIn(target.substr(kPrefix.size(), target.size() - kPrefix.size() - 1));
 }
 
-std::array<char, WEIR_COMM_BYTES> ReadComm(const fs::path& path) {
-  std::array<char, WEIR_COMM_BYTES> comm{};
-  const kernel::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+using Comm = std::array<char, WEIR_COMM_BYTES>;
+
+// The name of the file the process was started from; empty when it cannot be read.
+Comm ReadProgram(const fs::path& process) {
+  std::error_code unreadable;
+  const std::string name = fs::read_symlink(process / "exe", unreadable).filename();
+  const std::string_view shown = std::string_view(name).substr(0, name.find(" (deleted)"));
+  Comm comm{};
+  std::copy_n(shown.begin(), std::min(shown.size(), comm.size() - 1), comm.begin());
+  return comm;
+}
+
+Comm ReadComm(const fs::path& process) {
+  Comm comm{};
+  const kernel::UniqueFd fd(::open((process / "comm").c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return comm;
   const ssize_t size = ::read(fd.get(), comm.data(), comm.size());
   const auto end = comm.begin() + std::max<ssize_t>(size, 0);
   std::fill(std::find(comm.begin(), end, '\n'), comm.end(), '\0');
-  return comm;
+  if (weir_is_thread_name(comm.data()) == 0) return comm;
+  const Comm program = ReadProgram(process);
+  return program[0] != '\0' ? program : comm;
 }
 
 }  // namespace
@@ -69,7 +84,7 @@ void ProcessSockets::ReadProcess(uint32_t pid) {
     const ssize_t length = ::readlink(item->path().c_str(), target.data(), target.size());
     const uint32_t inode = length > 0 ? SocketInode({target.data(), static_cast<size_t>(length)}) : 0;
     if (inode == 0 || holders_.size() >= kMaxHolders) continue;
-    if (holder.comm[0] == '\0') holder.comm = ReadComm(folder / "comm");
+    if (holder.comm[0] == '\0') holder.comm = ReadComm(folder);
     SocketHolder& known = holders_[inode];
     const bool better = known.pid <= 1 || (pid != 1 && pid < known.pid);
     if (better) known = holder;

@@ -58,6 +58,19 @@ TEST_F(ProcessSocketsTest, ProcessOneGivesWayAndTheOldestOfOthersWins) {
   EXPECT_EQ(CommOf(sockets, 101), "systemd");
 }
 
+TEST_F(ProcessSocketsTest, AThreadsNameGivesWayToThePrograms) {
+  AddProcess("10", "MainThread", {"socket:[100]"});
+  AddProcess("11", "MainThread", {"socket:[101]"});
+  AddProcess("12", "MainThread", {"socket:[102]"});
+  fs::create_symlink("/opt/shop", proc_ / "10" / "exe");
+  fs::create_symlink("/opt/a-bill-of-a-long-name (deleted)", proc_ / "11" / "exe");
+  ProcessSockets sockets(proc_);
+  sockets.Refresh(kSecond);
+  EXPECT_EQ(CommOf(sockets, 100), "shop");
+  EXPECT_EQ(CommOf(sockets, 101), "a-bill-of-a-lon");
+  EXPECT_EQ(CommOf(sockets, 102), "MainThread") << "of another user, or gone";
+}
+
 TEST_F(ProcessSocketsTest, IsReadAgainAtALimitedRate) {
   ProcessSockets sockets(proc_);
   sockets.Refresh(kSecond);
