@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 #include "base/metrics.h"
@@ -71,6 +72,16 @@ void AddShared(model::FlowRow& row, const Shared& shared) {
   more.end = row.end;
   SetShared(more, shared);
   model::Accumulate(row, more);
+}
+
+// To the row with the most segments.
+void AddToLargest(std::span<store::StoredRow> rows, Side side, const Seen& seen) {
+  const auto segments = [](const store::StoredRow& out) {
+    return out.row.segments_to_server + out.row.segments_to_client;
+  };
+  const auto largest = std::max_element(rows.begin(), rows.end(),
+                                        [&](const auto& a, const auto& b) { return segments(a) < segments(b); });
+  AddOwnMeasures(largest->row, side, seen.report->counters);
 }
 
 }  // namespace
@@ -357,9 +368,19 @@ void Matcher::EmitPair(const Group& group, const FlowState& state, const Shared&
   }
 }
 
+// Behind masquerade one address may be that of several machines.
+bool Matcher::HaveOneWay(const List& list) const {
+  const UsedAddresses used = UsedOf(nodes_[list.first].seen.report->ends);
+  for (uint32_t at = list.first; at != kEnd; at = nodes_[at].next) {
+    if (UsedOf(nodes_[at].seen.report->ends) != used) return false;
+  }
+  return true;
+}
+
 // Several processes at one end. The end that tells them apart leads: its rows carry the shared measures, and the
 // other end's identity: its report's, or what Remember() found its reports to agree on. What only the other end knows
-// cannot be divided without inventing something, so it goes on rows of its own.
+// cannot be divided without inventing something, so it goes on rows of its own; but for what is the same for all of
+// them, being the way's.
 void Matcher::EmitMany(const Group& group, const FlowState& state, Shared shared, const Interval& interval) {
   const bool servers_lead = group.clients.count == 0 || (group.clients.count == 1 && group.servers.count > 1);
   const Side lead_side = servers_lead ? Side::kServer : Side::kClient;
@@ -380,6 +401,11 @@ void Matcher::EmitMany(const Group& group, const FlowState& state, Shared shared
     } else {
       Recall(out.row, other_side, state, interval);
     }
+  }
+  if (other.count == 1 && lead.count != 0 && IsZero(shared) && HaveOneWay(lead) &&
+      AreOfThePath(nodes_[other.first].seen.report->counters)) {
+    AddToLargest(std::span(*interval.rows).subspan(first_row), other_side, nodes_[other.first].seen);
+    return;
   }
   const size_t first_other_row = interval.rows->size();
   for (uint32_t at = other.first; at != kEnd; at = nodes_[at].next) {

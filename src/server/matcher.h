@@ -94,6 +94,7 @@ class Matcher {
   bool OtherEndMayStillReport(const FlowState& state) const;
 
   void EmitPair(const Group& group, const FlowState& state, const Shared& shared, const Interval& interval);
+  bool HaveOneWay(const List& list) const;
   void EmitMany(const Group& group, const FlowState& state, Shared shared, const Interval& interval);
   void EmitRequests(const Seen& seen, const Interval& interval);
   void EmitExcess(FlowState& state, UnixMillis now, std::vector<store::StoredRow>& rows);

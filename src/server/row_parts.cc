@@ -58,6 +58,19 @@ void SetRequestKind(model::FlowRow& row, model::RequestKind& kind) {
   row.result = std::move(kind.result);
 }
 
+bool AreOfThePath(const model::SideCounters& counters) {
+  uint64_t others = counters.retransmits_syn;
+  const uint64_t busy_us = counters.busy_us;
+#define WEIR_ANY(name) others += counters.name;
+  WEIR_SENDER_COUNTERS(WEIR_ANY)
+  WEIR_RECEIVER_COUNTERS(WEIR_ANY)
+  WEIR_RECEIVER_MAXIMA(WEIR_ANY)
+  WEIR_END_COUNTERS(WEIR_ANY)
+  WEIR_END_MAXIMA(WEIR_ANY)
+#undef WEIR_ANY
+  return others == busy_us;
+}
+
 // What the client sends goes to the server, what it receives comes to the client; and the other way round.
 void AddOwnMeasures(model::FlowRow& row, model::Side side, model::SideCounters& counters) {
   const bool client = side == model::Side::kClient;

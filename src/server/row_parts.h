@@ -29,6 +29,9 @@ void SetReportedEnd(store::StoredRow& out, model::Side side, const Seen& seen, m
 void SetRecalledEnd(model::FlowRow& row, model::Side side, const EndIdentity& identity);
 // What the report's requests have in common. Moves the strings out.
 void SetRequestKind(model::FlowRow& row, model::RequestKind& kind);
+// Whether an end's own measures are of the way between the two ends, and of nobody's fault: round trips, rates, the
+// time something was on its way.
+bool AreOfThePath(const model::SideCounters& counters);
 // Adds what only this end can know. Moves the RTT histogram out of the report: at most once per report.
 void AddOwnMeasures(model::FlowRow& row, model::Side side, model::SideCounters& counters);
 
