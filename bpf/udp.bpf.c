@@ -13,6 +13,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "conntrack_types.h"
 #include "process_name.h"
 #include "udp_abi.h"
 
@@ -28,6 +29,10 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define QUIC_DATAGRAMS 16
 
 const volatile weir_u32 weir_udp_wanted = WEIR_UDP_FLOWS | WEIR_UDP_DNS;
+/* Set before load: this kernel gives programs the packet as it has it (6.2). */
+const volatile weir_u32 weir_udp_sees_nat = 0;
+
+extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
 
 /* Size set by the agent. Counters stay where they are, so that reading them loses nothing. */
 struct {
@@ -48,6 +53,12 @@ struct {
 	__type(key, weir_u32);
 	__type(value, weir_u64);
 } weir_udp_counters SEC(".maps");
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct sk_buff {
+	unsigned long _nfct;	/* nf_conn, and in its lowest bits how the packet belongs to it */
+};
+#pragma clang attribute pop
 
 struct packet {
 	struct weir_udp_key key;
@@ -95,7 +106,67 @@ static __always_inline weir_u8 protocol_of(struct __sk_buff *skb)
 	return ip[0] >> 4 == 4 ? ip[9] : ip[6];
 }
 
-/* Fills the ends as the packet has them: source first. 0 when it cannot be read. */
+/* Kernels that do not tell the packet's connection: a connected socket knows whom it sends to. */
+static __always_inline void name_connected(struct __sk_buff *skb, struct weir_udp_key *key)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	if (sk)
+		sk = bpf_sk_fullsock(sk);
+	if (!sk || !sk->dst_port)
+		return;
+	key->local_port = sk->src_port;
+	key->remote_port = bpf_ntohs(sk->dst_port);
+	if (key->family == AF_INET) {
+		key->local_address[0] = sk->src_ip4;
+		key->remote_address[0] = sk->dst_ip4;
+		return;
+	}
+	key->local_address[0] = sk->src_ip6[0];
+	key->local_address[1] = sk->src_ip6[1];
+	key->local_address[2] = sk->src_ip6[2];
+	key->local_address[3] = sk->src_ip6[3];
+	key->remote_address[0] = sk->dst_ip6[0];
+	key->remote_address[1] = sk->dst_ip6[1];
+	key->remote_address[2] = sk->dst_ip6[2];
+	key->remote_address[3] = sk->dst_ip6[3];
+}
+
+#define NAME_BY_TUPLE(key, ct, direction)                                                                   \
+	do {                                                                                                \
+		(key)->local_port = bpf_ntohs(BPF_CORE_READ(ct, tuplehash[direction].tuple.src.u.all));     \
+		(key)->remote_port = bpf_ntohs(BPF_CORE_READ(ct, tuplehash[direction].tuple.dst.u.all));    \
+		BPF_CORE_READ_INTO(&(key)->local_address, ct, tuplehash[direction].tuple.src.u3.all);       \
+		BPF_CORE_READ_INTO(&(key)->remote_address, ct, tuplehash[direction].tuple.dst.u3.all);      \
+	} while (0)
+
+/*
+ * What leaves has been translated by the sender's own network namespace, if that translates; what arrives has been
+ * translated back. So the ends of what leaves are taken from connection tracking, which has them as the socket wrote them.
+ */
+static __always_inline void name_as_sent(struct __sk_buff *skb, struct weir_udp_key *key)
+{
+	struct sk_buff *packet;
+	struct nf_conn *ct;
+	weir_u64 word;
+
+	if (!weir_udp_sees_nat || !bpf_core_field_exists(struct sk_buff, _nfct) ||
+	    !bpf_core_type_exists(struct nf_conn)) {
+		name_connected(skb, key);
+		return;
+	}
+	packet = bpf_cast_to_kern_ctx(skb);
+	word = packet->_nfct;
+	ct = (void *)(word & ~NFCT_INFO);
+	if (!ct || !(BPF_CORE_READ(ct, status) & IPS_NAT))
+		return;
+	if ((word & NFCT_INFO) < IP_CT_IS_REPLY)
+		NAME_BY_TUPLE(key, ct, 0);
+	else
+		NAME_BY_TUPLE(key, ct, 1);
+}
+
+/* Fills the ends as the socket names them. 0 when the packet cannot be read. */
 static __always_inline int read_packet(struct __sk_buff *skb, struct packet *packet, bool sent)
 {
 	weir_u32 *local = packet->key.local_address, *remote = packet->key.remote_address;
@@ -122,6 +193,8 @@ static __always_inline int read_packet(struct __sk_buff *skb, struct packet *pac
 		return 0;
 	packet->key.local_port = bpf_ntohs(sent ? ports[0] : ports[1]);
 	packet->key.remote_port = bpf_ntohs(sent ? ports[1] : ports[0]);
+	if (sent)
+		name_as_sent(skb, &packet->key);
 	packet->key.cookie = bpf_get_socket_cookie(skb);
 	packet->payload = at + UDP_BYTES;
 	packet->bytes = skb->len > packet->payload ? skb->len - packet->payload : 0;

@@ -16,7 +16,8 @@ namespace {
 constexpr Nanos kSecond = 1'000'000'000;
 constexpr Nanos kIdle = 60 * kSecond;
 constexpr Nanos kIdleWhenCrowded = 2 * kSecond;  // and for DNS, whose sockets live for one question
-constexpr uint8_t kMostQuestions = 3;            // about one pair
+constexpr uint8_t kMostQuestions = 3;            // about one pair, until it is left alone
+constexpr Nanos kTranslated = 30 * kSecond;      // the least time an entry is kept; then it may lead elsewhere
 constexpr uint16_t kFirstRegistered = 1'024;     // RFC 6335
 constexpr uint16_t kFirstEphemeral = 32'768;     // ip_local_port_range as Linux has it
 
@@ -67,7 +68,7 @@ bool PeerTable::OnPair(Nanos now, bool crowded, const weir_udp_key& key, const w
     return now - pair.moved >= (brief ? kIdleWhenCrowded : kIdle);
   }
   FlowKey made = FlowOf(key, flow, pair.side);
-  Translate(key, flow, pair, made);
+  Translate(now, key, flow, pair, made);
   model::SideCounters& counters = CountersOf(made);
   counters.bytes_sent += flow.bytes_sent - pair.bytes_sent;
   counters.bytes_received += flow.bytes_received - pair.bytes_received;
@@ -102,10 +103,9 @@ PeerTable::FlowKey PeerTable::FlowOf(const weir_udp_key& key, const weir_udp_flo
   return made;
 }
 
-// Not where the client's own namespace translates: the programs sit behind its output hook and see what it made.
-void PeerTable::Translate(const weir_udp_key& key, const weir_udp_flow& flow, Pair& pair, FlowKey& made) {
+void PeerTable::Translate(Nanos now, const weir_udp_key& key, const weir_udp_flow& flow, Pair& pair, FlowKey& made) {
   if (translations_ == nullptr || pair.side != model::Side::kClient || flow.datagrams_sent == 0) return;
-  if (!pair.settled) {
+  if (now >= pair.settled_until) {
     flow::ClientEnds ends;
     ends.protocol = model::Protocol::kUdp;
     ends.netns = flow.netns;
@@ -117,11 +117,16 @@ void PeerTable::Translate(const weir_udp_key& key, const weir_udp_flow& flow, Pa
     // A first datagram may still be on its way to whoever translates; one without an answer is asked for a few times.
     ends.answered = flow.datagrams_received > 0;
     ends.last = !ends.answered;
-    pair.translation = translations_->Find(ends);
+    const flow::Translation found = translations_->Find(ends);
+    const bool told = found.state == flow::Translation::State::kTranslated ||
+                      (found.state == flow::Translation::State::kNone && ends.answered);
+    // What cannot be told now is what it was before.
+    if (told || pair.asked == 0) pair.translation = found;
     ++pair.asked;
-    pair.settled = pair.translation.state == flow::Translation::State::kTranslated ||
-                   (pair.translation.state == flow::Translation::State::kNone && ends.answered) ||
-                   pair.asked >= kMostQuestions;
+    if (told || pair.asked >= kMostQuestions) {
+      pair.settled_until = now + kTranslated;
+      pair.asked = 0;
+    }
   }
   flow::ApplyTranslation(pair.translation, made.flow);
 }

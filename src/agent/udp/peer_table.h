@@ -57,8 +57,8 @@ class PeerTable {
     uint64_t datagrams_received = 0;
     Nanos moved = 0;
     model::Side side = model::Side::kClient;
-    uint8_t asked = 0;     // how often about its translation
-    bool settled = false;  // whether there is a translation has been found out
+    uint8_t asked = 0;        // how often about its translation
+    Nanos settled_until = 0;  // whether there is a translation has been found out until then
     flow::Translation translation;
   };
   struct FlowKey {
@@ -73,7 +73,7 @@ class PeerTable {
 
   Pair& PairOf(Nanos now, const weir_udp_key& key, const weir_udp_flow& flow);
   FlowKey FlowOf(const weir_udp_key& key, const weir_udp_flow& flow, model::Side side);
-  void Translate(const weir_udp_key& key, const weir_udp_flow& flow, Pair& pair, FlowKey& made);
+  void Translate(Nanos now, const weir_udp_key& key, const weir_udp_flow& flow, Pair& pair, FlowKey& made);
   model::SideCounters& CountersOf(const FlowKey& key);
   void Report(const FlowKey& key, const model::SideCounters& counters, std::vector<model::SideReport>& out);
 

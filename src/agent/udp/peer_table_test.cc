@@ -174,5 +174,23 @@ TEST_F(PeerTableTest, AClientsDatagramsCountForTheBackendTheyReached) {
   }
 }
 
+// A resolver's socket stays while the servers behind a service come and go.
+TEST_F(PeerTableTest, AClientThatStaysIsAskedForAgain) {
+  OneBackend backend;
+  PeerTable table(1'000, kBegin, identities_, &backend);
+  uint64_t datagrams = 0;
+  const auto move = [&](Nanos now) {
+    ++datagrams;
+    table.OnPair(now, false, Key(50'000, 53, 1), Flow(datagrams, datagrams, WEIR_UDP_SENT_FIRST));
+  };
+  move(kBegin);
+  move(kBegin + 29 * kSecond);
+  EXPECT_EQ(backend.asked, 1);
+  move(kBegin + 30 * kSecond);
+  EXPECT_EQ(backend.asked, 2);
+  move(kBegin + 31 * kSecond);
+  EXPECT_EQ(backend.asked, 2);
+}
+
 }  // namespace
 }  // namespace weir::agent::udp
