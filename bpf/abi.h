@@ -19,7 +19,7 @@ typedef unsigned short weir_u16;
 typedef unsigned char weir_u8;
 #endif
 
-#define WEIR_ABI_VERSION 2
+#define WEIR_ABI_VERSION 3
 #define WEIR_COMM_BYTES 16
 
 enum weir_record_kind {
@@ -37,6 +37,8 @@ enum weir_socket_flag {
 	WEIR_SOCKET_ZERO_WINDOW = 32,	/* in records: this end advertised that it has no room */
 	WEIR_SOCKET_UNSENT = 64,	/* in records: connect() left its SYN to the first write, which has not come (RFC 7413) */
 	WEIR_SOCKET_HANDSHAKE_UNKNOWN = 128,	/* established_ns - start_ns is not what the handshake took */
+	WEIR_SOCKET_OUTGOING = 256,	/* with EXISTING: this end connected, by its acknowledged SYN; INCOMING tells the opposite */
+	WEIR_SOCKET_SIMULTANEOUS = 512,	/* both ends connected at the same time (RFC 9293, 3.5): neither accepted */
 };
 
 /* Losses on the kernel side, summed over CPUs by the agent. Index of the `counters` map. */
@@ -57,12 +59,27 @@ struct weir_socket {
 	weir_u32 segs_in;		/* as of the last delivered record */
 	weir_u32 segs_out;
 	weir_u32 pid;			/* process (thread group) that connected, listens or holds it; 0 = unknown */
-	weir_u32 flags;			/* weir_socket_flag */
+	weir_u16 flags;			/* weir_socket_flag */
+	weir_u8 scan;			/* number of the last scan that found it in the descriptor table of `pid` */
+	weir_u8 handed;			/* 1: `pid` lives in another control group than the socket's, see weir_holder */
 	weir_u32 syn_retrans;		/* SYN or SYN-ACK segments sent again before ESTABLISHED */
 	weir_u32 snapshot;		/* number of the last snapshot that reported it; 0 = none did */
 	weir_u32 retrans_rto;		/* segments sent again after a timeout, SYN excluded */
 	weir_u32 retrans_probe;		/* segments sent again as tail loss probes */
 	char comm[WEIR_COMM_BYTES];	/* of that process; empty = unknown */
+};
+
+/*
+ * Value of the `holders` map, keyed by the kernel's socket pointer: where the holder of a socket lives that was made
+ * elsewhere (weir_socket.handed), and while the descriptor tables are scanned who else holds it.
+ */
+struct weir_holder {
+	weir_u64 birth;			/* of the connection, as in weir_arrivals */
+	weir_u64 cgroup_id;		/* of weir_socket.pid: weir_record.holder_cgroup_id */
+	weir_u64 other_cgroup_id;
+	weir_u32 other_pid;
+	weir_u32 other_scan;		/* number of the scan that found the other */
+	char other_comm[WEIR_COMM_BYTES];
 };
 
 #define WEIR_HOLES 4
@@ -135,15 +152,18 @@ struct weir_record {
 	weir_u32 reordered;		/* late segments that came at once */
 	weir_u32 unused;
 	weir_u64 late_bytes;
+	weir_u64 holder_cgroup_id;	/* of `pid`, where it is not the socket's; else 0 */
 	char comm[WEIR_COMM_BYTES];
 };
 
 #ifdef __cplusplus
 static_assert(sizeof(weir_socket) == 64, "layout shared with the kernel");
-static_assert(sizeof(weir_record) == 264, "layout shared with the kernel");
+static_assert(sizeof(weir_holder) == 48, "layout shared with the kernel");
+static_assert(sizeof(weir_record) == 272, "layout shared with the kernel");
 #else
 _Static_assert(sizeof(struct weir_socket) == 64, "layout shared with the agent");
-_Static_assert(sizeof(struct weir_record) == 264, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_holder) == 48, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_record) == 272, "layout shared with the agent");
 #endif
 
 #endif /* WEIR_BPF_ABI_H */

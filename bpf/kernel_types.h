@@ -15,6 +15,8 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
+#define SOCK_STREAM 1
 
 /* include/net/tcp_states.h */
 #define TCP_ESTABLISHED 1
@@ -104,6 +106,7 @@ struct sock {
 	weir_u32 sk_ack_backlog;
 	weir_u32 sk_max_ack_backlog;
 	weir_u16 sk_protocol;
+	weir_u16 sk_type;
 	struct sock_cgroup_data sk_cgrp_data;
 };
 
@@ -116,6 +119,7 @@ struct inet_connection_sock {
 	struct inet_sock icsk_inet;
 	weir_u8 icsk_ca_state : 5;
 	weir_u8 icsk_pending;
+	void *icsk_ulp_data;
 };
 
 struct minmax_sample {
@@ -133,6 +137,10 @@ struct tcp_sock {
 	weir_u64 bytes_sent;
 	weir_u64 bytes_retrans;
 	weir_u64 bytes_received;
+	weir_u64 bytes_acked;	/* counts the SYN and the FIN as well */
+	weir_u32 snd_una;
+	weir_u32 snd_nxt;
+	weir_u8 is_mptcp : 1;	/* a subflow (RFC 8684) */
 	weir_u32 segs_in;
 	weir_u32 segs_out;
 	weir_u32 total_retrans;
@@ -163,6 +171,23 @@ struct tcp_sock {
 	weir_u8 syn_data : 1;	/* the SYN took data along */
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+/* What a process holds for an MPTCP connection: the subflows beneath are TCP sockets that nobody holds. */
+struct mptcp_sock {
+	struct inet_connection_sock sk;
+	struct list_head conn_list;	/* of subflows */
+	struct sock *first;		/* the first subflow, or what listens */
+};
+
+struct mptcp_subflow_context {
+	struct list_head node;
+	struct sock *tcp_sock;
+	struct sock *conn;	/* the mptcp_sock */
+};
+
 struct socket {
 	struct sock *sk;
 };
@@ -181,16 +206,34 @@ struct path {
 
 struct file {
 	struct path f_path;
+	const void *f_op;
+	void *private_data;
 };
 
 struct mm_struct {
 	struct file *exe_file;
 };
 
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;	/* in the version 2 tree */
+};
+
 struct task_struct {
+	int pid;
 	int tgid;
 	struct mm_struct *mm;	/* none: a thread of the kernel's own */
 	struct task_struct *group_leader;
+	struct files_struct *files;
+	struct css_set *cgroups;
 	char comm[16];
 };
 

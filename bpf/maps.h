@@ -38,6 +38,15 @@ typedef struct {
 	__type(value, struct weir_arrivals);
 } weir_arrivals_map;
 
+/* Who else holds a socket; nearly empty, so not preallocated. */
+typedef struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, weir_u64);
+	__type(value, struct weir_holder);
+} weir_holders_map;
+
 /* Losses; per CPU, so that counting one costs no shared cache line. */
 typedef struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -55,6 +64,7 @@ typedef struct {
 WEIR_MAP weir_sockets_map weir_sockets SEC(".maps");
 WEIR_MAP weir_ring_map weir_ring SEC(".maps");
 WEIR_MAP weir_arrivals_map weir_arrivals SEC(".maps");
+WEIR_MAP weir_holders_map weir_holders SEC(".maps");
 WEIR_MAP weir_counters_map weir_counters SEC(".maps");
 
 static __always_inline void weir_count(weir_u32 counter, weir_u64 by)

@@ -15,13 +15,8 @@
 
 #include "arrivals.h"
 #include "direct_read.h"
-
-#define WEIR_FILL fill_probed
-#define WEIR_READ(tp, path) BPF_CORE_READ(tp, path)
-#define WEIR_READ2(p, first, second) BPF_CORE_READ(p, first, second)
-#define WEIR_READ_ADDRESS(to, tp, path) BPF_CORE_READ_INTO((struct in6_addr *)(to), tp, path)
-#define WEIR_READ_BITS(structure, field) BPF_CORE_READ_BITFIELD_PROBED(structure, field)
-#include "fill_record.h"
+#include "holders.h"
+#include "probed_read.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -125,6 +120,7 @@ static __always_inline int complete(struct weir_record *record, const struct act
 	add_arrivals(record, seen->key, socket);
 	record->retrans_rto = socket->retrans_rto;
 	record->retrans_probe = socket->retrans_probe;
+	add_holder(record, seen->key, socket);
 	__builtin_memcpy(record->comm, socket->comm, sizeof(record->comm));
 	return bpf_map_lookup_elem(&weir_sockets, &key) == socket &&
 	       *(volatile const weir_u64 *)&socket->start_ns == seen->start_ns &&

@@ -12,6 +12,7 @@
 
 #include "arrivals.h"
 #include "direct_read.h"
+#include "holders.h"
 #include "process_name.h"
 #include "within.h"
 
@@ -35,6 +36,29 @@ static __always_inline void remember_process(struct weir_socket *socket)
 		weir_program_name(socket->comm, leader);
 }
 
+/*
+ * A path manager opens the further subflows of an MPTCP connection, from a kernel worker or a daemon of its own. They
+ * belong to the process of the first.
+ */
+static __always_inline void remember_subflow(struct weir_socket *socket, struct tcp_sock *tp)
+{
+	struct mptcp_subflow_context *subflow;
+	struct weir_socket *first;
+	struct mptcp_sock *whole;
+	weir_u64 key;
+
+	if (!bpf_core_type_exists(struct mptcp_sock) || !BPF_CORE_READ_BITFIELD(tp, is_mptcp))
+		return;
+	subflow = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
+	whole = (void *)BPF_CORE_READ(subflow, conn);
+	key = (weir_u64)BPF_CORE_READ(whole, first);
+	first = bpf_map_lookup_elem(&weir_sockets, &key);
+	if (!first || !first->pid)
+		return;
+	socket->pid = first->pid;
+	__builtin_memcpy(socket->comm, first->comm, sizeof(socket->comm));
+}
+
 static __always_inline void track(weir_u64 key, struct weir_socket *socket)
 {
 	if (bpf_map_update_elem(&weir_sockets, &key, socket, BPF_ANY))
@@ -50,11 +74,14 @@ static __always_inline weir_u64 established(struct tcp_sock *tp)
 	return tp->tcp_mstamp * 1000;
 }
 
-static __always_inline void on_connecting(weir_u64 key)
+static __always_inline void on_connecting(weir_u64 key, struct sock *sk)
 {
 	struct weir_socket socket = {.start_ns = bpf_ktime_get_ns()};
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
 	remember_process(&socket);
+	if (tp)
+		remember_subflow(&socket, tp);
 	track(key, &socket);
 }
 
@@ -86,6 +113,7 @@ static __always_inline void on_listening(weir_u64 key, struct sock *sk)
 	record->gaps = 0;
 	record->reordered = 0;
 	record->unused = 0;
+	record->holder_cgroup_id = 0;
 	record->flags = WEIR_SOCKET_LISTENING;
 	record->pid = socket.pid;
 	__builtin_memcpy(record->comm, socket.comm, sizeof(record->comm));
@@ -138,9 +166,10 @@ static __always_inline void on_accepted(weir_u64 key, struct tcp_sock *tp)
 	}
 	known = bpf_map_lookup_elem(&weir_sockets, &key);
 	/* Simultaneous open (RFC 9293, 3.5) passes SYN_SENT, SYN_RECV, ESTABLISHED: still our connect(). */
-	if (known && known->start_ns && !known->established_ns)
+	if (known && known->start_ns && !known->established_ns) {
+		known->flags |= WEIR_SOCKET_SIMULTANEOUS;
 		on_connected(key, tp);
-	else	/* the key of a socket that died while existing.bpf.c inserted it */
+	} else	/* the key of a socket that died while existing.bpf.c inserted it */
 		track(key, &socket);
 }
 
@@ -174,6 +203,9 @@ static __always_inline void on_closed(weir_u64 key, struct tcp_sock *tp, int old
 	add_arrivals(record, key, &socket);
 	record->retrans_rto = socket.retrans_rto;
 	record->retrans_probe = socket.retrans_probe;
+	add_holder(record, key, &socket);
+	if (socket.handed)
+		bpf_map_delete_elem(&weir_holders, &key);
 	record->flags |= socket.flags | (socket.snapshot ? WEIR_SOCKET_REPORTED : 0);
 	__builtin_memcpy(record->comm, socket.comm, sizeof(record->comm));
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
@@ -220,7 +252,7 @@ int BPF_PROG(weir_tcp_state, struct sock *sk, int old_state, int new_state)
 	if (new_state != TCP_CLOSE && !weir_within(sk))
 		return 0;
 	if (new_state == TCP_SYN_SENT) {
-		on_connecting(key);
+		on_connecting(key, sk);
 		return 0;
 	}
 	if (new_state == TCP_LISTEN) {

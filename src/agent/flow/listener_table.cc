@@ -39,6 +39,7 @@ uint32_t ListenerTable::Put(const weir_record& record, uint64_t owner) {
   known->pid = record.pid;
   known->seen = snapshot_;
   known->cgroup_id = record.cgroup_id;
+  known->holder_cgroup_id = record.holder_cgroup_id;
   known->owner = owner;
   known->until_ns = record.kind == WEIR_RECORD_FINAL ? record.time_ns : 0;
   // Less than before: the kernel gave the memory of a listener that ended to the next one.

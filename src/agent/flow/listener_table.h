@@ -32,6 +32,7 @@ struct Listener {
   uint64_t since_ns = 0;  // CLOCK_MONOTONIC of its first record; 0 = older than the agent
   uint64_t until_ns = 0;  // of its final one; 0 = it listens
   uint64_t cgroup_id = 0;
+  uint64_t holder_cgroup_id = 0;  // as in weir_record
   uint64_t owner = 0;  // Identities::OwnerOf
 };
 

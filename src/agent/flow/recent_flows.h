@@ -12,6 +12,7 @@
 #include <type_traits>
 
 #include "agent/flow/flow_table.h"
+#include "agent/flow/record_address.h"
 #include "bpf/abi.h"
 
 namespace weir::agent::flow {
@@ -68,7 +69,7 @@ class RecentFlows {
 };
 
 inline RecentFlows::Ends::Ends(const weir_record& record)
-    : cgroup_id(record.cgroup_id),
+    : cgroup_id(GroupOf(record)),
       netns(record.netns),
       pid(record.pid),
       flags(record.flags & WEIR_SOCKET_INCOMING),

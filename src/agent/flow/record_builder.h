@@ -59,6 +59,11 @@ class RecordBuilder {
     record_.cgroup_id = id;
     return *this;
   }
+  // Where its process lives, if not where it was made.
+  RecordBuilder& Holder(uint64_t cgroup_id) {
+    record_.holder_cgroup_id = cgroup_id;
+    return *this;
+  }
   // Connected by this node at `start`, answered at `established` (0: not yet).
   RecordBuilder& Outgoing(uint64_t start, uint64_t established) {
     record_.start_ns = start;

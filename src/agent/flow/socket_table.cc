@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "agent/flow/outcome.h"
 #include "agent/flow/record_address.h"
@@ -108,6 +109,13 @@ void AdvanceReceiver(const weir_record& record, Entry& entry, model::SideCounter
   if (record.state == TCP_ESTABLISHED && (record.flags & WEIR_SOCKET_ZERO_WINDOW) != 0) ++to.zero_windows;
 }
 
+// Of two ends that connected to each other at the same time (RFC 9293, 3.5) neither accepted. Both have to say the
+// same, so the lower end is the server.
+bool IsLowerEnd(const weir_record& record) {
+  if (record.local_port != record.remote_port) return record.local_port < record.remote_port;
+  return LocalAddress(record) < RemoteAddress(record);
+}
+
 // What was found out once does not change.
 void KeepTranslation(const FlowKey& from, FlowKey& to) {
   if (!from.service.is_unspecified()) {
@@ -172,35 +180,42 @@ bool SocketTable::IsOpen(const weir_record& record) {
   return record.state != TCP_SYN_SENT && record.state != TCP_SYN_RECV;
 }
 
+bool SocketTable::IsIncoming(const weir_record& record, ListenerTable::Found* found) const {
+  *found = {};
+  if ((record.flags & WEIR_SOCKET_SIMULTANEOUS) != 0) return IsLowerEnd(record);
+  const bool incoming = (record.flags & WEIR_SOCKET_INCOMING) != 0;
+  // The kernel side judges older sockets by what was acknowledged, which a FIN makes ambiguous; sock_diag tells
+  // nothing.
+  const bool older = (record.flags & WEIR_SOCKET_EXISTING) != 0 && (record.flags & WEIR_SOCKET_OUTGOING) == 0;
+  const bool doubtful = !incoming && (older || finals_ == Finals::kUnmarked);
+  if (!doubtful && !(incoming && record.pid == 0)) return incoming;
+  *found = listeners_.Find(
+      {LocalAddress(record), record.netns, record.local_port, record.cgroup_id, record.established_ns});
+  return incoming || found->answer != ListenerTable::Answer::kNone;
+}
+
 FlowKey SocketTable::FlowOf(const weir_record& record, Attribution* by) {
   FlowKey key;
   const model::Address local = LocalAddress(record);
-  bool incoming = (record.flags & WEIR_SOCKET_INCOMING) != 0;
+  ListenerTable::Found found;
+  const bool incoming = IsIncoming(record, &found);
   uint32_t pid = record.pid;
+  uint64_t group = GroupOf(record);
   std::copy(std::begin(record.comm), std::end(record.comm), key.comm.begin());
-  // listen(fd, 0) leaves no trace in its children.
-  const bool doubtful = !incoming && ((record.flags & WEIR_SOCKET_EXISTING) != 0 || finals_ == Finals::kUnmarked);
-  *by = {};
-  if (doubtful || (incoming && pid == 0)) {
-    const ListenerTable::Found found =
-        listeners_.Find({local, record.netns, record.local_port, record.cgroup_id, record.established_ns});
-    if (found.answer != ListenerTable::Answer::kNone) {
-      incoming = true;
-      by->borrowed = pid == 0;
-      by->of_all = found.of_all;
-    }
-    if (pid == 0 && found.listener != nullptr) {
-      pid = found.listener->pid;
-      socket_activated_ |= pid == 1;
-      key.comm = found.listener->comm;
-    }
+  by->borrowed = found.answer != ListenerTable::Answer::kNone && pid == 0;
+  by->of_all = found.of_all;
+  if (pid == 0 && found.listener != nullptr) {
+    pid = found.listener->pid;
+    socket_activated_ |= pid == 1;
+    key.comm = found.listener->comm;
+    if (found.listener->holder_cgroup_id != 0) group = found.listener->holder_cgroup_id;
   }
   key.side = incoming ? model::Side::kServer : model::Side::kClient;
   key.client = incoming ? RemoteAddress(record) : local;
   key.server = incoming ? local : RemoteAddress(record);
   key.server_port = incoming ? record.local_port : record.remote_port;
   key.netns = record.netns;
-  key.owner = identities_.OwnerOf(record.cgroup_id, pid);
+  key.owner = identities_.OwnerOf(group, pid);
   if (!incoming) key.name = NameOf(record);
   return key;
 }
@@ -233,7 +248,8 @@ RecentFlows::Known SocketTable::FlowOfShort(const weir_record& record) {
   // Names are of single connections. The direction of what is older than the agent, or was found by sock_diag, depends
   // on the local port as well; without one nobody asked for a translation.
   const bool named = names_ != nullptr && (record.flags & WEIR_SOCKET_INCOMING) == 0;
-  const bool doubtful = (record.flags & WEIR_SOCKET_EXISTING) != 0 || finals_ == Finals::kUnmarked;
+  constexpr uint32_t kByPorts = WEIR_SOCKET_EXISTING | WEIR_SOCKET_SIMULTANEOUS;
+  const bool doubtful = (record.flags & kByPorts) != 0 || finals_ == Finals::kUnmarked;
   const bool alike = !named && !doubtful && record.local_port != 0;
   const RecentFlows::Ends ends(record);
   if (const RecentFlows::Known* known = alike ? recent_.Find(ends) : nullptr; known != nullptr) return *known;
@@ -262,7 +278,7 @@ void SocketTable::OnRecord(const weir_record& record) {
 // full is no news.
 void SocketTable::OnListener(const weir_record& record) {
   recent_.Forget();
-  const uint64_t owner = identities_.OwnerOf(record.cgroup_id, record.pid);
+  const uint64_t owner = identities_.OwnerOf(GroupOf(record), record.pid);
   const uint32_t overflows = listeners_.Put(record, owner);
   const bool crowded = record.backlog != 0 && uint64_t{record.backlog} * 4 >= record.max_backlog;
   if (overflows == 0 && !crowded) return;
@@ -292,9 +308,8 @@ void SocketTable::OnLive(const weir_record& record) {
   }
   Entry& entry = known.value();
   entry.snapshot = snapshot_;
-  const bool owner_told = entry.borrowed && record.pid != 0;
   const bool name_told = !entry.named && NameOf(record) != 0;
-  if (owner_told || name_told || entry.translate_later) Attribute(record, entry);
+  if (name_told || entry.translate_later || ChangedHands(record, entry)) Attribute(record, entry);
   model::SideCounters& counters = flows_.Touch(entry.flow);
   Update(record, entry, counters);
   if (!entry.open && IsOpen(record)) {
@@ -305,6 +320,15 @@ void SocketTable::OnLive(const weir_record& record) {
   }
 }
 
+// Whether the descriptor tables told whose socket it is, or that it is somebody else's by now.
+bool SocketTable::ChangedHands(const weir_record& record, const Entry& entry) const {
+  if (record.pid == 0 || FlowTable::IsOverflow(entry.flow)) return false;
+  if (record.pid != entry.pid) return true;
+  const FlowKey& key = flows_.KeyOf(entry.flow);
+  return std::memcmp(key.comm.data(), record.comm, sizeof(record.comm)) != 0 ||
+         (record.holder_cgroup_id != 0 && identities_.OwnerOf(record.holder_cgroup_id, record.pid) != key.owner);
+}
+
 void SocketTable::Enter(const weir_record& record, Entry& entry, bool existing) {
   Attribution by;
   FlowKey key = FlowOf(record, &by);
@@ -312,6 +336,7 @@ void SocketTable::Enter(const weir_record& record, Entry& entry, bool existing) 
   entry.named = key.name != 0;
   entry.translate_later = Translate(record, key).state == Translation::State::kLater;
   entry.flow = flows_.Acquire(key);
+  entry.pid = record.pid;
   entry.snapshot = snapshot_;
   entry.open = IsOpen(record);
   if (entry.borrowed) ++borrowed_;
@@ -343,8 +368,9 @@ void SocketTable::Attribute(const weir_record& record, Entry& entry) {
   flows_.Release(entry.flow);
   entry.flow = flow;
   entry.named = key.name != 0;
-  if (entry.borrowed) --borrowed_;
-  entry.borrowed = false;
+  entry.pid = record.pid;
+  if (entry.borrowed && !by.borrowed) --borrowed_;
+  entry.borrowed &= by.borrowed;
 }
 
 bool SocketTable::MayBeKnown(const weir_record& record) const {
@@ -367,8 +393,7 @@ void SocketTable::OnFinal(const weir_record& record) {
   Entry first;
   const bool tracked = known != sockets_.end();
   Entry& entry = tracked ? known.value() : first;
-  const bool owner_told = entry.borrowed && record.pid != 0;
-  if (tracked && (owner_told || entry.translate_later || (!entry.named && NameOf(record) != 0))) {
+  if (tracked && (entry.translate_later || (!entry.named && NameOf(record) != 0) || ChangedHands(record, entry))) {
     Attribute(record, entry);
   }
   if (!tracked) {

@@ -107,6 +107,7 @@ class SocketTable final : public kernel::RecordSink {
     uint32_t reordered = 0;
     uint64_t late_bytes = 0;
     uint64_t retransmitted_bytes = 0;
+    uint32_t pid = 0;       // whose it was; 0 = the listener's, if that
     uint32_t snapshot = 0;  // number of the last one that reported it
     FlowTable::Index flow = 0;
     bool open = false;
@@ -123,6 +124,10 @@ class SocketTable final : public kernel::RecordSink {
     bool borrowed = false;  // it is the listener's, or one of the listeners'
     bool of_all = true;     // other connections between the same ends have the same
   };
+  // Whether this end accepted. `found`: what listens there, where that had to be asked for the direction or for the
+  // process.
+  bool IsIncoming(const weir_record& record, ListenerTable::Found* found) const;
+  bool ChangedHands(const weir_record& record, const Entry& entry) const;
   FlowKey FlowOf(const weir_record& record, Attribution* by);
 
   void OnListener(const weir_record& record);

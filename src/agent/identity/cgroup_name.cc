@@ -176,7 +176,9 @@ CgroupName NameFromPath(std::string_view path) {
   PathReader reader;
   while (!path.empty()) {
     const size_t slash = std::min(path.find('/'), path.size());
-    if (slash != 0) reader.Enter(path.substr(0, slash));
+    const std::string_view folder = path.substr(0, slash);
+    // "..": the reader lives in a control group namespace beside it.
+    if (!folder.empty() && folder != "..") reader.Enter(folder);
     path.remove_prefix(std::min(slash + 1, path.size()));
   }
   return reader.Name();

@@ -89,6 +89,12 @@ TEST(CgroupName, EveryRuntimeAndDriver) {
   }
 }
 
+TEST(CgroupName, AReaderInAControlGroupNamespaceSeesWhereItIsNot) {
+  EXPECT_EQ(NameFromPath("/../../docker/" + kId), (CgroupName{kId, ""}));
+  EXPECT_EQ(NameFromPath("/../nginx.service"), (CgroupName{"", "nginx.service"}));
+  EXPECT_EQ(NameFromPath("/../.."), CgroupName{}) << "no folder is called so";
+}
+
 TEST(CgroupName, ProcFileOfAVersionOneNode) {
   EXPECT_EQ(NameFromProcFile("12:memory:/docker/" + kId + "\n1:name=systemd:/docker/" + kId + "\n0::/\n"),
             (CgroupName{kId, ""}));

@@ -28,8 +28,16 @@ class Identities {
   // Once per interval.
   virtual void Expire() = 0;
 
-  // Whether control group ids have names at all.
-  virtual bool has_v2_tree() const = 0;
+  // Which control group ids have names.
+  enum class Groups {
+    kNone,  // no version 2 tree is mounted
+    kOwn,   // those of the agent's own control group namespace
+    kAll,
+  };
+  virtual Groups groups() const = 0;
+  // Whether containers have folders that only their processes name (version 1), and the machine's processes are out of
+  // sight.
+  virtual bool misses_processes() const { return false; }
   // Whether OwnerOf() asks processes first.
   bool asks_processes() const { return asks_processes_; }
 

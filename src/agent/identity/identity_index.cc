@@ -52,16 +52,19 @@ bool HasV1Hierarchies(const std::filesystem::path& cgroup) {
 }  // namespace
 
 IdentityIndex::IdentityIndex(Paths paths, const Clock& clock)
-    : paths_(std::move(paths)), clock_(clock), netns_names_(paths_.netns, paths_.proc / "1" / "ns" / "net", clock) {
+    : paths_(std::move(paths)),
+      clock_(clock),
+      netns_names_(paths_.netns, paths_.machines_processes ? paths_.proc / "1" / "ns" / "net" : "", clock) {
   // Every v2 folder has this file, no v1 folder has.
-  for (const std::filesystem::path& root : {paths_.cgroup, paths_.cgroup / "unified"}) {
-    if (IsFile(root / "cgroup.procs") && IsFile(root / "cgroup.controllers")) {
+  for (const std::filesystem::path& root : {paths_.tree, paths_.cgroup, paths_.cgroup / "unified"}) {
+    if (!root.empty() && IsFile(root / "cgroup.procs") && IsFile(root / "cgroup.controllers")) {
       root_ = root;
       root_id_ = InodeOf(root);
       break;
     }
   }
-  AskProcesses(root_ != paths_.cgroup && HasV1Hierarchies(paths_.cgroup));
+  has_v1_ = root_ != paths_.cgroup && HasV1Hierarchies(paths_.cgroup);
+  AskProcesses(has_v1_ && paths_.machines_processes);
 }
 
 std::shared_ptr<const CgroupName> IdentityIndex::NameOf(uint64_t owner) {

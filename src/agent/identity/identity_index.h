@@ -37,6 +37,10 @@ class IdentityIndex final : public Identities {
     std::filesystem::path proc = "/proc";
     // Where `ip netns` keeps its names; the older path is the newer one's symbolic link nearly everywhere.
     std::vector<std::filesystem::path> netns = {"/run/netns", "/var/run/netns"};
+    // The version 2 tree, where it is known; "" = below `cgroup`.
+    std::filesystem::path tree{};
+    bool whole_tree = true;          // not only the agent's own control group namespace
+    bool machines_processes = true;  // `proc` shows those of the kernel's records
   };
 
   // `clock` outlives the index. Finds the v2 tree in Paths::cgroup or its folder "unified"; does not walk it
@@ -47,7 +51,11 @@ class IdentityIndex final : public Identities {
   void Expire() override;
   std::shared_ptr<const CgroupName> NameOf(uint64_t owner) override;
   std::shared_ptr<const std::string> NetnsNameOf(uint32_t inode) override { return netns_names_.NameOf(inode); }
-  bool has_v2_tree() const override { return !root_.empty(); }
+  Groups groups() const override {
+    if (root_.empty()) return Groups::kNone;
+    return paths_.whole_tree ? Groups::kAll : Groups::kOwn;
+  }
+  bool misses_processes() const override { return has_v1_ && !paths_.machines_processes; }
   size_t size() const { return names_.size(); }
 
  private:
@@ -72,6 +80,7 @@ class IdentityIndex final : public Identities {
   const Clock& clock_;
   std::filesystem::path root_;
   uint64_t root_id_ = 1;
+  bool has_v1_ = false;
   Nanos next_walk_ = 0;
   std::unordered_map<uint64_t, Entry> names_;
   std::unordered_set<uint64_t> unknown_;

@@ -50,7 +50,7 @@ TEST_F(IdentityIndexTest, FindsFoldersByInode) {
   const fs::path container = paths_.cgroup / "system.slice" / ("docker-" + kId + ".scope");
   fs::create_directories(container);
   IdentityIndex index(paths_, clock_);
-  EXPECT_TRUE(index.has_v2_tree());
+  EXPECT_EQ(index.groups(), Identities::Groups::kAll);
   EXPECT_EQ(index.NameOf(Inode(container))->container, kId);
   EXPECT_EQ(index.NameOf(Inode(paths_.cgroup / "system.slice"))->unit, "system.slice");
   EXPECT_EQ(*index.NameOf(Inode(paths_.cgroup)), CgroupName{});
@@ -107,7 +107,7 @@ TEST_F(IdentityIndexTest, PidsAreLookedUpAgainBecauseTheyAreReused) {
   fs::create_directories(paths_.cgroup / "memory");
   Write(paths_.proc / "42" / "cgroup", "1:name=systemd:/a.service\n");
   IdentityIndex index(paths_, clock_);
-  EXPECT_FALSE(index.has_v2_tree());
+  EXPECT_EQ(index.groups(), Identities::Groups::kNone);
   EXPECT_EQ(index.NameOf(index.OwnerOf(1, 42))->unit, "a.service");
   Write(paths_.proc / "42" / "cgroup", "1:name=systemd:/b.service\n");
   EXPECT_EQ(index.NameOf(index.OwnerOf(1, 42))->unit, "a.service");
@@ -123,6 +123,30 @@ TEST_F(IdentityIndexTest, OnAVersionTwoNodeProcessesAreNotAsked) {
   IdentityIndex index(paths_, clock_);
   EXPECT_FALSE(index.asks_processes());
   EXPECT_EQ(index.OwnerOf(7, 42), 7U);
+}
+
+TEST_F(IdentityIndexTest, WhereProcMeansOthersNobodyIsAsked) {
+  fs::create_directories(paths_.cgroup / "memory");
+  MakeV2(paths_.cgroup / "unified");
+  Write(paths_.proc / "42" / "cgroup", "1:name=systemd:/somebody-else.service\n");
+  paths_.machines_processes = false;
+  IdentityIndex index(paths_, clock_);
+  EXPECT_TRUE(index.misses_processes());
+  EXPECT_FALSE(index.asks_processes());
+  EXPECT_EQ(index.OwnerOf(7, 42), 7U) << "42 is another process there";
+}
+
+TEST_F(IdentityIndexTest, ATreeThatWasOpenedGoesBeforeTheMount) {
+  MakeV2(paths_.cgroup);
+  const fs::path machine = paths_.cgroup / "opened";
+  MakeV2(machine);
+  fs::create_directories(machine / "nginx.service");
+  paths_.tree = machine;
+  IdentityIndex index(paths_, clock_);
+  EXPECT_EQ(index.groups(), Identities::Groups::kAll);
+  EXPECT_EQ(index.NameOf(Inode(machine / "nginx.service"))->unit, "nginx.service");
+  paths_.whole_tree = false;
+  EXPECT_EQ(IdentityIndex(paths_, clock_).groups(), Identities::Groups::kOwn);
 }
 
 }  // namespace

@@ -1,35 +1,14 @@
 #include "agent/kernel/arrival_watch.h"
 
-#include <fcntl.h>
-
-#include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
-#include "agent/kernel/group_tree.h"
 #include "base/metrics.h"
 
 namespace weir::agent::kernel {
-namespace {
-
-constexpr int kKernfsHandle = 0xfe;  // FILEID_KERNFS, include/linux/exportfs.h
-
-// A group's id is its file handle: no walk through the tree, and no mistake when a folder of this name is made anew.
-UniqueFd OpenGroup(int root, uint64_t id) {
-  alignas(file_handle) std::array<char, sizeof(file_handle) + sizeof(id)> space{};
-  auto* handle = reinterpret_cast<file_handle*>(space.data());
-  handle->handle_bytes = sizeof(id);
-  handle->handle_type = kKernfsHandle;
-  std::memcpy(space.data() + sizeof(file_handle), &id, sizeof(id));
-  return UniqueFd(::open_by_handle_at(root, handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-}
-
-}  // namespace
-
 Result<std::unique_ptr<ArrivalWatch>> ArrivalWatch::Make(bpf_program* program) {
-  WEIR_ASSIGN_OR_RETURN(UniqueFd root, OpenGroupTree());
-  return std::unique_ptr<ArrivalWatch>(new ArrivalWatch(program, std::move(root)));
+  WEIR_ASSIGN_OR_RETURN(GroupTree tree, OpenGroupTree());
+  return std::unique_ptr<ArrivalWatch>(new ArrivalWatch(program, std::move(tree)));
 }
 
 Result<BpfLink> ArrivalWatch::Attach(int group) const {
@@ -39,7 +18,7 @@ Result<BpfLink> ArrivalWatch::Attach(int group) const {
 }
 
 Status ArrivalWatch::WatchAll() {
-  WEIR_ASSIGN_OR_RETURN(all_, Attach(root_.get()));
+  WEIR_ASSIGN_OR_RETURN(all_, Attach(tree_.root.get()));
   return Status::Ok();
 }
 
@@ -53,7 +32,7 @@ Status ArrivalWatch::Watch(uint64_t cgroup_id, Nanos now) {
     Count(Metric::agent_arrival_watch_full);
     return Status::Ok();
   }
-  const UniqueFd group = OpenGroup(root_.get(), cgroup_id);
+  const UniqueFd group = OpenGroupById(tree_.root.get(), cgroup_id);
   if (!group.valid()) {
     if (errno == ESTALE || errno == ENOENT) return Status::NotFound("the control group is gone");
     return Status::FromErrno(errno, "open a control group by its id");

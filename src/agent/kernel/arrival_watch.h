@@ -11,7 +11,7 @@
 #include <unordered_map>
 
 #include "agent/kernel/bpf_link.h"
-#include "agent/kernel/unique_fd.h"
+#include "agent/kernel/group_tree.h"
 #include "base/clock.h"
 #include "base/status.h"
 
@@ -35,6 +35,8 @@ class ArrivalWatch {
   // Lets go of groups without evidence for long.
   void Expire(Nanos now);
   size_t groups() const { return watched_.size(); }
+  // Whether it could watch every group of the machine, not only the agent's own.
+  bool sees_machine() const { return tree_.whole; }
 
  private:
   struct Watched {
@@ -42,11 +44,11 @@ class ArrivalWatch {
     Nanos until = 0;
   };
 
-  ArrivalWatch(bpf_program* program, UniqueFd root) : program_(program), root_(std::move(root)) {}
+  ArrivalWatch(bpf_program* program, GroupTree tree) : program_(program), tree_(std::move(tree)) {}
   Result<BpfLink> Attach(int group) const;
 
   bpf_program* program_;
-  UniqueFd root_;  // folder of the hierarchy's root
+  GroupTree tree_;
   BpfLink all_;
   std::unordered_map<uint64_t, Watched> watched_;
 };

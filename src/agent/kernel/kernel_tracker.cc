@@ -4,12 +4,14 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <malloc.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <string>
 
 #include "agent/kernel/bpf_link.h"
@@ -21,6 +23,7 @@
 #include "agent/kernel/bpf_log.h"
 #include "agent/kernel/group_tree.h"
 #include "agent/kernel/net_namespaces.h"
+#include "agent/kernel/own_namespaces.h"
 #include "agent/kernel/program_choice.h"
 #include "agent/kernel/snapshot_reader.h"
 #include "agent/kernel/unique_fd.h"
@@ -36,6 +39,7 @@ constexpr uint32_t kMaxRing = 8U << 20;
 constexpr uint32_t kMaxMapEntries = 1U << 24;
 constexpr int kMaxPasses = 256;  // of one snapshot; each but the last hands over half a ring of records
 constexpr size_t kMaxNamespaces = 4'096;
+constexpr uint32_t kMaxScanNumber = 255;  // weir_socket::scan
 
 uint32_t RingBytes(const KernelOptions& options) {
   const uint64_t wanted = options.ring_bytes != 0
@@ -73,7 +77,7 @@ class CountingSink final : public RecordSink {
 
 class Tracker final : public KernelTracker {
  public:
-  Tracker(Skeleton skeleton, std::string snapshot, std::string existing)
+  Tracker(Skeleton skeleton, std::string snapshot, std::vector<std::string> existing)
       : skeleton_(std::move(skeleton)), snapshot_(std::move(snapshot)), existing_(std::move(existing)) {}
 
   Status Attach();
@@ -88,25 +92,32 @@ class Tracker final : public KernelTracker {
   void LearnHolders(const std::set<uint16_t>& ports) override;
   ProgramTime Programs() const override { return TimeOfPrograms(skeleton_->obj); }
   std::string_view snapshot_program() const override { return snapshot_; }
-  std::string_view existing_program() const override { return existing_; }
+  std::string_view existing_program() const override {
+    return existing_.empty() ? std::string_view{} : std::string_view(existing_.front());
+  }
 
  private:
   static int OnRingRecord(void* self, void* data, size_t size);
   Status RunPasses(RecordSink& sink);
   Status ReadIterator(RecordSink& sink);
-  Status RunExisting();
+  Status RunProgram(const bpf_program* program);
+  Status RunIterator(std::string_view program);
+  Status RunExisting(std::string_view program);
+  void SettleHolders();
 
   Skeleton skeleton_;
   const std::string snapshot_;
-  const std::string existing_;
+  const std::vector<std::string> existing_;
   std::unique_ptr<ring_buffer, FreeRing> ring_;
   BpfLink tcp_state_;
   BpfLink retransmit_;
   BpfLink snapshot_link_;
-  BpfLink existing_link_;
-  std::unique_ptr<ArrivalWatch> arrivals_;  // null = nobody's are watched
-  bool scanned_ = false;                    // existing sockets
-  bool all_arrivals_ = false;               // not only where there is evidence
+  std::map<std::string, BpfLink, std::less<>> existing_links_;  // of those that are iterators, by name
+  UniqueFd own_socket_;                                         // for weir_existing_tasks
+  std::unique_ptr<ArrivalWatch> arrivals_;                      // null = nobody's are watched
+  bool scanned_ = false;                                        // existing sockets
+  uint32_t scans_ = 0;
+  bool all_arrivals_ = false;  // not only where there is evidence
   bool arrivals_suspended_ = false;
   RateLimit arrivals_log_{std::chrono::minutes(1)};
   RecordSink* sink_ = nullptr;  // during DrainRing
@@ -137,10 +148,16 @@ Status Tracker::Attach() {
     snapshot_link_.reset(bpf_program__attach_iter(skeleton_->progs.weir_snapshot_iter, &options));
     if (snapshot_link_ == nullptr) return FromLibbpf(errno, "attach weir_snapshot_iter", log);
   }
-  if (!existing_.empty()) {
-    bpf_program* program = bpf_object__find_program_by_name(skeleton_->obj, existing_.c_str());
-    existing_link_.reset(bpf_program__attach(program));
-    if (existing_link_ == nullptr) return FromLibbpf(errno, "attach " + existing_, log);
+  for (const std::string& name : existing_) {
+    if (name == kExistingTasks) {
+      own_socket_ = UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      if (!own_socket_.valid()) return Status::FromErrno(errno, "make a socket");
+      skeleton_->bss->weir_own_socket = static_cast<weir_u32>(own_socket_.get());
+      continue;
+    }
+    BpfLink& link = existing_links_[name];
+    link.reset(bpf_program__attach(bpf_object__find_program_by_name(skeleton_->obj, name.c_str())));
+    if (link == nullptr) return FromLibbpf(errno, "attach " + name, log);
   }
   return Status::Ok();
 }
@@ -163,7 +180,8 @@ model::ProbeReport Tracker::WatchArrivals(ReceiveLoss mode) {
     return {name, "failed", status.message(), "mount the cgroup2 file system; late arrivals read 0 without it"};
   }
   arrivals_ = *std::move(watch);
-  return {name, "on", "", ""};
+  if (arrivals_->sees_machine()) return {name, "on", "", ""};
+  return {name, "fallback", std::string(kOwnGroupOnly), std::string(kOwnGroupHint)};
 }
 
 void Tracker::OnReceiveLoss(std::span<const uint64_t> cgroup_ids, Nanos now) {
@@ -221,14 +239,17 @@ Status Tracker::Snapshot(bool complete, RecordSink& sink) {
   return status;
 }
 
+Status Tracker::RunProgram(const bpf_program* program) {
+  LIBBPF_OPTS(bpf_test_run_opts, options);
+  const int error = bpf_prog_test_run_opts(bpf_program__fd(program), &options);
+  return error == 0 ? Status::Ok() : Status::FromErrno(-error, std::string("run ") + bpf_program__name(program));
+}
+
 Status Tracker::RunPasses(RecordSink& sink) {
-  const int fd = snapshot_ == kSnapshotCast ? bpf_program__fd(skeleton_->progs.weir_snapshot_cast)
-                                            : bpf_program__fd(skeleton_->progs.weir_snapshot_probed);
+  const bpf_program* program =
+      snapshot_ == kSnapshotCast ? skeleton_->progs.weir_snapshot_cast : skeleton_->progs.weir_snapshot_probed;
   for (int pass = 0; pass < kMaxPasses; ++pass) {
-    LIBBPF_OPTS(bpf_test_run_opts, options);
-    if (const int error = bpf_prog_test_run_opts(fd, &options); error != 0) {
-      return Status::FromErrno(-error, "run " + snapshot_);
-    }
+    WEIR_RETURN_IF_ERROR(RunProgram(program));
     DrainRing(sink);
     if (skeleton_->bss->weir_snapshot_more == 0) return Status::Ok();
   }
@@ -242,28 +263,51 @@ Status Tracker::ReadIterator(RecordSink& sink) {
   return ReadRecords([fd = iterator.get()](void* to, size_t size) { return ::read(fd, to, size); }, counting);
 }
 
-Status Tracker::RunExisting() {
-  const UniqueFd iterator(bpf_iter_create(bpf_link__fd(existing_link_.get())));
-  if (!iterator.valid()) return Status::FromErrno(errno, "open " + existing_);
+Status Tracker::RunIterator(std::string_view program) {
+  const UniqueFd iterator(bpf_iter_create(bpf_link__fd(existing_links_.find(program)->second.get())));
+  if (!iterator.valid()) return Status::FromErrno(errno, "open " + std::string(program));
   std::array<char, 256> nothing{};  // the program writes no text
   for (;;) {
     const ssize_t size = ::read(iterator.get(), nothing.data(), nothing.size());
     if (size == 0) return Status::Ok();
-    if (size < 0 && errno != EAGAIN && errno != EINTR) return Status::FromErrno(errno, "read " + existing_);
+    if (size < 0 && errno != EAGAIN && errno != EINTR) {
+      return Status::FromErrno(errno, "read " + std::string(program));
+    }
   }
+}
+
+Status Tracker::RunExisting(std::string_view program) {
+  if (program == kExistingTasks) return RunProgram(skeleton_->progs.weir_existing_tasks);
+  if (program == kExistingFiles) return RunIterator(program);
+  Status status;
+  for (const NetNamespace& netns : ListNetNamespaces(kMaxNamespaces)) {
+    // One namespace that cannot be entered hides its sockets only.
+    Status one = RunInNetNamespace(netns.fd.get(), [&] { return RunIterator(program); });
+    if (!one.ok()) status = std::move(one);
+  }
+  return status;
 }
 
 Status Tracker::ReadExisting() {
   if (existing_.empty()) return Status::Unsupported("no program that finds existing sockets works on this kernel");
   skeleton_->bss->weir_first_scan = scanned_ ? 0 : 1;
+  skeleton_->bss->weir_scan_number = scans_ % kMaxScanNumber + 1;
   scanned_ = true;
-  if (existing_ == kExistingFiles) return RunExisting();
+  ++scans_;
   Status status;
-  for (const NetNamespace& netns : ListNetNamespaces(kMaxNamespaces)) {
-    // One namespace that cannot be entered hides its sockets only.
-    if (Status one = RunInNetNamespace(netns.fd.get(), [this] { return RunExisting(); }); !one.ok()) status = one;
+  for (const std::string& program : existing_) {
+    if (Status one = RunExisting(program); !one.ok()) status = std::move(one);
   }
+  // A scan that broke off did not meet everybody.
+  if (status.ok()) SettleHolders();
   return status;
+}
+
+void Tracker::SettleHolders() {
+  if (!bpf_program__autoload(skeleton_->progs.weir_settle_holders)) return;
+  if (const Status status = RunProgram(skeleton_->progs.weir_settle_holders); !status.ok()) {
+    LogDebug("who holds which socket: {}", status.message());
+  }
 }
 
 KernelLosses Tracker::Losses() {
@@ -304,6 +348,7 @@ Result<Skeleton> Load(const KernelOptions& options, const std::vector<std::strin
   const uint32_t ring = RingBytes(options);
   bpf_map__set_max_entries(skeleton->maps.weir_sockets,
                            std::bit_ceil(std::clamp(options.max_sockets, 1U, kMaxMapEntries)));
+  bpf_map__set_max_entries(skeleton->maps.weir_holders, bpf_map__max_entries(skeleton->maps.weir_sockets));
   bpf_map__set_max_entries(skeleton->maps.weir_ring, ring);
   skeleton->rodata->weir_live_ring_bytes = ring / 2;
   if (!options.within.empty()) {
@@ -320,25 +365,48 @@ Result<Skeleton> Load(const KernelOptions& options, const std::vector<std::strin
 struct Loaded {
   Skeleton skeleton;
   std::string snapshot;
-  std::string existing;
+  std::vector<std::string> existing;
 };
 
 std::vector<std::string_view> Order(const std::vector<std::string>& wanted, std::vector<std::string_view> preferred) {
   return wanted.empty() ? std::move(preferred) : std::vector<std::string_view>(wanted.begin(), wanted.end());
 }
 
-// Loads the programs this kernel takes. The preferred ones usually work: all of them at once before each
-// alone.
-Result<Loaded> LoadBest(const KernelOptions& options, std::vector<model::ProbeReport>& probes) {
-  const auto snapshots = Order(options.snapshot_programs, {kSnapshotCast, kSnapshotProbed, kSnapshotIter});
-  const auto existing = Order(options.existing_programs, {kExistingFiles, kExistingTcp});
-  const std::string_view arrivals = options.receive_loss == ReceiveLoss::kOff ? "" : kArrivals;
-  if (auto all = Load(options, {kTcpState, kRetransmit, arrivals, snapshots.front(), existing.front()}); all.ok()) {
-    for (const char* name : {"tcp_state", "retransmit", "snapshot", "existing_sockets"}) {
-      probes.push_back({name, "on", "", ""});
-    }
-    return Loaded{*std::move(all), std::string(snapshots.front()), std::string(existing.front())};
-  }
+// The descriptor tables of all processes, where the agent sees them; iter/task_file walks its own process namespace.
+std::vector<std::string_view> ExistingOrder(const KernelOptions& options, bool whole_machine) {
+  return Order(options.existing_programs, {whole_machine ? kExistingFiles : kExistingTasks, kExistingTcp});
+}
+
+// What is found without the machine's processes: those of the agent's own namespace, and the sockets of network
+// namespaces that it can reach.
+void AddOwnProcesses(model::ProbeReport& probe, std::vector<std::string>& programs) {
+  if (TryProgram(kExistingFiles).works) programs.emplace_back(kExistingFiles);
+  probe.state = "fallback";
+  probe.reason = "the agent has a process namespace of its own: " + probe.reason;
+  probe.hint =
+      "listeners older than the agent have no process, and sockets in network namespaces it cannot reach are missing; "
+      "start it in the machine's process namespace (--pid host, hostPID: true), or on Linux 6.7 or newer";
+}
+
+struct ExistingChoice {
+  std::vector<std::string> programs;
+  model::ProbeReport report;
+};
+
+ExistingChoice ChooseExisting(const KernelOptions& options, bool whole_machine) {
+  Choice choice = ChooseProgram("existing_sockets", ExistingOrder(options, whole_machine),
+                                "names no processes; Linux 5.11 or newer reads descriptor tables");
+  ExistingChoice existing{{}, std::move(choice.report)};
+  if (!choice.program.empty()) existing.programs.push_back(choice.program);
+  const bool without_processes = choice.program == kExistingTcp && options.existing_programs.empty();
+  if (!whole_machine && without_processes) AddOwnProcesses(existing.report, existing.programs);
+  return existing;
+}
+
+// Each program alone, to tell which of them this kernel refuses and why.
+Result<Loaded> LoadEach(const KernelOptions& options, bool whole_machine,
+                        const std::vector<std::string_view>& snapshots, std::string_view arrivals,
+                        std::vector<model::ProbeReport>& probes) {
   const Trial state = TryProgram(kTcpState);
   const std::string hint = state.works ? "" : HintFor(state.error);
   probes.push_back({"tcp_state", state.works ? "on" : "failed", state.reason, hint});
@@ -348,18 +416,34 @@ Result<Loaded> LoadBest(const KernelOptions& options, std::vector<model::ProbeRe
   const Choice retransmit = ChooseProgram("retransmit", {kRetransmit}, "");
   Choice snapshot =
       ChooseProgram("snapshot", snapshots, "slower by a third; Linux 6.2 or newer reads sockets directly");
-  Choice bootstrap =
-      ChooseProgram("existing_sockets", existing, "names no processes; Linux 5.11 or newer reads descriptor tables");
-  probes.push_back(retransmit.report);
-  probes.push_back(snapshot.report);
-  probes.push_back(bootstrap.report);
+  ExistingChoice existing = ChooseExisting(options, whole_machine);
+  const Choice settle = ChooseProgram("handed_sockets", {kSettleHolders}, "");
+  probes.insert(probes.end(), {retransmit.report, snapshot.report, existing.report, settle.report});
   if (snapshot.program.empty()) {
     return Status::Unsupported("no snapshot program works: " + snapshot.report.reason + "; " + snapshot.report.hint);
   }
-  const std::string_view watched = !arrivals.empty() && TryProgram(arrivals).works ? arrivals : "";
-  WEIR_ASSIGN_OR_RETURN(Skeleton skeleton,
-                        Load(options, {kTcpState, retransmit.program, watched, snapshot.program, bootstrap.program}));
-  return Loaded{std::move(skeleton), std::move(snapshot.program), std::move(bootstrap.program)};
+  std::vector<std::string_view> programs{kTcpState, retransmit.program, snapshot.program, settle.program};
+  programs.insert(programs.end(), existing.programs.begin(), existing.programs.end());
+  if (!arrivals.empty() && TryProgram(arrivals).works) programs.push_back(arrivals);
+  WEIR_ASSIGN_OR_RETURN(Skeleton skeleton, Load(options, programs));
+  return Loaded{std::move(skeleton), std::move(snapshot.program), std::move(existing.programs)};
+}
+
+// Loads the programs this kernel takes. The preferred ones usually work: all of them at once before each
+// alone.
+Result<Loaded> LoadBest(const KernelOptions& options, std::vector<model::ProbeReport>& probes) {
+  const bool whole_machine = SharesProcessNamespace() && !options.own_processes_only;
+  const auto snapshots = Order(options.snapshot_programs, {kSnapshotCast, kSnapshotProbed, kSnapshotIter});
+  const std::string_view existing = ExistingOrder(options, whole_machine).front();
+  const std::string_view arrivals = options.receive_loss == ReceiveLoss::kOff ? "" : kArrivals;
+  if (auto all = Load(options, {kTcpState, kRetransmit, arrivals, snapshots.front(), existing, kSettleHolders});
+      all.ok()) {
+    for (const char* name : {"tcp_state", "retransmit", "snapshot", "existing_sockets", "handed_sockets"}) {
+      probes.push_back({name, "on", "", ""});
+    }
+    return Loaded{*std::move(all), std::string(snapshots.front()), {std::string(existing)}};
+  }
+  return LoadEach(options, whole_machine, snapshots, arrivals, probes);
 }
 
 }  // namespace

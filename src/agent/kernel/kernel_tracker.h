@@ -26,6 +26,8 @@ struct KernelOptions {
   // For tests: use only the first of these that loads. Empty = the order of preference.
   std::vector<std::string> snapshot_programs{};
   std::vector<std::string> existing_programs{};
+  // For tests: as though the agent had a process namespace of its own.
+  bool own_processes_only = false;
 };
 
 class KernelTracker : public SocketTracker {
@@ -37,7 +39,7 @@ class KernelTracker : public SocketTracker {
 
   // The programs in use, e.g. "weir_snapshot_cast".
   virtual std::string_view snapshot_program() const = 0;
-  virtual std::string_view existing_program() const = 0;  // "" = none
+  virtual std::string_view existing_program() const = 0;  // "" = none; the one that sees most
 };
 
 }  // namespace weir::agent::kernel

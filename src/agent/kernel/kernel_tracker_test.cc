@@ -596,10 +596,11 @@ class KernelTrackerExisting : public KernelTrackerTest, public testing::WithPara
     Open({.existing_programs = {GetParam()}});
     ASSERT_EQ(tracker_->existing_program(), GetParam());
   }
-  bool names_processes() const { return GetParam() == "weir_existing_files"; }
+  bool names_processes() const { return GetParam() != "weir_existing_tcp"; }
 };
 
-INSTANTIATE_TEST_SUITE_P(All, KernelTrackerExisting, testing::Values("weir_existing_files", "weir_existing_tcp"),
+INSTANTIATE_TEST_SUITE_P(All, KernelTrackerExisting,
+                         testing::Values("weir_existing_files", "weir_existing_tasks", "weir_existing_tcp"),
                          [](const auto& test) { return test.param.substr(std::strlen("weir_existing_")); });
 
 TEST_P(KernelTrackerExisting, SocketsOfEveryNamespaceAreFoundWithTheirDirection) {
@@ -657,7 +658,7 @@ TEST_P(KernelTrackerExisting, WhatTheTracepointKnowsIsKept) {
 TEST_F(KernelTrackerTest, ProbesSayWhatIsUsed) {
   std::vector<model::ProbeReport> probes;
   ASSERT_TRUE(KernelTracker::Open({}, probes).ok());
-  ASSERT_EQ(probes.size(), 6U);
+  ASSERT_EQ(probes.size(), 7U);
   EXPECT_EQ(probes[0].name, "tcp_state");
   EXPECT_EQ(probes[0].state, "on");
   for (const model::ProbeReport& probe : probes) {
@@ -689,8 +690,7 @@ class TestGroup {
   TestGroup() {
     const auto root = OpenGroupTree();
     if (!root.ok()) return;
-    path_ = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(root->get())) /
-            ("weir-within-" + std::to_string(::getpid()));
+    path_ = root->path / ("weir-within-" + std::to_string(::getpid()));
     std::filesystem::create_directories(path_ / "below" / "deeper");
   }
   ~TestGroup() {

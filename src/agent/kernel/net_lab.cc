@@ -130,9 +130,9 @@ void Lab::Filter(const std::string& rules) const {
 
 void Lab::Unfilter() const { Run("nft delete table inet weir"); }
 
-Socket Socket::Make(const std::string& address) {
+Socket Socket::Make(const std::string& address, int protocol) {
   const int family = address.find(':') != std::string::npos ? AF_INET6 : AF_INET;
-  const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, protocol);
   Check(fd, "socket");
   return Socket(fd);
 }

@@ -69,7 +69,7 @@ class Socket {
  public:
   Socket() = default;
   static Socket Listen(const std::string& address, int backlog = 1'024);
-  static Socket Make(const std::string& address_of_family);
+  static Socket Make(const std::string& address_of_family, int protocol = 0);
 
   // errno of connect(), 0 on success.
   int TryConnect(const std::string& address, uint16_t port);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -21,18 +22,15 @@ namespace {
 
 // Functions of the kernel that a program calls where its BTF has them. Without one the verifier would complain of the
 // call that libbpf has put in its place.
-constexpr std::pair<std::string_view, const char*> kFunctions[] = {{kSnapshotCast, "bpf_rdonly_cast"}};
-
-bool KernelHasFunction(const char* name) {
-  const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
-  return types != nullptr && btf__find_by_name_kind(types.get(), name, BTF_KIND_FUNC) > 0;
-}
-
+constexpr std::pair<std::string_view, const char*> kFunctions[] = {
+    {kSnapshotCast, "bpf_rdonly_cast"}, {kExistingTasks, "bpf_rcu_read_lock"}, {kExistingTasks, "bpf_iter_task_new"}};
 // Programs of type `syscall` are run by the agent, and that of arrivals is attached when there is a need.
+constexpr std::string_view kNotAttached[] = {kSnapshotCast, kSnapshotProbed, kExistingTasks, kSettleHolders, kArrivals};
+
 int TryAttach(weir_bpf& skeleton, bpf_program* program) {
   const std::string_view name = bpf_program__name(program);
   BpfLink link;
-  if (name == kSnapshotCast || name == kSnapshotProbed || name == kArrivals) return 0;
+  if (std::find(std::begin(kNotAttached), std::end(kNotAttached), name) != std::end(kNotAttached)) return 0;
   if (name == kSnapshotIter) {
     bpf_iter_link_info info{};
     info.map.map_fd = static_cast<__u32>(bpf_map__fd(skeleton.maps.weir_sockets));
@@ -50,6 +48,11 @@ Trial Failure(int error_number, const BpfLogCapture& log) {
 }
 
 }  // namespace
+
+bool KernelHasFunction(const char* name) {
+  const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
+  return types != nullptr && btf__find_by_name_kind(types.get(), name, BTF_KIND_FUNC) > 0;
+}
 
 bool SelectPrograms(bpf_object* object, const std::vector<std::string_view>& programs) {
   size_t found = 0;

@@ -21,7 +21,12 @@ inline constexpr std::string_view kSnapshotCast = "weir_snapshot_cast";
 inline constexpr std::string_view kSnapshotProbed = "weir_snapshot_probed";
 inline constexpr std::string_view kSnapshotIter = "weir_snapshot_iter";
 inline constexpr std::string_view kExistingFiles = "weir_existing_files";
+inline constexpr std::string_view kExistingTasks = "weir_existing_tasks";
 inline constexpr std::string_view kExistingTcp = "weir_existing_tcp";
+inline constexpr std::string_view kSettleHolders = "weir_settle_holders";
+
+// Whether the running kernel has a function that programs may call.
+bool KernelHasFunction(const char* name);
 
 struct Trial {
   bool works = false;

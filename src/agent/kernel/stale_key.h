@@ -11,7 +11,7 @@
 
 namespace weir::agent::kernel {
 
-inline bool InsertSocketKey(weir_u64 pointer, weir_u32 flags) {
+inline bool InsertSocketKey(weir_u64 pointer, weir_u16 flags) {
   UniqueFd newest;
   for (__u32 id = 0; bpf_map_get_next_id(id, &id) == 0;) {
     UniqueFd map(bpf_map_get_fd_by_id(id));

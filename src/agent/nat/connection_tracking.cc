@@ -12,6 +12,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "agent/kernel/own_namespaces.h"
 #include "agent/node/link_message.h"
 
 namespace weir::agent::nat {
@@ -54,6 +55,7 @@ bool IsAboveZero(int fd) {
 
 KernelTracking::KernelTracking(const Clock& clock) : clock_(clock) {
   own_inode_ = InodeOf(OpenFile("/proc/thread-self/ns/net").get());
+  machines_processes_ = kernel::ProcShowsMachine();
 }
 
 bool KernelTracking::Active() {
@@ -254,6 +256,12 @@ model::ProbeReport KernelTracking::Probe() const {
   if (!enter_status_.ok()) {
     return {"nat", "fallback", "translations made in other network namespaces are not seen: " + enter_status_.message(),
             "grant CAP_SYS_ADMIN and CAP_SYS_PTRACE"};
+  }
+  if (!machines_processes_) {
+    return {"nat", "fallback",
+            "the machine's processes are out of sight, and with them network namespaces without a name in /run/netns: "
+            "what is translated there keeps the address its client used",
+            "start the agent in the machine's process namespace (--pid host, hostPID: true)"};
   }
   return {"nat", "on", "", ""};
 }

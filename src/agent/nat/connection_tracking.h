@@ -92,6 +92,7 @@ class KernelTracking final : public ConnectionTracking {
   std::vector<uint32_t> routers_;               // keys of spaces_, ascending
   std::vector<uint32_t> open_;                  // keys of spaces_ with a socket
   Nanos listed_ = 0;
+  bool machines_processes_ = true;  // whose namespaces are in sight
   Status ask_status_;    // of the last question that failed for another reason than that there is no such connection
   Status enter_status_;  // of the last namespace that could not be entered
 };

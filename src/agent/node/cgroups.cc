@@ -90,6 +90,11 @@ void ReadCgroup(const CgroupFolder& folder, const std::function<void(NodeSignal,
   ReadPressure(folder.path / "io.pressure", NodeSignal::cgroup_pressure_io_us, visit);
 }
 
+bool IsMachinesRoot(const fs::path& root) {
+  struct stat info {};
+  return ::stat(root.c_str(), &info) == 0 && info.st_ino == 1;  // in every hierarchy
+}
+
 std::vector<fs::path> CgroupRoots(const fs::path& mount) {
   std::error_code ignored;
   if (fs::exists(mount / "cgroup.controllers", ignored)) return {mount};

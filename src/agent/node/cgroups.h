@@ -34,4 +34,7 @@ void ReadCgroup(const CgroupFolder& folder, const std::function<void(model::Node
 // Where hierarchies with these files are mounted: the one of version 2, or on a hybrid node both, below `mount`.
 std::vector<std::filesystem::path> CgroupRoots(const std::filesystem::path& mount = "/sys/fs/cgroup");
 
+// Whether `root` is the machine's, not that of a control group namespace.
+bool IsMachinesRoot(const std::filesystem::path& root);
+
 }  // namespace weir::agent::node

@@ -19,6 +19,11 @@ using model::NodeSignal;
 
 constexpr uint64_t kInodeBits = 48;  // the hierarchy's place goes above: inodes are its own
 
+bool IsVersion2(const fs::path& root) {
+  std::error_code ignored;
+  return fs::exists(root / "cgroup.controllers", ignored);
+}
+
 std::vector<fs::path> Folders(const fs::path& path) {
   std::vector<fs::path> folders;
   std::error_code ignored;
@@ -38,6 +43,16 @@ HostReader::HostReader(SampleTable& table, ProbeList& probes, fs::path proc, fs:
       sys_(std::move(sys)),
       cgroup_roots_(CgroupRoots(sys_ / "fs" / "cgroup")) {}
 
+void HostReader::Use(kernel::GroupTree tree, bool own_network_is_machines) {
+  machines_network_ = own_network_is_machines;
+  for (fs::path& root : cgroup_roots_) {
+    const bool version2 = IsVersion2(root);
+    if (version2 && tree.whole) root = tree.path;
+    machines_groups_only_ &= version2 ? tree.whole : IsMachinesRoot(root);
+  }
+  tree_ = std::move(tree);
+}
+
 void HostReader::ReadConntrack() {
   constexpr std::string_view kProbe = "node_conntrack";
   const fs::path settings = proc_ / "sys" / "net" / "netfilter";
@@ -53,7 +68,7 @@ void HostReader::ReadConntrack() {
     const auto signal = NamesOf("conntrack").find(name);
     if (signal != NamesOf("conntrack").end()) table_.Add({}, signal->second, sum);
   });
-  probes_.On(kProbe);
+  machines_network_ ? probes_.On(kProbe) : probes_.Fallback(kProbe, kOwnNetworkOnly, kOwnNetworkHint);
 }
 
 void HostReader::ReadPressure() {
@@ -126,6 +141,7 @@ void HostReader::ReadCgroups() {
   Count(Metric::agent_node_skipped, skipped);
   known_cgroups_ = std::move(seen);
   cgroups_listed_ = skipped == 0;
+  if (!machines_groups_only_) return probes_.Fallback("node_cgroups", kernel::kOwnGroupOnly, kernel::kOwnGroupHint);
   probes_.On("node_cgroups",
              skipped == 0 ? "" : fmt::format("{} groups beyond the first {} are not read", skipped, kMaxCgroups));
 }

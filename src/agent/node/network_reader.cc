@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "agent/identity/cgroup_name.h"
+#include "agent/kernel/own_namespaces.h"
 #include "agent/node/proc_text.h"
 #include "agent/node/protocol_counters.h"
 #include "agent/node/qdisc_counts.h"
@@ -72,6 +73,8 @@ std::unordered_map<uint32_t, std::string> BoundNames() {
 
 Status NetworkReader::Open() {
   own_inode_ = InodeOf("/proc/thread-self/ns/net");
+  machines_network_ = kernel::SharesNetworkNamespace();
+  machines_processes_ = kernel::ProcShowsMachine();
   WEIR_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
   socket_ = std::move(socket);
   if (Result<EthtoolReader> ethtool = EthtoolReader::Open(); ethtool.ok()) {
@@ -87,8 +90,13 @@ Status NetworkReader::Open() {
 
 void NetworkReader::ReadOwn() {
   own_links_.clear();
-  probes_.Judge("node_interfaces", ReadNamespace(*socket_, own_));
-  probes_.Judge("node_tcp", AddProtocols(own_));
+  JudgeOwn("node_interfaces", ReadNamespace(*socket_, own_));
+  JudgeOwn("node_tcp", AddProtocols(own_));
+}
+
+void NetworkReader::JudgeOwn(std::string_view probe, const Status& status) {
+  if (status.ok() && !machines_network_) return probes_.Fallback(probe, kOwnNetworkOnly, kOwnNetworkHint);
+  probes_.Judge(probe, status);
 }
 
 Status NetworkReader::ReadNamespace(NetlinkSocket& socket, Namespace& space) {
@@ -185,7 +193,9 @@ void NetworkReader::ReadDevices() {
     for (const OwnLink& link : own_links_) {
       if (link.hardware) AddDevice(link);
     }
-    if (hardware.empty()) probes_.Off("node_ethtool", "no interface here is a device of the machine");
+    if (hardware.empty()) {
+      probes_.Off("node_ethtool", machines_network_ ? "no interface here is a device of the machine" : kOwnNetworkOnly);
+    }
   }
   if (!queues_) return;
   size_t answered = 0;
@@ -266,7 +276,12 @@ void NetworkReader::ReadOthers() {
     if (!status.ok()) last = std::move(status);
   }
   next_other_ = first_skipped.value_or(0);
-  if (last.ok() && !others_listed_) {
+  if (last.ok() && !machines_processes_) {
+    probes_.Fallback("node_namespaces",
+                     "the machine's processes are out of sight: network namespaces are those of the agent's own and "
+                     "those with a name in /run/netns",
+                     "start the agent in the machine's process namespace (--pid host, hostPID: true)");
+  } else if (last.ok() && !others_listed_) {
     probes_.On("node_namespaces", fmt::format("there are more than {}, which is as many as are read", kMaxNamespaces));
   } else {
     probes_.Judge("node_namespaces", last);

@@ -84,6 +84,8 @@ class NetworkReader {
   void AddEvidence(const Namespace& space, const Link& link, const Object& object, model::NodeSignal signal,
                    uint64_t value);
   std::string NameOf(const kernel::NetNamespace& found) const;
+  // As ProbeList::Judge(), of what the own namespace shows.
+  void JudgeOwn(std::string_view probe, const Status& status);
   void UpdateNamespaces(const std::vector<kernel::NetNamespace>& found);
 
   SampleTable& table_;
@@ -93,6 +95,8 @@ class NetworkReader {
   std::optional<EthtoolReader> ethtool_;
   std::optional<QueueStatsReader> queues_;
   uint32_t own_inode_ = 0;
+  bool machines_network_ = true;    // the own namespace is the machine's
+  bool machines_processes_ = true;  // those of other namespaces are in sight
   Namespace own_;
   std::vector<OwnLink> own_links_;
   std::unordered_map<uint32_t, Namespace> others_;         // by inode

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/kernel/group_tree.h"
+#include "agent/kernel/own_namespaces.h"
 #include "base/metrics.h"
 
 namespace weir::agent::node {
@@ -22,6 +24,8 @@ NodeReader::NodeReader(std::chrono::milliseconds interval, const Clock& clock)
 
 Status NodeReader::Open(bool drops) {
   drops ? drops_.Open() : drops_.Off("switched off by an option");
+  auto tree = kernel::OpenGroupTree();
+  host_.Use(tree.ok() ? *std::move(tree) : kernel::GroupTree{}, kernel::SharesNetworkNamespace());
   return network_.Open();
 }
 

@@ -11,11 +11,21 @@
 
 namespace weir::agent::node {
 
+// What probes say where the agent's network namespace is not the machine's.
+inline constexpr std::string_view kOwnNetworkOnly =
+    "the agent has a network namespace of its own: this is what its container has, not the machine";
+inline constexpr std::string_view kOwnNetworkHint =
+    "start it in the machine's network namespace (--network host, hostNetwork: true)";
+
 class ProbeList {
  public:
   void On(std::string_view name, std::string_view note = "") { Set(name, "on", note, ""); }
   // This node does not have it, or it was switched off.
   void Off(std::string_view name, std::string_view reason) { Set(name, "off", reason, ""); }
+  // It tells of a part only, such as the agent's own container.
+  void Fallback(std::string_view name, std::string_view reason, std::string_view hint) {
+    Set(name, "fallback", reason, hint);
+  }
   // It should work and does not.
   void Failed(std::string_view name, const Status& status) {
     const bool denied = status.code() == Code::kDenied;

@@ -51,7 +51,8 @@ class RecordingIdentities final : public identity::Identities {
   std::shared_ptr<const identity::CgroupName> NameOf(uint64_t owner) override;
   std::shared_ptr<const std::string> NetnsNameOf(uint32_t inode) override;
   void Expire() override { inner_->Expire(); }
-  bool has_v2_tree() const override { return inner_->has_v2_tree(); }
+  Groups groups() const override { return inner_->groups(); }
+  bool misses_processes() const override { return inner_->misses_processes(); }
 
  private:
   uint64_t OwnerByProcess(uint64_t cgroup_id, uint32_t pid) override;
@@ -172,6 +173,7 @@ class RecordingUdp final : public udp::UdpTracker {
   }
   udp::UdpLosses Losses() override { return inner_->Losses(); }
   uint32_t max_pairs() const override { return inner_->max_pairs(); }
+  bool sees_machine() const override { return inner_->sees_machine(); }
   kernel::ProgramTime Programs() const override { return inner_->Programs(); }
 
  private:

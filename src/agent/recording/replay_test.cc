@@ -110,7 +110,7 @@ class MadeUpIdentities final : public identity::Identities {
     return std::make_shared<std::string>(inode == 0 || nature_.Sometimes() ? "" : "lab" + std::to_string(inode));
   }
   void Expire() override {}
-  bool has_v2_tree() const override { return true; }
+  Groups groups() const override { return Groups::kAll; }
 
  private:
   uint64_t OwnerByProcess(uint64_t cgroup_id, uint32_t pid) override {

@@ -38,7 +38,7 @@ class TapeIdentities final : public identity::Identities {
     return answers_.netns_names.Ask(inode, nameless_);
   }
   void Expire() override {}
-  bool has_v2_tree() const override { return true; }
+  Groups groups() const override { return Groups::kAll; }
 
  private:
   uint64_t OwnerByProcess(uint64_t cgroup_id, uint32_t pid) override {

@@ -75,12 +75,14 @@ class Probe final : public RequestProbe {
 
  private:
   Status AttachToGroups() {
-    WEIR_ASSIGN_OR_RETURN(const kernel::UniqueFd root, kernel::OpenGroupTree());
-    peer_name4_.reset(bpf_program__attach_cgroup(skeleton_->progs.weir_peer_name4, root.get()));
+    WEIR_ASSIGN_OR_RETURN(const kernel::GroupTree tree, kernel::OpenGroupTree());
+    const int root = tree.root.get();
+    peer_name4_.reset(bpf_program__attach_cgroup(skeleton_->progs.weir_peer_name4, root));
     if (peer_name4_ == nullptr) return Status::FromErrno(errno, "attach to the control groups");
-    peer_name6_.reset(bpf_program__attach_cgroup(skeleton_->progs.weir_peer_name6, root.get()));
+    peer_name6_.reset(bpf_program__attach_cgroup(skeleton_->progs.weir_peer_name6, root));
     if (peer_name6_ == nullptr) return Status::FromErrno(errno, "attach to the control groups");
-    return Status::Ok();
+    if (tree.whole) return Status::Ok();
+    return Status::Unsupported(std::string(kernel::kOwnGroupOnly) + "; " + std::string(kernel::kOwnGroupHint));
   }
 
   static int OnStep(void* self, void* data, size_t size) {

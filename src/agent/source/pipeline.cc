@@ -1,5 +1,6 @@
 #include "agent/source/pipeline.h"
 
+#include "agent/kernel/group_tree.h"
 #include "base/metrics.h"
 
 namespace weir::agent::source {
@@ -23,7 +24,16 @@ model::ProbeReport Pipeline::IdentityProbe() const {
     return {"control_groups", "fallback", "containers may live in version 1 hierarchies",
             "processes that end within seconds have no container; boot with systemd.unified_cgroup_hierarchy=1"};
   }
-  if (!identities_->has_v2_tree()) {
+  if (identities_->misses_processes()) {
+    return {
+        "control_groups", "fallback",
+        "containers may live in version 1 hierarchies, and the machine's processes, which could tell, are out of sight",
+        "start the agent in the machine's process namespace (--pid host, hostPID: true)"};
+  }
+  if (identities_->groups() == identity::Identities::Groups::kOwn) {
+    return {"control_groups", "fallback", std::string(kernel::kOwnGroupOnly), std::string(kernel::kOwnGroupHint)};
+  }
+  if (identities_->groups() == identity::Identities::Groups::kNone) {
     return {"control_groups", "off", "no version 2 control groups in /sys/fs/cgroup",
             "mount the host's /sys/fs/cgroup into the agent's container to see containers and units"};
   }

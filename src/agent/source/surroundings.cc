@@ -4,7 +4,9 @@
 #include <netinet/in.h>
 
 #include "agent/identity/identity_index.h"
+#include "agent/kernel/group_tree.h"
 #include "agent/kernel/jiffies.h"
+#include "agent/kernel/own_namespaces.h"
 
 namespace weir::agent::source {
 namespace {
@@ -27,10 +29,26 @@ std::vector<model::Address> InterfaceAddresses() {
   return addresses;
 }
 
+// Opened once: names are read below it as long as the agent lives.
+const Result<kernel::GroupTree>& MachinesGroups() {
+  static const Result<kernel::GroupTree> kTree = kernel::OpenGroupTree();
+  return kTree;
+}
+
+identity::IdentityIndex::Paths SystemPaths() {
+  identity::IdentityIndex::Paths paths;
+  paths.machines_processes = kernel::ProcShowsMachine();
+  if (const auto& tree = MachinesGroups(); tree.ok()) {
+    paths.tree = tree->path;
+    paths.whole_tree = tree->whole;
+  }
+  return paths;
+}
+
 }  // namespace
 
 Surroundings SystemSurroundings(const Clock& clock) {
-  return {.identities = std::make_unique<identity::IdentityIndex>(identity::IdentityIndex::Paths{}, clock),
+  return {.identities = std::make_unique<identity::IdentityIndex>(SystemPaths(), clock),
           .interface_addresses = InterfaceAddresses,
           .jiffy_us = kernel::JiffyMicros()};
 }

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/kernel/group_tree.h"
 #include "agent/source/local_addresses.h"
 #include "agent/udp/dns_table.h"
 #include "agent/udp/peer_table.h"
@@ -75,13 +76,17 @@ void UdpSource::Start() {
 
 void UdpSource::Open() {
   auto opened = open_(options_.tracker);
-  const std::string reason = opened.ok() ? "" : opened.status().message();
-  Report(opened.ok() ? "on" : "failed", reason, opened.ok() ? "" : HintFor(opened.status()));
   if (!opened.ok()) {
-    LogWarn("UDP is not observed: {}", reason);
+    Report("failed", opened.status().message(), HintFor(opened.status()));
+    LogWarn("UDP is not observed: {}", opened.status().message());
     return;
   }
   tracker_ = *std::move(opened);
+  if (tracker_->sees_machine()) {
+    Report("on", "", "");
+  } else {
+    Report("fallback", std::string(kernel::kOwnGroupOnly), std::string(kernel::kOwnGroupHint));
+  }
   losses_ = {};
   dns_.emplace(*identities_);
   peers_.emplace(options_.max_flows, clock_.MonotonicNanos() + kOlderTraffic, *identities_, options_.translations);

@@ -18,6 +18,7 @@
 
 #include "agent/kernel/bpf_link.h"
 #include "agent/kernel/bpf_log.h"
+#include "agent/kernel/group_tree.h"
 #include "agent/kernel/program_choice.h"
 #include "agent/kernel/unique_fd.h"
 
@@ -49,7 +50,7 @@ Status FromLibbpf(int error_number, std::string_view what, const kernel::BpfLogC
 
 class Tracker final : public UdpTracker {
  public:
-  explicit Tracker(Skeleton skeleton) : skeleton_(std::move(skeleton)) {}
+  Tracker(Skeleton skeleton, bool sees_machine) : skeleton_(std::move(skeleton)), sees_machine_(sees_machine) {}
 
   Status Attach(const std::filesystem::path& group);
   Status ReadPairs(const OnPair& on_pair) override;
@@ -57,12 +58,14 @@ class Tracker final : public UdpTracker {
   void DrainDns(const std::function<void(const weir_dns_message&)>& on_message) override;
   UdpLosses Losses() override;
   kernel::ProgramTime Programs() const override { return kernel::TimeOfPrograms(skeleton_->obj); }
+  bool sees_machine() const override { return sees_machine_; }
   uint32_t max_pairs() const override { return bpf_map__max_entries(skeleton_->maps.weir_udp_flows); }
 
  private:
   static int OnRingRecord(void* self, void* data, size_t size);
 
   Skeleton skeleton_;
+  const bool sees_machine_;
   std::unique_ptr<ring_buffer, FreeRing> ring_;
   kernel::BpfLink sent_;
   kernel::BpfLink received_;
@@ -139,18 +142,10 @@ UdpLosses Tracker::Losses() {
 
 }  // namespace
 
-std::filesystem::path FindGroupTree(const std::filesystem::path& root) {
-  std::error_code error;
-  for (const std::filesystem::path& candidate : {root, root / "unified"}) {
-    if (std::filesystem::exists(candidate / "cgroup.controllers", error)) return candidate;
-  }
-  return {};
-}
-
 Result<std::unique_ptr<UdpTracker>> UdpTracker::Open(const UdpTrackerOptions& options) {
   if (!options.allowed) return Status::Unsupported("UDP and DNS are seen by eBPF alone, which --mode switched off");
-  const std::filesystem::path tree = FindGroupTree(options.root);
-  if (tree.empty()) return Status::Unsupported(std::string(kNoGroups));
+  auto tree = kernel::OpenGroupTree(options.root);
+  if (!tree.ok()) return Status::Unsupported(std::string(kNoGroups));
   const kernel::BpfLogCapture log;
   Skeleton skeleton(weir_udp_bpf__open());
   if (skeleton == nullptr) return FromLibbpf(errno, "open the UDP object", log);
@@ -160,12 +155,13 @@ Result<std::unique_ptr<UdpTracker>> UdpTracker::Open(const UdpTrackerOptions& op
   bpf_map__set_max_entries(skeleton->maps.weir_dns_ring, std::bit_ceil(ring));
   skeleton->rodata->weir_udp_wanted =
       static_cast<weir_u32>((options.flows ? WEIR_UDP_FLOWS : 0) | (options.dns ? WEIR_UDP_DNS : 0));
+  skeleton->rodata->weir_udp_sees_nat = kernel::KernelHasFunction("bpf_cast_to_kern_ctx") ? 1 : 0;
   if (const int error = weir_udp_bpf__load(skeleton.get()); error != 0) {
     return FromLibbpf(-error, "load the UDP object", log);
   }
-  auto tracker = std::make_unique<Tracker>(std::move(skeleton));
+  auto tracker = std::make_unique<Tracker>(std::move(skeleton), tree->whole);
   // Relative, whatever it looks like: "/system.slice" is a path below the tree.
-  WEIR_RETURN_IF_ERROR(tracker->Attach(tree / options.group.relative_path()));
+  WEIR_RETURN_IF_ERROR(tracker->Attach(tree->path / options.group.relative_path()));
 #ifdef __GLIBC__
   ::malloc_trim(0);  // reading the kernel's type information took 20 MB that nobody needs again
 #endif

@@ -48,9 +48,8 @@ class UdpTracker {
   virtual UdpLosses Losses() = 0;
   virtual uint32_t max_pairs() const = 0;
   virtual kernel::ProgramTime Programs() const { return {}; }
+  // Whether the sockets of the whole machine are seen, not only those of the agent's own control group namespace.
+  virtual bool sees_machine() const { return true; }
 };
-
-// The mount point of version 2 control groups: `root` itself, or its folder "unified"; "" = none.
-std::filesystem::path FindGroupTree(const std::filesystem::path& root);
 
 }  // namespace weir::agent::udp

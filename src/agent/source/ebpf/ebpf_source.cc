@@ -10,8 +10,12 @@
 namespace weir::agent {
 namespace {
 
-constexpr uint32_t kRestrainedSnapshots = 5;             // one in so many intervals
-constexpr Nanos kDescriptorScanPeriod = 10'000'000'000;  // 0.8 us per descriptor of the node
+constexpr uint32_t kRestrainedSnapshots = 5;  // one in so many intervals
+// 0.8 us per descriptor of the node. Where nothing is known to be missing, sockets may still have changed hands: then
+// a scan takes at most a thousandth of the time.
+constexpr Nanos kDescriptorScanPeriod = 10'000'000'000;
+constexpr Nanos kIdleScanPeriod = 60'000'000'000;
+constexpr int64_t kIdleScanShare = 1'000;
 
 }  // namespace
 
@@ -73,6 +77,7 @@ class EbpfSource final : public Source {
   bool final_records_lost_ = false;  // until a complete snapshot has told whose
   std::chrono::milliseconds poll_period_ = kLongestPollPeriod;
   Nanos next_scan_ = 0;
+  Nanos next_idle_scan_ = 0;
   Restraint restraint_;
   uint32_t without_snapshot_ = 0;  // intervals
   RateLimit loss_log_{std::chrono::minutes(1)};
@@ -84,6 +89,7 @@ Status EbpfSource::Start() {
   probes_.push_back(pipeline_.IdentityProbe());
   if (!opened.ok()) return opened.status();
   tracker_ = *std::move(opened);
+  next_idle_scan_ = clock_.MonotonicNanos() + kIdleScanPeriod;
   // From here on births are tracked; what is older is learnt now, and never replaces what the tracepoint
   // knows.
   if (const Status status = tracker_->ReadExisting(); !status.ok()) {
@@ -184,10 +190,14 @@ bool EbpfSource::CountLosses() {
 }
 
 void EbpfSource::ScanDescriptors(Nanos now) {
-  if (now < next_scan_ || !pipeline_.sockets().TakeBorrowed()) return;
-  next_scan_ = now + kDescriptorScanPeriod;
+  if (now < next_scan_) return;
+  if (!pipeline_.sockets().TakeBorrowed() && now < next_idle_scan_) return;
+  const Nanos begin = clock_.MonotonicNanos();
   // A probe tells already when this kernel cannot; listeners' processes are a good answer then.
   if (const Status status = tracker_->ReadExisting(); !status.ok()) LogDebug("descriptor scan: {}", status.message());
+  const Nanos took = clock_.MonotonicNanos() - begin;
+  next_scan_ = now + kDescriptorScanPeriod;
+  next_idle_scan_ = now + std::max(kIdleScanPeriod, kIdleScanShare * took);
 }
 
 void EbpfSource::FollowSharedPorts() {

@@ -175,6 +175,18 @@ TEST_F(EbpfSourceTest, DescriptorsAreScannedAtALimitedRateWhileProcessesAreBorro
   EXPECT_EQ(kernel_.scans, 3);
 }
 
+TEST_F(EbpfSourceTest, SocketsThatMayHaveChangedHandsAreLookedForSeldom) {
+  ASSERT_TRUE(source_->Start().ok());
+  clock_.Advance(50 * kSecond);
+  (void)Collect();
+  EXPECT_EQ(kernel_.scans, 1);
+  clock_.Advance(10 * kSecond);
+  (void)Collect();
+  EXPECT_EQ(kernel_.scans, 2);
+  (void)Collect();
+  EXPECT_EQ(kernel_.scans, 2);
+}
+
 TEST_F(EbpfSourceTest, WithoutOlderSocketsItStartsAndSaysSo) {
   kernel_.existing_status = Status::Unsupported("no such program");
   ASSERT_TRUE(source_->Start().ok());
