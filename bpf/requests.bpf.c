@@ -9,11 +9,14 @@
  *   tcp_rcv_space_adjust   a process has read (4.15)
  *   inet_sock_set_state    the connection ends
  * and of the control group hooks getpeername (5.8), by which accept() asks for the address its caller wants to know.
- * Most sockets of a node are none of our business. What passes there is one look into a table of 65,536 port classes.
+ * Most sockets of a node are none of our business. Of those the first bytes are looked at, and afterwards that nothing is
+ * stored with them.
  */
 #include "requests_steps.h"
 
+#include "requests_hello.h"
 #include "requests_http2.h"
+#include "requests_proxy.h"
 #include "requests_tls.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -48,16 +51,6 @@ static __always_inline int begins_with_handshake(weir_u32 word)
 	return (bpf_ntohl(word) & 0xfffffc00) == 0x16030000;
 }
 
-static __always_inline void class_missed(weir_u16 port)
-{
-	weir_u8 now = weir_ports[port];
-
-	if (now == WEIR_PORT_UNKNOWN)
-		weir_ports[port] = 2;
-	else if (now != WEIR_PORT_SERVES && now < WEIR_PORT_OTHER)
-		weir_ports[port] = now + 1;
-}
-
 static __always_inline void lost(struct turn *turn, int why)
 {
 	count(why);
@@ -89,30 +82,59 @@ static __always_inline void begin_turn(struct sock *sk, struct tcp_sock *tp, str
 	head->step.bytes = bytes;
 	if (bytes > sizeof(head->text))
 		bytes = sizeof(head->text);
-	if (bytes > 0 && !bpf_dynptr_read(head->text, bytes, &arrival->packet, arrival->offset, 0))
+	if (bytes > 0 && read_packet(&arrival->packet, head->text, bytes, arrival->offset))
 		head->text_bytes = bytes;
 	turn->cut = 0;
 	turn->phase = PHASE_REQUEST;
 	bpf_ringbuf_submit(head, BPF_RB_NO_WAKEUP);
 }
 
-/* A new one for this socket, or that of its accept(), when the segment begins like a request. */
-static __always_inline struct turn *first_turn(struct sock *sk, weir_u16 port, weir_u32 word)
+/* The first four bytes. 0: they cannot be read. Of less the word is 0, which nothing begins with. */
+static __always_inline int read_word(struct arrival *arrival, weir_u32 *word)
 {
-	if (!begins_with_method(word)) {
-		class_missed(port);
-		return 0;
-	}
-	weir_ports[port] = WEIR_PORT_SERVES;
-	return bpf_sk_storage_get(&weir_turns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	*word = 0;
+	return arrival->bytes < sizeof(*word) ||
+	       read_packet(&arrival->packet, word, sizeof(*word), arrival->offset);
 }
 
-static __always_inline void on_payload(struct sock *sk, struct tcp_sock *tp, weir_u16 port, struct arrival *arrival)
+static __always_inline void begin_exchange(struct sock *sk, struct tcp_sock *tp, struct turn *turn,
+					   struct arrival *arrival, weir_u32 word)
 {
-	struct turn *turn;
-	weir_u32 word = 0;
+	begin_turn(sk, tp, turn, arrival);
+	if (is_preface(word))
+		begin_frames(sk, tp, turn, arrival);
+}
 
-	turn = bpf_sk_storage_get(&weir_turns, sk, 0, 0);
+/* Of a socket that has no turn yet. `first`: these are the first bytes its client sent, but for a PROXY header. */
+static __always_inline void on_first_bytes(struct sock *sk, struct tcp_sock *tp, struct turn *turn,
+					   struct arrival *arrival, weir_u32 word, int first)
+{
+	weir_u16 port = ((struct sock___requests *)sk)->__sk_common.skc_num;
+	int behind_proxy = turn && turn->phase == PHASE_PROXY;
+
+	if (first && begins_with_handshake(word) && begin_records(sk, tp, arrival)) {
+		learn_serves(netns_of(sk), port);
+		return;
+	}
+	if (begins_with_method(word)) {
+		learn_serves(netns_of(sk), port);
+		turn = bpf_sk_storage_get(&weir_turns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+		if (turn)
+			begin_exchange(sk, tp, turn, arrival, word);
+		return;
+	}
+	if (behind_proxy)
+		turn->phase = PHASE_IGNORED;
+	/* Who has a backlog was accepted: what comes to a client says nothing of its port. */
+	if (sk->sk_max_ack_backlog)
+		learn_missed(netns_of(sk), port);
+}
+
+static __always_inline void on_payload(struct sock *sk, struct tcp_sock *tp, struct turn *turn, struct arrival *arrival)
+{
+	int first = !tp->bytes_received;
+	weir_u32 word;
+
 	if (turn && turn->phase == PHASE_FRAMES) {
 		on_frames_arrive(sk, tp, turn, arrival);
 		return;
@@ -130,19 +152,22 @@ static __always_inline void on_payload(struct sock *sk, struct tcp_sock *tp, wei
 	}
 	if (turn && turn->phase == PHASE_IGNORED)
 		return;
-	if (turn && turn->phase == PHASE_ACCEPTED)
-		turn = 0;
-	if (arrival->bytes >= sizeof(word) &&
-	    bpf_dynptr_read(&word, sizeof(word), &arrival->packet, arrival->offset, 0))
+	if (turn && turn->phase == PHASE_PROXY) {
+		if (!pass_proxy(turn, arrival))
+			return;
+		first = 1;
+	}
+	if (!read_word(arrival, &word))
 		return;
-	if (!turn && begins_with_handshake(word) && !tp->bytes_received && begin_records(sk, tp, arrival)) {
-		weir_ports[port] = WEIR_PORT_SERVES;
+	if (first && (begins_proxy_line(word) || begins_proxy_block(word))) {
+		turn = begin_proxy(sk, arrival, word);
+		if (!turn || !pass_proxy(turn, arrival) || !read_word(arrival, &word))
+			return;
+	}
+	if (!turn || turn->phase == PHASE_ACCEPTED || turn->phase == PHASE_PROXY) {
+		on_first_bytes(sk, tp, turn, arrival, word, first);
 		return;
 	}
-	if (!turn)
-		turn = first_turn(sk, port, word);
-	if (!turn)
-		return;
 	if (begins_with_method(word)) {
 		turn->strange = 0;
 	} else if (turn->phase == PHASE_SKIPPED) {
@@ -151,34 +176,45 @@ static __always_inline void on_payload(struct sock *sk, struct tcp_sock *tp, wei
 		turn->phase = PHASE_IGNORED;
 		return;
 	}
-	begin_turn(sk, tp, turn, arrival);
-	if (is_preface(word))
-		begin_frames(sk, tp, turn, arrival);
+	begin_exchange(sk, tp, turn, arrival, word);
+}
+
+/* Whether a segment for a socket without a turn is looked at: its first ones, and while nothing is known of its port. */
+static __always_inline int worth_a_look(struct sock *sk, struct tcp_sock *tp)
+{
+	if (!tp->bytes_received)
+		return 1;
+	return sk->sk_max_ack_backlog &&
+	       class_of(netns_of(sk), ((struct sock___requests *)sk)->__sk_common.skc_num) < WEIR_PORT_OTHER;
 }
 
 SEC("tp_btf/tcp_probe")
 int BPF_PROG(weir_request_arrives, struct sock *sk, struct sk_buff *skb)
 {
-	weir_u16 port = ((struct sock___requests *)sk)->__sk_common.skc_num;
 	struct arrival arrival = {.skb = skb};
+	struct turn *turn = 0;
 	struct tcp_sock *tp;
 	weir_u8 header[TCP_HEADER_BYTES];
 
-	if (weir_ports[port] >= WEIR_PORT_OTHER || skb->len <= TCP_HEADER_BYTES)
-		return 0;
-	if (bpf_dynptr_from_skb((void *)skb, 0, &arrival.packet))
-		return 0;
-	if (bpf_dynptr_read(header, sizeof(header), &arrival.packet, 0, 0))
-		return 0;
-	arrival.offset = (header[12] >> 4) * 4;	/* data offset, RFC 9293, 3.1 */
-	if (arrival.offset < TCP_HEADER_BYTES || skb->len <= arrival.offset)
+	if (skb->len <= TCP_HEADER_BYTES)
 		return 0;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
+	if (has_storage(sk))
+		turn = bpf_sk_storage_get(&weir_turns, sk, 0, 0);
+	if (!turn && !worth_a_look(sk, tp))
+		return 0;
+	if (!open_packet(&arrival.packet, skb))
+		return 0;
+	if (!read_packet(&arrival.packet, header, sizeof(header), 0))
+		return 0;
+	arrival.offset = (header[12] >> 4) * 4;	/* data offset, RFC 9293, 3.1 */
+	if (arrival.offset < TCP_HEADER_BYTES || skb->len <= arrival.offset)
+		return 0;
 	arrival.bytes = skb->len - arrival.offset;
 	arrival.seq = bpf_ntohl(*(weir_u32 *)(header + 4));
-	on_payload(sk, tp, port, &arrival);
+	on_payload(sk, tp, turn, &arrival);
 	return 0;
 }
 
@@ -264,20 +300,20 @@ static __always_inline int goes_on(struct turn *turn, weir_u32 write_seq, weir_u
 	return same;
 }
 
-static __always_inline void on_answer(struct sock *sk, struct tcp_sock *tp, const struct msghdr *msg)
+static __always_inline void on_answer(struct sock *sk, struct tcp_sock *tp, struct turn *turn,
+				      const struct msghdr *msg)
 {
-	struct turn *turn = bpf_sk_storage_get(&weir_turns, sk, 0, 0);
 	weir_u64 now;
 
-	if (turn && turn->phase == PHASE_FRAMES) {
+	if (turn->phase == PHASE_FRAMES) {
 		on_frames_leave(sk, tp, turn, msg);
 		return;
 	}
-	if (turn && turn->phase == PHASE_RECORDS) {
+	if (turn->phase == PHASE_RECORDS) {
 		on_records_leave(sk, tp, turn, msg);
 		return;
 	}
-	if (!turn || (turn->phase != PHASE_REQUEST && turn->phase != PHASE_ANSWER))
+	if (turn->phase != PHASE_REQUEST && turn->phase != PHASE_ANSWER)
 		return;
 	if (goes_on(turn, ((struct tcp_sock___requests *)tp)->write_seq, BPF_CORE_READ(msg, msg_iter.count)))
 		return;
@@ -290,55 +326,20 @@ static __always_inline void on_answer(struct sock *sk, struct tcp_sock *tp, cons
 		tell_chunk(sk, turn, msg, now);
 }
 
-/* A TLS record (type 22) of version 3.x that begins with a ClientHello (type 1), RFC 8446, 5.1 and 4.1.2. */
-static __always_inline void on_first_write(struct sock *sk, const struct msghdr *msg)
-{
-	struct weir_step_hello *hello;
-	struct source source;
-	weir_u8 start[6];
-	weir_u64 bytes, now;
-
-	if (!locate(&source, msg) || source.first_bytes < 64 ||
-	    bpf_probe_read_user(start, sizeof(start), source.first))
-		return;
-	if (start[0] != 22 || start[1] != 3 || start[5] != 1)
-		return;
-	now = bpf_ktime_get_ns();
-	if (!may_tell(now, 1)) {
-		count(WEIR_REQUESTS_SKIPPED);
-		return;
-	}
-	hello = bpf_ringbuf_reserve(&weir_steps, sizeof(*hello), 0);
-	if (!hello) {
-		count(WEIR_REQUESTS_RING_FULL);
-		return;
-	}
-	fill_step(&hello->step, sk, now, WEIR_STEP_HELLO, 0);
-	hello->zero = 0;
-	hello->text_bytes = 0;
-	bytes = source.first_bytes;
-	if (bytes > sizeof(hello->text))
-		bytes = sizeof(hello->text);
-	if (!bpf_probe_read_user(hello->text, bytes, source.first))
-		hello->text_bytes = bytes;
-	else
-		count(WEIR_REQUESTS_UNREADABLE);
-	bpf_ringbuf_submit(hello, BPF_RB_NO_WAKEUP);
-}
-
 SEC("tp_btf/tcp_sendmsg_locked")
 int BPF_PROG(weir_answer_leaves, struct sock *sk, struct msghdr *msg)
 {
-	weir_u16 port = ((struct sock___requests *)sk)->__sk_common.skc_num;
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct turn *turn = 0;
 
 	if (!tp)
 		return 0;
-	if (weir_ports[port] == WEIR_PORT_SERVES)
-		on_answer(sk, tp, msg);
-	else if (!tp->bytes_sent && ((struct tcp_sock___requests *)tp)->write_seq ==
-					    ((struct tcp_sock___requests *)tp)->snd_una)
-		on_first_write(sk, msg);
+	if (has_storage(sk))
+		turn = bpf_sk_storage_get(&weir_turns, sk, 0, 0);
+	if (turn)
+		on_answer(sk, tp, turn, msg);
+	else
+		on_client_write(sk, tp, msg);
 	return 0;
 }
 
@@ -347,7 +348,7 @@ int BPF_PROG(weir_request_read, struct sock *sk)
 {
 	struct turn *turn;
 
-	if (weir_ports[((struct sock___requests *)sk)->__sk_common.skc_num] != WEIR_PORT_SERVES)
+	if (!has_storage(sk))
 		return 0;
 	turn = bpf_sk_storage_get(&weir_turns, sk, 0, 0);
 	if (turn && turn->phase == PHASE_REQUEST && !turn->read_us)
@@ -366,10 +367,10 @@ static __always_inline int on_peer_name(struct bpf_sock_addr *context)
 	struct tcp_sock *tp;
 	struct turn *turn;
 
-	if (!sk || weir_ports[sk->src_port & 0xffff] != WEIR_PORT_SERVES)
+	if (!sk)
 		return 1;
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
+	if (!tp || class_of(netns_of(&tp->inet_conn.icsk_inet.sk), sk->src_port) != WEIR_PORT_SERVES)
 		return 1;
 	more = (void *)tp;
 	if (more->rcv_nxt - (weir_u32)tp->bytes_received != tp->copied_seq)
@@ -403,8 +404,10 @@ int BPF_PROG(weir_turns_end, struct sock *sk, int old_state, int new_state)
 
 	if ((old_state != TCP_ESTABLISHED && old_state != TCP_CLOSE_WAIT) || new_state == TCP_CLOSE_WAIT)
 		return 0;
+	if (!has_storage(sk))
+		return 0;
 	turn = bpf_sk_storage_get(&weir_turns, sk, 0, 0);
-	if (!turn || turn->phase == PHASE_ACCEPTED)
+	if (!turn || turn->phase == PHASE_ACCEPTED || turn->phase == PHASE_PROXY)
 		return 0;
 	step = bpf_ringbuf_reserve(&weir_steps, sizeof(*step), 0);
 	if (!step) {

@@ -9,7 +9,8 @@
 #include "abi.h"
 
 #define WEIR_HEAD_TEXT_BYTES 512	/* of a request's or an answer's beginning */
-#define WEIR_HELLO_TEXT_BYTES 2048	/* a ClientHello with a post-quantum key share is some 1,800 bytes */
+#define WEIR_HELLO_TEXT_BYTES 2048	/* of one piece of a ClientHello; with a post-quantum key share it is some 1,800 bytes */
+#define WEIR_HELLO_BYTES 16384	/* of a ClientHello that are told: a whole record */
 #define WEIR_BLOCK_TEXT_BYTES 512	/* of one piece of a frame's payload; a frame may have more pieces */
 #define WEIR_TAIL_BYTES 5		/* "0\r\n\r\n", the last chunk of RFC 9112, 7.1 */
 
@@ -18,7 +19,11 @@ enum weir_step_kind {
 	WEIR_STEP_ANSWER = 2,	/* the first write after a request; a weir_step_head */
 	WEIR_STEP_CHUNK = 3,	/* a later write; a weir_step */
 	WEIR_STEP_CLOSED = 4,	/* the connection ends; a weir_step */
-	WEIR_STEP_HELLO = 5,	/* a client's first write is a ClientHello; a weir_step_hello */
+	/*
+	 * A ClientHello, or a further piece of one, as a client writes it, or as it arrives at a server where one segment does
+	 * not hold it: a weir_step_hello, bytes = of it before this piece. It ends where the next one of its socket begins.
+	 */
+	WEIR_STEP_HELLO = 5,
 	WEIR_STEP_FRAME = 6,	/* HTTP/2: DATA or RST_STREAM, or the end of a DATA told before; a weir_step */
 	WEIR_STEP_BLOCK = 7,	/* HTTP/2: a frame with a text, or a further piece of it; a weir_step_block */
 	WEIR_STEP_ASTRAY = 8,	/* HTTP/2, TLS: what comes is not followed any more; a weir_step, bytes = why */
@@ -42,11 +47,12 @@ enum weir_step_flag {
 	/* Of a BLOCK: the client's first frame of this stream. Of a RECORD: the client's first since the server wrote some. */
 	WEIR_STEP_OPENS = 8,
 	WEIR_STEP_UNREAD = 16,		/* of a BLOCK: its text could not be copied */
+	WEIR_STEP_AT_SERVER = 32,	/* of a HELLO: it arrived */
 };
 
 /* What a ClientHello says of the protocols to come. Only NOT_MULTIPLEXED is followed. */
 enum weir_tls_offer {
-	WEIR_TLS_UNKNOWN = 0,		/* it is cut, or its lengths lie */
+	WEIR_TLS_UNKNOWN = 0,		/* it is told in pieces, where there are some; or it is cut, or its lengths lie */
 	WEIR_TLS_NOT_MULTIPLEXED = 1,
 	WEIR_TLS_MULTIPLEXED = 2,	/* HTTP/2 is among them */
 	WEIR_TLS_EARLY_DATA = 3,	/* application data came before the server's hello, RFC 8446, 2.3 */
@@ -59,11 +65,23 @@ enum weir_request_counter {
 	WEIR_REQUEST_COUNTERS = 3,
 };
 
+/*
+ * What is known of a port of a network namespace. It only saves work: a connection's first bytes are looked at whatever is
+ * known of its port. Later ones are of connections nobody saw begin.
+ */
 enum weir_port_class {
 	WEIR_PORT_UNKNOWN = 0,
 	WEIR_PORT_SERVES = 1,		/* a connection to it began with an HTTP/1 method or a ClientHello */
 	WEIR_PORT_OTHER = 8,		/* as many segments did not; 2 .. 7 are on the way there */
 };
+
+#define WEIR_PLACES 65536
+
+/* One of weir_places: a network namespace's inode and a port, with its class in the low bits. 0: nobody's. */
+#define WEIR_PLACE_CLASS_MASK 0xffULL
+#define WEIR_PLACE(netns, port) ((weir_u64)(netns) << 32 | (weir_u64)(port) << 16)
+/* Ports of one namespace do not share a slot. */
+#define WEIR_PLACE_SLOT(netns, port) (((weir_u32)(netns) * 0x9e3779b1U >> 16 ^ (port)) & (WEIR_PLACES - 1))
 
 struct weir_step {
 	weir_u64 time_ns;	/* CLOCK_MONOTONIC */

@@ -14,7 +14,7 @@ struct records;
 
 /* The way through one segment, or through the pieces of one write. */
 struct mover {
-	struct bpf_dynptr packet;	/* of a segment */
+	struct packet packet;		/* of a segment */
 	weir_u64 now;
 	struct sock *sk;
 	struct turn *turn;
@@ -30,6 +30,8 @@ struct mover {
 	weir_u32 skip;			/* of them walked before */
 	weir_u32 why;			/* weir_astray_reason; 0 = in step */
 	weir_u32 read_seq;		/* TLS, of a write: behind what the process had read by then */
+	weir_u32 told;			/* of a ClientHello: bytes before this place */
+	weir_u32 most;			/* of it to be told */
 };
 
 static __always_inline void go_astray(struct sock *sk, struct turn *turn, weir_u32 why)
@@ -58,7 +60,7 @@ static __always_inline int read_at(struct mover *m, void *to, weir_u32 bytes, in
 {
 	if (out)
 		return !bpf_probe_read_user(to, bytes, m->at);
-	return !bpf_dynptr_read(to, bytes, &m->packet, m->offset, 0);
+	return read_packet(&m->packet, to, bytes, m->offset);
 }
 
 static __always_inline void pass(struct mover *m, weir_u32 bytes)
@@ -132,7 +134,7 @@ static __always_inline int meet_segment(struct mover *m, struct sock *sk, struct
 			go_astray(sk, turn, WEIR_ASTRAY_HOLE);
 		return 0;
 	}
-	if (skip >= arrival->bytes || bpf_dynptr_from_skb((void *)arrival->skb, 0, &m->packet))
+	if (skip >= arrival->bytes || !open_packet(&m->packet, arrival->skb))
 		return 0;
 	m->now = bpf_ktime_get_ns();
 	m->sk = sk;

@@ -50,6 +50,8 @@ struct sk_buff {
 	unsigned int len;
 };
 
+struct bpf_local_storage;
+
 /* Further fields of structures kernel_types.h describes in part: found by their name. */
 struct sock_common___requests {
 	weir_u16 skc_num;
@@ -57,6 +59,7 @@ struct sock_common___requests {
 
 struct sock___requests {
 	struct sock_common___requests __sk_common;
+	struct bpf_local_storage *sk_bpf_storage;
 };
 
 struct tcp_sock___requests {
@@ -70,7 +73,7 @@ struct tcp_sock___requests {
 
 #pragma clang attribute pop
 
-extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags, struct bpf_dynptr *to) __ksym;
+#include "requests_packet.h"
 
 enum phase {
 	PHASE_IDLE = 0,
@@ -81,6 +84,7 @@ enum phase {
 	PHASE_FRAMES = 5,	/* HTTP/2, for good */
 	PHASE_RECORDS = 6,	/* TLS, for good */
 	PHASE_ACCEPTED = 7,	/* nothing has come yet */
+	PHASE_PROXY = 8,	/* only what a proxy says of its client, or a part of that; `left` bytes of it to come */
 };
 
 #define ACCEPT_TOLD 0xffffffff
@@ -88,7 +92,7 @@ enum phase {
 struct turn {
 	weir_u32 request_seq;	/* where the request began */
 	weir_u32 write_seq;	/* at the last write */
-	weir_u64 left;		/* bytes that write still had to place */
+	weir_u64 left;		/* bytes that write still had to place; in PHASE_PROXY see requests_proxy.h */
 	weir_u64 begin_ns;	/* the request's first segment came */
 	weir_u32 upload_us;	/* until its last one so far */
 	weir_u32 read_us;	/* until its process read; 0 = not yet */
@@ -132,11 +136,53 @@ struct {
 	__type(value, struct budget);
 } weir_budget SEC(".maps");
 
-/* weir_port_class by local port, of all network namespaces together: a first sieve. The agent clears what is OTHER. */
-weir_u8 weir_ports[65536];
+/*
+ * weir_port_class by network namespace and local port, see WEIR_PLACE. Two places that share a slot take it from each other
+ * unless one of them serves: then the other's class is never known. The agent clears what does not serve.
+ */
+volatile weir_u64 weir_places[WEIR_PLACES];
 
 /* Set before load: steps one CPU may tell in a window of 134 ms. */
 const volatile weir_u64 weir_window_budget = 4096;
+
+static __always_inline int class_of(weir_u32 netns, weir_u16 port)
+{
+	weir_u64 place = weir_places[WEIR_PLACE_SLOT(netns, port)];
+
+	return (place & ~WEIR_PLACE_CLASS_MASK) == WEIR_PLACE(netns, port) ? place & WEIR_PLACE_CLASS_MASK :
+									     WEIR_PORT_UNKNOWN;
+}
+
+static __always_inline void learn_serves(weir_u32 netns, weir_u16 port)
+{
+	weir_u64 serves = WEIR_PLACE(netns, port) | WEIR_PORT_SERVES;
+
+	if (weir_places[WEIR_PLACE_SLOT(netns, port)] != serves)
+		weir_places[WEIR_PLACE_SLOT(netns, port)] = serves;
+}
+
+/* What came there is no request. Two processors may take one for the other's: it is only a sieve. */
+static __always_inline void learn_missed(weir_u32 netns, weir_u16 port)
+{
+	weir_u64 place = weir_places[WEIR_PLACE_SLOT(netns, port)];
+	int now = place & WEIR_PLACE_CLASS_MASK;
+	int own = (place & ~WEIR_PLACE_CLASS_MASK) == WEIR_PLACE(netns, port);
+
+	if (now == WEIR_PORT_SERVES || (own && now >= WEIR_PORT_OTHER))
+		return;
+	weir_places[WEIR_PLACE_SLOT(netns, port)] = WEIR_PLACE(netns, port) | (own && now ? now + 1 : 2);
+}
+
+/* 0: nothing was ever stored with it, which is so for nearly all sockets, and asking further is needless. */
+static __always_inline int has_storage(struct sock *sk)
+{
+	return !!((struct sock___requests *)sk)->sk_bpf_storage;
+}
+
+static __always_inline weir_u32 netns_of(struct sock *sk)
+{
+	return sk->__sk_common.skc_net.net->ns.inum;
+}
 
 static __always_inline void count(weir_u32 counter)
 {
@@ -212,8 +258,8 @@ static __always_inline void fill_ends(struct weir_step_head *head, struct sock *
 
 /* A segment with payload; `offset` is that of its first byte in the packet. */
 struct arrival {
-	struct bpf_dynptr packet;
-	struct sk_buff *skb;
+	struct packet packet;
+	void *skb;
 	weir_u32 offset;
 	weir_u32 bytes;
 	weir_u32 seq;

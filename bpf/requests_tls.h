@@ -8,6 +8,7 @@
 #ifndef WEIR_BPF_REQUESTS_TLS_H
 #define WEIR_BPF_REQUESTS_TLS_H
 
+#include "requests_hello.h"
 #include "requests_mover.h"
 #include "tls_walk.h"
 
@@ -30,7 +31,11 @@ struct records {
 	weir_u8 offer;		/* weir_tls_offer */
 	weir_u8 in_a_row;	/* records of the client that were told since the server wrote some */
 	weir_u8 of_write;	/* records of this write that were told */
-	weir_u8 zero[3];
+	weir_u8 hello_open;	/* its ClientHello is told */
+	weir_u8 zero[2];
+	weir_u32 hello_told;	/* bytes of the ClientHello that were told; 0: its first segment said all there is to know */
+	weir_u32 zeros;
+	weir_u64 secured_ns;	/* CLOCK_MONOTONIC of the server's hello */
 };
 
 /* Lives and dies with the socket; made when a ClientHello arrives. */
@@ -41,9 +46,20 @@ struct {
 	__type(value, struct records);
 } weir_records SEC(".maps");
 
+/*
+ * Connections the agent does not want, by the kernel's socket pointer, with their secured_ns: it found HTTP/2 in a
+ * ClientHello that was told in pieces. Asked only where there are such.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, weir_u64);
+	__type(value, weir_u64);
+} weir_unfollowed SEC(".maps");
+
 /* The way through a ClientHello's extensions. */
 struct hello_scan {
-	struct bpf_dynptr packet;
+	struct packet packet;
 	weir_u32 at;		/* in the packet */
 	weir_u32 end;		/* of the extensions, or of the protocols */
 	weir_u8 in_protocols;
@@ -66,7 +82,7 @@ static long scan_hello(weir_u32 index, struct hello_scan *scan)
 		return 1;
 	}
 	if (!scan->in_protocols) {
-		if (bpf_dynptr_read(head, 4, &scan->packet, scan->at, 0))
+		if (!read_packet(&scan->packet, head, 4, scan->at))
 			return 1;
 		scan->at += 4;
 		if (number_at(head) != EXTENSION_ALPN) {
@@ -78,9 +94,9 @@ static long scan_hello(weir_u32 index, struct hello_scan *scan)
 		scan->at += 2;	/* the length of the list */
 		return 0;
 	}
-	if (bpf_dynptr_read(head, 1, &scan->packet, scan->at, 0) || !head[0])
+	if (!read_packet(&scan->packet, head, 1, scan->at) || !head[0])
 		return 1;
-	if (bpf_dynptr_read(head + 1, 2, &scan->packet, scan->at + 1, 0))
+	if (!read_packet(&scan->packet, head + 1, 2, scan->at + 1))
 		head[1] = 0;	/* a name of one byte at the packet's end */
 	scan->at += 1 + head[0];
 	if (head[0] == 2 && head[1] == 'h' && head[2] == '2') {
@@ -98,18 +114,16 @@ static __always_inline int offer_of(struct arrival *arrival)
 	weir_u8 length[2];
 
 	scan.offer = WEIR_TLS_UNKNOWN;
-	if (bpf_dynptr_from_skb((void *)arrival->skb, 0, &scan.packet))
-		return WEIR_TLS_UNKNOWN;
-	if (bpf_dynptr_read(length, 1, &scan.packet, at, 0))
+	if (!open_packet(&scan.packet, arrival->skb) || !read_packet(&scan.packet, length, 1, at))
 		return WEIR_TLS_UNKNOWN;
 	at += 1 + length[0];
-	if (bpf_dynptr_read(length, 2, &scan.packet, at, 0))
+	if (!read_packet(&scan.packet, length, 2, at))
 		return WEIR_TLS_UNKNOWN;
 	at += 2 + number_at(length);	/* cipher suites */
-	if (bpf_dynptr_read(length, 1, &scan.packet, at, 0))
+	if (!read_packet(&scan.packet, length, 1, at))
 		return WEIR_TLS_UNKNOWN;
 	at += 1 + length[0];	/* compression methods */
-	if (bpf_dynptr_read(length, 2, &scan.packet, at, 0))
+	if (!read_packet(&scan.packet, length, 2, at))
 		return WEIR_TLS_UNKNOWN;
 	scan.at = at + 2;
 	scan.end = scan.at + number_at(length);
@@ -203,13 +217,48 @@ static long move_records_out(weir_u32 index, struct mover *m)
 	return move_records(m, 1);
 }
 
+/* A segment with more of a ClientHello, before it is walked. */
+static __noinline int tell_arriving_hello(struct sock *sk, struct tcp_sock *tp, struct turn *turn,
+					  struct arrival *arrival, struct records *records)
+{
+	struct mover m = {};
+
+	if (!meet_segment(&m, sk, tp, turn, arrival, records->in.next))
+		return 0;
+	m.told = records->hello_told;
+	m.most = WEIR_HELLO_BYTES;
+	bpf_loop(MAX_HELLO_PIECES, move_hello_in, &m, 0);
+	records->hello_told = m.told;
+	return 0;
+}
+
+/* The agent knows by now that nothing of this connection can be told apart. */
+static __always_inline int is_unfollowed(struct sock *sk, struct turn *turn, struct records *records)
+{
+	weir_u64 key = (weir_u64)sk;
+	weir_u64 *unfollowed;
+
+	if (!records->hello_told || !records->secured_ns)
+		return 0;
+	unfollowed = bpf_map_lookup_elem(&weir_unfollowed, &key);
+	if (!unfollowed || *unfollowed != records->secured_ns)
+		return 0;
+	bpf_map_delete_elem(&weir_unfollowed, &key);
+	turn->phase = PHASE_IGNORED;
+	return 1;
+}
+
 static __noinline int on_records_arrive(struct sock *sk, struct tcp_sock *tp, struct turn *turn,
 					struct arrival *arrival)
 {
 	struct records *records = bpf_sk_storage_get(&weir_records, sk, 0, 0);
 	struct mover m = {};
 
-	if (!records || !meet_segment(&m, sk, tp, turn, arrival, records->in.next))
+	if (!records || is_unfollowed(sk, turn, records))
+		return 0;
+	if (records->hello_open && !records->suite)
+		tell_arriving_hello(sk, tp, turn, arrival, records);
+	if (!meet_segment(&m, sk, tp, turn, arrival, records->in.next))
 		return 0;
 	m.records = records;
 	bpf_loop(MAX_RECORD_MOVES, move_records_in, &m, 0);
@@ -217,14 +266,18 @@ static __noinline int on_records_arrive(struct sock *sk, struct tcp_sock *tp, st
 	return 0;
 }
 
-/* The connection's first segment. 0: it does not begin with a ClientHello. */
+/*
+ * The connection's first segment, or what stands behind a PROXY header. 0: it does not begin with a ClientHello. Where it does
+ * not hold all of one the agent gets it in pieces.
+ */
 static __always_inline int begin_records(struct sock *sk, struct tcp_sock *tp, struct arrival *arrival)
 {
-	weir_u8 type;
+	weir_u8 type = CLIENT_HELLO;
 	struct records *records;
 	struct turn *turn;
 
-	if (bpf_dynptr_read(&type, 1, &arrival->packet, arrival->offset + HELLO_TYPE_AT, 0) || type != CLIENT_HELLO)
+	if (arrival->bytes > HELLO_TYPE_AT &&
+	    (!read_packet(&arrival->packet, &type, 1, arrival->offset + HELLO_TYPE_AT) || type != CLIENT_HELLO))
 		return 0;
 	turn = bpf_sk_storage_get(&weir_turns, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!turn)
@@ -238,6 +291,7 @@ static __always_inline int begin_records(struct sock *sk, struct tcp_sock *tp, s
 	records->out.next = ((struct tcp_sock___requests *)tp)->write_seq;
 	records->offer = offer_of(arrival);
 	turn->phase = PHASE_RECORDS;
+	records->hello_open = records->offer == WEIR_TLS_UNKNOWN && may_tell(bpf_ktime_get_ns(), 1);
 	on_records_arrive(sk, tp, turn, arrival);
 	return 1;
 }
@@ -278,6 +332,7 @@ static __always_inline int tell_hello(struct sock *sk, struct tcp_sock *tp, stru
 		count(WEIR_REQUESTS_RING_FULL);
 		return 0;
 	}
+	records->secured_ns = now;
 	fill_step(&head->step, sk, now, WEIR_STEP_SECURED, turn);
 	fill_ends(head, sk, tp);
 	name_writer(head);
@@ -285,7 +340,7 @@ static __always_inline int tell_hello(struct sock *sk, struct tcp_sock *tp, stru
 	head->step.stream = records->offer;
 	tell_accept(head, turn);
 	bpf_ringbuf_submit(head, BPF_RB_NO_WAKEUP);
-	if (records->offer != WEIR_TLS_NOT_MULTIPLEXED)
+	if (records->offer != WEIR_TLS_NOT_MULTIPLEXED && !(records->offer == WEIR_TLS_UNKNOWN && records->hello_told))
 		return 0;
 	turn->phase = PHASE_RECORDS;
 	return 1;
@@ -297,7 +352,9 @@ static __noinline int on_records_leave(struct sock *sk, struct tcp_sock *tp, str
 	struct records *records = bpf_sk_storage_get(&weir_records, sk, 0, 0);
 	struct mover m = {};
 
-	if (!records || !meet_write(&m, sk, tp, turn, msg, records->out.next))
+	if (!records || is_unfollowed(sk, turn, records))
+		return 0;
+	if (!meet_write(&m, sk, tp, turn, msg, records->out.next))
 		return 0;
 	if (!records->suite && !tell_hello(sk, tp, turn, records, msg, m.now))
 		return 0;

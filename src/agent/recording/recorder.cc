@@ -220,7 +220,8 @@ class RecordingRequests final : public requests::RequestProbe {
     inner_->Drain(recording);
   }
   requests::RequestLosses Losses() override { return inner_->Losses(); }
-  void ForgetOtherPorts() override { inner_->ForgetOtherPorts(); }
+  void ForgetPorts(bool all) override { inner_->ForgetPorts(all); }
+  void Unfollow(uint64_t socket, uint64_t secured_ns) override { inner_->Unfollow(socket, secured_ns); }
   kernel::ProgramTime Programs() const override { return inner_->Programs(); }
 
  private:

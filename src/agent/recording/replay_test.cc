@@ -184,7 +184,7 @@ class MadeUpRequests final : public requests::RequestProbe {
     for (uint32_t i = nature_.Below(4); i > 0; --i) Step(sink);
   }
   requests::RequestLosses Losses() override { return {}; }
-  void ForgetOtherPorts() override {}
+  void ForgetPorts(bool) override {}
 
  private:
   void Step(requests::StepSink& sink) {

@@ -110,7 +110,7 @@ class TapeRequests final : public requests::RequestProbe {
     }
   }
   requests::RequestLosses Losses() override { return {}; }
-  void ForgetOtherPorts() override {}
+  void ForgetPorts(bool) override {}
 
  private:
   Tape& tape_;

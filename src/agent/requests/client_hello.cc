@@ -36,11 +36,13 @@ class Reader {
     return out;
   }
   // At most what there is: the copied text may end before the message does.
-  Reader Within(size_t bytes) { return Reader(Bytes(std::min(bytes, text_.size()))); }
+  std::string_view Take(size_t bytes) { return Bytes(std::min(bytes, text_.size())); }
+  Reader Within(size_t bytes) { return Reader(Take(bytes)); }
   std::string_view Sized(size_t length_bytes) { return Bytes(Number(length_bytes)); }
 
   bool failed() const { return failed_; }
   bool empty() const { return text_.empty(); }
+  size_t size() const { return text_.size(); }
 
  private:
   uint32_t Fail() {
@@ -97,12 +99,15 @@ void TakeProtocols(Reader extension, ClientHello& to) {
   constexpr std::string_view kMore = "...";
   if (!to.alpn.empty()) return;  // the first of two
   Reader protocols(extension.Sized(2));
-  if (extension.failed() || !extension.empty()) return;
+  to.lies |= extension.failed() || !extension.empty();
+  if (to.lies) return;
   std::string list;
   bool full = false;
   while (!protocols.empty()) {
     const std::string_view protocol = protocols.Sized(1);
-    if (protocols.failed() || protocol.empty()) return;
+    to.lies |= protocols.failed() || protocol.empty();
+    if (to.lies) return;
+    if (protocol == "h2") to.offers_http2 = true;
     if (IsGrease(protocol) || full) continue;
     if (!list.empty()) list += ',';
     const size_t name_at = list.size();
@@ -113,28 +118,56 @@ void TakeProtocols(Reader extension, ClientHello& to) {
   to.alpn = std::move(list);
 }
 
+// The handshake message in the records of `text`; `joined` keeps it where it is spread over several.
+Reader Handshake(std::string_view text, std::string& joined) {
+  constexpr size_t kMessageHead = 4;
+  Reader records(text);
+  std::string_view first;
+  for (bool is_first = true; !records.empty(); is_first = false) {
+    const uint32_t type = records.Number(1);
+    const uint32_t major = records.Number(1);
+    (void)records.Number(1);
+    const uint32_t length = records.Number(2);
+    if (records.failed() || type != kHandshakeRecord || major != 3) break;
+    const std::string_view payload = records.Take(length);
+    if (is_first) {
+      first = payload;
+      Reader message(payload);
+      (void)message.Number(1);
+      if (payload.size() >= kMessageHead && message.Number(3) <= payload.size() - kMessageHead) break;
+    } else {
+      if (joined.empty()) joined = first;
+      joined += payload;
+    }
+  }
+  return Reader(joined.empty() ? first : std::string_view(joined));
+}
+
 }  // namespace
 
 std::optional<ClientHello> ParseClientHello(std::string_view text) {
-  Reader record(text);
-  if (record.Number(1) != kHandshakeRecord || record.Number(1) != 3) return std::nullopt;
-  (void)record.Number(1);
-  Reader handshake = record.Within(record.Number(2));
+  std::string joined;
+  Reader handshake = Handshake(text, joined);
   if (handshake.Number(1) != kClientHello) return std::nullopt;
-  Reader hello = handshake.Within(handshake.Number(3));
+  const uint32_t length = handshake.Number(3);
+  ClientHello out;
+  out.is_whole = !handshake.failed() && handshake.size() >= length;
+  Reader hello = handshake.Within(length);
   (void)hello.Number(2);  // legacy version
   (void)hello.Bytes(kRandomBytes);
   (void)hello.Sized(1);  // session id
   (void)hello.Sized(2);  // cipher suites
   (void)hello.Sized(1);  // compression methods
   if (hello.failed()) return std::nullopt;
-  ClientHello out;
   if (hello.empty()) return out;  // no extensions
   Reader extensions = hello.Within(hello.Number(2));
   while (!extensions.empty()) {
     const uint32_t type = extensions.Number(2);
     const std::string_view body = extensions.Sized(2);
-    if (extensions.failed()) break;  // cut, or a length that lies: what came before still holds
+    if (extensions.failed()) {  // cut, or a length that lies: what came before still holds
+      out.lies |= out.is_whole;
+      break;
+    }
     if (type == kServerNameExtension) TakeServerName(Reader(body), out);
     if (type == kProtocolsExtension) TakeProtocols(Reader(body), out);
   }

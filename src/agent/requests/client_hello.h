@@ -15,11 +15,15 @@ struct ClientHello {
   // \DDD. Reserved values that mean nothing (GREASE, RFC 8701, 3) are left out. At most kLongestAlpn bytes: names that
   // do not fit any more are "...".
   std::string alpn;
+  bool offers_http2 = false;  // "h2" is among them, however long the list
+  bool is_whole = false;      // all of the message was there
+  bool lies = false;          // a length among its extensions does: what was read may not be all it says
 };
 
 inline constexpr size_t kLongestAlpn = 128;
 
-// `text` begins with the TLS record header and may be cut. nullopt: no ClientHello, or its lengths lie.
+// `text` begins with the TLS record header and may be cut; the message may be spread over several records (RFC 8446,
+// 5.1). nullopt: no ClientHello, or its lengths lie.
 std::optional<ClientHello> ParseClientHello(std::string_view text);
 
 }  // namespace weir::agent::requests

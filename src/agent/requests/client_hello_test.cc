@@ -5,32 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "agent/requests/hello_builder.h"
+
 namespace weir::agent::requests {
 namespace {
 
-std::string Sized(size_t length_bytes, const std::string& body) {
-  std::string out;
-  for (size_t i = length_bytes; i-- > 0;) out += static_cast<char>(body.size() >> (8 * i) & 0xff);
-  return out + body;
-}
-
-std::string Extension(uint8_t type, const std::string& body) {
-  return std::string(1, '\0') + static_cast<char>(type) + Sized(2, body);
-}
-
-std::string ServerName(const std::string& name) {
-  return Extension(0, Sized(2, std::string(1, '\0') + Sized(2, name)));
-}
-
-std::string Hello(const std::string& extensions) {
-  const std::string body = "\x03\x03" + std::string(32, 'r') + Sized(1, std::string(32, 's')) +
-                           Sized(2, std::string("\x13\x01", 2)) + Sized(1, std::string(1, '\0')) + Sized(2, extensions);
-  return "\x16\x03\x01" + Sized(2, "\x01" + Sized(3, body));
-}
-
 TEST(ClientHelloTest, TellsServerNameAndProtocols) {
-  const auto said = ParseClientHello(Hello(Extension(43, "abc") + ServerName("Shop.Example") +
-                                           Extension(16, Sized(2, Sized(1, "h2") + Sized(1, "http/1.1")))));
+  const auto said =
+      ParseClientHello(MakeHello(MakeExtension(43, "abc") + MakeServerName("Shop.Example") +
+                                 MakeExtension(16, MakeSized(2, MakeSized(1, "h2") + MakeSized(1, "http/1.1")))));
   ASSERT_TRUE(said);
   EXPECT_EQ(said->server_name, "shop.example");
   EXPECT_EQ(said->alpn, "h2,http/1.1");
@@ -38,14 +21,53 @@ TEST(ClientHelloTest, TellsServerNameAndProtocols) {
 
 std::string Protocols(const std::vector<std::string>& names) {
   std::string list;
-  for (const std::string& name : names) list += Sized(1, name);
-  return Extension(16, Sized(2, list));
+  for (const std::string& name : names) list += MakeSized(1, name);
+  return MakeExtension(16, MakeSized(2, list));
 }
 
 std::string AlpnOf(const std::string& extensions) {
-  const auto said = ParseClientHello(Hello(extensions));
+  const auto said = ParseClientHello(MakeHello(extensions));
   EXPECT_TRUE(said);
   return said ? said->alpn : "?";
+}
+
+TEST(ClientHelloTest, SaysWhetherItIsWholeAndOffersHttp2) {
+  const std::string text = MakeHello(MakeServerName("a.example") + Protocols({"spdy/3", "h2"}));
+  EXPECT_TRUE(ParseClientHello(text)->is_whole);
+  EXPECT_TRUE(ParseClientHello(text)->offers_http2);
+  EXPECT_FALSE(ParseClientHello(text.substr(0, text.size() - 1))->is_whole);
+  EXPECT_FALSE(ParseClientHello(MakeHello(Protocols({"http/1.1"})))->offers_http2);
+  std::vector<std::string> many(40, "an-odd-protocol");
+  many.push_back("h2");
+  EXPECT_TRUE(ParseClientHello(MakeHello(Protocols(many)))->offers_http2) << "beyond what is shown";
+}
+
+TEST(ClientHelloTest, SaysWhenItsLengthsLie) {
+  const std::string text = MakeHello(Protocols({"http/1.1"}));
+  EXPECT_FALSE(ParseClientHello(text)->lies);
+  for (const size_t from_end : {9UL, 10UL, 11UL, 13UL}) {  // of the protocol, the list and its extension
+    std::string lying = text;
+    lying[lying.size() - from_end] = '\xff';
+    EXPECT_TRUE(ParseClientHello(lying)->lies) << from_end;
+  }
+  EXPECT_FALSE(ParseClientHello(text.substr(0, text.size() - 1))->is_whole);
+}
+
+TEST(ClientHelloTest, AMessageMayBeSpreadOverRecords) {
+  const std::string message = MakeHelloMessage(MakeServerName("spread.example") + Protocols({"h2"}));
+  for (const size_t size : {1UL, 3UL, 40UL, message.size() - 1}) {
+    SCOPED_TRACE(size);
+    std::string text;
+    for (size_t at = 0; at < message.size(); at += size) {
+      text += "\x16\x03\x01" + MakeSized(2, message.substr(at, size));
+    }
+    const auto said = ParseClientHello(text);
+    ASSERT_TRUE(said);
+    EXPECT_EQ(said->server_name, "spread.example");
+    EXPECT_TRUE(said->is_whole);
+    const auto cut = ParseClientHello(text.substr(0, text.size() - 1));
+    EXPECT_TRUE(!cut || !cut->is_whole);
+  }
 }
 
 TEST(ClientHelloTest, ReservedProtocolsAreLeftOut) {
@@ -67,17 +89,18 @@ TEST(ClientHelloTest, ListsOfProtocolsAreBounded) {
 }
 
 TEST(ClientHelloTest, ListsOfProtocolsWhoseLengthsLieAreEmpty) {
-  EXPECT_EQ(AlpnOf(Extension(16, "")), "");
-  EXPECT_EQ(AlpnOf(Extension(16, Sized(2, ""))), "");
+  EXPECT_EQ(AlpnOf(MakeExtension(16, "")), "");
+  EXPECT_EQ(AlpnOf(MakeExtension(16, MakeSized(2, ""))), "");
   EXPECT_EQ(AlpnOf(Protocols({"h2", ""})), "") << "a name has at least one byte";
-  EXPECT_EQ(AlpnOf(Extension(16, Sized(2, Sized(1, "h2") + "\x09http"))), "");
-  EXPECT_EQ(AlpnOf(Extension(16, std::string("\0\x09", 2) + Sized(1, "h2"))), "") << "longer than its extension";
-  EXPECT_EQ(AlpnOf(Extension(16, std::string("\0\x03", 2) + Sized(1, "h2") + "rest")), "") << "shorter";
+  EXPECT_EQ(AlpnOf(MakeExtension(16, MakeSized(2, MakeSized(1, "h2") + "\x09http"))), "");
+  EXPECT_EQ(AlpnOf(MakeExtension(16, std::string("\0\x09", 2) + MakeSized(1, "h2"))), "")
+      << "longer than its extension";
+  EXPECT_EQ(AlpnOf(MakeExtension(16, std::string("\0\x03", 2) + MakeSized(1, "h2") + "rest")), "") << "shorter";
   EXPECT_EQ(AlpnOf(Protocols({"h2"}) + Protocols({"http/1.1"})), "h2") << "the first of two";
 }
 
 TEST(ClientHelloTest, AMessageThatIsCutTellsWhatCameBefore) {
-  const std::string whole = Hello(ServerName("shop.example") + Extension(51, std::string(1'200, 'k')));
+  const std::string whole = MakeHello(MakeServerName("shop.example") + MakeExtension(51, std::string(1'200, 'k')));
   EXPECT_EQ(ParseClientHello(whole.substr(0, whole.size() - 900))->server_name, "shop.example");
   for (size_t size = 0; size < whole.size(); ++size) {
     const auto said = ParseClientHello(std::string_view(whole).substr(0, size));
@@ -88,31 +111,31 @@ TEST(ClientHelloTest, AMessageThatIsCutTellsWhatCameBefore) {
 TEST(ClientHelloTest, HostileNamesAreRefused) {
   for (const std::string& name : {std::string(), std::string("a\0b", 3), std::string("a\x1b[31mb"), std::string("a b"),
                                   std::string("ü.example"), std::string(254, 'a'), std::string(60'000, 'a')}) {
-    const auto said = ParseClientHello(Hello(ServerName(name)));
+    const auto said = ParseClientHello(MakeHello(MakeServerName(name)));
     ASSERT_TRUE(said);
     EXPECT_EQ(said->server_name, "");
   }
-  EXPECT_EQ(ParseClientHello(Hello(ServerName(std::string(253, 'a'))))->server_name.size(), 253U);
+  EXPECT_EQ(ParseClientHello(MakeHello(MakeServerName(std::string(253, 'a'))))->server_name.size(), 253U);
 }
 
 TEST(ClientHelloTest, LengthsThatLieGiveNoName) {
   const std::string lying = std::string(1, '\0') + std::string("\xff\xff", 2) + "short";
-  EXPECT_EQ(ParseClientHello(Hello(Extension(0, Sized(2, lying))))->server_name, "");
-  EXPECT_EQ(ParseClientHello(Hello(Extension(0, "\xff\xff" + lying)))->server_name, "");
-  EXPECT_EQ(ParseClientHello(Hello(std::string("\0\0\xff\xff"
-                                               "abc",
-                                               7)))
+  EXPECT_EQ(ParseClientHello(MakeHello(MakeExtension(0, MakeSized(2, lying))))->server_name, "");
+  EXPECT_EQ(ParseClientHello(MakeHello(MakeExtension(0, "\xff\xff" + lying)))->server_name, "");
+  EXPECT_EQ(ParseClientHello(MakeHello(std::string("\0\0\xff\xff"
+                                                   "abc",
+                                                   7)))
                 ->server_name,
             "");
 }
 
 TEST(ClientHelloTest, WhatIsNoClientHelloIsRefused) {
-  std::string server_hello = Hello("");
+  std::string server_hello = MakeHello("");
   server_hello[5] = 2;
-  std::string data = Hello("");
+  std::string data = MakeHello("");
   data[0] = 23;
   for (const std::string& text :
-       {std::string(), std::string("GET / HTTP/1.1\r\n\r\n"), server_hello, data, Hello("").substr(0, 40)}) {
+       {std::string(), std::string("GET / HTTP/1.1\r\n\r\n"), server_hello, data, MakeHello("").substr(0, 40)}) {
     EXPECT_FALSE(ParseClientHello(text));
   }
 }

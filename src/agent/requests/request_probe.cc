@@ -67,10 +67,14 @@ class Probe final : public RequestProbe {
 
   kernel::ProgramTime Programs() const override { return kernel::TimeOfPrograms(skeleton_->obj); }
 
-  void ForgetOtherPorts() override {
-    for (weir_u8& port : skeleton_->bss->weir_ports) {
-      if (port != WEIR_PORT_SERVES) port = WEIR_PORT_UNKNOWN;
+  void ForgetPorts(bool all) override {
+    for (volatile weir_u64& place : skeleton_->bss->weir_places) {
+      if (place != 0 && (all || (place & WEIR_PLACE_CLASS_MASK) != WEIR_PORT_SERVES)) place = 0;
     }
+  }
+
+  void Unfollow(uint64_t socket, uint64_t secured_ns) override {
+    (void)bpf_map_update_elem(bpf_map__fd(skeleton_->maps.weir_unfollowed), &socket, &secured_ns, BPF_ANY);
   }
 
  private:

@@ -43,8 +43,10 @@ class RequestProbe {
 
   virtual void Drain(StepSink& sink) = 0;
   virtual RequestLosses Losses() = 0;
-  // Ports that did not begin with HTTP are looked at anew.
-  virtual void ForgetOtherPorts() = 0;
+  // Ports whose connections did not begin with HTTP are looked at anew; `all`: the others too, whose pods may be gone.
+  virtual void ForgetPorts(bool all) = 0;
+  // Nothing more is to be told of a connection; `secured_ns`: the time of its WEIR_STEP_SECURED.
+  virtual void Unfollow(uint64_t /*socket*/, uint64_t /*secured_ns*/) {}
   virtual kernel::ProgramTime Programs() const { return {}; }
   // Why waits for accept() are not measured while everything else is; ok = they are.
   virtual Status AcceptWaits() const { return Status::Ok(); }

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/requests/client_hello.h"
+#include "agent/requests/hello_assembly.h"
 #include "agent/requests/request_table.h"
 #include "agent/requests/server_names.h"
 #include "agent/requests/turn_machine.h"
@@ -16,6 +16,7 @@ namespace weir::agent::requests {
 namespace {
 
 constexpr Nanos kForgetPortsPeriod = 10'000'000'000;
+constexpr uint32_t kForgetAllPortsEvery = 60;
 
 class KernelRequestSource final : public RequestSource, private StepSink {
  public:
@@ -23,7 +24,8 @@ class KernelRequestSource final : public RequestSource, private StepSink {
       : open_(std::move(open)),
         identities_(std::move(surroundings.identities)),
         table_(*identities_),
-        turns_([this](const weir_step_head& ends, const Turn& turn) { table_.Add(ends, turn); }),
+        turns_([this](const weir_step_head& ends, const Turn& turn) { table_.Add(ends, turn); },
+               [this](uint64_t socket, uint64_t secured_ns) { probe_->Unfollow(socket, secured_ns); }),
         names_([this] { Poll(); }) {}
 
   void Start() override;
@@ -53,11 +55,13 @@ class KernelRequestSource final : public RequestSource, private StepSink {
   RequestTable table_;
   TurnMachine turns_;
   ServerNames names_;
+  HelloAssembly hellos_;  // of clients
   std::unique_ptr<RequestProbe> probe_;
   RequestLosses losses_;
   model::ProbeReport report_{"requests", "off", "not started", ""};
   Nanos forget_ports_ = 0;
-  bool dispensable_ = false;  // it runs, or was given up
+  uint32_t ports_forgotten_ = 0;  // times
+  bool dispensable_ = false;      // it runs, or was given up
 };
 
 void KernelRequestSource::Start() {
@@ -92,19 +96,28 @@ void KernelRequestSource::Restrain(const Restraint& restraint) {
   probe_.reset();
   turns_.Abandon();
   names_.ForgetSockets();
+  hellos_.Clear();
   report_ = {"requests", "off", restraint.Why(GivenUp::kRequests),
              "requests and TLS server names are missing meanwhile; docs/budget.md"};
 }
 
 void KernelRequestSource::OnHello(const weir_step_hello& hello) {
-  const std::string_view text(hello.text, std::min<size_t>(hello.text_bytes, sizeof(hello.text)));
-  if (const auto said = ParseClientHello(text)) names_.Put(hello.step.socket, hello.step.time_ns, *said);
+  if ((hello.step.flags & WEIR_STEP_AT_SERVER) != 0) {
+    turns_.OnHello(hello);
+    return;
+  }
+  // The name may be there before the rest, which then says the same and more.
+  const auto known = hellos_.Put(hello);
+  if (known && (known->said.is_whole || !known->said.server_name.empty())) {
+    names_.Put(known->socket, known->time_ns, known->said);
+  }
 }
 
 void KernelRequestSource::Collect(Nanos now, Collection& out) {
   if (probe_ != nullptr) {
     Poll();
     turns_.Sweep(now);
+    hellos_.Expire(static_cast<uint64_t>(now));
   }
   table_.Emit(out.reports);
   identities_->Expire();
@@ -112,7 +125,7 @@ void KernelRequestSource::Collect(Nanos now, Collection& out) {
   CountLosses();
   if (now < forget_ports_) return;
   forget_ports_ = now + kForgetPortsPeriod;
-  probe_->ForgetOtherPorts();
+  probe_->ForgetPorts(++ports_forgotten_ % kForgetAllPortsEvery == 0);
 }
 
 model::ProbeReport KernelRequestSource::Working() const {

@@ -19,79 +19,11 @@
 
 #include "agent/kernel/net_lab.h"
 #include "agent/requests/http2_builder.h"
-#include "agent/requests/turn_machine.h"
+#include "agent/requests/request_kernel_lab.h"
 #include "agent/source/ebpf/ebpf_source.h"
 
 namespace weir::agent::requests {
 namespace {
-
-using kernel::Lab;
-using kernel::Pair;
-using kernel::Socket;
-
-constexpr std::string_view kGet = "GET /items/5 HTTP/1.1\r\nHost: a\r\n\r\n";
-constexpr std::string_view kShort = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-void Write(const Socket& socket, std::string_view text) {
-  ASSERT_EQ(::send(socket.fd(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
-}
-
-// At least `bytes`: waits for them.
-void Read(const Socket& socket, size_t bytes) {
-  std::string buffer(64 << 10, '\0');
-  while (bytes > 0) {
-    const ssize_t got = ::recv(socket.fd(), buffer.data(), std::min(bytes, buffer.size()), 0);
-    ASSERT_GT(got, 0);
-    bytes -= static_cast<size_t>(got);
-  }
-}
-
-int64_t NowMicros() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-class RequestKernelTest : public testing::Test, protected StepSink {
- protected:
-  void SetUp() override {
-    if (const std::string why = kernel::WhyNoKernelTests(); !why.empty()) GTEST_SKIP() << "SKIPPED: " << why;
-    auto opened = RequestProbe::Open(options_);
-    if (!opened.ok() && opened.status().code() == Code::kUnsupported)
-      GTEST_SKIP() << "SKIPPED: " << opened.status().message();
-    ASSERT_TRUE(opened.ok()) << opened.status().message();
-    probe_ = *std::move(opened);
-  }
-  void OnHead(const weir_step_head& head) override {
-    if (head.netns == lab_.inode()) sockets_.push_back(head.step.socket), machine_.OnHead(head);
-  }
-  void OnStep(const weir_step& step) override { machine_.OnStep(step); }
-  void OnBlock(const weir_step_block& block) override { machine_.OnBlock(block); }
-  void OnHello(const weir_step_hello&) override { ++hellos_; }
-  void Drain() { probe_->Drain(*this); }
-  // One exchange of two fixed messages.
-  void Exchange(const Pair& pair, std::string_view request, std::string_view answer) {
-    Write(pair.client, request);
-    Read(pair.server, request.size());
-    Write(pair.server, answer);
-    Read(pair.client, answer.size());
-  }
-  size_t Unusable() const {
-    return static_cast<size_t>(std::count_if(turns_.begin(), turns_.end(),
-                                             [](const Turn& turn) { return turn.outcome == TurnOutcome::kUnusable; }));
-  }
-
-  Lab lab_;
-  RequestProbeOptions options_;
-  std::vector<Turn> turns_;
-  std::vector<weir_step_head> ends_;
-  std::vector<uint64_t> sockets_;
-  size_t hellos_ = 0;
-  TurnMachine machine_{[this](const weir_step_head& ends, const Turn& turn) {
-    turns_.push_back(turn);
-    ends_.push_back(ends);
-  }};
-  std::unique_ptr<RequestProbe> probe_;
-};
 
 TEST_F(RequestKernelTest, KeptAliveStreamsAgreeWithBothEndsClocks) {
   constexpr size_t kStreams = 150;
@@ -415,11 +347,11 @@ TEST_F(RequestKernelTest, WhatDoesNotBeginLikeARequestCostsNothingMore) {
                            " GET / HTTP/1.1"}) {
     Exchange(pair, text, "x");
   }
-  // The port has been sorted out by now: even a request is not looked at, until the agent forgets.
+  // The port has been sorted out by now: even a request on this connection is not looked at, until the agent forgets.
   Exchange(pair, kGet, kShort);
   Drain();
   EXPECT_TRUE(sockets_.empty());
-  probe_->ForgetOtherPorts();
+  probe_->ForgetPorts(false);
   Exchange(pair, kGet, kShort);
   Drain();
   EXPECT_EQ(turns_.size(), 1U);
@@ -439,50 +371,8 @@ TEST_F(RequestKernelTest, AboveTheBudgetTurnsAreLeftOutAndCounted) {
   EXPECT_EQ(turns_.size() + probe_->Losses().skipped, kTurns);
 }
 
-std::string Sized(size_t bytes, const std::string& body) {
-  std::string out;
-  for (size_t i = bytes; i-- > 0;) out += static_cast<char>(body.size() >> (8 * i) & 0xff);
-  return out + body;
-}
-
-// A ClientHello as OpenSSL 3 writes it, without what does not matter here.
-std::string ClientHelloFor(const std::string& name, const std::vector<std::string>& protocols = {}) {
-  std::string extensions = std::string(2, '\0') + Sized(2, Sized(2, std::string(1, '\0') + Sized(2, name)));
-  std::string list;
-  for (const std::string& protocol : protocols) list += Sized(1, protocol);
-  if (!protocols.empty()) extensions += std::string("\0\x10", 2) + Sized(2, Sized(2, list));
-  const std::string body = "\x03\x03" + std::string(32, 'r') + Sized(1, std::string(32, 's')) +
-                           Sized(2, std::string("\x13\x01", 2)) + Sized(1, std::string(1, '\0')) + Sized(2, extensions);
-  return "\x16\x03\x01" + Sized(2, "\x01" + Sized(3, body));
-}
-
-std::string Encrypted(size_t bytes) { return "\x17\x03\x03" + Sized(2, std::string(bytes, 'e')); }
-
-// A ServerHello of TLS 1.3 and what follows it at once.
-std::string ServerFlight() {
-  const std::string body = "\x03\x03" + std::string(32, 'r') + Sized(1, std::string(32, 's')) +
-                           std::string("\x13\x01\0", 3) + Sized(2, std::string(40, 'k'));
-  return "\x16\x03\x03" + Sized(2, "\x02" + Sized(3, body)) + std::string("\x14\x03\x03\0\1\1", 6) + Encrypted(900) +
-         Encrypted(53);
-}
-
-class TlsKernelTest : public RequestKernelTest {
- protected:
-  // A connection up to the client's hello and what the server says to it.
-  Pair Greet(const std::string& hello) {
-    Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
-    pair.client.Set(IPPROTO_TCP, TCP_NODELAY, 1);
-    pair.server.Set(IPPROTO_TCP, TCP_NODELAY, 1);
-    Exchange(pair, hello, ServerFlight());
-    return pair;
-  }
-  void Ask(const Pair& pair, const std::string& records, size_t piece) {
-    for (size_t at = 0; at < records.size(); at += piece) Write(pair.client, records.substr(at, piece));
-  }
-};
-
 TEST_F(TlsKernelTest, ExchangesAreTimedByTheirRecordsWhateverPiecesTheyComeIn) {
-  const std::string finished = "\x14\x03\x03" + Sized(2, "\x01") + Encrypted(53);
+  const std::string finished = "\x14\x03\x03" + MakeSized(2, "\x01") + Encrypted(53);
   const std::string tickets = Encrypted(250) + Encrypted(250);
   const std::string request = Encrypted(160);
   const std::string header = Encrypted(190);
@@ -541,8 +431,8 @@ TEST_F(TlsKernelTest, ClientsThatOfferHttp2AreCountedAndNotTimed) {
   }
 }
 
-TEST_F(TlsKernelTest, HellosThatAreCutOrLieAreNotGuessedAt) {
-  const std::string hello = ClientHelloFor("cut.example", {"http/1.1"});
+TEST_F(TlsKernelTest, HellosThatLieAreNotGuessedAt) {
+  const std::string hello = ClientHelloFor("lying.example", {"http/1.1"});
   std::string lying = hello;
   lying[lying.size() - 9] = '\xff';  // the length of the protocol's name
   std::string empty = hello;
@@ -555,16 +445,6 @@ TEST_F(TlsKernelTest, HellosThatAreCutOrLieAreNotGuessedAt) {
     ASSERT_EQ(turns_.size(), 1U);
     EXPECT_EQ(turns_[0].ending, "hello_not_read");
   }
-  turns_.clear();
-  Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
-  pair.client.Set(IPPROTO_TCP, TCP_NODELAY, 1);
-  Write(pair.client, hello.substr(0, hello.size() - 12));
-  Read(pair.server, hello.size() - 12);
-  Exchange(pair, hello.substr(hello.size() - 12), ServerFlight());
-  kernel::CloseInOrder(pair);
-  Drain();
-  ASSERT_EQ(turns_.size(), 1U);
-  EXPECT_EQ(turns_[0].ending, "hello_not_read");
 }
 
 TEST_F(TlsKernelTest, HostileRecordsEndTheFollowing) {

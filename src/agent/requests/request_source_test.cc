@@ -20,7 +20,7 @@ class PlayedProbe final : public RequestProbe {
     sink.OnHead(MakeHead(WEIR_STEP_ANSWER, 12, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
   }
   RequestLosses Losses() override { return losses_; }
-  void ForgetOtherPorts() override {}
+  void ForgetPorts(bool) override {}
 
  private:
   RequestLosses& losses_;

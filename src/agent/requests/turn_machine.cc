@@ -100,13 +100,34 @@ void TurnMachine::OnRequest(Connection& connection, const weir_step_head& head) 
   connection.request_head_bytes = framing.head_bytes;
 }
 
+void TurnMachine::OnHello(const weir_step_hello& hello) {
+  offers_.erase(hello.step.socket);
+  const auto known = hellos_.Put(hello);
+  if (!known || !known->said.is_whole || known->said.lies || offers_.size() >= HelloAssembly::kMaxHellos) return;
+  const weir_tls_offer offer = known->said.offers_http2 ? WEIR_TLS_MULTIPLEXED : WEIR_TLS_NOT_MULTIPLEXED;
+  offers_[hello.step.socket] = {offer, hello.step.time_ns};
+}
+
+// Where one segment did not hold the client's hello, its pieces tell.
+weir_tls_offer TurnMachine::OfferOf(const weir_step_head& secured) {
+  const auto known = offers_.find(secured.step.socket);
+  const auto told = static_cast<weir_tls_offer>(secured.step.stream);
+  const weir_tls_offer offer = told == WEIR_TLS_UNKNOWN && known != offers_.end() ? known->second.offer : told;
+  if (known != offers_.end()) offers_.erase(known);
+  hellos_.Forget(secured.step.socket);
+  return offer;
+}
+
 // A connection begins: its first step.
 void TurnMachine::OnSecured(Connection& connection, const weir_step_head& head) {
   connection = Connection{};
   std::memcpy(&connection.ends, &head, offsetof(weir_step_head, text));
   connection.last_step_ns = head.step.time_ns;
   OnAccept(connection, head);
-  if (const std::string_view why = TlsTurns::WhyNot(head.step.stream); !why.empty()) {
+  const weir_tls_offer offer = OfferOf(head);
+  if (const std::string_view why = TlsTurns::WhyNot(offer); !why.empty()) {
+    // What the kernel side knew itself it does not follow.
+    if (head.step.stream == WEIR_TLS_UNKNOWN && unfollow_) unfollow_(head.step.socket, head.step.time_ns);
     Turn turn;
     turn.application = kTlsTiming;
     turn.ending = why;
@@ -320,10 +341,16 @@ void TurnMachine::Abandon() {
     if (connection.tls != nullptr) connection.tls->Abandon("given_up", sink);
   }
   connections_ = decltype(connections_)();
+  hellos_.Clear();
+  offers_ = {};
 }
 
 void TurnMachine::Sweep(Nanos now) {
   const auto now_ns = static_cast<uint64_t>(now);
+  hellos_.Expire(now_ns);
+  std::erase_if(offers_, [now_ns](const auto& offer) {
+    return now_ns > offer.second.time_ns && now_ns - offer.second.time_ns > HelloAssembly::kPatienceNs;
+  });
   for (auto item = connections_.begin(); item != connections_.end();) {
     Connection& connection = item->second;
     const uint64_t silent = now_ns > connection.last_step_ns ? now_ns - connection.last_step_ns : 0;

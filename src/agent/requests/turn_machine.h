@@ -18,6 +18,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "agent/requests/hello_assembly.h"
 #include "agent/requests/http2_streams.h"
 #include "agent/requests/tls_turns.h"
 #include "agent/requests/turn.h"
@@ -32,11 +33,14 @@ class TurnMachine {
 
   // Takes turns as they end; both views are valid during the call.
   using Sink = std::function<void(const weir_step_head& ends, const Turn& turn)>;
-  explicit TurnMachine(Sink sink) : sink_(std::move(sink)) {}
+  // Told of connections whose steps are not wanted any more: their socket, and the time of their WEIR_STEP_SECURED.
+  using Unfollow = std::function<void(uint64_t socket, uint64_t secured_ns)>;
+  explicit TurnMachine(Sink sink, Unfollow unfollow = {}) : sink_(std::move(sink)), unfollow_(std::move(unfollow)) {}
 
   void OnHead(const weir_step_head& head);     // WEIR_STEP_REQUEST, WEIR_STEP_ANSWER, WEIR_STEP_SECURED
   void OnStep(const weir_step& step);          // all others; WEIR_STEP_BLOCK without its text
   void OnBlock(const weir_step_block& block);  // WEIR_STEP_BLOCK
+  void OnHello(const weir_step_hello& hello);  // WEIR_STEP_HELLO with WEIR_STEP_AT_SERVER
   // Once per interval: ends what only silence can end, and forgets connections that have been silent for long.
   void Sweep(Nanos now_monotonic);
   // Measuring ends here: what is going on is unusable, and everything is forgotten.
@@ -87,7 +91,17 @@ class TurnMachine {
   void GiveUp(Connection& connection);
   void OnHttp2(Connection& connection, const weir_step& step, std::optional<std::string_view> text);
 
+  struct Offer {
+    weir_tls_offer offer = WEIR_TLS_UNKNOWN;
+    uint64_t time_ns = 0;
+  };
+
+  weir_tls_offer OfferOf(const weir_step_head& secured);
+
   const Sink sink_;
+  const Unfollow unfollow_;
+  HelloAssembly hellos_;                        // that arrived in pieces, until their server answers
+  std::unordered_map<uint64_t, Offer> offers_;  // of those that are whole, by socket
   Http2Room room_;
   std::unordered_map<uint64_t, Connection> connections_;  // by the kernel's pointer, which is reused: ends are compared
 };
