@@ -150,7 +150,13 @@ struct weir_record {
 	weir_u32 late_segments;		/* since its arrivals are watched: received after later ones */
 	weir_u32 gaps;			/* holes that opened */
 	weir_u32 reordered;		/* late segments that came at once */
-	weir_u32 unused;
+	/*
+	 * Sequence numbers of what was sent and received first, by which both ends of a connection know it, whatever NAT makes
+	 * of its addresses: sent_begin is that of the SYN of who connected, of its first byte behind it of who accepted;
+	 * received_begin that of the first byte behind the other's SYN.
+	 */
+	weir_u32 sent_begin;
+	weir_u32 received_begin;
 	weir_u64 late_bytes;
 	weir_u64 holder_cgroup_id;	/* of `pid`, where it is not the socket's; else 0 */
 	char comm[WEIR_COMM_BYTES];

@@ -26,7 +26,6 @@ static __always_inline void add_arrivals(struct weir_record *record, weir_u64 ke
 	record->late_bytes = arrivals ? arrivals->late_bytes : 0;
 	record->gaps = arrivals ? arrivals->gaps : 0;
 	record->reordered = arrivals ? arrivals->reordered : 0;
-	record->unused = 0;
 }
 
 #endif /* WEIR_BPF_ARRIVALS_H */

@@ -79,6 +79,17 @@ static __always_inline void WEIR_CONCAT(WEIR_FILL, _rare)(struct weir_record *re
 	record->drops = listens ? WEIR_READ(tp, WEIR_SK.sk_drops.counter) : 0;
 }
 
+/*
+ * The numbers stand behind what was acknowledged and received. The barrier makes each be read together with its count, or a
+ * snapshot of a busy socket would pair one of then with one of now.
+ */
+static __always_inline void WEIR_CONCAT(WEIR_FILL, _begins)(struct weir_record *record, struct tcp_sock *tp)
+{
+	barrier();
+	record->sent_begin = WEIR_READ(tp, snd_una) - (weir_u32)WEIR_READ(tp, bytes_acked);
+	record->received_begin = WEIR_READ(tp, rcv_nxt) - (weir_u32)WEIR_READ(tp, bytes_received);
+}
+
 /* A connect() that has sent nothing: with a cookie of TCP Fast Open the first write sends the SYN. */
 static __always_inline weir_u32 WEIR_CONCAT(WEIR_FILL, _unsent)(struct weir_record *record, struct tcp_sock *tp)
 {
@@ -120,6 +131,7 @@ static __always_inline void WEIR_FILL(struct weir_record *record, struct tcp_soc
 	record->out_of_order = WEIR_READ(tp, rcv_ooopack);
 	record->unread = WEIR_READ(tp, rcv_nxt) - WEIR_READ(tp, copied_seq);
 	WEIR_CONCAT(WEIR_FILL, _limits)(record, tp);
+	WEIR_CONCAT(WEIR_FILL, _begins)(record, tp);
 	/*
 	 * Last, long after bytes_received: tcp_fin() sets the flag shortly after the FIN was counted. A snapshot that
 	 * falls in between had better miss a byte of payload, which the next record makes good, than report the FIN.

@@ -112,7 +112,6 @@ static __always_inline void on_listening(weir_u64 key, struct sock *sk)
 	record->late_bytes = 0;
 	record->gaps = 0;
 	record->reordered = 0;
-	record->unused = 0;
 	record->holder_cgroup_id = 0;
 	record->flags = WEIR_SOCKET_LISTENING;
 	record->pid = socket.pid;

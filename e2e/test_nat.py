@@ -288,7 +288,8 @@ def test_the_agent_says_that_it_can_look_up(cluster, weir):
     probe = next(probe for probe in agent["probes"] if probe["name"] == "nat")
     assert probe["state"] == "on", probe
     counters = agent["counters"]
-    assert counters["weir_agent_nat_lookups_total"] >= 300 + 41 + 60 + 5
+    # Both ends of nearly all of them are here, and who accepted tells where they went.
+    assert 0 < counters["weir_agent_nat_lookups_total"] < 50
     assert counters["weir_agent_nat_unknown_total"] == 0
     each = counters["weir_agent_nat_microseconds_total"] / counters["weir_agent_nat_lookups_total"]
     print(f"{counters['weir_agent_nat_lookups_total']} look-ups, {each:.1f} us each")

@@ -48,6 +48,9 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Time spent on them, in microseconds.")                                                                         \
   X(agent_nat_unknown, "weir_agent_nat_unknown_total", kCounter, kLoss,                                             \
     "Connections whose server behind NAT stayed unknown: more than 5,000 look-ups a second, or no entry any more.") \
+  X(agent_nat_assumed, "weir_agent_nat_assumed_total", kCounter, kInfo,                                             \
+    "Connections taken for as little translated as their process' last one to the same destination, for lack of "   \
+    "look-ups.")                                                                                                    \
   X(agent_requests_skipped, "weir_agent_requests_skipped_total", kCounter, kLoss,                                   \
     "Requests not measured because there were more than the budget of events allows; counts are too low.")          \
   X(agent_request_steps_lost, "weir_agent_request_steps_lost_total", kCounter, kLoss,                               \

@@ -34,6 +34,7 @@ void PutEnds(const model::SideReport& report, OrderedJson& row) {
   row["service_port"] = ends.service_port;
   row["snat_address"] = ends.snat_address.ToString();
   row["netns"] = ends.netns;
+  row["peer_netns"] = ends.peer_netns;
   row["netns_name"] = report.identity.netns_name;
   row["process"] = report.identity.process;
   row["container"] = report.identity.container;

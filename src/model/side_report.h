@@ -19,6 +19,9 @@ enum class Protocol : uint8_t { kTcp = 6, kUdp = 17 };  // IANA protocol numbers
 
 std::string_view ProtocolName(Protocol protocol);  // "tcp", "udp"
 
+// As FlowEnds::peer_netns: the addresses do not tell which namespace the other end is in, and nothing else does.
+inline constexpr uint32_t kUnknownNetns = 0xffffffff;
+
 struct FlowEnds {
   Protocol protocol = Protocol::kTcp;
   Side side = Side::kClient;  // which end the reporting agent sees
@@ -32,6 +35,9 @@ struct FlowEnds {
   // A client's: the address the server sees in place of client_address (source NAT, masquerade); unspecified
   // otherwise. The other end's report names it as its client.
   Address snat_address;
+  // Where several network namespaces of this node have one of the addresses: the other end's, or kUnknownNetns. 0 where
+  // the addresses alone tell who is meant.
+  uint32_t peer_netns = 0;
 
   bool operator==(const FlowEnds&) const = default;
 };

@@ -18,7 +18,8 @@
 namespace weir::server {
 
 // Identity of a flow within a scope. Scope: all zero = the whole network; agent = within that agent's node;
-// agent and netns = within one network namespace (loopback).
+// agent and netns = within one network namespace (loopback), or between two whose addresses others of the node have
+// too.
 struct FlowKey {
   model::Address client_address;
   model::Address server_address;

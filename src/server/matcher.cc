@@ -28,17 +28,11 @@ bool IsConfined(const model::Address& address) { return address.is_loopback() ||
 
 bool IsConfined(const FlowKey& key) { return IsConfined(key.client_address) || IsConfined(key.server_address); }
 
-// The whole network's where the addresses allow.
-FlowKey WidestKey(AgentNumber agent, const model::FlowEnds& ends) {
-  FlowKey key;
-  // As the server's report names it.
-  key.client_address = ends.snat_address.is_unspecified() ? ends.client_address : ends.snat_address;
-  key.server_address = ends.server_address;
-  key.server_port = ends.server_port;
-  key.protocol = ends.protocol;
-  if (IsConfined(key)) key.agent = agent;
-  if (key.client_address.is_loopback() || key.server_address.is_loopback()) key.netns = ends.netns;
-  return key;
+// A number of two network namespaces; never 0.
+uint32_t PairOf(uint32_t client_netns, uint32_t server_netns) {
+  const uint64_t both = uint64_t{client_netns} << 32 | server_netns;
+  const auto mixed = static_cast<uint32_t>(XXH3_64bits(&both, sizeof(both)));
+  return mixed != 0 ? mixed : 1;
 }
 
 FlowKey AcrossAgents(FlowKey key) {
@@ -105,6 +99,28 @@ void Matcher::Match(std::span<PendingBatch* const> batches, UnixMillis now, std:
     first = last;
   }
   ForgetIdle(now, rows);
+}
+
+// The whole network's where the addresses allow.
+FlowKey Matcher::WidestKey(AgentNumber agent, const model::FlowEnds& ends) const {
+  FlowKey key;
+  // As the server's report names it.
+  key.client_address = ends.snat_address.is_unspecified() ? ends.client_address : ends.snat_address;
+  key.server_address = ends.server_address;
+  key.server_port = ends.server_port;
+  key.protocol = ends.protocol;
+  if (IsConfined(key)) key.agent = agent;
+  if (key.client_address.is_loopback() || key.server_address.is_loopback()) {
+    key.netns = ends.netns;
+  } else if (ends.peer_netns != 0) {
+    const bool client = ends.side == Side::kClient;
+    const model::Address& other = client ? key.server_address : key.client_address;
+    // An end that nobody knows may well be on another node.
+    if (ends.peer_netns == model::kUnknownNetns && !neighbourhood_.IsLocal(other, agent)) return key;
+    key.agent = agent;
+    key.netns = client ? PairOf(ends.netns, ends.peer_netns) : PairOf(ends.peer_netns, ends.netns);
+  }
+  return key;
 }
 
 void Matcher::MatchInterval(std::span<PendingBatch* const> batches, const Interval& interval) {
@@ -208,7 +224,7 @@ void Matcher::Splice(List& to, const List& from) {
 
 bool Matcher::StaysWithinAgent(const Group& group, UnixMillis now, FlowSlot& slot) {
   slot = memory_.Find(group.key);
-  if (IsConfined(group.key)) return true;
+  if (IsConfined(group.key) || group.key.netns != 0) return true;
   const AgentNumber agent = group.key.agent;
   if (group.clients.count == 0 || group.servers.count == 0) {
     const bool client = group.clients.count != 0;

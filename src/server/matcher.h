@@ -73,6 +73,7 @@ class Matcher {
     bool operator>(const QuietCheck& other) const { return due > other.due; }
   };
 
+  FlowKey WidestKey(AgentNumber agent, const model::FlowEnds& ends) const;
   void MatchInterval(std::span<PendingBatch* const> batches, const Interval& interval);
   void GroupReports(std::span<PendingBatch* const> batches);
   AgentNumber OnlyAgentOf(const Group& group) const;

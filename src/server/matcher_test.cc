@@ -100,6 +100,46 @@ TEST_F(MatcherTest, BothEndsBecomeOneRow) {
   EXPECT_EQ(rows[0].server_sequence, 1'001U);
 }
 
+// Two pairs of namespaces of one node have the same addresses.
+TEST_F(MatcherTest, WhereAddressesAreOfSeveralNamespacesThePairCounts) {
+  auto report = [](model::SideReport of, uint32_t netns, uint32_t peer, const char* process) {
+    of.ends.netns = netns;
+    of.ends.peer_netns = peer;
+    of.identity.process = process;
+    return of;
+  };
+  AgentBatch batch =
+      Batch(1, 1,
+            {report(ClientReport({}, 10, 0), 7, 8, "one"), report(ClientReport({}, 20, 0), 17, 18, "two"),
+             report(ServerReport({}, 20, 0), 18, 17, "beta"), report(ServerReport({}, 10, 0), 8, 7, "alpha")});
+  const auto addresses = std::vector{batch.reports[0].ends.client_address, batch.reports[0].ends.server_address};
+  batch.local_addresses = addresses;
+  auto rows = Match({batch});
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(Of(rows[0].row.client).process + Of(rows[0].row.server).process, "onealpha");
+  EXPECT_EQ(rows[0].row.bytes_to_server, 10U);
+  EXPECT_EQ(Of(rows[1].row.client).process + Of(rows[1].row.server).process, "twobeta");
+  EXPECT_EQ(rows[1].row.bytes_to_server, 20U);
+
+  auto refused = report(ClientReport({}, 0, 0), 27, model::kUnknownNetns, "three");
+  refused.counters.failed_refused = 1;
+  batch = Batch(1, 2, {refused});
+  batch.local_addresses = addresses;
+  rows = Match({batch});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(Of(rows[0].row.client).process, "three");
+  EXPECT_EQ(Of(rows[0].row.server).process, "") << "nobody knows who refused";
+  EXPECT_EQ(rows[0].row.failed_refused, 1U);
+}
+
+TEST_F(MatcherTest, AnEndThatNobodyKnowsMayBeOnAnotherNode) {
+  auto client = ClientReport({}, 10, 0);
+  client.ends.peer_netns = model::kUnknownNetns;
+  const auto rows = Match({Batch(1, 1, {client}), Batch(2, 1, {ServerReport({}, 10, 0)})});
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(Of(rows[0].row.server).process, "nginx");
+}
+
 TEST_F(MatcherTest, EverySharedMeasureIsOrientedAndStoredOnce) {
   auto client = ClientReport({}, 1, 2);
   client.counters.segments_sent = 3;

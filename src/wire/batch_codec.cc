@@ -92,6 +92,7 @@ void PutReport(const SideReport& report, Dictionary& dictionary, v1::FlowReport&
   PutAddress(report.ends.server_address, *out.mutable_server_address());
   out.set_server_port(report.ends.server_port);
   out.set_netns(report.ends.netns);
+  out.set_peer_netns(report.ends.peer_netns);
   out.set_process(dictionary.IndexOf(report.identity.process));
   out.set_container(dictionary.IndexOf(report.identity.container));
   out.set_unit(dictionary.IndexOf(report.identity.unit));
@@ -267,6 +268,7 @@ Status TakeReport(const v1::Batch& batch, const v1::FlowReport& from, SideReport
   to.ends.side = from.server_side() ? model::Side::kServer : model::Side::kClient;
   to.ends.server_port = static_cast<uint16_t>(from.server_port());
   to.ends.netns = from.netns();
+  to.ends.peer_netns = from.peer_netns();
   WEIR_RETURN_IF_ERROR(TakeAddress("client_address", from.client_address(), to.ends.client_address));
   WEIR_RETURN_IF_ERROR(TakeAddress("server_address", from.server_address(), to.ends.server_address));
   if (from.service_port() > 0xFFFF) return Status::Invalid(fmt::format("service_port is {}", from.service_port()));

@@ -72,12 +72,13 @@ AgentBatch Sample() {
                  UINT32_MAX,
                  At("10.96.0.10"),
                  443,
-                 At("198.51.100.4")};
+                 At("198.51.100.4"),
+                 model::kUnknownNetns};
   client.identity = {"curl", std::string(64, 'c'), "", "lab-a", "models.example", "h2,http/1.1", "tls"};
   client.counters = DistinctCounters(1'000);
   SideReport server;
   server.ends = {
-      model::Protocol::kUdp, model::Side::kServer, At("2001:db8::2"), At("fd00::1"), 53, 4'026'531'840, {}, 0, {}};
+      model::Protocol::kUdp, model::Side::kServer, At("2001:db8::2"), At("fd00::1"), 53, 4'026'531'840, {}, 0, {}, 17};
   server.identity = {"named", "", "named.service", "", "", "", ""};
   server.request = {"dns", "AAAA", "models.example", "NXDOMAIN"};
   server.counters = DistinctCounters(UINT64_MAX - 200);
@@ -353,7 +354,7 @@ TEST(BatchCodec, RefusesAnInflatedFlowReport) {
   EXPECT_EQ(ReasonFor(Forged([](v1::Batch& b) {
               for (int i = 0; i < 6'000; ++i) b.mutable_flows(1)->add_rtt_histogram(1);
             })),
-            "flow report 1 has 7070 bytes, more than 4096");
+            "flow report 1 has 7073 bytes, more than 4096");
 }
 
 // ---- Fields ----

@@ -20,6 +20,9 @@ struct ClientEnds {
   uint16_t server_port = 0;
   bool answered = true;  // the other end has said something, so the first packet came all the way
   bool last = false;     // nobody asks again: the connection is over
+  // With `last`: both ends know that it is over, so whoever translates it should; see ConnectionTracking.
+  bool closed = false;
+  bool succeeded = false;  // with `last`: a later connection has had the same addresses and ports
 };
 
 struct Translation {
@@ -46,6 +49,8 @@ class AddressTranslations {
  public:
   virtual ~AddressTranslations() = default;
   virtual Translation Find(const ClientEnds& ends) = 0;
+  // Whether anything may be translated in this round. Costs little; false is certain.
+  virtual bool Active() = 0;
   // No more questions for now: gives back what was opened to answer.
   virtual void RoundEnds() = 0;
 };

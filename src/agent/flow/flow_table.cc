@@ -84,6 +84,7 @@ FlowTable::Index FlowTable::Make(const FlowKey& key) {
   flows_[flow].netns_name = identities_.NetnsNameOf(key.netns);
   flows_[flow].in_use = true;
   index_.insert({key, flow});
+  MeetAddress(key);
   // Without sockets and news nobody would ever drop it again.
   (void)Touch(flow);
   return flow;
@@ -112,14 +113,29 @@ void FlowTable::Closed(Index flow) {
   (void)Touch(flow);
 }
 
+void FlowTable::MeetAddress(const FlowKey& key) {
+  const bool client = key.side == model::Side::kClient;
+  namesakes_.Meet(client ? key.client : key.server, key.netns, emitted_);
+}
+
+uint32_t FlowTable::PeerOf(const FlowKey& key) const {
+  const bool client = key.side == model::Side::kClient;
+  if (client) return namesakes_.PeerOf(key.netns, key.client, key.server);
+  return namesakes_.PeerOf(key.netns, key.server, key.client);
+}
+
 void FlowTable::Emit(Nanos now, std::vector<model::SideReport>& out) {
+  const bool is_first = std::exchange(emitted_, now) == 0;
   out.reserve(out.size() + active_.size());
   const bool idle_too = now >= next_idle_report_;
   if (idle_too) {
     next_idle_report_ = now + kIdleReportPeriod;
     for (Index flow = 0; flow < flows_.size(); ++flow) {
-      if (flows_[flow].in_use && flows_[flow].open > 0) (void)Touch(flow);
+      if (!flows_[flow].in_use || flows_[flow].open == 0) continue;
+      MeetAddress(flows_[flow].key);
+      (void)Touch(flow);
     }
+    if (!is_first) namesakes_.Expire(now);
   }
   for (const Index index : active_) {
     Flow& flow = flows_[index];
@@ -138,6 +154,7 @@ void FlowTable::Report(Flow& flow, std::vector<model::SideReport>& out) {
   report.ends.server_address = flow.key.server;
   report.ends.server_port = flow.key.server_port;
   report.ends.netns = flow.key.netns;
+  report.ends.peer_netns = PeerOf(flow.key);
   report.ends.service_address = flow.key.service;
   report.ends.service_port = flow.key.service_port;
   report.ends.snat_address = flow.key.snat;

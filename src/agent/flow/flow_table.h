@@ -21,6 +21,7 @@
 #include "agent/flow/address_translations.h"
 #include "agent/flow/connection_names.h"
 #include "agent/flow/listener_table.h"
+#include "agent/flow/namesakes.h"
 #include "agent/identity/identities.h"
 #include "model/side_report.h"
 
@@ -80,6 +81,8 @@ class FlowTable {
   void Emit(Nanos now_monotonic, std::vector<model::SideReport>& out);
 
   size_t size() const { return index_.size(); }
+  // Learns the addresses of its flows itself.
+  Namesakes& namesakes() { return namesakes_; }
 
  private:
   struct Flow {
@@ -98,6 +101,8 @@ class FlowTable {
 
   Index Make(const FlowKey& key);
   void Report(Flow& flow, std::vector<model::SideReport>& out);
+  void MeetAddress(const FlowKey& key);
+  uint32_t PeerOf(const FlowKey& key) const;
   void Drop(Index flow);
 
   const uint32_t max_flows_;
@@ -108,6 +113,8 @@ class FlowTable {
   std::vector<Index> free_;
   std::vector<Index> active_;
   tsl::robin_map<FlowKey, Index, Hash> index_;
+  Namesakes namesakes_;
+  Nanos emitted_ = 0;  // when last
   Nanos next_idle_report_ = 0;
 };
 

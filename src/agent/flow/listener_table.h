@@ -33,7 +33,7 @@ struct Listener {
   uint64_t until_ns = 0;  // of its final one; 0 = it listens
   uint64_t cgroup_id = 0;
   uint64_t holder_cgroup_id = 0;  // as in weir_record
-  uint64_t owner = 0;  // Identities::OwnerOf
+  uint64_t owner = 0;             // Identities::OwnerOf
 };
 
 // A connection whose listener is asked for.

@@ -155,6 +155,12 @@ class RecordBuilder {
     record_.drops = drops;
     return *this;
   }
+  // Sequence numbers, as in weir_record.
+  RecordBuilder& Begins(uint32_t sent, uint32_t received) {
+    record_.sent_begin = sent;
+    record_.received_begin = received;
+    return *this;
+  }
   RecordBuilder& Errors(uint32_t error, uint32_t soft_error = 0) {
     record_.error = error;
     record_.soft_error = soft_error;

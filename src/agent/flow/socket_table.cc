@@ -1,9 +1,14 @@
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "agent/flow/socket_table.h"
 
 #include <netinet/tcp.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <type_traits>
 
 #include "agent/flow/outcome.h"
 #include "agent/flow/record_address.h"
@@ -16,6 +21,7 @@ constexpr uint64_t kRaceMarginNs = 50'000'000;
 // Of snapshots that a socket may miss before it is given up: its final record may be on the way (kUnmarked).
 constexpr uint32_t kGraceSnapshots = 2;
 constexpr size_t kMaxSwept = 65'536;
+constexpr size_t kMaxHeld = 65'536;  // records of 272 bytes
 constexpr uint32_t kNoTimeouts = 0xffffffff;
 constexpr uint32_t kNoRtt = 0xffffffff;
 
@@ -189,8 +195,8 @@ bool SocketTable::IsIncoming(const weir_record& record, ListenerTable::Found* fo
   const bool older = (record.flags & WEIR_SOCKET_EXISTING) != 0 && (record.flags & WEIR_SOCKET_OUTGOING) == 0;
   const bool doubtful = !incoming && (older || finals_ == Finals::kUnmarked);
   if (!doubtful && !(incoming && record.pid == 0)) return incoming;
-  *found = listeners_.Find(
-      {LocalAddress(record), record.netns, record.local_port, record.cgroup_id, record.established_ns});
+  *found =
+      listeners_.Find({LocalAddress(record), record.netns, record.local_port, record.cgroup_id, record.established_ns});
   return incoming || found->answer != ListenerTable::Answer::kNone;
 }
 
@@ -230,6 +236,17 @@ Translation SocketTable::Translate(const weir_record& record, FlowKey& key) {
   Translation found;
   found.of_all = translations_ == nullptr || key.side != model::Side::kClient;
   if (found.of_all || record.local_port == 0) return found;
+  found = FindTranslation(record, key);
+  ApplyTranslation(found, key);
+  return found;
+}
+
+Translation SocketTable::FindTranslation(const weir_record& record, const FlowKey& key) {
+  if (may_be_translated_) {
+    if (const LocalPeers::End* server = peers_.Other(LocalPeers::IdOf(record), model::Side::kClient)) {
+      return {Translation::State::kTranslated, server->remote, server->local, server->local_port, false};
+    }
+  }
   ClientEnds ends;
   ends.netns = key.netns;
   ends.pid = record.pid;
@@ -239,9 +256,9 @@ Translation SocketTable::Translate(const weir_record& record, FlowKey& key) {
   ends.server_port = key.server_port;
   ends.last = record.kind == WEIR_RECORD_FINAL;
   ends.answered = ends.last ? !NeverOpened(record) : IsOpen(record);
-  found = translations_->Find(ends);
-  ApplyTranslation(found, key);
-  return found;
+  ends.closed = ends.last && ends.answered && record.error != ETIMEDOUT;
+  ends.succeeded = succeeded_;
+  return translations_->Find(ends);
 }
 
 RecentFlows::Known SocketTable::FlowOfShort(const weir_record& record) {
@@ -263,15 +280,89 @@ RecentFlows::Known SocketTable::FlowOfShort(const weir_record& record) {
   return found;
 }
 
+// What needs both ends of a connection: translation where anything is translated, and addresses that several namespaces
+// have.
+bool SocketTable::LooksForPeers() {
+  if (!round_began_) {
+    round_began_ = true;
+    may_be_translated_ = finals_ == Finals::kMarked && translations_ != nullptr && translations_->Active();
+  }
+  return may_be_translated_ || (finals_ == Finals::kMarked && flows_.namesakes().any());
+}
+
 void SocketTable::OnRecord(const weir_record& record) {
   ++records_;
   if ((record.flags & WEIR_SOCKET_UNSENT) != 0) return;  // nothing was asked of the network yet
+  constexpr uint32_t kAccepts = WEIR_SOCKET_INCOMING | WEIR_SOCKET_LISTENING;
+  if (!LooksForPeers() || (record.flags & kAccepts) != 0) {
+    Take(record);
+    return;
+  }
+  held_.push_back(record);
+  if (held_.size() >= kMaxHeld) TakeHeld();
+}
+
+size_t SocketTable::PortsHash::operator()(const Ports& ports) const {
+  static_assert(std::has_unique_object_representations_v<Ports>, "hashed as bytes");
+  return XXH3_64bits(&ports, sizeof(ports));
+}
+
+void SocketTable::TakeHeld() {
+  if (held_.empty()) return;
+  std::vector<weir_record> records;
+  records.swap(held_);
+  // From the last to the first: which of them have been followed by another of their addresses and ports.
+  std::vector<bool> succeeded(records.size());
+  for (size_t i = records.size(); i-- > 0;) {
+    const weir_record& record = records[i];
+    if (record.kind != WEIR_RECORD_FINAL) continue;
+    Ports ports{record.netns, {}, {}, record.local_port, record.remote_port};
+    std::copy(std::begin(record.local_address), std::end(record.local_address), ports.local_address);
+    std::copy(std::begin(record.remote_address), std::end(record.remote_address), ports.remote_address);
+    succeeded[i] = !later_ports_.insert(ports).second;
+  }
+  later_ports_.clear();
+  for (size_t i = 0; i < records.size(); ++i) {
+    succeeded_ = succeeded[i];
+    Take(records[i]);
+  }
+  succeeded_ = false;
+  records.clear();
+  if (held_.empty()) held_.swap(records);  // for its capacity
+}
+
+void SocketTable::MeetPeer(const weir_record& record) {
+  const LocalPeers::Id id = LocalPeers::IdOf(record);
+  if (id == 0) return;
+  const model::Side side = LocalPeers::SideOf(record);
+  const LocalPeers::End end{LocalAddress(record), RemoteAddress(record), record.netns, record.local_port};
+  peers_.Put(id, side, end);
+  const LocalPeers::End* other = flows_.namesakes().any() ? peers_.Other(id, side) : nullptr;
+  if (other == nullptr) return;
+  // Under the addresses that their reports have, which are those of the end that accepted.
+  const bool client = side == model::Side::kClient;
+  const LocalPeers::End& accepted = client ? *other : end;
+  const uint32_t client_netns = client ? record.netns : other->netns;
+  flows_.namesakes().Pair(client_netns, accepted.local, accepted.netns);
+  flows_.namesakes().Pair(accepted.netns, accepted.remote, client_netns);
+}
+
+void SocketTable::RoundEnds() {
+  TakeHeld();
+  recent_.Forget();
+  round_began_ = false;
+}
+
+void SocketTable::Take(const weir_record& record) {
+  const bool looked = LooksForPeers();
+  if (looked) MeetPeer(record);
   switch (record.kind) {
     case WEIR_RECORD_LISTEN: OnListener(record); break;
     case WEIR_RECORD_LIVE: OnLive(record); break;
     case WEIR_RECORD_FINAL: OnFinal(record); break;
     default: break;
   }
+  if (!looked && LooksForPeers()) MeetPeer(record);  // the first of a namespace whose addresses another one has
 }
 
 // A full accept queue belongs to no connection: the flow's client is unspecified. A queue that is less than a quarter
@@ -300,6 +391,7 @@ void SocketTable::OnLive(const weir_record& record) {
   if (known == sockets_.end()) {
     const bool existing = (record.flags & WEIR_SOCKET_EXISTING) != 0;
     if (existing && in_snapshot_) {
+      flows_.namesakes().Meet(LocalAddress(record), record.netns, static_cast<Nanos>(record.time_ns));
       existing_.push_back(record);
     } else {
       Enter(record, sockets_[KeyOf(record)], existing);
@@ -450,6 +542,7 @@ void SocketTable::SnapshotBegins(Nanos now) {
 }
 
 void SocketTable::SnapshotEnds(Nanos now, Snapshot result) {
+  TakeHeld();
   in_snapshot_ = false;
   race_until_ns_ = static_cast<uint64_t>(now);
   EnterExisting();
@@ -461,6 +554,9 @@ void SocketTable::SnapshotEnds(Nanos now, Snapshot result) {
 void SocketTable::EnterExisting() {
   std::vector<weir_record> records;
   records.swap(existing_);
+  if (flows_.namesakes().any()) {
+    for (const weir_record& record : records) MeetPeer(record);
+  }
   for (const weir_record& record : records) {
     Entry& entry = sockets_[KeyOf(record)];
     Enter(record, entry, true);

@@ -22,6 +22,7 @@
 #include "agent/flow/connection_names.h"
 #include "agent/flow/flow_table.h"
 #include "agent/flow/listener_table.h"
+#include "agent/flow/local_peers.h"
 #include "agent/flow/recent_flows.h"
 #include "agent/identity/identities.h"
 #include "agent/kernel/record_sink.h"
@@ -64,7 +65,7 @@ class SocketTable final : public kernel::RecordSink {
   void SnapshotEnds(Nanos now, Snapshot result);
 
   // Between rounds flows may go, and what was learnt about their ends may change.
-  void RoundEnds() { recent_.Forget(); }
+  void RoundEnds();
 
   size_t size() const { return sockets_.size(); }
   uint64_t records() const { return records_; }  // taken so far
@@ -116,6 +117,17 @@ class SocketTable final : public kernel::RecordSink {
     bool translate_later = false;  // Translation::State::kLater
   };
   using Sockets = tsl::robin_map<Key, Entry, Hash>;
+  struct Ports {  // of one connection at a time
+    uint32_t netns;
+    uint32_t local_address[4];
+    uint32_t remote_address[4];
+    uint16_t local_port;
+    uint16_t remote_port;
+    bool operator==(const Ports&) const = default;
+  };
+  struct PortsHash {
+    size_t operator()(const Ports& ports) const;
+  };
 
   static Key KeyOf(const weir_record& record);
   static bool IsOpen(const weir_record& record);
@@ -130,6 +142,10 @@ class SocketTable final : public kernel::RecordSink {
   bool ChangedHands(const weir_record& record, const Entry& entry) const;
   FlowKey FlowOf(const weir_record& record, Attribution* by);
 
+  bool LooksForPeers();
+  void Take(const weir_record& record);
+  void TakeHeld();
+  void MeetPeer(const weir_record& record);
   void OnListener(const weir_record& record);
   void OnLive(const weir_record& record);
   void OnFinal(const weir_record& record);
@@ -137,6 +153,7 @@ class SocketTable final : public kernel::RecordSink {
   void Attribute(const weir_record& record, Entry& entry);
   // Puts the ends that NAT made of them into a client's key.
   Translation Translate(const weir_record& record, FlowKey& key);
+  Translation FindTranslation(const weir_record& record, const FlowKey& key);
   // The flow of a socket that ended and was never in the table.
   RecentFlows::Known FlowOfShort(const weir_record& record);
   // Brings `entry` up to date and adds what happened since to `counters`.
@@ -156,6 +173,13 @@ class SocketTable final : public kernel::RecordSink {
   AddressTranslations* const translations_;
   ListenerTable listeners_;
   RecentFlows recent_;
+  LocalPeers peers_;
+  // While connections are looked for at both ends: of this round, until all ends that accepted are known.
+  std::vector<weir_record> held_;
+  tsl::robin_set<Ports, PortsHash> later_ports_;  // scratch of TakeHeld()
+  bool succeeded_ = false;                        // of the record that is taken: as ClientEnds
+  bool round_began_ = false;
+  bool may_be_translated_ = false;  // in this round
   Sockets sockets_;
   tsl::robin_set<Key, Hash> swept_;    // counted as closed; their final records are still to come (kUnmarked)
   std::vector<weir_record> existing_;  // waiting until all listeners of the snapshot are known

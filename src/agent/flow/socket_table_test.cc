@@ -12,7 +12,7 @@
 #include <string>
 
 #include "agent/flow/record_builder.h"
-#include "agent/identity/identity_index.h"
+#include "agent/flow/socket_table_fixture.h"
 
 namespace weir::agent::flow {
 namespace {
@@ -20,41 +20,6 @@ namespace {
 using model::Side;
 using model::SideCounters;
 using model::SideReport;
-
-constexpr Nanos kSecond = 1'000'000'000;
-constexpr uint64_t kJiffyUs = 4'000;
-constexpr auto kChanged = SocketTable::Snapshot::kChanged;
-constexpr auto kComplete = SocketTable::Snapshot::kComplete;
-
-class SocketTableTest : public testing::Test {
- protected:
-  void Apply(const weir_record& record) { table_.OnRecord(record); }
-  void Snapshot(const std::vector<weir_record>& records, SocketTable::Snapshot result = kChanged) {
-    now_ += kSecond;
-    table_.SnapshotBegins(now_);
-    for (const weir_record& record : records) table_.OnRecord(record);
-    table_.SnapshotEnds(now_ + 1'000'000, result);
-  }
-  std::vector<SideReport> Emit() {
-    std::vector<SideReport> reports;
-    flows_.Emit(now_, reports);
-    return reports;
-  }
-  // The counters of the only flow that reports; an empty report when none does.
-  SideReport Only() {
-    const std::vector<SideReport> reports = Emit();
-    EXPECT_LE(reports.size(), 1U);
-    return reports.empty() ? SideReport{} : reports[0];
-  }
-
-  Nanos now_ = 100 * kSecond;
-  FakeClock clock_;
-  identity::IdentityIndex identities_{{"/nonexistent", "/nonexistent", {}}, clock_};
-  FlowTable flows_{1'000, identities_};
-  SocketTable table_{SocketTable::Finals::kMarked, kJiffyUs, flows_, identities_};
-};
-
-RecordBuilder Connection() { return RecordBuilder().Outgoing(1'000'000, 1'250'000).Process("curl", 42); }
 
 TEST_F(SocketTableTest, AShortConnectionIsItsFinalRecord) {
   Apply(Connection()
@@ -774,130 +739,6 @@ TEST_F(SocketTableTest, ManySocketsOfOneFlowFoldTogether) {
   EXPECT_EQ(counters.open, 1'000U);
   EXPECT_EQ(counters.opened, 1'000U);
   EXPECT_EQ(counters.bytes_sent, 3'000U);
-}
-
-// Two backends behind 10.96.0.10:443, by the client's port; known from the second question on where `late`.
-class FakeTranslations final : public AddressTranslations {
- public:
-  Translation Find(const ClientEnds& ends) override {
-    asked.push_back(ends);
-    Translation none;
-    none.of_all = of_all;
-    if (ends.server != *model::Address::Parse("10.96.0.10")) return none;
-    if (late && asked.size() < 2) return Translation::Later();
-    Translation found{Translation::State::kTranslated, snat.value_or(ends.client), {}, 8'443};
-    found.server = *model::Address::Parse(ends.client_port % 2 == 0 ? "10.1.0.1" : "10.1.0.2");
-    return found;
-  }
-  void RoundEnds() override {}
-
-  std::vector<ClientEnds> asked;
-  std::optional<model::Address> snat;
-  bool late = false;
-  bool of_all = false;
-};
-
-class TranslatedSocketTableTest : public SocketTableTest {
- protected:
-  static RecordBuilder ToService(uint16_t client_port, uint64_t socket = 0x1000) {
-    return Connection().Socket(socket).Ends("10.0.0.1", client_port, "10.96.0.10", 443);
-  }
-
-  FakeTranslations translations_;
-  SocketTable table_{SocketTable::Finals::kMarked, kJiffyUs, flows_, identities_, nullptr, &translations_};
-};
-
-TEST_F(TranslatedSocketTableTest, EachConnectionCountsForTheBackendItReached) {
-  for (uint16_t port = 40'000; port < 40'010; ++port) {
-    table_.OnRecord(ToService(port).Final().Bytes(port % 2 == 0 ? 100 : 7, 0));
-  }
-  auto reports = Emit();
-  ASSERT_EQ(reports.size(), 2U);
-  std::sort(reports.begin(), reports.end(),
-            [](const SideReport& a, const SideReport& b) { return a.ends.server_address < b.ends.server_address; });
-  EXPECT_EQ(reports[0].ends.server_address.ToString(), "10.1.0.1");
-  EXPECT_EQ(reports[0].ends.server_port, 8'443);
-  EXPECT_EQ(reports[0].ends.service_address.ToString(), "10.96.0.10");
-  EXPECT_EQ(reports[0].ends.service_port, 443);
-  EXPECT_TRUE(reports[0].ends.snat_address.is_unspecified());
-  EXPECT_EQ(reports[0].counters.bytes_sent, 500U);
-  EXPECT_EQ(reports[1].ends.server_address.ToString(), "10.1.0.2");
-  EXPECT_EQ(reports[1].counters.bytes_sent, 35U);
-  EXPECT_EQ(translations_.asked.size(), 10U);
-  EXPECT_TRUE(translations_.asked[0].last);
-  EXPECT_TRUE(translations_.asked[0].answered);
-  EXPECT_EQ(translations_.asked[0].pid, 42U);
-}
-
-TEST_F(TranslatedSocketTableTest, WhatHoldsForAllIsAskedOncePerRound) {
-  translations_.of_all = true;
-  for (int round = 1; round <= 2; ++round) {
-    for (int i = 0; i < 3; ++i) table_.OnRecord(Connection().Final());
-    EXPECT_EQ(translations_.asked.size(), static_cast<size_t>(round));
-    EXPECT_EQ(Only().counters.closed, 3U);
-    table_.RoundEnds();
-  }
-  translations_.of_all = false;
-  for (int i = 0; i < 3; ++i) table_.OnRecord(Connection().Final());
-  EXPECT_EQ(translations_.asked.size(), 5U);
-}
-
-TEST_F(TranslatedSocketTableTest, ALivingConnectionIsAskedForOnceAndStaysWhereItIs) {
-  for (uint64_t bytes = 1; bytes <= 3; ++bytes) {
-    now_ += kSecond;
-    table_.OnRecord(ToService(40'000).Live().Bytes(bytes, 0));
-    const SideReport report = Only();
-    EXPECT_EQ(report.ends.server_address.ToString(), "10.1.0.1");
-    EXPECT_EQ(report.counters.bytes_sent, 1U);
-    EXPECT_EQ(report.counters.open, 1U);
-  }
-  table_.OnRecord(ToService(40'000).Final().Flags(WEIR_SOCKET_REPORTED).Bytes(3, 0));
-  EXPECT_EQ(Only().counters.closed, 1U);
-  EXPECT_EQ(translations_.asked.size(), 1U);
-  EXPECT_EQ(flows_.size(), 0U);
-}
-
-TEST_F(TranslatedSocketTableTest, WhatIsToldLaterMovesTheConnectionWithoutOpeningItTwice) {
-  translations_.late = true;
-  table_.OnRecord(ToService(40'000).Live().State(TCP_SYN_SENT));
-  SideReport report = Only();
-  EXPECT_EQ(report.ends.server_address.ToString(), "10.96.0.10");
-  EXPECT_TRUE(report.ends.service_address.is_unspecified());
-  EXPECT_FALSE(translations_.asked[0].answered);
-  table_.OnRecord(ToService(40'000).Live().Bytes(5, 0));
-  report = Only();
-  EXPECT_EQ(report.ends.server_address.ToString(), "10.1.0.1");
-  EXPECT_EQ(report.counters.opened, 1U);
-  EXPECT_EQ(report.counters.open, 1U);
-  EXPECT_EQ(report.counters.bytes_sent, 5U);
-  table_.OnRecord(ToService(40'000).Live().Bytes(6, 0));
-  EXPECT_EQ(Only().counters.bytes_sent, 1U);
-  EXPECT_EQ(translations_.asked.size(), 2U);
-}
-
-TEST_F(TranslatedSocketTableTest, AConnectionOlderThanTheAgentIsTranslatedToo) {
-  now_ += kSecond;
-  table_.SnapshotBegins(now_);
-  table_.OnRecord(RecordBuilder(ToService(40'001)).Outgoing(0, 0).Flags(WEIR_SOCKET_EXISTING).Bytes(1'000, 0));
-  table_.SnapshotEnds(now_, kChanged);
-  const SideReport report = Only();
-  EXPECT_EQ(report.ends.server_address.ToString(), "10.1.0.2");
-  EXPECT_EQ(report.ends.service_port, 443);
-  EXPECT_EQ(report.counters.bytes_sent, 0U);
-  EXPECT_EQ(report.counters.open, 1U);
-}
-
-TEST_F(TranslatedSocketTableTest, AMasqueradedClientKeepsItsAddress) {
-  translations_.snat = *model::Address::Parse("192.0.2.9");
-  table_.OnRecord(ToService(40'000).Final());
-  const SideReport report = Only();
-  EXPECT_EQ(report.ends.client_address.ToString(), "10.0.0.1");
-  EXPECT_EQ(report.ends.snat_address.ToString(), "192.0.2.9");
-}
-
-TEST_F(TranslatedSocketTableTest, ServersAreNotAskedFor) {
-  table_.OnRecord(RecordBuilder(ToService(40'000)).Outgoing(0, 0).Incoming(5).Final());
-  EXPECT_TRUE(translations_.asked.empty());
 }
 
 }  // namespace

@@ -93,26 +93,25 @@ void KernelTracking::ReadOwnEntries() {
 }
 
 Followed KernelTracking::Follow(const flow::ClientEnds& ends, bool thorough) {
-  Followed followed;
-  Tuple tuple{ends.protocol, ends.client, ends.server, ends.client_port, ends.server_port};
+  Way way{{ends.protocol, ends.client, ends.server, ends.client_port, ends.server_port}, ends.closed, {}};
   Space* const client = ClientSpace(ends);
   const bool is_own = ends.netns == own_inode_;
-  if (is_own) AskOwn(tuple, followed);
+  if (is_own) AskOwn(way);
   if (client != nullptr) {
-    AskSpace(*client, ends.netns, thorough, tuple, followed);
+    AskSpace(*client, ends.netns, thorough, way);
     client->pid = 0;
   }
   for (const uint32_t inode : routers_) {
     if (inode == ends.netns) continue;
     if (const auto router = spaces_.find(inode); router != spaces_.end()) {
-      AskSpace(router->second, inode, thorough, tuple, followed);
+      AskSpace(router->second, inode, thorough, way);
     }
   }
-  if (!is_own) AskOwn(tuple, followed);
-  followed.client = tuple.source;
-  followed.server = tuple.destination;
-  followed.server_port = tuple.destination_port;
-  return followed;
+  if (!is_own) AskOwn(way);
+  way.followed.client = way.tuple.source;
+  way.followed.server = way.tuple.destination;
+  way.followed.server_port = way.tuple.destination_port;
+  return way.followed;
 }
 
 // nullptr for the agent's own, and where nothing leads to it.
@@ -173,13 +172,13 @@ void KernelTracking::LearnRouter(Space& space, const kernel::NetNamespace& found
   }
 }
 
-void KernelTracking::AskOwn(Tuple& tuple, Followed& followed) {
+void KernelTracking::AskOwn(Way& way) {
   ReadOwnEntries();
-  if (own_tracks_ && own_) Ask(*own_, tuple, followed);
+  if (own_tracks_ && own_) Ask(*own_, way);
 }
 
-void KernelTracking::AskSpace(Space& space, uint32_t inode, bool thorough, Tuple& tuple, Followed& followed) {
-  if (Ready(space, inode, thorough, followed)) Ask(*space.socket, tuple, followed);
+void KernelTracking::AskSpace(Space& space, uint32_t inode, bool thorough, Way& way) {
+  if (Ready(space, inode, thorough, way.followed)) Ask(*space.socket, way);
 }
 
 // Whether it tracks anything; then its socket is open.
@@ -221,18 +220,28 @@ Status KernelTracking::Enter(const std::filesystem::path& path, Space& space, ui
   });
 }
 
-void KernelTracking::Ask(node::NetlinkSocket& socket, Tuple& tuple, Followed& followed) {
-  ++followed.questions;
+// A connection that both ends know to be over, and that goes on here, has made room for a later one. Its own entry is
+// gone.
+void KernelTracking::Ask(node::NetlinkSocket& socket, Way& way) {
+  Tuple& tuple = way.tuple;
+  ++way.followed.questions;
   std::optional<Tuple> back;
-  Status status = socket.Ask(kGetConnection, QuestionAbout(tuple),
-                             [&](uint16_t, Bytes payload) { back = OtherDirection(payload, tuple); });
+  bool goes_on = false;
+  Status status = socket.Ask(kGetConnection, QuestionAbout(tuple), [&](uint16_t, Bytes payload) {
+    back = OtherDirection(payload, tuple);
+    goes_on = IsOpen(payload);
+  });
   if (status.ok() || status.code() == Code::kNotFound) {
     if (!ask_status_.ok()) ask_status_ = Status::Ok();
   } else {
     ask_status_ = std::move(status);
   }
   if (!back) return;
-  followed.found = true;
+  if (way.closed && goes_on) {
+    way.followed.is_another = true;
+    return;
+  }
+  way.followed.found = true;
   tuple = {tuple.protocol, back->destination, back->source, back->destination_port, back->source_port};
 }
 

@@ -21,7 +21,8 @@ namespace weir::agent::nat {
 
 // A connection as it arrives behind the last namespace that was asked.
 struct Followed {
-  bool found = false;  // at least one of them tracks it
+  bool found = false;       // at least one of them tracks it
+  bool is_another = false;  // what they track is a later connection of the same addresses and ports
   model::Address client;
   model::Address server;
   uint16_t server_port = 0;
@@ -71,11 +72,17 @@ class KernelTracking final : public ConnectionTracking {
   void List(Nanos now);
   void LearnRouter(Space& space, const kernel::NetNamespace& found, Nanos now);
   Space* ClientSpace(const flow::ClientEnds& ends);
-  void AskOwn(Tuple& tuple, Followed& followed);
-  void AskSpace(Space& space, uint32_t inode, bool thorough, Tuple& tuple, Followed& followed);
+  // A connection on its way through the namespaces that are asked.
+  struct Way {
+    Tuple tuple;
+    bool closed = false;  // as ClientEnds
+    Followed followed;
+  };
+  void AskOwn(Way& way);
+  void AskSpace(Space& space, uint32_t inode, bool thorough, Way& way);
   bool Ready(Space& space, uint32_t inode, bool thorough, Followed& followed);
   Status Enter(const std::filesystem::path& path, Space& space, uint32_t inode);
-  void Ask(node::NetlinkSocket& socket, Tuple& tuple, Followed& followed);
+  void Ask(node::NetlinkSocket& socket, Way& way);
 
   const Clock& clock_;
   uint32_t own_inode_ = 0;

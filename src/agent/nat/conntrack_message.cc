@@ -1,5 +1,6 @@
 #include "agent/nat/conntrack_message.h"
 
+#include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
@@ -136,6 +137,21 @@ std::optional<Tuple> OtherDirection(Bytes payload, const Tuple& asked) {
   // Tracking began in the middle of the connection, with a packet of the answering end.
   if (*reply == asked) return original;
   return std::nullopt;
+}
+
+bool IsOpen(Bytes payload) {
+  if (payload.size() < sizeof(nfgenmsg)) return false;
+  uint64_t state = TCP_CONNTRACK_NONE;
+  ForEachAttribute(payload.subspan(sizeof(nfgenmsg)), [&](uint16_t type, Bytes protocols) {
+    if (type != CTA_PROTOINFO) return;
+    ForEachAttribute(protocols, [&](uint16_t protocol, Bytes tcp) {
+      if (protocol != CTA_PROTOINFO_TCP) return;
+      ForEachAttribute(tcp, [&](uint16_t part, Bytes value) {
+        if (part == CTA_PROTOINFO_TCP_STATE) state = BigEndian(value);
+      });
+    });
+  });
+  return (state >= TCP_CONNTRACK_SYN_SENT && state <= TCP_CONNTRACK_ESTABLISHED) || state == TCP_CONNTRACK_SYN_SENT2;
 }
 
 std::optional<uint32_t> EntriesOf(Bytes payload) {

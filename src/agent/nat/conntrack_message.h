@@ -37,6 +37,8 @@ std::vector<uint8_t> StatisticsQuestion();
 // Of an answer to QuestionAbout(asked): the connection's other direction, from the answering end back. Nullopt when it
 // is no such answer.
 std::optional<Tuple> OtherDirection(Bytes payload, const Tuple& asked);
+// Of the same: whether it is a TCP connection that neither end has ended yet.
+bool IsOpen(Bytes payload);
 // Of an answer to StatisticsQuestion(): connections tracked in this network namespace.
 std::optional<uint32_t> EntriesOf(Bytes payload);
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string_view>
 
 namespace weir::agent::nat {
@@ -66,6 +67,23 @@ TEST(ConntrackMessage, AnswersAboutAnotherConnectionAndTornOnesAreNone) {
   EXPECT_FALSE(OtherDirection(answer, other));
   EXPECT_FALSE(OtherDirection({}, kAsked));
   EXPECT_FALSE(OtherDirection(Bytes(answer).first(4 + 52), kAsked)) << "one direction only";
+}
+
+TEST(ConntrackMessage, TellsWhetherTheConnectionGoesOn) {
+  constexpr size_t kState = 160;
+  std::vector<uint8_t> answer = FromHex(kAnswer);
+  ASSERT_EQ(answer[kState], 3) << "TCP_CONNTRACK_ESTABLISHED";
+  EXPECT_TRUE(IsOpen(answer));
+  for (const uint8_t ending : std::array<uint8_t, 5>{4, 5, 6, 7, 8}) {
+    answer[kState] = ending;
+    EXPECT_FALSE(IsOpen(answer)) << int{ending};
+  }
+  for (const uint8_t beginning : std::array<uint8_t, 3>{1, 2, 9}) {
+    answer[kState] = beginning;
+    EXPECT_TRUE(IsOpen(answer)) << int{beginning};
+  }
+  EXPECT_FALSE(IsOpen(QuestionAbout(kAsked)));
+  EXPECT_FALSE(IsOpen({}));
 }
 
 TEST(ConntrackMessage, ReadsHowManyEntriesThereAre) {

@@ -30,6 +30,7 @@ class TrackingNatSource final : public NatSource, private flow::AddressTranslati
   flow::Translation Find(const flow::ClientEnds& ends) override {
     return table_ ? table_->Find(ends) : flow::Translation::Later();
   }
+  bool Active() override { return table_ && table_->Active(); }
   void RoundEnds() override {
     if (table_) table_->RoundEnds();
   }

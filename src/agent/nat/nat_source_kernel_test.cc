@@ -1,9 +1,11 @@
 // Connection tracking of the running kernel, in namespaces of the test's own: client - router - server, and the agent
 // in any of them.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <filesystem>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -188,6 +190,111 @@ TEST_F(NatKernelTest, RulesThatComeAfterTheFirstConnectionsAreFoundForNewDestina
   const flow::Translation found = table.Find(EndsOf(socket));
   EXPECT_EQ(found.state, flow::Translation::State::kTranslated);
   EXPECT_EQ(found.server_port, listener_.port());
+}
+
+TEST_F(NatKernelTest, AConnectionThatHasMadeRoomForALaterOneIsNotTakenForIt) {
+  Dnat(router_, "prerouting");
+  const Socket socket = Connect();
+  ClientEnds ends = EndsOf(socket);
+  ends.last = true;
+  ends.closed = true;  // as one before it, with the same ports, would be
+  const Followed followed = Follow(router_, ends);
+  EXPECT_TRUE(followed.is_another);
+  EXPECT_FALSE(followed.found);
+  EXPECT_EQ(followed.server.ToString(), kService);
+}
+
+// An agent beside a router that translates; what its flows say of a client's connections.
+class NatFlowsTest : public NatKernelTest {
+ protected:
+  void Start() {
+    elsewhere_.Enter();
+    nat_ = MakeNatSource(clock_);
+    source_ = MakeEbpfSource({.translations = &nat_->translations()}, clock_);
+    ASSERT_TRUE(source_->Start().ok());
+    nat_->Start();
+  }
+  void Exchange(size_t bytes, uint16_t service_port = kServicePort) {
+    Socket brief = Connect(kService, service_port);
+    Socket accepted = listener_.Accept();
+    brief.Send(bytes);
+    accepted.Receive(bytes);
+    brief.Close();
+    accepted.ReceiveEnd();
+    accepted.Close();
+  }
+  // "server:port via service" -> bytes the client sent.
+  std::map<std::string, uint64_t> Sent() {
+    elsewhere_.Enter();
+    source_->Poll();
+    Collection out;
+    EXPECT_TRUE(source_->Collect(clock_.MonotonicNanos(), out).ok());
+    std::map<std::string, uint64_t> sent;
+    for (const model::SideReport& report : out.reports) {
+      if (report.ends.netns != client_.inode() || report.ends.side != model::Side::kClient) continue;
+      const bool direct = report.ends.service_address.is_unspecified();
+      sent[report.ends.server_address.ToString() + ":" + std::to_string(report.ends.server_port) +
+           (direct ? "" : " via " + report.ends.service_address.ToString())] += report.counters.bytes_sent;
+    }
+    return sent;
+  }
+  using Named = std::map<std::string, uint64_t>;
+
+  std::unique_ptr<NatSource> nat_;
+  std::unique_ptr<Source> source_;
+};
+
+TEST_F(NatFlowsTest, ChanceDecidesForEachConnection) {
+  server_.Enter();
+  Socket other = Socket::Listen("10.8.2.2");
+  Nat(client_, "output",
+      "ip daddr 10.8.2.2 tcp dport " + std::to_string(listener_.port()) +
+          " numgen inc mod 2 == 1 dnat ip to 10.8.2.2:" + std::to_string(other.port()));
+  Start();
+  for (int i = 0; i < 10; ++i) {
+    Socket brief = Connect("10.8.2.2", listener_.port());
+    Socket accepted = i % 2 == 0 ? listener_.Accept() : other.Accept();
+    brief.Send(i % 2 == 0 ? 1 : 10);
+    accepted.Receive(i % 2 == 0 ? 1 : 10);
+    brief.Close();
+    accepted.ReceiveEnd();
+    accepted.Close();
+  }
+  EXPECT_EQ(Sent(), (Named{{ToServer(), 5}, {"10.8.2.2:" + std::to_string(other.port()) + " via 10.8.2.2", 50}}));
+}
+
+TEST_F(NatFlowsTest, AZoneOfItsOwnHidesNoTranslation) {
+  router_.Run(
+      "nft -f - <<'E'\ntable inet zoned {\n chain raw {\n  type filter hook prerouting priority -300;\n  "
+      "ct zone set 7\n }\n}\nE");
+  Dnat(router_, "prerouting");
+  Start();
+  Exchange(100);
+  EXPECT_EQ(Sent(), (Named{{ToServer() + " via " + kService, 100}}));
+}
+
+TEST_F(NatFlowsTest, ThePortsOfAConnectionThatIsOverAreUsedAgain) {
+  server_.Enter();
+  Socket other = Socket::Listen("10.8.2.2");
+  Nat(router_, "prerouting",
+      std::string("ip daddr ") + kService + " tcp dport 80 dnat ip to numgen inc mod 2 map { 0 : 10.8.2.2 . " +
+          std::to_string(listener_.port()) + ", 1 : 10.8.2.2 . " + std::to_string(other.port()) + " }");
+  Start();
+  uint16_t port = 0;
+  for (int i = 0; i < 6; ++i) {
+    client_.Enter();
+    Socket brief = Socket::Make("10.8.1.2");
+    brief.Set(SOL_SOCKET, SO_REUSEADDR, 1);
+    brief.Bind("10.8.1.2", port);
+    ASSERT_EQ(brief.TryConnect(kService, kServicePort), 0);
+    port = brief.port();
+    Socket accepted = i % 2 == 0 ? listener_.Accept() : other.Accept();
+    brief.Send(i % 2 == 0 ? 1 : 10);
+    accepted.Receive(i % 2 == 0 ? 1 : 10);
+    brief.Abort();
+  }
+  EXPECT_EQ(Sent(), (Named{{ToServer() + " via " + kService, 3},
+                           {"10.8.2.2:" + std::to_string(other.port()) + " via " + kService, 30}}));
 }
 
 TEST_F(NatKernelTest, TheSourceOfFlowsReportsTheBackendOfOldAndShortConnections) {

@@ -37,27 +37,39 @@ TranslationTable::TranslationTable(ConnectionTracking& tracking, const Clock& cl
     : tracking_(tracking),
       clock_(clock),
       limits_(limits),
-      questions_left_(limits.questions_at_once),
-      refilled_(clock.MonotonicNanos()) {}
+      questions_{limits.questions_per_second, limits.questions_at_once, static_cast<double>(limits.questions_at_once),
+                 clock.MonotonicNanos()},
+      confirmations_{limits.confirmations_per_second, limits.confirmations_at_once,
+                     static_cast<double>(limits.confirmations_at_once), clock.MonotonicNanos()} {}
 
 Translation TranslationTable::Find(const flow::ClientEnds& ends) {
   // Its first packet may be anywhere on its way; half of it tracked looks like nothing translated.
   if (!ends.answered && !ends.last) return Translation::Later();
   if (!tracking_.Active()) return OfAll({});
   if (round_ == 0) round_ = clock_.MonotonicNanos();
+  if (ends.succeeded) {
+    Count(Metric::agent_nat_unknown);  // what is tracked is a later connection
+    return {};
+  }
   const Key key{ends.server, ends.netns, ends.server_port, static_cast<uint16_t>(ends.protocol)};
   const auto known = destinations_.find(key);
-  if (known != destinations_.end() && round_ < known->second.settled_until) {
-    const model::Address& client = known->second.client;
-    return OfAll(client.is_unspecified() ? Translation{} : ChangedSource(ends, client));
-  }
   const Nanos now = clock_.MonotonicNanos();
-  if (!MayAsk(now)) {
+  const Settled* settled = known == destinations_.end() ? nullptr : known->second.Find(ends.pid, round_);
+  if (settled != nullptr && (!confirmations_.Allows(now) || !questions_.Allows(now))) {
+    Count(Metric::agent_nat_assumed);
+    return settled->client.is_unspecified() ? Translation{} : ChangedSource(ends, settled->client);
+  }
+  if (!questions_.Allows(now)) {
     if (ends.last) Count(Metric::agent_nat_unknown);
     return ends.last ? Translation{} : Translation::Later();
   }
-  const Followed followed = tracking_.Follow(ends, known == destinations_.end());
-  questions_left_ -= followed.questions;
+  if (settled != nullptr) confirmations_.left -= 1;
+  return Ask(ends, key, known == destinations_.end(), now);
+}
+
+Translation TranslationTable::Ask(const flow::ClientEnds& ends, const Key& key, bool is_new, Nanos now) {
+  const Followed followed = tracking_.Follow(ends, is_new);
+  questions_.left -= followed.questions;
   Count(Metric::agent_nat_lookups);
   spent_ns_ += static_cast<uint64_t>(clock_.MonotonicNanos() - now);
   Count(Metric::agent_nat_microseconds, spent_ns_ / 1'000);
@@ -67,8 +79,8 @@ Translation TranslationTable::Find(const flow::ClientEnds& ends) {
 
 Translation TranslationTable::Judge(const flow::ClientEnds& ends, const Followed& followed, Nanos now,
                                     Destination& to) {
-  if (!followed.found && ends.answered && now < to.translated_until) {
-    Count(Metric::agent_nat_unknown);  // its entry is gone
+  if (followed.is_another || (!followed.found && ends.answered && now < to.translated_until)) {
+    Count(Metric::agent_nat_unknown);  // its entry is gone, or has made room for a later one's
     return {};
   }
   if (followed.server != ends.server || followed.server_port != ends.server_port) {
@@ -79,17 +91,32 @@ Translation TranslationTable::Judge(const flow::ClientEnds& ends, const Followed
   const bool same_client = followed.client == ends.client;
   // An attempt that nobody answered may have been dropped before it came to whoever translates.
   if (ends.answered && now >= to.translated_until) {
-    to.settled_until = now + kSettled;
-    to.client = same_client ? model::Address{} : followed.client;
+    to.Settle({ends.pid, now + kSettled, same_client ? model::Address{} : followed.client});
   }
   return same_client ? Translation{} : ChangedSource(ends, followed.client);
 }
 
-bool TranslationTable::MayAsk(Nanos now) {
-  questions_left_ += static_cast<double>(now - refilled_) / kSecond * limits_.questions_per_second;
-  questions_left_ = std::min<double>(questions_left_, limits_.questions_at_once);
-  refilled_ = now;
-  return questions_left_ >= 1;
+bool TranslationTable::Budget::Allows(Nanos now) {
+  left += static_cast<double>(now - refilled) / kSecond * per_second;
+  left = std::min<double>(left, at_once);
+  refilled = now;
+  return left >= 1;
+}
+
+const TranslationTable::Settled* TranslationTable::Destination::Find(uint32_t pid, Nanos now) const {
+  const auto found = std::find_if(settled.begin(), settled.end(),
+                                  [&](const Settled& process) { return process.pid == pid && now < process.until; });
+  return found == settled.end() ? nullptr : &*found;
+}
+
+void TranslationTable::Destination::Settle(const Settled& process) {
+  auto place = std::find_if(settled.begin(), settled.end(),
+                            [&process](const Settled& known) { return known.pid == process.pid; });
+  if (place == settled.end()) {
+    place = std::min_element(settled.begin(), settled.end(),
+                             [](const Settled& a, const Settled& b) { return a.until < b.until; });
+  }
+  *place = process;
 }
 
 TranslationTable::Destination& TranslationTable::DestinationOf(const Key& key) {

@@ -84,35 +84,76 @@ TEST_F(TranslationTableTest, AsksForEachConnectionToATranslatedDestination) {
   EXPECT_EQ(tracking_.thorough, 1) << "new namespaces are looked for once per destination";
 }
 
-TEST_F(TranslationTableTest, ADestinationThatIsNotTranslatedIsAskedForAgainAfterAWhile) {
-  tracking_.answer = TwoBackends;
+// Rules may ask for the user, for a mark or for chance.
+TEST_F(TranslationTableTest, OneConnectionThatIsNotTranslatedSaysNothingOfTheNext) {
+  tracking_.answer = [](const ClientEnds& ends, Followed& followed) {
+    if (ends.client_port % 2 == 0) followed.server = Ip("10.0.1.1");
+    return true;
+  };
   for (uint16_t port = 1; port < 100; ++port) {
-    EXPECT_EQ(table_.Find(To("10.0.2.1", port)).state, Translation::State::kNone);
+    const auto state = table_.Find(To("10.0.2.1", port)).state;
+    ASSERT_EQ(state, port % 2 == 0 ? Translation::State::kTranslated : Translation::State::kNone);
   }
-  EXPECT_EQ(tracking_.asked, 1);
-  clock_.Advance(6 * kSecond);
-  table_.RoundEnds();
-  (void)table_.Find(To("10.0.2.1"));
-  EXPECT_EQ(tracking_.asked, 2);
-  ClientEnds other_namespace = To("10.0.2.1");
-  other_namespace.netns = 8;
-  (void)table_.Find(other_namespace);
-  EXPECT_EQ(tracking_.asked, 3) << "its own rules may translate";
+  EXPECT_EQ(tracking_.asked, 99);
 }
 
-TEST_F(TranslationTableTest, MasqueradeHoldsForTheDestination) {
+TEST_F(TranslationTableTest, BeyondTheSmallerBudgetAProcessIsTakenToGoOn) {
+  TranslationTable table(tracking_, clock_,
+                         {.questions_per_second = 1'000,
+                          .questions_at_once = 1'000,
+                          .confirmations_per_second = 10,
+                          .confirmations_at_once = 10});
+  tracking_.answer = TwoBackends;
+  const uint64_t before = Read(Metric::agent_nat_assumed);
+  for (uint16_t port = 1; port < 100; ++port) {
+    EXPECT_EQ(table.Find(To("10.0.2.1", port)).state, Translation::State::kNone);
+  }
+  EXPECT_EQ(tracking_.asked, 11) << "its first, and ten more";
+  EXPECT_EQ(Read(Metric::agent_nat_assumed), before + 88);
+  ClientEnds another = To("10.0.2.1");
+  another.pid = 43;
+  (void)table.Find(another);
+  EXPECT_EQ(tracking_.asked, 12) << "nothing is known of another process";
+  clock_.Advance(6 * kSecond);
+  table.RoundEnds();
+  (void)table.Find(To("10.0.2.1"));
+  EXPECT_EQ(tracking_.asked, 13) << "and what was known is old";
+  ClientEnds other_namespace = To("10.0.2.1");
+  other_namespace.netns = 8;
+  (void)table.Find(other_namespace);
+  EXPECT_EQ(tracking_.asked, 14) << "its own rules may translate";
+}
+
+TEST_F(TranslationTableTest, MasqueradeHoldsForTheProcessBeyondTheSmallerBudget) {
+  TranslationTable table(tracking_, clock_, {.confirmations_per_second = 0, .confirmations_at_once = 0});
   tracking_.answer = [](const ClientEnds&, Followed& followed) {
     followed.client = Ip("192.0.2.1");
     return true;
   };
   for (uint16_t port = 1; port < 100; ++port) {
-    const Translation found = table_.Find(To("198.51.100.7", port));
+    const Translation found = table.Find(To("198.51.100.7", port));
     ASSERT_EQ(found.state, Translation::State::kTranslated);
     EXPECT_EQ(found.client, Ip("192.0.2.1"));
     EXPECT_EQ(found.server, Ip("198.51.100.7"));
     EXPECT_EQ(found.server_port, 80);
   }
   EXPECT_EQ(tracking_.asked, 1);
+}
+
+TEST_F(TranslationTableTest, WhatHasMadeRoomForALaterConnectionIsUnknown) {
+  tracking_.answer = [](const ClientEnds&, Followed& followed) {
+    followed.is_another = true;
+    return false;
+  };
+  const uint64_t before = Read(Metric::agent_nat_unknown);
+  ClientEnds over = To("10.96.0.10");
+  over.last = true;
+  EXPECT_EQ(table_.Find(over).state, Translation::State::kNone);
+  EXPECT_EQ(Read(Metric::agent_nat_unknown), before + 1);
+  over.succeeded = true;
+  EXPECT_EQ(table_.Find(over).state, Translation::State::kNone);
+  EXPECT_EQ(Read(Metric::agent_nat_unknown), before + 2);
+  EXPECT_EQ(tracking_.asked, 1) << "the answer would be the later one's";
 }
 
 // Its first packet may not have come to the namespace that translates, though others track it already.
@@ -176,7 +217,8 @@ TEST_F(TranslationTableTest, BeyondTheBudgetConnectionsWaitAndLostOnesAreCounted
 }
 
 TEST_F(TranslationTableTest, RemembersABoundedNumberOfDestinations) {
-  TranslationTable table(tracking_, clock_, {.destinations = 2, .questions_per_second = 100, .questions_at_once = 100});
+  TranslationTable table(tracking_, clock_,
+                         {.destinations = 2, .confirmations_per_second = 0, .confirmations_at_once = 0});
   tracking_.answer = TwoBackends;
   for (const char* server : {"10.0.2.1", "10.0.2.2", "10.0.2.3", "10.0.2.3"}) (void)table.Find(To(server));
   EXPECT_EQ(tracking_.asked, 3);

@@ -147,7 +147,7 @@ struct FollowedFrame {
   uint16_t server_port;
   uint16_t reached_port;
   uint8_t protocol;
-  uint8_t found;  // 1 = somebody tracks it
+  uint8_t found;  // 1 = somebody tracks it; 2 = what they track is a later connection
 };
 static_assert(sizeof(FollowedFrame) == 84);
 

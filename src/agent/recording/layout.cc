@@ -23,7 +23,7 @@ namespace {
   X(syn_retrans) X(timeouts) X(srtt_us) X(min_rtt_us) X(delivered) X(packets_out) X(backlog) X(max_backlog) \
   X(drops) X(retrans_rto) X(retrans_probe) X(dsack_dups) X(delivered_ce) X(busy_jiffies) X(window_jiffies) \
   X(buffer_jiffies) X(rate_delivered) X(rate_interval_us) X(mss) X(out_of_order) X(unread) X(late_segments) X(gaps) \
-  X(reordered) X(unused) X(late_bytes) X(holder_cgroup_id) X(comm)
+  X(reordered) X(sent_begin) X(received_begin) X(late_bytes) X(holder_cgroup_id) X(comm)
 #define WEIR_FIELDS_OF_weir_udp_key(X) \
   X(cookie) X(local_address) X(remote_address) X(local_port) X(remote_port) X(family) X(zero)
 #define WEIR_FIELDS_OF_weir_udp_flow(X) \
@@ -54,7 +54,7 @@ namespace {
   static_assert(type##_fields::Sum() + padding == sizeof(type),                                \
                 "a field of " #type " is missing in WEIR_FIELDS_OF_" #type)
 
-WEIR_DESCRIBE(weir_record, 4);  // before late_bytes
+WEIR_DESCRIBE(weir_record, 0);
 WEIR_DESCRIBE(weir_udp_key, 0);
 WEIR_DESCRIBE(weir_udp_flow, 0);
 WEIR_DESCRIBE(weir_dns_message, 0);

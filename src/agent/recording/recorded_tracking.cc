@@ -70,7 +70,7 @@ nat::Followed RecordingTracking::Follow(const flow::ClientEnds& ends, bool thoro
   frame.server_port = ends.server_port;
   frame.reached_port = followed.server_port;
   frame.protocol = static_cast<uint8_t>(ends.protocol);
-  frame.found = followed.found ? 1 : 0;
+  frame.found = static_cast<uint8_t>((followed.found ? 1 : 0) | (followed.is_another ? 2 : 0));
   writer_.Put(FrameKind::kFollowed, Observer::kTcp, frame);
   return followed;
 }
@@ -126,7 +126,8 @@ bool TrackingAnswers::Take(const Frame& frame) {
   FollowedFrame followed{};
   std::memcpy(&followed, frame.payload.data(), sizeof(followed));
   nat::Followed answer;
-  answer.found = followed.found != 0;
+  answer.found = (followed.found & 1) != 0;
+  answer.is_another = (followed.found & 2) != 0;
   answer.client = AddressOf(followed.seen_client);
   answer.server = AddressOf(followed.reached);
   answer.server_port = followed.reached_port;

@@ -150,6 +150,7 @@ class OneBackend final : public flow::AddressTranslations {
     found.server = *model::Address::Parse("10.1.0.1");
     return found;
   }
+  bool Active() override { return true; }
   void RoundEnds() override {}
   int asked = 0;
 };
