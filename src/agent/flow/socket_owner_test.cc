@@ -23,7 +23,7 @@ class NumberedGroups final : public identity::Identities {
     return std::make_shared<const identity::CgroupName>(identity::CgroupName{"", std::to_string(owner)});
   }
   std::shared_ptr<const std::string> NetnsNameOf(uint32_t) override { return std::make_shared<const std::string>(); }
-  void Expire() override {}
+  void ExpireAnswers() override {}
   Groups groups() const override { return Groups::kAll; }
 
  protected:

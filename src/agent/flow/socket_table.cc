@@ -200,6 +200,10 @@ bool SocketTable::IsIncoming(const weir_record& record, ListenerTable::Found* fo
   return incoming || found->answer != ListenerTable::Answer::kNone;
 }
 
+uint64_t SocketTable::OwnerOf(uint64_t group, uint32_t pid, uint32_t netns, const Comm& comm) const {
+  return identities_.OwnerOf(group, pid, netns, {comm.data(), strnlen(comm.data(), comm.size())});
+}
+
 FlowKey SocketTable::FlowOf(const weir_record& record, Attribution* by) {
   FlowKey key;
   const model::Address local = LocalAddress(record);
@@ -221,7 +225,7 @@ FlowKey SocketTable::FlowOf(const weir_record& record, Attribution* by) {
   key.server = incoming ? local : RemoteAddress(record);
   key.server_port = incoming ? record.local_port : record.remote_port;
   key.netns = record.netns;
-  key.owner = identities_.OwnerOf(group, pid);
+  key.owner = OwnerOf(group, pid, record.netns, key.comm);
   if (!incoming) key.name = NameOf(record);
   return key;
 }
@@ -369,12 +373,14 @@ void SocketTable::Take(const weir_record& record) {
 // full is no news.
 void SocketTable::OnListener(const weir_record& record) {
   recent_.Forget();
-  const uint64_t owner = identities_.OwnerOf(GroupOf(record), record.pid);
+  Comm comm{};
+  std::copy(std::begin(record.comm), std::end(record.comm), comm.begin());
+  const uint64_t owner = OwnerOf(GroupOf(record), record.pid, record.netns, comm);
   const uint32_t overflows = listeners_.Put(record, owner);
   const bool crowded = record.backlog != 0 && uint64_t{record.backlog} * 4 >= record.max_backlog;
   if (overflows == 0 && !crowded) return;
   FlowKey key;
-  std::copy(std::begin(record.comm), std::end(record.comm), key.comm.begin());
+  key.comm = comm;
   key.side = model::Side::kServer;
   key.server = LocalAddress(record);
   key.client = key.server.is_v4() ? model::Address::FromV4(0) : model::Address{};
@@ -418,7 +424,8 @@ bool SocketTable::ChangedHands(const weir_record& record, const Entry& entry) co
   if (record.pid != entry.pid) return true;
   const FlowKey& key = flows_.KeyOf(entry.flow);
   return std::memcmp(key.comm.data(), record.comm, sizeof(record.comm)) != 0 ||
-         (record.holder_cgroup_id != 0 && identities_.OwnerOf(record.holder_cgroup_id, record.pid) != key.owner);
+         (record.holder_cgroup_id != 0 &&
+          OwnerOf(record.holder_cgroup_id, record.pid, record.netns, key.comm) != key.owner);
 }
 
 void SocketTable::Enter(const weir_record& record, Entry& entry, bool existing) {

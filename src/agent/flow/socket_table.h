@@ -140,6 +140,7 @@ class SocketTable final : public kernel::RecordSink {
   // process.
   bool IsIncoming(const weir_record& record, ListenerTable::Found* found) const;
   bool ChangedHands(const weir_record& record, const Entry& entry) const;
+  uint64_t OwnerOf(uint64_t group, uint32_t pid, uint32_t netns, const Comm& comm) const;
   FlowKey FlowOf(const weir_record& record, Attribution* by);
 
   bool LooksForPeers();

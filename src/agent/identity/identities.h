@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "agent/identity/cgroup_name.h"
+#include "agent/identity/end_owners.h"
 
 namespace weir::agent::identity {
 
@@ -21,12 +23,20 @@ class Identities {
   uint64_t OwnerOf(uint64_t cgroup_id, uint32_t pid) {
     return !asks_processes_ || pid == 0 ? cgroup_id : OwnerByProcess(cgroup_id, pid);
   }
+  // The same of a process with this name in this network namespace, which may be gone: see EndOwners.
+  uint64_t OwnerOf(uint64_t cgroup_id, uint32_t pid, uint32_t netns, std::string_view program) {
+    if (!asks_processes_ || pid == 0) return cgroup_id;
+    return ends_.Settle(cgroup_id, netns, program, OwnerByProcess(cgroup_id, pid));
+  }
   // Never null; empty strings when unknown.
   virtual std::shared_ptr<const CgroupName> NameOf(uint64_t owner) = 0;
   // Of a network namespace by its inode. Never null; "" when it has none.
   virtual std::shared_ptr<const std::string> NetnsNameOf(uint32_t inode) = 0;
   // Once per interval.
-  virtual void Expire() = 0;
+  void Expire() {
+    ends_.Expire();
+    ExpireAnswers();
+  }
 
   // Which control group ids have names.
   enum class Groups {
@@ -44,8 +54,10 @@ class Identities {
  protected:
   void AskProcesses(bool ask) { asks_processes_ = ask; }
   virtual uint64_t OwnerByProcess(uint64_t cgroup_id, uint32_t pid) = 0;
+  virtual void ExpireAnswers() = 0;
 
  private:
+  EndOwners ends_;
   bool asks_processes_ = false;
 };
 

@@ -92,7 +92,7 @@ uint64_t IdentityIndex::OwnerByProcess(uint64_t cgroup_id, uint32_t pid) {
   return process.owner != 0 && (process.in_container || at_root) ? process.owner : cgroup_id;
 }
 
-void IdentityIndex::Expire() {
+void IdentityIndex::ExpireAnswers() {
   const Nanos now = clock_.MonotonicNanos();
   for (auto item = processes_.begin(); item != processes_.end();) {
     item = item->second.expires <= now ? processes_.erase(item) : std::next(item);

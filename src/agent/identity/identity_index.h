@@ -47,8 +47,6 @@ class IdentityIndex final : public Identities {
   // yet.
   IdentityIndex(Paths paths, const Clock& clock);
 
-  // Forgets what processes said ten seconds ago, because pids are reused.
-  void Expire() override;
   std::shared_ptr<const CgroupName> NameOf(uint64_t owner) override;
   std::shared_ptr<const std::string> NetnsNameOf(uint32_t inode) override { return netns_names_.NameOf(inode); }
   Groups groups() const override {
@@ -71,6 +69,8 @@ class IdentityIndex final : public Identities {
   };
 
   uint64_t OwnerByProcess(uint64_t cgroup_id, uint32_t pid) override;
+  // Forgets what processes said ten seconds ago, because pids are reused.
+  void ExpireAnswers() override;
   ProcessEntry ReadProcess(uint32_t pid, Nanos now);
   void Walk(Nanos now);
   void WalkFolder(const std::filesystem::path& folder, std::string& relative, int depth, Nanos now);

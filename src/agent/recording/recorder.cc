@@ -50,12 +50,12 @@ class RecordingIdentities final : public identity::Identities {
   }
   std::shared_ptr<const identity::CgroupName> NameOf(uint64_t owner) override;
   std::shared_ptr<const std::string> NetnsNameOf(uint32_t inode) override;
-  void Expire() override { inner_->Expire(); }
   Groups groups() const override { return inner_->groups(); }
   bool misses_processes() const override { return inner_->misses_processes(); }
 
  private:
   uint64_t OwnerByProcess(uint64_t cgroup_id, uint32_t pid) override;
+  void ExpireAnswers() override { inner_->Expire(); }
 
   const std::unique_ptr<identity::Identities> inner_;
   const Observer observer_;

@@ -109,7 +109,7 @@ class MadeUpIdentities final : public identity::Identities {
   std::shared_ptr<const std::string> NetnsNameOf(uint32_t inode) override {
     return std::make_shared<std::string>(inode == 0 || nature_.Sometimes() ? "" : "lab" + std::to_string(inode));
   }
-  void Expire() override {}
+  void ExpireAnswers() override {}
   Groups groups() const override { return Groups::kAll; }
 
  private:

@@ -37,7 +37,7 @@ class TapeIdentities final : public identity::Identities {
   std::shared_ptr<const std::string> NetnsNameOf(uint32_t inode) override {
     return answers_.netns_names.Ask(inode, nameless_);
   }
-  void Expire() override {}
+  void ExpireAnswers() override {}
   Groups groups() const override { return Groups::kAll; }
 
  private:

@@ -80,7 +80,7 @@ model::SideReport RequestTable::MakeReport(const weir_step_head& ends, const Tur
   report.ends.netns = ends.netns;
   const std::string_view comm(ends.comm, strnlen(ends.comm, sizeof(ends.comm)));
   report.identity.process = identity::PrintableName(comm, WEIR_COMM_BYTES);
-  const auto name = identities_.NameOf(identities_.OwnerOf(ends.cgroup_id, ends.pid));
+  const auto name = identities_.NameOf(identities_.OwnerOf(ends.cgroup_id, ends.pid, ends.netns, comm));
   report.identity.container = name->container;
   report.identity.unit = name->unit;
   report.identity.netns_name = *identities_.NetnsNameOf(ends.netns);

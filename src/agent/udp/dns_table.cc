@@ -56,8 +56,8 @@ void DnsTable::OnMessage(const weir_dns_message& message) {
 
 void DnsTable::OnQuestion(const Question& question, const weir_dns_message& message, DnsMessage parsed) {
   Pending asked;
-  asked.asker = {identities_.OwnerOf(message.cgroup_id, message.pid), message.netns,
-                 identity::PrintableName(TextOf(message.comm), WEIR_COMM_BYTES)};
+  asked.asker = {identities_.OwnerOf(message.cgroup_id, message.pid, message.netns, TextOf(message.comm)),
+                 message.netns, identity::PrintableName(TextOf(message.comm), WEIR_COMM_BYTES)};
   asked.name = std::move(parsed.name);
   asked.type = parsed.type;
   asked.sent = static_cast<Nanos>(message.time_ns);

@@ -97,7 +97,8 @@ PeerTable::FlowKey PeerTable::FlowOf(const weir_udp_key& key, const weir_udp_flo
   made.flow.server_port = client ? key.remote_port : key.local_port;
   made.flow.side = side;
   made.flow.netns = flow.netns;
-  made.flow.owner = identities_.OwnerOf(flow.cgroup_id, flow.pid);
+  made.flow.owner =
+      identities_.OwnerOf(flow.cgroup_id, flow.pid, flow.netns, {flow.comm, strnlen(flow.comm, sizeof(flow.comm))});
   std::copy(std::begin(flow.comm), std::end(flow.comm), made.flow.comm.begin());
   made.quic = (flow.flags & WEIR_UDP_QUIC) != 0 ? 1 : 0;
   return made;
