@@ -154,7 +154,7 @@ class Folding {
     sampled_.groups.push_back(edge.number);
   }
 
-  // A full accept queue is nobody's connection: the client is unspecified.
+  // In older rows a full accept queue is a flow whose client is unspecified.
   bool IsAboutAListener(const Row& row) const {
     const std::string_view client = reader_.client_address(row);
     return client == "0.0.0.0" || client == "::";

@@ -42,6 +42,8 @@ enum class MetricSeverity { kInfo, kLoss, kError };
   X(agent_recording_bytes, "weir_agent_recording_bytes", kGauge, kInfo, "Size of the file of --record.")            \
   X(agent_recording_missing, "weir_agent_recording_missing_intervals_total", kCounter, kError,                      \
     "Intervals that are not in the recording of --record because it was cut. Raise --record-limit.")                \
+  X(agent_listener_news_lost, "weir_agent_listener_news_lost_total", kCounter, kLoss,                               \
+    "Connections dropped for a full accept queue, of listeners without any connection that could show them.")       \
   X(agent_nat_lookups, "weir_agent_nat_lookups_total", kCounter, kInfo,                                             \
     "Connections looked up in the kernel's connection tracking, to learn what NAT made of them.")                   \
   X(agent_nat_microseconds, "weir_agent_nat_microseconds_total", kCounter, kInfo,                                   \

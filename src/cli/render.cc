@@ -93,7 +93,7 @@ std::string WithPort(const std::string& address, double port) {
 
 std::string EndText(const Json& row, const std::string& side, bool with_port) {
   std::string address = TextAt(row, side + "_address");
-  if (!with_port && Unspecified(address)) address = "-";  // a full accept queue is no client's
+  if (!with_port && Unspecified(address)) address = "-";  // a full accept queue, in older rows
   if (with_port) address = WithPort(address, NumberAt(row, "server_port"));
   const std::string process = TextAt(row, side + "_process");
   const std::string container = TextAt(row, side + "_container");

@@ -124,8 +124,23 @@ uint32_t FlowTable::PeerOf(const FlowKey& key) const {
   return namesakes_.PeerOf(key.netns, key.server, key.client);
 }
 
+void FlowTable::PlaceListenerNews() {
+  if (listener_news_.empty()) return;
+  for (Index index = kOverflowFlows; index < flows_.size(); ++index) {
+    const Flow& flow = flows_[index];
+    if (!flow.in_use || flow.key.side != model::Side::kServer) continue;
+    listener_news_.Offer(flow.key, {index, flow.open, flow.counters.segments_received});
+  }
+  listener_news_.Settle([this](Index flow, const ListenerNews::News& news) {
+    model::SideCounters& counters = Touch(flow);
+    counters.accept_overflows += news.overflows;
+    counters.accept_queue_max = std::max(counters.accept_queue_max, news.queue_max);
+  });
+}
+
 void FlowTable::Emit(Nanos now, std::vector<model::SideReport>& out) {
   const bool is_first = std::exchange(emitted_, now) == 0;
+  PlaceListenerNews();
   out.reserve(out.size() + active_.size());
   const bool idle_too = now >= next_idle_report_;
   if (idle_too) {

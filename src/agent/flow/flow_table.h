@@ -20,6 +20,7 @@
 
 #include "agent/flow/address_translations.h"
 #include "agent/flow/connection_names.h"
+#include "agent/flow/listener_news.h"
 #include "agent/flow/listener_table.h"
 #include "agent/flow/namesakes.h"
 #include "agent/identity/identities.h"
@@ -81,6 +82,8 @@ class FlowTable {
   void Emit(Nanos now_monotonic, std::vector<model::SideReport>& out);
 
   size_t size() const { return index_.size(); }
+  // Emit() adds them to their listeners' flows.
+  ListenerNews& listener_news() { return listener_news_; }
   // Learns the addresses of its flows itself.
   Namesakes& namesakes() { return namesakes_; }
 
@@ -101,6 +104,7 @@ class FlowTable {
 
   Index Make(const FlowKey& key);
   void Report(Flow& flow, std::vector<model::SideReport>& out);
+  void PlaceListenerNews();
   void MeetAddress(const FlowKey& key);
   uint32_t PeerOf(const FlowKey& key) const;
   void Drop(Index flow);
@@ -113,6 +117,7 @@ class FlowTable {
   std::vector<Index> free_;
   std::vector<Index> active_;
   tsl::robin_map<FlowKey, Index, Hash> index_;
+  ListenerNews listener_news_;
   Namesakes namesakes_;
   Nanos emitted_ = 0;  // when last
   Nanos next_idle_report_ = 0;

@@ -369,27 +369,20 @@ void SocketTable::Take(const weir_record& record) {
   if (!looked && LooksForPeers()) MeetPeer(record);  // the first of a namespace whose addresses another one has
 }
 
-// A full accept queue belongs to no connection: the flow's client is unspecified. A queue that is less than a quarter
-// full is no news.
+// A queue that is less than a quarter full is no news.
 void SocketTable::OnListener(const weir_record& record) {
   recent_.Forget();
-  Comm comm{};
-  std::copy(std::begin(record.comm), std::end(record.comm), comm.begin());
-  const uint64_t owner = OwnerOf(GroupOf(record), record.pid, record.netns, comm);
-  const uint32_t overflows = listeners_.Put(record, owner);
+  ListenerNews::News news;
+  std::copy(std::begin(record.comm), std::end(record.comm), news.comm.begin());
+  news.owner = OwnerOf(GroupOf(record), record.pid, record.netns, news.comm);
+  news.overflows = listeners_.Put(record, news.owner);
   const bool crowded = record.backlog != 0 && uint64_t{record.backlog} * 4 >= record.max_backlog;
-  if (overflows == 0 && !crowded) return;
-  FlowKey key;
-  key.comm = comm;
-  key.side = model::Side::kServer;
-  key.server = LocalAddress(record);
-  key.client = key.server.is_v4() ? model::Address::FromV4(0) : model::Address{};
-  key.server_port = record.local_port;
-  key.netns = record.netns;
-  key.owner = owner;
-  model::SideCounters& counters = flows_.Touch(flows_.Find(key));
-  counters.accept_overflows += overflows;
-  counters.accept_queue_max = std::max<uint64_t>(counters.accept_queue_max, record.backlog);
+  if (news.overflows == 0 && !crowded) return;
+  news.address = LocalAddress(record);
+  news.netns = record.netns;
+  news.port = record.local_port;
+  news.queue_max = record.backlog;
+  flows_.listener_news().Put(news);
 }
 
 void SocketTable::OnLive(const weir_record& record) {

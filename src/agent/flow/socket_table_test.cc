@@ -285,30 +285,38 @@ TEST_F(SocketTableTest, KindsOfRetransmissionsAreToldApart) {
   EXPECT_EQ(counters.spurious_retransmits, 2U);
 }
 
-TEST_F(SocketTableTest, AFullAcceptQueueIsTheListenersOwnRow) {
-  const auto listener = [] { return RecordBuilder().Listen("10.0.0.2", 80, "nginx", 7); };
-  Apply(listener());
+// A queue that is full holds a connection.
+class AcceptQueueTest : public SocketTableTest {
+ protected:
+  void SetUp() override {
+    Snapshot({RecordBuilder().Socket(0x9000).Incoming(5).Ends("10.0.0.2", 80, "10.0.0.1", 40'000).Process("nginx", 7)});
+    (void)Emit();
+  }
+  static RecordBuilder Listener() { return RecordBuilder().Listen("10.0.0.2", 80, "nginx", 7); }
+};
+
+TEST_F(AcceptQueueTest, OverflowsStandWithAFlowOfTheListener) {
+  Apply(Listener());
   EXPECT_TRUE(Emit().empty()) << "nothing to tell yet";
-  Snapshot({listener().Queue(2, 1, 6)});
-  Snapshot({listener().Queue(1, 1, 15)});
+  Snapshot({Listener().Queue(2, 1, 6)});
+  Snapshot({Listener().Queue(1, 1, 15)});
   const SideReport report = Only();
   EXPECT_EQ(report.ends.side, model::Side::kServer);
-  EXPECT_TRUE(report.ends.client_address.is_unspecified());
+  EXPECT_EQ(report.ends.client_address.ToString(), "10.0.0.1") << "nobody needs to be made up";
   EXPECT_EQ(report.ends.server_port, 80U);
   EXPECT_EQ(report.counters.accept_overflows, 15U);
   EXPECT_EQ(report.counters.accept_queue_max, 2U);
 }
 
-TEST_F(SocketTableTest, AnAcceptQueueThatIsHardlyUsedIsNoRow) {
-  const auto listener = [] { return RecordBuilder().Listen("10.0.0.2", 80, "nginx", 7); };
-  Apply(listener());
-  Snapshot({listener().Queue(24, 100, 0)});
+TEST_F(AcceptQueueTest, OneThatIsHardlyUsedIsNoNews) {
+  Apply(Listener());
+  Snapshot({Listener().Queue(24, 100, 0)});
   EXPECT_TRUE(Emit().empty());
-  Snapshot({listener().Queue(25, 100, 0)});
+  Snapshot({Listener().Queue(25, 100, 0)});
   EXPECT_EQ(Only().counters.accept_queue_max, 25U);
 }
 
-TEST_F(SocketTableTest, DropsFromBeforeTheAgentAreNotItsOwn) {
+TEST_F(AcceptQueueTest, DropsFromBeforeTheAgentAreNotItsOwn) {
   const auto listener = [] { return RecordBuilder().Listen("10.0.0.2", 80, "nginx", 7).Flags(WEIR_SOCKET_EXISTING); };
   Snapshot({listener().Queue(0, 1, 1'000)});
   Snapshot({listener().Queue(0, 1, 1'003)});
@@ -316,7 +324,7 @@ TEST_F(SocketTableTest, DropsFromBeforeTheAgentAreNotItsOwn) {
 }
 
 // SO_REUSEPORT: each socket has counters of its own, and they are told in turns.
-TEST_F(SocketTableTest, ListenersOfOnePortKeepTheirOwnCounts) {
+TEST_F(AcceptQueueTest, ListenersOfOnePortKeepTheirOwnCounts) {
   const auto one = [] { return RecordBuilder().Socket(1).Listen("10.0.0.2", 80, "nginx", 7); };
   const auto other = [] { return RecordBuilder().Socket(2).Listen("10.0.0.2", 80, "nginx", 7); };
   Apply(one());
@@ -329,7 +337,7 @@ TEST_F(SocketTableTest, ListenersOfOnePortKeepTheirOwnCounts) {
   EXPECT_EQ(Only().counters.accept_overflows, 8U);
 }
 
-TEST_F(SocketTableTest, AListenerThatEndsTakesItsLastCountsAlong) {
+TEST_F(AcceptQueueTest, AListenerThatEndsTakesItsLastCountsAlong) {
   const auto listener = [] { return RecordBuilder().Listen("10.0.0.2", 80, "nginx", 7); };
   Apply(listener());
   Snapshot({listener().Queue(2, 1, 6)});
@@ -340,7 +348,7 @@ TEST_F(SocketTableTest, AListenerThatEndsTakesItsLastCountsAlong) {
   EXPECT_EQ(Only().counters.accept_overflows, 3U) << "the next one has its memory, and counts from 0";
 }
 
-TEST_F(SocketTableTest, AListenerThatNoSnapshotMetTellsWhatItLost) {
+TEST_F(AcceptQueueTest, AListenerThatNoSnapshotMetTellsWhatItLost) {
   Apply(RecordBuilder().Listen("10.0.0.2", 80, "nginx", 7));
   Apply(RecordBuilder().Listen("10.0.0.2", 80, "nginx", 7).Queue(2, 1, 12).Kind(WEIR_RECORD_FINAL));
   EXPECT_EQ(Only().counters.accept_overflows, 12U);
