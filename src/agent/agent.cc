@@ -19,6 +19,7 @@
 #include "agent/node/node_watch.h"
 #include "agent/privileges.h"
 #include "agent/start.h"
+#include "base/disciplined_clock.h"
 #include "base/log.h"
 #include "base/thread.h"
 
@@ -198,6 +199,7 @@ budget::Budget::Wiring RunningAgent::WireBudget(Source& source, node::NodeWatch*
 void RunningAgent::Collect(Source& source, node::NodeWatch* node, std::vector<model::ProbeReport> start_probes) {
   CollectorOptions options;
   options.agent_id = directory_.agent_id();
+  options.machine = ReadBootId();
   options.node = options_.node;
   options.version = WEIR_VERSION;
   options.interval = options_.interval;

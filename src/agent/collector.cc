@@ -39,6 +39,7 @@ void Collector::Collect(const Tick& tick) {
   model::AgentBatch batch;
   batch.agent_id = options_.agent_id;
   batch.node = options_.node;
+  batch.machine = options_.machine;
   batch.start = tick.start;
   batch.end = tick.end;
   batch.mode = source_.mode();

@@ -18,6 +18,7 @@ namespace weir::agent {
 struct CollectorOptions {
   std::string agent_id;
   std::string node;
+  std::string machine;  // see model::AgentBatch
   std::string version;
   std::chrono::milliseconds interval{1'000};
   std::vector<model::ProbeReport> start_probes;  // what start-up had to report, e.g. a source that did not start

@@ -34,21 +34,14 @@ class RunningKernel final : public Origin {
   const Clock& clock_;
 };
 
-class SourceWithOrigin final : public Source {
+class SourceWithOrigin final : public ForwardingSource {
  public:
   SourceWithOrigin(const ObserveOptions& options, std::unique_ptr<Origin> origin)
       : origin_(std::move(origin)), source_(MakeObserver(options, *origin_)) {}
-  std::string_view mode() const override { return source_->mode(); }
-  std::chrono::milliseconds poll_period() const override { return source_->poll_period(); }
-  Status Start() override { return source_->Start(); }
-  void Poll() override { source_->Poll(); }
-  Status Collect(Nanos now, Collection& out) override { return source_->Collect(now, out); }
-  std::vector<model::ProbeReport> Probes() const override { return source_->Probes(); }
-  GivenUpMask Dispensable() const override { return source_->Dispensable(); }
-  void Restrain(const Restraint& restraint) override { source_->Restrain(restraint); }
-  kernel::ProgramTime KernelTime() const override { return source_->KernelTime(); }
 
  private:
+  Source& inner() const override { return *source_; }
+
   const std::unique_ptr<Origin> origin_;  // outlives source_
   const std::unique_ptr<Source> source_;
 };

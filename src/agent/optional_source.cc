@@ -9,13 +9,11 @@ namespace {
 
 constexpr size_t kMaxAddresses = 16'384;  // of a batch
 
-class SourceWithOptions final : public Source {
+class SourceWithOptions final : public ForwardingSource {
  public:
   SourceWithOptions(std::unique_ptr<Source> main, std::vector<std::unique_ptr<OptionalSource>> options)
       : options_(std::move(options)), main_(std::move(main)) {}
 
-  std::string_view mode() const override { return main_->mode(); }
-  std::chrono::milliseconds poll_period() const override { return main_->poll_period(); }
   Status Start() override;
   void Poll() override;
   Status Collect(Nanos now_monotonic, Collection& out) override;
@@ -35,7 +33,14 @@ class SourceWithOptions final : public Source {
     return time;
   }
 
+  void OnBatch(const model::AgentBatch& batch) override {
+    for (const auto& option : options_) option->OnBatch(batch);
+    main_->OnBatch(batch);
+  }
+
  private:
+  Source& inner() const override { return *main_; }
+
   const std::vector<std::unique_ptr<OptionalSource>> options_;
   const std::unique_ptr<Source> main_;  // may ask the options: destroyed first
 };

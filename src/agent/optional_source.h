@@ -24,6 +24,7 @@ class OptionalSource {
   virtual GivenUpMask Dispensable() const { return 0; }
   virtual void Restrain(const Restraint&) {}
   virtual kernel::ProgramTime KernelTime() const { return {}; }
+  virtual void OnBatch(const model::AgentBatch&) {}
 };
 
 // `main` with `options` beside it: they start after it and outlive it, are polled and collected before it, and their

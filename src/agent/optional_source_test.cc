@@ -24,6 +24,9 @@ class Option final : public OptionalSource {
     out.local_addresses = {At("10.0.0.1"), At("10.0.0.3")};
   }
   std::vector<model::ProbeReport> Probes() const override { return {{name_, "on", "", ""}}; }
+  GivenUpMask Dispensable() const override { return 2; }
+  void Restrain(const Restraint&) override { calls_.push_back(name_ + " restrain"); }
+  void OnBatch(const model::AgentBatch& batch) override { calls_.push_back(name_ + " batch " + batch.node); }
 
  private:
   const std::string name_;
@@ -47,6 +50,14 @@ class Main final : public Source {
     return Status::Unavailable("half of it");
   }
   std::vector<model::ProbeReport> Probes() const override { return {{"main", "on", "", ""}}; }
+  GivenUpMask Dispensable() const override { return 1; }
+  void Restrain(const Restraint&) override { calls_.push_back("main restrain"); }
+  kernel::ProgramTime KernelTime() const override {
+    kernel::ProgramTime time;
+    time.runs = 7;
+    return time;
+  }
+  void OnBatch(const model::AgentBatch& batch) override { calls_.push_back("main batch " + batch.node); }
 
  private:
   const Status starts_;
@@ -76,6 +87,36 @@ TEST(OptionalSource, StartsAfterTheMainSourceAndAnswersWithIt) {
   EXPECT_EQ(source->Probes().size(), 3U);
   EXPECT_EQ(source->mode(), "main");
   EXPECT_EQ(source->poll_period().count(), 70);
+}
+
+// Hands on everything and changes nothing.
+class Around final : public ForwardingSource {
+ public:
+  explicit Around(std::unique_ptr<Source> source) : source_(std::move(source)) {}
+
+ private:
+  Source& inner() const override { return *source_; }
+  const std::unique_ptr<Source> source_;
+};
+
+TEST(ForwardingSource, EveryCallGoesThrough) {
+  std::vector<std::string> calls;
+  Around source(Make(Status::Ok(), calls));
+  EXPECT_TRUE(source.Start().ok());
+  source.Poll();
+  Collection out;
+  EXPECT_FALSE(source.Collect(1, out).ok());
+  EXPECT_EQ(source.mode(), "main");
+  EXPECT_EQ(source.poll_period().count(), 70);
+  EXPECT_EQ(source.Probes().size(), 3U);
+  EXPECT_EQ(source.Dispensable(), 3U);
+  EXPECT_EQ(source.KernelTime().runs, 7U);
+  calls.clear();
+  source.Restrain(Restraint());
+  model::AgentBatch batch;
+  batch.node = "n1";
+  source.OnBatch(batch);
+  EXPECT_THAT(calls, ElementsAre("a restrain", "b restrain", "main restrain", "a batch n1", "b batch n1", "main batch n1"));
 }
 
 TEST(OptionalSource, IsNotStartedWhereTheMainSourceIsNot) {

@@ -43,4 +43,24 @@ class Source {
   virtual void OnBatch(const model::AgentBatch&) {}
 };
 
+// Hands every call to another source. What stands around a source derives from it and overrides only what it changes, so
+// that no call gets lost on the way.
+class ForwardingSource : public Source {
+ public:
+  std::string_view mode() const override { return inner().mode(); }
+  Status Start() override { return inner().Start(); }
+  void Poll() override { inner().Poll(); }
+  std::chrono::milliseconds poll_period() const override { return inner().poll_period(); }
+  Status Collect(Nanos now_monotonic, Collection& out) override { return inner().Collect(now_monotonic, out); }
+  std::vector<model::ProbeReport> Probes() const override { return inner().Probes(); }
+  GivenUpMask Dispensable() const override { return inner().Dispensable(); }
+  void Restrain(const Restraint& restraint) override { inner().Restrain(restraint); }
+  kernel::ProgramTime KernelTime() const override { return inner().KernelTime(); }
+  void OnBatch(const model::AgentBatch& batch) override { inner().OnBatch(batch); }
+
+ protected:
+  // Lives as long as this.
+  virtual Source& inner() const = 0;
+};
+
 }  // namespace weir::agent

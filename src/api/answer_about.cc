@@ -88,7 +88,10 @@ net::HttpResponse AnswerStatus(Service& service, Arguments& arguments) {
   StatusFacts facts;
   facts.started = service.started;
   facts.now = service.clock.WallMillis();
-  facts.store = service.store.GetStatus();
+  StoreWatch::Seen seen = service.watch.Latest();
+  facts.store = std::move(seen.status);
+  facts.store_as_of = seen.as_of;
+  facts.clock_trouble = service.clock.Trouble();
   facts.agents = service.server.Agents();
   facts.own_counters = ReadOwnCounters();
   if (service.cluster) facts.cluster = service.cluster();
@@ -103,9 +106,8 @@ net::HttpResponse AnswerOpenApi(Service&, Arguments& arguments) {
 net::HttpResponse AnswerHealthy(Service&, Arguments&) { return PlainResponse(200, "ok"); }
 
 net::HttpResponse AnswerReady(Service& service, Arguments&) {
-  const Result<store::StoreStatus> status = service.store.GetStatus();
-  if (!status.ok()) return PlainResponse(503, "the store does not answer: " + status.status().message());
-  if (!status->last_error.empty()) return PlainResponse(503, "the store reports: " + status->last_error);
+  // Anybody may ask this, so it tells nothing of the engine's own words.
+  if (!service.watch.answers()) return PlainResponse(503, "the store does not answer; see the server's log");
   return PlainResponse(200, "ready");
 }
 

@@ -52,6 +52,8 @@ net::HttpResponse CsvResponse(const store::FlowResult& result) {
   response.headers["Content-Disposition"] = "attachment; filename=\"flows.csv\"";
   response.headers["Cache-Control"] = "no-store";
   response.headers["X-Content-Type-Options"] = "nosniff";
+  response.headers["X-Weir-Rows"] = std::to_string(result.rows.size());
+  response.headers["X-Weir-Rows-Left-Out"] = std::to_string(result.groups_left_out);
   writer.AppendCsvHeader(response.body);
   for (const auto& row : result.rows) writer.AppendCsv(response.body, row);
   return response;
@@ -80,6 +82,16 @@ std::string FlowsJson(const store::FlowResult& result, const store::TimeRange& r
   return out;
 }
 
+// A file has no place to say that rows are missing: whoever asks for no number of rows gets all or none.
+net::HttpResponse TooManyRows(const store::FlowResult& result) {
+  return net::ErrorResponse(
+      {.status = 413,
+       .code = "too_large",
+       .message = fmt::format("there are {} rows, more than the {} an answer holds", result.groups, result.rows.size()),
+       .parameter = "limit",
+       .remedy = "narrow the filter or the range, group by fewer columns, or give limit=max for the first of them"});
+}
+
 }  // namespace
 
 net::HttpResponse AnswerFlows(Service& service, Arguments& arguments) {
@@ -88,12 +100,14 @@ net::HttpResponse AnswerFlows(Service& service, Arguments& arguments) {
   query.filter = arguments.Filter("filter");
   query.group_by = arguments.Columns("group_by");
   query.sort = arguments.Sort("sort");
-  query.limit = static_cast<uint32_t>(arguments.Integer("limit"));
   const bool csv = arguments.Choice("format") == "csv";
+  const bool whole = csv && !arguments.Given("limit");
+  query.limit = static_cast<uint32_t>(whole ? arguments.Most("limit") : arguments.Integer("limit"));
   CheckSort(arguments, query);
   if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
   const Result<store::FlowResult> result = Ask(service, query);
   if (!result.ok()) return StatusResponse(result.status());
+  if (whole && result->groups_left_out != 0) return TooManyRows(*result);
   return csv ? CsvResponse(*result) : JsonResponse(FlowsJson(*result, query.range));
 }
 

@@ -89,9 +89,13 @@ net::HttpResponse AnswerRateWindows(Service& service, Arguments& arguments) {
   if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
   store::NodeStore* const store = service.store.node();
   if (store == nullptr) return StatusResponse(NoNodeStore());
-  const auto windows = Counted(store->RateWindows(range, node, limit));
+  auto windows = Counted(store->RateWindows(range, node, limit + 1));
   if (!windows.ok()) return StatusResponse(windows.status());
-  return JsonResponse(Dump(RateWindowsJson(range, *windows)) + "\n");
+  const bool complete = windows->size() <= limit;
+  if (!complete) windows->resize(limit);
+  Json json = RateWindowsJson(range, *windows);
+  json["complete"] = complete;
+  return JsonResponse(Dump(json) + "\n");
 }
 
 }  // namespace weir::api

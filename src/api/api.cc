@@ -17,13 +17,15 @@ class HttpApi final : public Api {
   HttpApi(ApiOptions options, Gate gate, server::Server& server, store::Store& store, const Clock& clock)
       : gate_(std::move(gate)),
         live_(server, clock),
-        service_{server, store, clock, live_, clock.WallMillis(), options.cluster},
+        watch_(store, clock),
+        service_{server, store, clock, live_, watch_, clock.WallMillis(), options.cluster},
         http_(net::HttpServer::Create(HttpOptions(std::move(options)))) {
     http_->SetGate([this](const net::HttpRequest& request) { return gate_.Check(request); });
     for (const Route& route : Routes()) AddRoute(route);
-    http_->Route("GET", "/*", [](net::HttpRequest request, std::unique_ptr<net::Responder> responder) {
+    const auto page = [](net::HttpRequest request, std::unique_ptr<net::Responder> responder) {
       responder->Send(UiAnswer(request, WebAssets()));
-    });
+    };
+    http_->Route("GET", "/*", page, 0, static_cast<size_t>(Lane::kPages));
   }
   ~HttpApi() override { HttpApi::Stop(); }
   HttpApi(const HttpApi&) = delete;
@@ -33,12 +35,14 @@ class HttpApi final : public Api {
   std::string address() const override { return http_->address(); }
   void Stop() override {
     live_.Stop();
+    watch_.Stop();
     http_->Stop();
   }
 
  private:
   static net::HttpServerOptions HttpOptions(ApiOptions options) {
     net::HttpServerOptions http;
+    http.pools = {{"http-probe", 1, 64}, {"http-page", 2, 256}, {"http-ingest", 2, 256}, {"http-question", 4, 256}};
     http.listen = std::move(options.listen);
     http.tls_certificate_file = std::move(options.tls_certificate_file);
     http.tls_key_file = std::move(options.tls_key_file);
@@ -54,11 +58,12 @@ class HttpApi final : public Api {
           if (route.answer != nullptr) return responder->Send(route.answer(service_, arguments));
           route.respond(service_, std::move(request), std::move(responder), arguments);
         },
-        route.max_body_bytes);
+        route.max_body_bytes, static_cast<size_t>(route.lane));
   }
 
   const Gate gate_;
   LiveHub live_;
+  StoreWatch watch_;
   Service service_;
   std::unique_ptr<net::HttpServer> http_;
 };

@@ -1,6 +1,7 @@
 // A store and a server for tests, scripted by hand.
 #pragma once
 
+#include <condition_variable>
 #include <initializer_list>
 #include <map>
 #include <mutex>
@@ -77,9 +78,11 @@ class FakeNodeStore final : public store::NodeStore {
     return store::NodeSeries{query.step_ms, {}};
   }
   Result<std::vector<store::StoredRateWindow>> RateWindows(const store::TimeRange&, const std::string&,
-                                                           uint32_t) override {
-    return std::vector<store::StoredRateWindow>{};
+                                                           uint32_t limit) override {
+    return std::vector<store::StoredRateWindow>(windows.begin(),
+                                                windows.begin() + std::min<ptrdiff_t>(limit, std::ssize(windows)));
   }
+  std::vector<store::StoredRateWindow> windows;
   Result<store::NodeTotals> totals = store::NodeTotals{};
 };
 
@@ -88,7 +91,9 @@ class FakeStore final : public store::Store {
   Status Insert(const std::vector<store::StoredRow>&) override { return Status::Ok(); }
   Result<std::map<std::string, uint64_t>> Watermarks() override { return std::map<std::string, uint64_t>{}; }
   Result<store::FlowResult> Query(const store::FlowQuery& query) override {
-    const std::lock_guard lock(mutex);
+    std::unique_lock lock(mutex);
+    ++questions;
+    changed.wait(lock, [this] { return !slow_questions; });
     last_query = query;
     return answer;
   }
@@ -98,14 +103,38 @@ class FakeStore final : public store::Store {
   }
   Status Maintain(UnixMillis) override { return Status::Ok(); }
   Result<store::StoreStatus> GetStatus() override {
-    const std::lock_guard lock(mutex);
+    std::unique_lock lock(mutex);
+    ++status_questions;
+    changed.wait(lock, [this] { return !slow_status; });
     return status;
+  }
+  // Changes what is answered, while others may be asking.
+  template <typename Change>
+  void Set(Change change) {
+    const std::lock_guard lock(mutex);
+    change();
+  }
+  template <typename T>
+  T Get(T FakeStore::*member) {
+    const std::lock_guard lock(mutex);
+    return this->*member;
+  }
+  // Questions that were held go on.
+  void LetGo() {
+    const std::lock_guard lock(mutex);
+    slow_questions = slow_status = false;
+    changed.notify_all();
   }
 
   store::NodeStore* node() override { return &nodes; }
 
   FakeNodeStore nodes;
   std::mutex mutex;
+  std::condition_variable changed;
+  bool slow_questions = false;  // Query() waits for LetGo()
+  bool slow_status = false;     // GetStatus() does
+  int questions = 0;
+  int status_questions = 0;
   store::FlowQuery last_query;
   Result<store::FlowResult> answer = store::FlowResult{};
   Result<store::StoreStatus> status = store::StoreStatus{};

@@ -16,7 +16,8 @@ Json SchemaOf(const Parameter& parameter) {
     case ParameterType::kInteger: {
       int64_t fallback = 0;
       std::from_chars(parameter.fallback.data(), parameter.fallback.data() + parameter.fallback.size(), fallback);
-      return {{"type", "integer"}, {"minimum", parameter.least}, {"maximum", parameter.most}, {"default", fallback}};
+      const Json number{{"type", "integer"}, {"minimum", parameter.least}, {"maximum", parameter.most}};
+      return {{"oneOf", {number, {{"const", kMax}}}}, {"default", fallback}};
     }
     case ParameterType::kBoolean: return {{"type", "boolean"}, {"default", parameter.fallback == "true"}};
     case ParameterType::kChoice: schema["enum"] = Choices(parameter); break;

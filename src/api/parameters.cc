@@ -149,15 +149,18 @@ int64_t Arguments::Duration(std::string_view name) {
 int64_t Arguments::Integer(std::string_view name) {
   const Parameter& parameter = Find(name);
   const std::string text = Text(parameter);
+  if (text == kMax) return parameter.most;
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool whole = error == std::errc{} && end == text.data() + text.size();
   if (whole && value >= parameter.least && value <= parameter.most) return value;
   Refuse(name,
          fmt::format("'{}' is not a whole number from {} to {}", text.substr(0, 60), parameter.least, parameter.most),
-         fmt::format("the default is {}", parameter.fallback));
+         fmt::format("write a number or the word {}; the default is {}", kMax, parameter.fallback));
   return parameter.least;
 }
+
+bool Arguments::Given(std::string_view name) const { return query_.contains(std::string(name)); }
 
 bool Arguments::Boolean(std::string_view name) {
   const std::string text = Text(Find(name));

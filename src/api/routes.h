@@ -9,6 +9,7 @@
 
 #include "api/live.h"
 #include "api/parameters.h"
+#include "api/store_watch.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/status.h"
@@ -25,8 +26,17 @@ struct Service {
   store::Store& store;
   const Clock& clock;
   LiveHub& live;
+  StoreWatch& watch;
   UnixMillis started;                            // by the clock
   std::function<kube::ClusterStatus()> cluster;  // may be nullptr
+};
+
+// Whose threads run a route's handler: routes that may take long hold up nobody else.
+enum class Lane : size_t {
+  kProbes,     // is the process well: touches nothing that can wait
+  kPages,      // from memory, or with a bound of a second
+  kIngest,     // decodes batches
+  kQuestions,  // asks the store, up to its own limit of time
 };
 
 struct Route {
@@ -34,11 +44,12 @@ struct Route {
   std::string_view path;
   std::string_view summary;
   std::string_view content_types;  // of a 200 answer, separated by "|"
-  std::span<const Parameter> parameters;
+  std::span<const Parameter> parameters = {};
   // Exactly one of the two. Arguments have been checked for unknown names; a handler asks refusal() after reading them.
-  net::HttpResponse (*answer)(Service& service, Arguments& arguments);
+  net::HttpResponse (*answer)(Service& service, Arguments& arguments) = nullptr;
   void (*respond)(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder,
-                  Arguments& arguments);
+                  Arguments& arguments) = nullptr;
+  Lane lane = Lane::kQuestions;
   size_t max_body_bytes = 0;  // 0 = the server's default
 };
 

@@ -14,6 +14,7 @@
 namespace weir::api {
 namespace {
 
+constexpr int64_t kRivalToldMs = 300'000;
 constexpr std::string_view kAgentPrefix = "weir_agent_";
 
 std::string_view SeverityName(MetricSeverity severity) {
@@ -48,13 +49,14 @@ Json TimeOrNull(UnixMillis time) {
 
 bool IsStale(const server::AgentStatus& agent, UnixMillis now) { return now - agent.last_seen > kStaleAfterMs; }
 
-Json StoreJson(const Result<store::StoreStatus>& status) {
+Json StoreJson(const Result<store::StoreStatus>& status, UnixMillis as_of) {
   if (!status.ok()) {
     return {{"engine", ""},
             {"path", ""},
             {"disk_bytes", 0},
             {"disk_budget_bytes", 0},
             {"last_error", status.status().message()},
+            {"as_of", TimeOrNull(as_of)},
             {"tables", Json::array()}};
   }
   Json tables = Json::array();
@@ -67,7 +69,8 @@ Json StoreJson(const Result<store::StoreStatus>& status) {
   }
   return {{"engine", status->engine},         {"path", status->path},
           {"disk_bytes", status->disk_bytes}, {"disk_budget_bytes", status->disk_budget_bytes},
-          {"last_error", status->last_error}, {"tables", std::move(tables)}};
+          {"last_error", status->last_error}, {"as_of", TimeOrNull(as_of)},
+          {"tables", std::move(tables)}};
 }
 
 Json AgentJson(const server::AgentStatus& agent, UnixMillis now) {
@@ -158,6 +161,8 @@ void AgentProblems(const server::AgentStatus& agent, UnixMillis now, std::vector
                     " systemd-timesyncd) on that node.",
                     agent.node, Ago(std::abs(agent.clock_offset_ms)), agent.clock_offset_ms > 0 ? "fast" : "slow"));
   }
+  if (agent.rival_seen != 0 && std::abs(now - agent.rival_seen) < kRivalToldMs)
+    problems.push_back(fmt::format("Batches are refused: {}.", agent.rival));
   ProbeProblems(agent, problems);
   for (const model::AgentCounter& counter : agent.counters) {
     if (counter.value == 0 || !IsLoss(counter.name)) continue;
@@ -190,6 +195,7 @@ uint64_t Losses(const StatusFacts& facts) {
 
 std::vector<std::string> Problems(const StatusFacts& facts) {
   std::vector<std::string> problems;
+  if (!facts.clock_trouble.empty()) problems.push_back(facts.clock_trouble);
   StoreProblems(facts, problems);
   if (facts.cluster) {
     for (std::string& problem : ClusterProblems(*facts.cluster)) problems.push_back(std::move(problem));
@@ -205,7 +211,7 @@ Json StatusJson(const StatusFacts& facts) {
   json["started"] = FormatTime(facts.started);
   json["time"] = FormatTime(facts.now);
   json["uptime_seconds"] = static_cast<double>(facts.now - facts.started) / 1'000;
-  json["store"] = StoreJson(facts.store);
+  json["store"] = StoreJson(facts.store, facts.store_as_of);
   json["agents"] = Json::array();
   for (const server::AgentStatus& agent : facts.agents) json["agents"].push_back(AgentJson(agent, facts.now));
   json["kubernetes"] = facts.cluster ? ClusterJson(*facts.cluster, facts.now) : Json(nullptr);

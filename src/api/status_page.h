@@ -18,6 +18,8 @@ struct StatusFacts {
   UnixMillis started = 0;
   UnixMillis now = 0;
   Result<store::StoreStatus> store = Status::Internal("not asked");
+  UnixMillis store_as_of = 0;  // when the store said so
+  std::string clock_trouble;  // Clock::Trouble() of this machine
   std::vector<server::AgentStatus> agents;
   std::optional<kube::ClusterStatus> cluster;
   std::vector<uint64_t> own_counters;  // values, in the order of MetricCatalogue()

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace weir {
 
@@ -15,6 +16,10 @@ class Clock {
   virtual Nanos WallNanos() const = 0;
   virtual Nanos MonotonicNanos() const = 0;
   UnixMillis WallMillis() const { return WallNanos() / 1'000'000; }
+  // Milliseconds the wall clock was set ahead since it read `stamp`: that much less has really passed.
+  virtual int64_t SkippedSince(UnixMillis) const { return 0; }
+  // What is wrong with this clock, in sentences for a person; "" = nothing known.
+  virtual std::string Trouble() const { return ""; }
 };
 
 // Thread-safe.

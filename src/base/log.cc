@@ -9,7 +9,7 @@ namespace {
 spdlog::logger& Logger() {
   static const std::shared_ptr<spdlog::logger> logger = [] {
     auto created = spdlog::stderr_color_mt("weir");
-    created->set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
+    created->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc);
     return created;
   }();
   return *logger;

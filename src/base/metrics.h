@@ -129,6 +129,8 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Batches turned away with 429 or 503 because a queue was full; the agent sends them again.")                    \
   X(server_clock_corrections, "weir_server_clock_corrections_total", kCounter, kError,                              \
     "Batches whose times were shifted because the agent's clock was wrong. Run NTP on that node.")                  \
+  X(server_clock_steps, "weir_server_clock_steps_total", kCounter, kError,                                          \
+    "Times the server's own clock was set by more than a second. Run NTP there; the status page says what it did.") \
   X(server_rows_stored, "weir_server_rows_stored_total", kCounter, kInfo, "Flow rows written to the store.")        \
   X(server_node_samples, "weir_server_node_samples_stored_total", kCounter, kInfo,                                  \
     "Samples of node signals written to the store.")                                                                \
@@ -168,6 +170,10 @@ enum class MetricSeverity { kInfo, kLoss, kError };
   X(store_disk_bytes, "weir_store_disk_bytes", kGauge, kInfo, "Bytes the store holds on disk.")                     \
   X(store_partitions_dropped, "weir_store_partitions_dropped_total", kCounter, kInfo,                               \
     "Old partitions removed by the age limit or the disk budget.")                                                  \
+  X(store_room_made, "weir_store_room_made_total", kCounter, kInfo,                                                 \
+    "Partitions dropped before their age because the disk was nearly full. Give the store a larger disk.")         \
+  X(store_rows_cut, "weir_store_rows_lost_to_full_disk_total", kCounter, kLoss,                                     \
+    "Rows dropped before they were in a roll-up, because nothing older was left to make room on a full disk.")     \
   X(store_rollups, "weir_store_rollups_total", kCounter, kInfo, "Roll-up steps completed.")
 
 enum class Metric : uint32_t {

@@ -124,18 +124,14 @@ std::string RenderAccounts(const Json& answer, const Question& question) {
   if (const double elsewhere = NumberAt(answer, "elsewhere_bytes"); elsewhere > 0) {
     out += fmt::format("{} of payload were in namespaces that were not read\n", FormatBytes(elsewhere));
   }
-  if (!answer.value("complete", true)) out += "there is more than one answer holds; name a node or a shorter time\n";
-  return out;
+  return out + LeftOut(answer);
 }
 
 int RunAccounts(const Question& question) {
   ApiClient client(question.connection);
   Parameters parameters{{"since", question.since}, {"until", question.until}};
   if (!question.node.empty()) parameters["node"] = question.node;
-  return Redraw(question, [&]() -> Result<std::string> {
-    WEIR_ASSIGN_OR_RETURN(const Json answer, client.Get("/api/v1/accounts", parameters));
-    return RenderAccounts(answer, question);
-  });
+  return Redraw(question, [&] { return client.Get("/api/v1/accounts", parameters); }, RenderAccounts);
 }
 
 }  // namespace weir::cli

@@ -15,6 +15,8 @@ enum class OutputFormat { kTable, kJson, kCsv };
 // json | csv; anything else is a table.
 OutputFormat FormatOf(std::string_view name);
 
+inline constexpr uint64_t kTableRows = 50;
+
 struct Question {
   Connection connection;
   std::string since = "15m";
@@ -23,7 +25,7 @@ struct Question {
   std::string group_by;
   std::string columns;
   std::string sort = "-bytes";
-  uint64_t limit = 50;
+  uint64_t limit = 0;  // rows at most; 0 = kTableRows in a table, everything for programs
   std::string level = "process";
   bool problems_only = false;
   std::string node;  // of `nodes`: "" = the list

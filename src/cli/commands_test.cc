@@ -9,6 +9,7 @@ namespace weir::cli {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 const Json kFlows = Json::parse(R"({
   "columns": [{"name": "client_address"}, {"name": "server_port"}, {"name": "bytes_to_server"}],
@@ -26,6 +27,41 @@ TEST(RenderFlows, TableSaysWhatWasLeftOutAndEscapes) {
   EXPECT_THAT(text, HasSubstr("41.5 µs"));
   EXPECT_THAT(text, HasSubstr("6 of 7 rows not shown"));
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
+}
+
+TEST(LeftOut, EveryKindOfAnswerSaysWhatIsMissing) {
+  EXPECT_THAT(LeftOut(kFlows), HasSubstr("6 of 7 rows"));
+  EXPECT_THAT(LeftOut({{"edges_left_out", 3}}), HasSubstr("3 more edges"));
+  EXPECT_THAT(LeftOut({{"complete", false}}), HasSubstr("more than one answer holds"));
+  EXPECT_EQ(LeftOut({{"groups_left_out", 0}, {"edges_left_out", 0}, {"complete", true}}), "");
+}
+
+TEST(Limit, ProgramsAskForEverything) {
+  Question question;
+  EXPECT_EQ(LimitOf(question), "50");
+  question.output = OutputFormat::kCsv;
+  EXPECT_EQ(LimitOf(question), "max");
+  question.output = OutputFormat::kJson;
+  EXPECT_EQ(LimitOf(question), "max");
+  question.limit = 7;
+  EXPECT_EQ(LimitOf(question), "7");
+}
+
+// What programs read must hold nothing but rows; what is missing is told beside it.
+TEST(Redraw, ProgramsAreToldOnStderr) {
+  Question question;
+  question.output = OutputFormat::kCsv;
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(Redraw(question, [] { return Result<Json>(kFlows); }, RenderFlows), 0);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("6 of 7 rows not shown"));
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), Not(HasSubstr("not shown")));
+  question.output = OutputFormat::kTable;
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(Redraw(question, [] { return Result<Json>(kFlows); }, RenderFlows), 0);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("6 of 7 rows not shown"));
 }
 
 TEST(Accounts, SilentNamespacesAreCountedAndAShareIsNeverMoreThanAll) {

@@ -104,13 +104,6 @@ Table ColumnTable(const Json& rows, const std::vector<std::string>& names) {
 
 bool WantsDefaultTable(const Question& question) { return question.group_by.empty() && question.columns.empty(); }
 
-std::string Footer(const Json& answer) {
-  const double left_out = NumberAt(answer, "groups_left_out");
-  if (left_out == 0) return "";
-  return fmt::format("{:.0f} of {:.0f} rows not shown: raise --limit or narrow --filter\n", left_out,
-                     NumberAt(answer, "groups"));
-}
-
 std::string Nothing(const Question& question) {
   std::string text = fmt::format("no flows since {} until {}", question.since, question.until);
   if (!question.filter.empty()) text += fmt::format(" match '{}'", question.filter);
@@ -121,7 +114,7 @@ Parameters ParametersOf(const Question& question) {
   Parameters parameters{{"since", question.since},
                         {"until", question.until},
                         {"sort", question.sort},
-                        {"limit", std::to_string(question.limit)}};
+                        {"limit", LimitOf(question)}};
   if (!question.filter.empty()) parameters["filter"] = question.filter;
   if (!question.group_by.empty()) parameters["group_by"] = question.group_by;
   return parameters;
@@ -171,16 +164,13 @@ std::string RenderFlows(const Json& answer, const Question& question) {
   if (rows.empty()) return Nothing(question);
   const Table table =
       WantsDefaultTable(question) ? DefaultTable(rows) : ColumnTable(rows, ShownColumns(answer, question));
-  return table.Render(question.headers, question.color, question.width) + Footer(answer);
+  return table.Render(question.headers, question.color, question.width) + LeftOut(answer);
 }
 
 int RunFlows(const Question& question) {
   if (question.watch) return FollowFlows(question);
   ApiClient client(question.connection);
-  return Redraw(question, [&]() -> Result<std::string> {
-    WEIR_ASSIGN_OR_RETURN(const Json answer, client.Get("/api/v1/flows", ParametersOf(question)));
-    return RenderFlows(answer, question);
-  });
+  return Redraw(question, [&] { return client.Get("/api/v1/flows", ParametersOf(question)); }, RenderFlows);
 }
 
 }  // namespace weir::cli

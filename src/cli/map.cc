@@ -120,11 +120,7 @@ std::string RenderMap(const Json& answer, const Question& question) {
                {health, HealthColor(health)},
                {TextAt(edge, "reasons"), Color::kDim}});
   }
-  std::string out = table.Render(question.headers, question.color, question.width);
-  if (const double left_out = NumberAt(answer, "edges_left_out"); left_out > 0) {
-    out += fmt::format("{:.0f} more edges not shown: raise --limit or narrow --filter\n", left_out);
-  }
-  return out;
+  return table.Render(question.headers, question.color, question.width) + LeftOut(answer);
 }
 
 int RunMap(const Question& question) {
@@ -132,13 +128,10 @@ int RunMap(const Question& question) {
   Parameters parameters{{"since", question.since},
                         {"until", question.until},
                         {"level", question.level},
-                        {"limit", std::to_string(question.limit)}};
+                        {"limit", LimitOf(question)}};
   if (!question.filter.empty()) parameters["filter"] = question.filter;
   if (question.problems_only) parameters["only"] = "problems";
-  return Redraw(question, [&]() -> Result<std::string> {
-    WEIR_ASSIGN_OR_RETURN(const Json answer, client.Get("/api/v1/map", parameters));
-    return RenderMap(answer, question);
-  });
+  return Redraw(question, [&] { return client.Get("/api/v1/map", parameters); }, RenderMap);
 }
 
 }  // namespace weir::cli

@@ -167,10 +167,13 @@ std::string RenderNodes(const Json& answer, const Question& question) {
     return fmt::format("no node has reported since {} until {}; `weir status` shows which agents report\n",
                        question.since, question.until);
   }
-  if (question.node.empty()) return ListTable(nodes).Render(question.headers, question.color, question.width);
   std::string out;
-  for (const Json& node : nodes) out += Detail(node, question);
-  return out;
+  if (question.node.empty()) {
+    out = ListTable(nodes).Render(question.headers, question.color, question.width);
+  } else {
+    for (const Json& node : nodes) out += Detail(node, question);
+  }
+  return out + LeftOut(answer);
 }
 
 int RunNodes(const Question& question) {
@@ -178,10 +181,7 @@ int RunNodes(const Question& question) {
   ApiClient client(question.connection);
   Parameters parameters{{"since", question.since}, {"until", question.until}};
   if (!question.node.empty()) parameters["node"] = question.node;
-  return Redraw(question, [&]() -> Result<std::string> {
-    WEIR_ASSIGN_OR_RETURN(const Json answer, client.Get("/api/v1/nodes", parameters));
-    return RenderNodes(answer, question);
-  });
+  return Redraw(question, [&] { return client.Get("/api/v1/nodes", parameters); }, RenderNodes);
 }
 
 }  // namespace weir::cli

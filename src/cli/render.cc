@@ -112,16 +112,35 @@ std::string EndText(const Json& row, const std::string& side, bool with_port) {
   return text;
 }
 
-int Redraw(const Question& question, const std::function<Result<std::string>()>& once) {
+std::string LimitOf(const Question& question) {
+  if (question.limit != 0) return std::to_string(question.limit);
+  return question.output == OutputFormat::kTable ? std::to_string(kTableRows) : "max";
+}
+
+std::string LeftOut(const Json& answer) {
+  if (const double groups = NumberAt(answer, "groups_left_out"); groups > 0) {
+    return fmt::format("{:.0f} of {:.0f} rows not shown: raise --limit or narrow --filter\n", groups,
+                       NumberAt(answer, "groups"));
+  }
+  if (const double edges = NumberAt(answer, "edges_left_out"); edges > 0)
+    return fmt::format("{:.0f} more edges not shown: raise --limit or narrow --filter\n", edges);
+  if (!answer.value("complete", true)) return "there is more than one answer holds; name a node or a shorter time\n";
+  return "";
+}
+
+int Redraw(const Question& question, const std::function<Result<Json>()>& ask, Renderer render) {
   const bool in_place = question.watch && question.output == OutputFormat::kTable && isatty(STDOUT_FILENO) == 1;
   while (true) {
-    const Result<std::string> text = once();
-    if (!text.ok()) {
-      std::fprintf(stderr, "weir: %s\n", Printable(text.status().message(), 2'000).c_str());
+    const Result<Json> answer = ask();
+    if (!answer.ok()) {
+      std::fprintf(stderr, "weir: %s\n", Printable(answer.status().message(), 2'000).c_str());
       if (!question.watch) return 1;
     } else {
+      const std::string text = render(*answer, question);
+      const std::string left_out = question.output == OutputFormat::kTable ? "" : LeftOut(*answer);
+      if (!left_out.empty()) std::fprintf(stderr, "weir: %s", left_out.c_str());
       if (in_place) std::fputs("\033[H\033[2J", stdout);
-      std::fwrite(text->data(), 1, text->size(), stdout);
+      std::fwrite(text.data(), 1, text.size(), stdout);
       if (std::fflush(stdout) != 0) return 0;  // the reader of a pipe has gone
     }
     if (!question.watch) return 0;

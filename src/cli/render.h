@@ -1,6 +1,7 @@
 // Shared by the commands: rows of JSON to JSON, CSV or cells.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,14 @@ std::vector<std::string> SplitList(std::string_view comma_separated);
 // behind 10.96.0.10:53": one end of a flow row in a few words. side = client | server; with_port is for the server.
 std::string EndText(const Json& row, const std::string& side, bool with_port);
 
-// Runs `once` every `every` until interrupted, redrawing in place on a terminal; just once without watch.
-int Redraw(const Question& question, const std::function<Result<std::string>()>& once);
+// The API's limit parameter.
+std::string LimitOf(const Question& question);
+// What an answer does not hold, in a line with what to do about it; "" when it is whole.
+std::string LeftOut(const Json& answer);
+
+using Renderer = std::string (*)(const Json& answer, const Question& question);
+// Asks and renders until interrupted, redrawing in place on a terminal; just once without watch. What an answer leaves
+// out goes to stderr when the output is for programs.
+int Redraw(const Question& question, const std::function<Result<Json>()>& ask, Renderer render);
 
 }  // namespace weir::cli

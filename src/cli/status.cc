@@ -99,10 +99,7 @@ std::string RenderStatus(const Json& answer, const Question& question) {
 
 int RunStatus(const Question& question) {
   ApiClient client(question.connection);
-  return Redraw(question, [&]() -> Result<std::string> {
-    WEIR_ASSIGN_OR_RETURN(const Json answer, client.Get("/api/v1/status", {}));
-    return RenderStatus(answer, question);
-  });
+  return Redraw(question, [&] { return client.Get("/api/v1/status", {}); }, RenderStatus);
 }
 
 }  // namespace weir::cli

@@ -63,13 +63,10 @@ int RunTop(const Question& question) {
   ApiClient client(question.connection);
   Parameters parameters{{"since", fmt::format("{:.0f}s", kWindowSeconds)},
                         {"sort", question.sort},
-                        {"limit", std::to_string(question.limit)}};
+                        {"limit", LimitOf(question)}};
   if (!question.filter.empty()) parameters["filter"] = question.filter;
   if (!question.group_by.empty()) parameters["group_by"] = question.group_by;
-  return Redraw(question, [&]() -> Result<std::string> {
-    WEIR_ASSIGN_OR_RETURN(const Json answer, client.Get("/api/v1/flows", parameters));
-    return RenderTop(answer, question);
-  });
+  return Redraw(question, [&] { return client.Get("/api/v1/flows", parameters); }, RenderTop);
 }
 
 }  // namespace weir::cli

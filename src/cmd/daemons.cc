@@ -10,6 +10,7 @@
 
 #include "agent/agent.h"
 #include "api/api.h"
+#include "base/disciplined_clock.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "cmd/kubernetes.h"
@@ -69,6 +70,29 @@ class NoNames final : public model::ClusterListener {
   void Synced(Kind) override {}
 };
 
+// Keeps what the server's clock knows of this machine's, now and then: a restart must not forget it.
+class ClockKeeper {
+ public:
+  ClockKeeper(const DisciplinedClock& clock, std::filesystem::path file) : clock_(clock), file_(std::move(file)) {}
+
+  void KeepWhenDue() {
+    const Nanos now = clock_.MonotonicNanos();
+    if (now < due_) return;
+    due_ = now + kPeriod;
+    const Status kept = clock_.Save(file_);
+    uint64_t suppressed = 0;
+    if (!kept.ok() && failure_log_.Allow(&suppressed)) LogWarn("cannot keep the clock: {}", kept.message());
+  }
+
+ private:
+  static constexpr Nanos kPeriod = 60LL * 1'000'000'000;
+
+  const DisciplinedClock& clock_;
+  const std::filesystem::path file_;
+  Nanos due_ = 0;
+  RateLimit failure_log_{std::chrono::hours(1)};
+};
+
 // Store, server, cluster and API, stopped in the opposite order of their start.
 struct Serving {
   std::unique_ptr<store::Store> store;
@@ -87,11 +111,13 @@ struct Serving {
   }
 };
 
-Result<Serving> StartServing(const Settings& settings, const Clock& clock) {
+Result<Serving> StartServing(const Settings& settings, DisciplinedClock& clock) {
+  clock.Load(DataDir(settings) / "clock");
   Serving serving;
   store::EmbeddedOptions store_options;
   store_options.data_dir = DataDir(settings) / "store";
   store_options.library = settings.Text("libchdb");
+  store_options.clock = &clock;
   const auto seconds = [&](std::string_view flag) { return settings.Duration(flag).count() / 1000; };
   store_options.retention = {.raw_seconds = seconds("retain-raw"),
                              .ten_seconds_seconds = seconds("retain-10s"),
@@ -99,7 +125,11 @@ Result<Serving> StartServing(const Settings& settings, const Clock& clock) {
                              .hour_seconds = seconds("retain-1h"),
                              .disk_budget_bytes = settings.Bytes("disk-budget")};
   WEIR_ASSIGN_OR_RETURN(serving.store, store::OpenEmbedded(std::move(store_options)));
-  WEIR_ASSIGN_OR_RETURN(serving.server, server::Server::Start(server::ServerOptions{}, *serving.store, clock));
+  server::ServerOptions server_options;
+  server_options.housekeeping = [keeper = std::make_shared<ClockKeeper>(clock, DataDir(settings) / "clock")] {
+    keeper->KeepWhenDue();
+  };
+  WEIR_ASSIGN_OR_RETURN(serving.server, server::Server::Start(std::move(server_options), *serving.store, clock));
 
   serving.names = std::make_unique<NoNames>();
   WEIR_ASSIGN_OR_RETURN(Kubernetes kubernetes, Kubernetes::Start(settings, *serving.names, clock));
@@ -160,7 +190,8 @@ int RunUp(const Settings& settings) {
   SetLogLevel(LevelOf(settings.Text("log-level")));
   const Signals signals;
   const SystemClock clock;
-  Result<Serving> serving = StartServing(settings, clock);
+  DisciplinedClock server_clock;
+  Result<Serving> serving = StartServing(settings, server_clock);
   if (!serving.ok()) return Fail(serving.status());
   auto agent = agent::Agent::Start(AgentOptionsOf(settings), serving->server->LocalSink(), clock);
   if (!agent.ok()) return Fail(agent.status());
@@ -175,7 +206,7 @@ int RunUp(const Settings& settings) {
 int RunServer(const Settings& settings) {
   SetLogLevel(LevelOf(settings.Text("log-level")));
   const Signals signals;
-  const SystemClock clock;
+  DisciplinedClock clock;
   Result<Serving> serving = StartServing(settings, clock);
   if (!serving.ok()) return Fail(serving.status());
   LogInfo("weir server {} ready; data in {}", kVersion, DataDir(settings).string());

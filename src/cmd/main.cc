@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
-#include <fstream>
 
 #include "base/version.h"
 #include "cli/commands.h"
@@ -12,6 +11,7 @@
 #include "cmd/daemons.h"
 #include "cmd/replay.h"
 #include "cmd/settings.h"
+#include "cmd/token.h"
 
 namespace weir::cmd {
 namespace {
@@ -20,18 +20,14 @@ Result<cli::Question> QuestionOf(const Settings& settings) {
   cli::Question question;
   question.connection.server = settings.Text("server");
   question.connection.ca_file = settings.Text("ca-file");
-  if (const std::string& path = settings.Text("token-file"); !path.empty()) {
-    std::ifstream file(path);
-    if (!(file >> question.connection.token))
-      return Status::NotFound(fmt::format("cannot read a token from {} (--token-file)", path));
-  }
+  WEIR_ASSIGN_OR_RETURN(question.connection.token, ReadToken(settings));
   if (!settings.Text("since").empty()) question.since = settings.Text("since");
   if (!settings.Text("until").empty()) question.until = settings.Text("until");
   question.filter = settings.Text("filter");
   question.group_by = settings.Text("group-by");
   question.columns = settings.Text("columns");
   if (!settings.Text("sort").empty()) question.sort = settings.Text("sort");
-  if (settings.Number("limit") != 0) question.limit = settings.Number("limit");
+  question.limit = settings.Number("limit");
   if (!settings.Text("level").empty()) question.level = settings.Text("level");
   question.problems_only = settings.Switch("problems");
   question.accounts = settings.Switch("accounts");

@@ -38,7 +38,7 @@ int Print(Replay& replay, const Settings& settings) {
   format.headers = !settings.Switch("no-headers");
   format.color = cli::StdoutHasColor();
   format.width = cli::TerminalWidth();
-  format.limit = settings.Number("limit");
+  if (settings.Number("limit") != 0) format.limit = settings.Number("limit");
   cli::ReportPrinter printer(format);
   while (const auto batch = replay.Next()) std::fputs(printer.Add(*batch).c_str(), stdout);
   std::fputs(printer.Finish().c_str(), stdout);

@@ -93,6 +93,7 @@ struct AgentCounter {
 struct AgentBatch {
   std::string agent_id;   // 32 lower-case hex digits, kept in the agent's data directory
   std::string node;       // node name shown to people
+  std::string machine;    // this boot of its machine, which no other has; "" = unknown
   uint64_t sequence = 0;  // grows by at least 1 per batch, across restarts
   UnixMillis start = 0;   // by the agent's clock
   UnixMillis end = 0;

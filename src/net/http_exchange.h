@@ -55,6 +55,7 @@ class Exchange {
   HttpRequest request;
   const HttpHandler* handler = nullptr;  // of the route, which outlives the exchange's reading
   size_t max_body_bytes = 0;
+  size_t pool = 0;  // of the route
   size_t discarded_bytes = 0;
   std::optional<HttpResponse> refusal;  // decided before the body was read; the body is thrown away
 

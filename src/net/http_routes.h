@@ -14,6 +14,7 @@ struct HttpRoute {
   std::string path;  // exact, or a prefix when it ends in "/*"
   HttpHandler handler;
   size_t max_body_bytes = 0;
+  size_t pool = 0;  // whose workers run the handler
 };
 
 class RouteTable {

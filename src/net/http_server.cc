@@ -125,8 +125,8 @@ unsigned ConnectionLimit(size_t wanted) {
   return static_cast<unsigned>(std::min(wanted, usable));
 }
 
-// The event loop is libmicrohttpd's one internal thread (epoll); handlers run on the pool. The mutex guards what both
-// touch: whether we stop, and which exchanges are under way.
+// The event loop is libmicrohttpd's one internal thread (epoll); handlers run on their route's pool. The mutex guards
+// what both touch: whether we stop, and which exchanges are under way.
 class MicrohttpdServer final : public HttpServer {
  public:
   explicit MicrohttpdServer(HttpServerOptions options) : options_(std::move(options)) {}
@@ -134,9 +134,9 @@ class MicrohttpdServer final : public HttpServer {
   MicrohttpdServer(const MicrohttpdServer&) = delete;
   MicrohttpdServer& operator=(const MicrohttpdServer&) = delete;
 
-  void Route(std::string method, std::string path, HttpHandler handler, size_t max_body_bytes) override {
+  void Route(std::string method, std::string path, HttpHandler handler, size_t max_body_bytes, size_t pool) override {
     const size_t limit = max_body_bytes == 0 ? options_.max_body_bytes : max_body_bytes;
-    routes_.Add({std::move(method), std::move(path), std::move(handler), limit});
+    routes_.Add({std::move(method), std::move(path), std::move(handler), limit, pool});
   }
   void SetGate(std::function<std::optional<HttpResponse>(const HttpRequest&)> gate) override {
     gate_ = std::move(gate);
@@ -166,7 +166,7 @@ class MicrohttpdServer final : public HttpServer {
   std::string certificate_, key_;  // PEM, read by libmicrohttpd while it starts
   std::string last_log_;           // libmicrohttpd's reason when it does not start
   MHD_Daemon* daemon_ = nullptr;
-  std::unique_ptr<WorkerPool> pool_;
+  std::vector<std::unique_ptr<WorkerPool>> pools_;  // in the order of the options
 
   std::mutex mutex_;
   std::condition_variable completed_;
@@ -228,6 +228,7 @@ std::optional<HttpResponse> MicrohttpdServer::Judge(Exchange& exchange, size_t d
   if (match.route == nullptr) return NoRoute(match);
   exchange.handler = &match.route->handler;
   exchange.max_body_bytes = match.route->max_body_bytes;
+  exchange.pool = match.route->pool;
   if (declared != SIZE_MAX && declared > exchange.max_body_bytes) return TooLarge(exchange.max_body_bytes);
   return std::nullopt;
 }
@@ -270,8 +271,8 @@ void MicrohttpdServer::Dispatch(const std::shared_ptr<Exchange>& exchange) {
   auto responder = std::make_shared<std::unique_ptr<Responder>>(MakeResponder(exchange));
   auto request = std::make_shared<HttpRequest>(std::move(exchange->request));
   const HttpHandler* handler = exchange->handler;
-  const bool taken =
-      pool_->Submit([responder, request, handler] { (*handler)(std::move(*request), std::move(*responder)); });
+  const bool taken = pools_[exchange->pool]->Submit(
+      [responder, request, handler] { (*handler)(std::move(*request), std::move(*responder)); });
   if (!taken) exchange->Answer(Busy("too many requests wait already"));
 }
 
@@ -313,7 +314,8 @@ Status MicrohttpdServer::StartDaemon() {
   address_ = FormatSocketAddress(bound);
 
   // Before the daemon: its first request may come at once.
-  pool_ = std::make_unique<WorkerPool>("http", options_.workers, options_.max_queued_requests);
+  for (const HttpPool& pool : options_.pools)
+    pools_.push_back(std::make_unique<WorkerPool>(pool.name, pool.workers, pool.max_queued_requests));
   const bool tls = !certificate_.empty();
   const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
                          (tls ? static_cast<unsigned>(MHD_USE_TLS) : 0U);
@@ -334,7 +336,7 @@ Status MicrohttpdServer::StartDaemon() {
                              MHD_OPTION_END);
   if (daemon_ != nullptr) return Status::Ok();
   close(listener);
-  pool_.reset();
+  pools_.clear();
   const std::lock_guard lock(mutex_);
   if (tls) {
     return Status::Invalid(
@@ -352,7 +354,8 @@ void MicrohttpdServer::Stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  pool_->Stop();  // handlers that run may still answer
+  for (const auto& pool : pools_) pool->Close();
+  for (const auto& pool : pools_) pool->Stop();  // handlers that run may still answer
   {
     const std::lock_guard lock(mutex_);
     under_way = exchanges_;
@@ -367,7 +370,7 @@ void MicrohttpdServer::Stop() {
   MHD_stop_daemon(daemon_);
   daemon_ = nullptr;
   if (listener != MHD_INVALID_SOCKET) close(listener);
-  pool_.reset();
+  pools_.clear();
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
-// An HTTP/1.1 server over libmicrohttpd: an event loop that never runs a handler, and a bounded pool of
-// workers that does. A handler answers at once, later from any thread (Responder is movable), or as a stream.
+// An HTTP/1.1 server over libmicrohttpd: an event loop that never runs a handler, and bounded pools of
+// workers that do. A handler answers at once, later from any thread (Responder is movable), or as a stream.
+// Routes that may take long get a pool of their own, so that they hold up no other route.
 //
 // Bounds: body size per route (checked before it is read), 64 KiB of headers, queued requests (beyond: 503 +
 // Retry-After), connections, idle time. Thread-safe where said.
@@ -11,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 
@@ -51,12 +53,18 @@ class Responder {
 
 using HttpHandler = std::function<void(HttpRequest request, std::unique_ptr<Responder> responder)>;
 
+// Threads that run the handlers of some routes, and the requests that may wait for one of them.
+struct HttpPool {
+  std::string name = "http";  // prefix of the threads' names, at most 12 characters
+  unsigned workers = 4;
+  size_t max_queued_requests = 256;
+};
+
 struct HttpServerOptions {
   std::string listen = "127.0.0.1:7600";  // host:port; [v6]:port; port 0 = any free one
   std::string tls_certificate_file;       // PEM; both or neither
   std::string tls_key_file;
-  unsigned workers = 4;
-  size_t max_queued_requests = 256;
+  std::vector<HttpPool> pools = {HttpPool{}};
   size_t max_connections = 4096;
   size_t max_body_bytes = size_t{1} << 20;  // default for routes
 };
@@ -66,9 +74,10 @@ class HttpServer {
   static std::unique_ptr<HttpServer> Create(HttpServerOptions options);
   virtual ~HttpServer() = default;
 
-  // Before Start(). `path` is exact, or a prefix when it ends in "/*". max_body_bytes 0 = the default.
-  // A known path with another method answers 405; an unknown one 404, both JSON.
-  virtual void Route(std::string method, std::string path, HttpHandler handler, size_t max_body_bytes = 0) = 0;
+  // Before Start(). `path` is exact, or a prefix when it ends in "/*". max_body_bytes 0 = the default. `pool` is an
+  // index into the options' pools. A known path with another method answers 405; an unknown one 404, both JSON.
+  virtual void Route(std::string method, std::string path, HttpHandler handler, size_t max_body_bytes = 0,
+                     size_t pool = 0) = 0;
   // Runs before every handler, on the event loop; a response refuses the request. Must not block.
   virtual void SetGate(std::function<std::optional<HttpResponse>(const HttpRequest&)> gate) = 0;
 

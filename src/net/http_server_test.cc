@@ -362,9 +362,33 @@ TEST_F(HttpServerTest, AClientThatLeavesWhileItsAnswerIsMadeHarmsNobody) {
   EXPECT_THAT(Ask(Get("/files/x")), StartsWith("HTTP/1.1 200 "));
 }
 
+TEST_F(HttpServerTest, SlowRoutesHoldUpNoRouteOfAnotherPool) {
+  options_.pools = {{"quick", 1, 4}, {"slow", 2, 2}};
+  Latch latch;
+  std::atomic<int> running = 0;
+  more_routes_ = [&](HttpServer& server) {
+    const auto block = [&](HttpRequest, std::unique_ptr<Responder> responder) {
+      ++running;
+      latch.Wait();
+      responder->Send(Text("done"));
+    };
+    server.Route("GET", "/block", block, 0, 1);
+  };
+  Begin();
+  // Two run, two wait, the others are turned away.
+  std::vector<std::unique_ptr<Connection>> blocked;
+  for (int i = 0; i < 8; ++i) {
+    blocked.push_back(std::make_unique<Connection>(server_->address()));
+    blocked.back()->Send(Get("/block"));
+  }
+  while (running < 2) std::this_thread::yield();
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(Ask(Get("/files/x")).ends_with("file /files/x"));
+  latch.Open();
+  server_->Stop();  // the handlers borrow the latch
+}
+
 TEST_F(HttpServerTest, AFullQueueSheds) {
-  options_.workers = 1;
-  options_.max_queued_requests = 1;
+  options_.pools = {{"http", 1, 1}};
   Latch latch;
   Latch somebody_refused;
   std::promise<void> busy;

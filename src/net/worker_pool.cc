@@ -26,12 +26,16 @@ bool WorkerPool::Submit(std::function<void()> job) {
   return true;
 }
 
-void WorkerPool::Stop() {
+void WorkerPool::Close() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
+}
+
+void WorkerPool::Stop() {
+  Close();
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
   }

@@ -22,7 +22,9 @@ class WorkerPool {
   // False when the queue is full or the pool is stopped: the job was not taken. An exception that leaves a job is
   // logged and swallowed.
   bool Submit(std::function<void()> job);
-  // Finishes the jobs that run, starts no other one, joins the threads. Idempotent; not from a job.
+  // Starts no other job. Idempotent.
+  void Close();
+  // Close(), then finishes the jobs that run and joins the threads. Idempotent; not from a job.
   void Stop();
 
  private:

@@ -26,7 +26,8 @@ Result<std::unique_ptr<FlowServer>> FlowServer::Start(ServerOptions options, sto
 
 FlowServer::FlowServer(const ServerOptions& options, store::Store& store, const Clock& clock, BatchDecoder decode,
                        const std::map<std::string, uint64_t>& watermarks)
-    : store_(store),
+    : housekeeping_(options.housekeeping),
+      store_(store),
       clock_(clock),
       decode_(std::move(decode)),
       intake_({.max_pending_reports = options.max_pending_reports}, clock, watermarks),
@@ -76,6 +77,7 @@ void FlowServer::MaintainStore() {
   std::unique_lock lock(maintenance_mutex_);
   while (!maintenance_ends_.wait_for(lock, kMaintenancePeriod, [this] { return maintenance_stopping_; })) {
     lock.unlock();
+    if (housekeeping_) housekeeping_();
     const Status status = store_.Maintain(clock_.WallMillis());
     uint64_t suppressed = 0;
     if (!status.ok() && failure_log.Allow(&suppressed)) {

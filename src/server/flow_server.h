@@ -36,6 +36,7 @@ class FlowServer final : public Server, private wire::BatchSink {
   Result<wire::Ack> Send(const std::string& encoded_batch, UnixMillis sent_at) override;
   void MaintainStore();
 
+  const std::function<void()> housekeeping_;
   store::Store& store_;
   const Clock& clock_;
   BatchDecoder decode_;

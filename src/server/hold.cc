@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/validate.h"
+
 namespace weir::server {
 
 void Hold::Add(std::unique_ptr<PendingBatch> batch, UnixMillis now) {
   Held held;
+  held.added = now;
   held.release_at = batch->batch.end + match_hold_ms_;
   if (held.release_at > now) held.awaits = Awaited(*batch, now);
   held.batch = std::move(batch);
@@ -35,11 +38,16 @@ std::vector<AgentNumber> Hold::Awaited(const PendingBatch& batch, UnixMillis now
   return awaits;
 }
 
+// Also when the clock was set back: what is to come by the old time does not come.
+bool Hold::IsOver(const Held& held, UnixMillis now) {
+  return now >= held.release_at || now < held.added - kClockToleranceMs;
+}
+
 void Hold::DecideWhoWaits(UnixMillis now) {
   std::multimap<PlaceInTime, Held*> by_place;
   for (Held& held : held_) {
     by_place.emplace(PlaceInTime(held.batch->batch.end, held.batch->agent), &held);
-    held.waits = now < held.release_at && std::any_of(held.awaits.begin(), held.awaits.end(), [&](AgentNumber agent) {
+    held.waits = !IsOver(held, now) && std::any_of(held.awaits.begin(), held.awaits.end(), [&](AgentNumber agent) {
                    return neighbourhood_.Progress(agent).newest_end < held.batch->batch.end;
                  });
   }
@@ -53,7 +61,7 @@ void Hold::DecideWhoWaits(UnixMillis now) {
           Held& partner = *it->second;
           if (held.waits == partner.waits) continue;
           Held& free = held.waits ? partner : held;
-          if (now >= free.release_at) continue;
+          if (IsOver(free, now)) continue;
           free.waits = changed = true;
         }
       }

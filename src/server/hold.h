@@ -33,6 +33,7 @@ class Hold {
  private:
   struct Held {
     std::unique_ptr<PendingBatch> batch;
+    UnixMillis added = 0;
     UnixMillis release_at = 0;
     std::vector<AgentNumber> awaits;
     bool waits = false;  // as decided by the current TakeDue
@@ -42,6 +43,7 @@ class Hold {
 
   std::vector<AgentNumber> Awaited(const PendingBatch& batch, UnixMillis now) const;
   void DecideWhoWaits(UnixMillis now);
+  static bool IsOver(const Held& held, UnixMillis now);
 
   int64_t match_hold_ms_;
   const Neighbourhood& neighbourhood_;

@@ -50,6 +50,25 @@ TEST_F(HoldTest, WaitsForTheOtherNodeAndNoLonger) {
   EXPECT_EQ(Due(), "1.1 2.1 ");
 }
 
+TEST_F(HoldTest, AClockSetBackHoldsNothingUp) {
+  Add(Batch(1, 1, {ClientReport(one_two_, 1)}));
+  EXPECT_EQ(Due(), "");
+  now_ -= 5LL * 86'400'000;
+  EXPECT_EQ(Due(), "1.1 ");
+  now_ = kNoon + 1'050;
+  Add(Batch(1, 2, {ClientReport(one_two_, 1)}));
+  now_ -= 500;  // as NTP corrects it
+  EXPECT_EQ(Due(), "");
+}
+
+TEST_F(HoldTest, AnAgentIsAwaitedAgainAfterAClockWasSetBack) {
+  Add(Batch(2, 86'400, {}));  // a day ahead
+  Add(Batch(2, 1, {}));
+  Add(Batch(1, 2, {ClientReport(one_two_, 1)}));
+  now_ = kNoon + 2'050;
+  EXPECT_EQ(Due().find("1.2"), std::string::npos);
+}
+
 TEST_F(HoldTest, GivesUpAfterTheHold) {
   Add(Batch(1, 1, {ClientReport(one_two_, 1)}));
   now_ = kNoon + 1'699;

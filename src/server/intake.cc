@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "base/log.h"
@@ -13,6 +14,7 @@ namespace weir::server {
 namespace {
 
 constexpr int64_t kNodeNameHoldMs = 30'000;
+constexpr int64_t kMachineHoldMs = 10'000;
 constexpr UnixMillis kLatestTime = 253'402'300'799'999;  // 9999-12-31
 constexpr size_t kMaxCallersPerBatch = 16;               // an agent resends one at a time
 constexpr size_t kMaxNodes = 40'000;
@@ -53,10 +55,11 @@ std::optional<Result<wire::Ack>> Intake::Admit(model::AgentBatch& batch, UnixMil
                                                Server::AckCallback& done) {
   if (closed_) return Result<wire::Ack>(Status::Unavailable("the server is stopping"));
   const UnixMillis now = clock_.WallMillis();
-  if (Status status = CheckNodeName(batch, now); !status.ok()) return Result<wire::Ack>(std::move(status));
   const Result<AgentNumber> number = NumberOf(batch.agent_id);
   if (!number.ok()) return Result<wire::Ack>(number.status());
   Agent& agent = agents_[*number - 1];
+  if (Status status = CheckMachine(agent, batch, now); !status.ok()) return Result<wire::Ack>(std::move(status));
+  if (Status status = CheckNodeName(batch, now); !status.ok()) return Result<wire::Ack>(std::move(status));
   agent.status.last_seen = now;
   agent.status.clock_offset_ms = sent_at - now;
 
@@ -100,17 +103,54 @@ std::optional<Result<wire::Ack>> Intake::Admit(model::AgentBatch& batch, UnixMil
   return std::nullopt;
 }
 
+Status Intake::CheckMachine(Agent& agent, const model::AgentBatch& batch, UnixMillis now) {
+  AgentStatus& status = agent.status;
+  const bool both_told = !agent.machine.empty() && !batch.machine.empty();
+  const bool same = both_told ? agent.machine == batch.machine : status.node == batch.node;
+  const int64_t silent_ms = std::abs(now - status.last_seen);
+  const int64_t hold_ms = both_told ? std::max(kMachineHoldMs, 3 * agent.interval_ms) : kNodeNameHoldMs;
+  if (status.last_seen == 0 || same || silent_ms > hold_ms) {
+    agent.machine = batch.machine;
+    agent.interval_ms = batch.end - batch.start;
+    agent.other_machine.clear();
+    return Status::Ok();
+  }
+  if (agent.other_machine != batch.machine || agent.other_since == 0) {
+    agent.other_machine = batch.machine;
+    agent.other_since = now;
+  }
+  const std::string text = fmt::format(
+      "agent identity {} is used on node '{}' and now also on node '{}': the disk of one is a copy of the other's; on the "
+      "copy stop weir, delete the file agent_id in its data directory and start it again, which costs no stored flows",
+      batch.agent_id, status.node, batch.node);
+  // A machine that has just booted again looks like another one, until the old boot would have been heard again.
+  const bool proven = !both_told || status.last_seen > agent.other_since + hold_ms;
+  return RefuseRival(agent, proven ? Status::Conflict(text) : Status::Unavailable(text), now);
+}
+
+Status Intake::RefuseRival(Agent& agent, Status refusal, UnixMillis now) {
+  if (refusal.code() == Code::kConflict) {
+    agent.status.rival = refusal.message();
+    agent.status.rival_seen = now;
+  }
+  return refusal;
+}
+
 Status Intake::CheckNodeName(const model::AgentBatch& batch, UnixMillis now) {
   if (nodes_.size() >= kMaxNodes && !nodes_.contains(batch.node)) {
     std::erase_if(nodes_, [&](const auto& entry) { return now - entry.second.last_seen > kNodeNameHoldMs; });
     if (nodes_.size() >= kMaxNodes) return Status::Exhausted("too many node names at once");
   }
   Holder& holder = nodes_[batch.node];
-  if (!holder.agent_id.empty() && holder.agent_id != batch.agent_id && now - holder.last_seen <= kNodeNameHoldMs) {
-    return Status::Conflict(
-        fmt::format("node name '{}' is used by agent {} and now also by agent {}; give one of them another name "
-                    "with --node, or stop it",
-                    batch.node, holder.agent_id, batch.agent_id));
+  if (!holder.agent_id.empty() && holder.agent_id != batch.agent_id &&
+      std::abs(now - holder.last_seen) <= kNodeNameHoldMs) {
+    Agent& first = agents_[numbers_.at(holder.agent_id) - 1];
+    return RefuseRival(first,
+                       Status::Conflict(fmt::format(
+                           "node name '{}' is used by agent {} and now also by agent {}; give one of them another name "
+                           "with --node, or stop it",
+                           batch.node, holder.agent_id, batch.agent_id)),
+                       now);
   }
   holder = {batch.agent_id, now};
   return Status::Ok();
@@ -251,7 +291,9 @@ std::vector<AgentStatus> Intake::Agents() const {
   const std::lock_guard lock(mutex_);
   std::vector<AgentStatus> statuses;
   statuses.reserve(agents_.size());
-  for (const Agent& agent : agents_) statuses.push_back(agent.status);
+  for (const Agent& agent : agents_) {
+    if (agent.status.last_seen != 0) statuses.push_back(agent.status);  // others were refused from the start
+  }
   return statuses;
 }
 

@@ -63,6 +63,10 @@ class Intake {
   struct Agent {
     AgentStatus status;
     int64_t clock_shift_ms = 0;  // applied to the last batch
+    std::string machine;         // "" = not told
+    int64_t interval_ms = 0;
+    std::string other_machine;  // that came while this one was there
+    UnixMillis other_since = 0;
     std::map<uint64_t, Waiting> pending;
   };
   struct Answer {
@@ -75,6 +79,9 @@ class Intake {
   // Decides what can be decided at once; nullopt = the caller waits.
   std::optional<Result<wire::Ack>> Admit(model::AgentBatch& batch, UnixMillis sent_at, Server::AckCallback& done);
   Status CheckNodeName(const model::AgentBatch& batch, UnixMillis now);
+  // Whether the batch comes from where the agent's others came from: a disk may have been copied, identity and all.
+  static Status CheckMachine(Agent& agent, const model::AgentBatch& batch, UnixMillis now);
+  static Status RefuseRival(Agent& agent, Status refusal, UnixMillis now);
   Result<AgentNumber> NumberOf(const std::string& agent_id);
   Status CorrectTimes(Agent& agent, model::AgentBatch& batch, UnixMillis sent_at, UnixMillis now);
   std::optional<uint64_t> WatermarkOf(const std::string& agent_id) const;

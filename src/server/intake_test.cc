@@ -11,6 +11,7 @@ namespace weir::server {
 namespace {
 
 using model::AgentBatch;
+using testing::AllOf;
 using testing::HasSubstr;
 
 std::vector<model::SideReport> Reports(size_t count) { return {count, ClientReport({}, 1)}; }
@@ -110,6 +111,65 @@ TEST_F(IntakeTest, TwoAgentsWithOneNodeNameAreAConflict) {
   clock_.Advance(31'000'000'000);
   EXPECT_EQ(Accept(twin)->Text(), "stored") << "the other one is gone";
   EXPECT_EQ(Accept(Batch(1, 2, {}))->Text(), CodeOf(Code::kConflict)) << "and now it is too late for it";
+}
+
+TEST_F(IntakeTest, AnIdentityOnTwoNodesIsAConflict) {
+  Accept(Batch(1, 1, {}));
+  for (int tick = 2; tick < 40; ++tick) {
+    clock_.Advance(1'000'000'000);
+    AgentBatch copy = Batch(1, tick, Reports(1));
+    copy.node = "copy";
+    const auto call = Accept(copy);
+    EXPECT_EQ(call->Text(), CodeOf(Code::kConflict));
+    EXPECT_THAT(call->status.message(), AllOf(HasSubstr("'node1'"), HasSubstr("'copy'"), HasSubstr("agent_id")));
+    EXPECT_EQ(Accept(Batch(1, tick, {}))->Text(), "stored") << "who came first stays";
+  }
+  EXPECT_EQ(intake_.Agents().size(), 1U);
+  EXPECT_THAT(intake_.Agents().at(0).rival, HasSubstr("'copy'"));
+  EXPECT_EQ(intake_.Agents().at(0).rival_seen, clock_.WallMillis());
+  clock_.Advance(31'000'000'000);
+  AgentBatch copy = Batch(1, 80, {});
+  copy.node = "copy";
+  EXPECT_EQ(Accept(copy)->Text(), "stored") << "the other one is gone";
+}
+
+// Golden images often have one host name too.
+TEST_F(IntakeTest, AnIdentityOnTwoMachinesOfOneNameIsAConflictOnceBothAreSeenToLive) {
+  const auto batch = [](int tick, const char* machine) {
+    AgentBatch made = Batch(1, tick, {});
+    made.machine = machine;
+    return made;
+  };
+  EXPECT_EQ(Accept(batch(1, "a"))->Text(), "stored");
+  EXPECT_EQ(Accept(batch(2, "b"))->Text(), CodeOf(Code::kUnavailable)) << "the same machine, booted again?";
+  for (int tick = 3; tick < 13; ++tick) {
+    clock_.Advance(1'000'000'000);
+    EXPECT_EQ(Accept(batch(tick, "a"))->Text(), "stored");
+  }
+  clock_.Advance(1'000'000'000);
+  EXPECT_EQ(Accept(batch(13, "a"))->Text(), "stored");
+  EXPECT_EQ(Accept(batch(14, "b"))->Text(), CodeOf(Code::kConflict)) << "no";
+}
+
+TEST_F(IntakeTest, AMachineThatBootsAgainWaitsAMomentAndLosesNothing) {
+  AgentBatch before = Batch(1, 1, {});
+  before.machine = "boot 1";
+  EXPECT_EQ(Accept(before)->Text(), "stored");
+  AgentBatch after = Batch(1, 9, {});
+  after.machine = "boot 2";
+  clock_.Advance(9'000'000'000);
+  EXPECT_EQ(Accept(after)->Text(), CodeOf(Code::kUnavailable));
+  clock_.Advance(2'000'000'000);
+  EXPECT_EQ(Accept(after)->Text(), "stored");
+}
+
+TEST_F(IntakeTest, AMachineMayBeRenamed) {
+  AgentBatch batch = Batch(1, 1, {});
+  batch.machine = "a";
+  EXPECT_EQ(Accept(batch)->Text(), "stored");
+  batch.node = "renamed";
+  batch.sequence += 1;
+  EXPECT_EQ(Accept(batch)->Text(), "stored");
 }
 
 TEST_F(IntakeTest, WrongClocksAreCorrectedByDays) {

@@ -6,6 +6,7 @@ namespace weir::server {
 namespace {
 
 constexpr int64_t kSweepMs = 60'000;
+constexpr int64_t kMostAheadMs = 10'000;  // twice what the intake lets through
 
 bool CanBelongToANode(const model::Address& address) {
   return !address.is_loopback() && !address.is_link_local() && !address.is_unspecified() && !address.is_multicast();
@@ -22,11 +23,12 @@ void Neighbourhood::Observe(AgentNumber agent, const model::AgentBatch& batch, U
   }
   if (progress.node != batch.node) progress.node = batch.node;
   progress.first_start = std::min(progress.first_start, batch.start);
-  progress.last_seen = std::max(progress.last_seen, now);
-  progress.newest_end = std::max(progress.newest_end, batch.end);
+  // Both go back when the clock was set back; until then neither can lie ahead of it by so much.
+  progress.last_seen = now;
+  progress.newest_end = progress.newest_end > now + kMostAheadMs ? batch.end : std::max(progress.newest_end, batch.end);
   progress.interval_ms = batch.end - batch.start;
   for (const model::Address& address : batch.local_addresses) LearnAddress(address, agent, now);
-  if (now - last_sweep_ >= kSweepMs) ForgetLapsed(now);
+  if (now - last_sweep_ >= kSweepMs || now < last_sweep_) ForgetLapsed(now);
 }
 
 void Neighbourhood::LearnAddress(const model::Address& address, AgentNumber agent, UnixMillis now) {

@@ -98,9 +98,10 @@ Result<int> CheckVersion(const fs::path& directory) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
   if (error != std::errc{} || end != text.data() + text.size() || version < 1) {
     return Status::Corrupt(
-        fmt::format("{} holds data but no readable schema version; move the directory away and "
-                    "start again, or restore it from a backup",
-                    directory.string()));
+        fmt::format("{0} holds data but no readable schema version, so nothing in it was touched; restore the file "
+                    "{0}/version from a backup, or write into it the number of the Weir that made the data (this one "
+                    "writes {1})",
+                    directory.string(), kSchemaVersion));
   }
   if (version > kSchemaVersion) {
     return Status::Unsupported(
@@ -110,8 +111,8 @@ Result<int> CheckVersion(const fs::path& directory) {
   }
   if (version < kOldestConvertible) {
     return Status::Unsupported(
-        fmt::format("{} was written by an older Weir (schema {}, this one writes {}), which this one cannot read; "
-                    "move the directory away and start again, or choose another data directory",
+        fmt::format("{} was written by an older Weir (schema {}, this one writes {}), which this one cannot read; it is "
+                    "left as it is: open it with that version, or choose another data directory for this one",
                     directory.string(), version, kSchemaVersion));
   }
   return version;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "store/data_dir.h"
+#include "store/disk_room.h"
 #include "store/engine/engine.h"
 #include "store/flow_catalogue.h"
 #include "store/flow_hash.h"
@@ -131,6 +132,7 @@ class EmbeddedStore final : public Store {
   EmbeddedStore(ProcessClaim claim, DataDir directory, const EmbeddedOptions& options)
       : claim_(std::move(claim)),
         directory_(std::move(directory)),
+        clock_(options.clock == nullptr ? system_clock_ : *options.clock),
         retention_(options.retention),
         split_from_rows_(options.split_from_rows) {}
 
@@ -149,7 +151,11 @@ class EmbeddedStore final : public Store {
   Status ReportDamage();
   Status InsertFlows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows, uint64_t received);
   Status TryInsert(const MemoryFile& file, size_t rows, uint64_t received);
+  uint64_t NextReceived();
+  bool IsCrowded() const;
   Status EnforceRetention(UnixMillis now);
+  Status MakeRoom(Retention retention, UnixMillis now, uint64_t* excess);
+  Status DropLocked(const Partition& partition);
   void CloseWhenIdle(UnixMillis now);
   Status Drop(const Partition& partition);
   Result<FlowResult> Run(const QueryPlan& plan);
@@ -164,6 +170,8 @@ class EmbeddedStore final : public Store {
 
   const ProcessClaim claim_;  // this and the lock outlive the connections
   DataDir directory_;
+  const SystemClock system_clock_;
+  const Clock& clock_;
   const Retention retention_;
   const uint64_t split_from_rows_;
   std::string version_;
@@ -173,6 +181,8 @@ class EmbeddedStore final : public Store {
   std::mutex write_mutex_;  // a raw partition is not dropped while rows are put into it
   std::unique_ptr<Connection> writer_;
   uint64_t last_received_ = 0;
+  std::atomic<uint64_t> received_ahead_us_{0};  // of the clock, after it was set back
+  std::atomic<bool> disk_full_{false};  // the last insert found no room
   FlowCatalogue catalogue_;
 
   std::unique_ptr<Connection> maintainer_;
@@ -211,7 +221,7 @@ Status EmbeddedStore::Open(const Library& library) {
   }
   rollup_ = std::make_unique<Rollup>(*maintainer_, tables_);
   WEIR_RETURN_IF_ERROR(Convert());
-  WEIR_ASSIGN_OR_RETURN(node_, NodeTables::Open(library, directory_.clickhouse(), retention_,
+  WEIR_ASSIGN_OR_RETURN(node_, NodeTables::Open(library, directory_.clickhouse(), clock_, retention_,
                                                 retention_.disk_budget_bytes / kNodeShareOfBudget));
   return ReportDamage();
 }
@@ -234,8 +244,8 @@ Status EmbeddedStore::ReportDamage() {
   if (rows.empty() || rows[0][0] == 0) return Status::Ok();
   const Status damage = health_.Note(
       Health::kDamage,
-      Status::Corrupt(fmt::format("{} damaged parts of the store were set aside and their flows are missing; check the "
-                                  "disk, then delete the folders named detached under {}",
+      Status::Corrupt(fmt::format("{} damaged parts of the store were set aside and their flows are missing from answers; "
+                                  "check the disk; the parts are kept in the folders named detached under {}",
                                   rows[0][0], directory_.clickhouse().string())));
   LogWarn("{}", damage.message());
   return Status::Ok();
@@ -269,6 +279,14 @@ Status EmbeddedStore::InsertFlows(const std::vector<StoredRow>& rows, const std:
   return Status::Ok();
 }
 
+// Grows even when the clock is set back, and when an insert fails; then it goes on as fast as the clock does, so that
+// partitions still follow each other. The write lock is held.
+uint64_t EmbeddedStore::NextReceived() {
+  const auto now_us = static_cast<uint64_t>(clock_.WallNanos() / 1000);
+  if (now_us + received_ahead_us_ <= last_received_) received_ahead_us_ = last_received_ + 1 - now_us;
+  return last_received_ = now_us + received_ahead_us_;
+}
+
 Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
   if (rows.empty()) return Status::Ok();
   if (rows.size() > kMaxRowsPerInsert) {
@@ -278,16 +296,15 @@ Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
   flows.reserve(rows.size());
   for (const StoredRow& stored : rows) flows.push_back(FlowHash(stored.row));
   WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteRows(rows, flows));
-  const auto now_us = static_cast<uint64_t>(SystemClock().WallNanos() / 1000);
   const std::lock_guard lock(write_mutex_);
-  // Grows even when the clock is set back, and when an insert fails.
-  last_received_ = std::max(now_us, last_received_ + 1);
+  NextReceived();
   Status status = InsertFlows(rows, flows, last_received_);
   if (status.ok()) status = TryInsert(file, rows.size(), last_received_);
-  if (status.code() == Code::kExhausted) {
-    status = Status::Exhausted(fmt::format("{}; make room on the file system of {} or lower the disk budget",
-                                           status.message().substr(0, kMaxEngineMessageBytes / 2),
-                                           directory_.path().string()));
+  disk_full_ = status.code() == Code::kExhausted;
+  if (disk_full_) {
+    status = Status::Exhausted(
+        fmt::format("{}; the oldest rows make room for new ones, and a larger disk for {} keeps them for longer",
+                    status.message().substr(0, kMaxEngineMessageBytes / 2), directory_.path().string()));
   }
   status = health_.Note(Health::kInsert, std::move(status));
   if (!status.ok()) {
@@ -498,12 +515,22 @@ Result<std::map<uint32_t, RttDistribution>> EmbeddedStore::RttOfGroups(const Tim
 Status EmbeddedStore::Drop(const Partition& partition) {
   // Decided before the lock was taken; rows may have come since.
   const std::lock_guard lock(write_mutex_);
-  if (!MayDrop(partition, tables_.Snapshot())) return Status::Ok();
+  return MayDrop(partition, tables_.Snapshot()) ? DropLocked(partition) : Status::Ok();
+}
+
+Status EmbeddedStore::DropLocked(const Partition& partition) {
   WEIR_RETURN_IF_ERROR(DropPartition(*maintainer_, partition));
   WEIR_ASSIGN_OR_RETURN(const TableState state, ReadTableState(*maintainer_, partition.level));
   tables_.Publish(partition.level, state);
   Count(Metric::store_partitions_dropped);
   return Status::Ok();
+}
+
+// Little room is left on the disk, or none: retention cannot wait for its turn.
+bool EmbeddedStore::IsCrowded() const {
+  if (disk_full_) return true;
+  const Result<DiskSpace> space = ReadDiskSpace(directory_.path());
+  return space.ok() && space->free_bytes < DiskReserve(*space);
 }
 
 Status EmbeddedStore::EnforceRetention(UnixMillis now) {
@@ -516,17 +543,55 @@ Status EmbeddedStore::EnforceRetention(UnixMillis now) {
   WEIR_ASSIGN_OR_RETURN(const std::string flow_answer, maintainer_->Execute(FlowTableBytesSql()));
   WEIR_ASSIGN_OR_RETURN(const auto flow_bytes, ParseNumbers(flow_answer));
   const uint64_t other_bytes = node_->disk_bytes() + flow_bytes.at(0).at(0);
+  WEIR_ASSIGN_OR_RETURN(const DiskSpace space, ReadDiskSpace(directory_.path()));
+  retention.disk_budget_bytes = BudgetOnDisk(retention_.disk_budget_bytes, bytes + other_bytes, space);
+  const bool disk_decides = retention.disk_budget_bytes < retention_.disk_budget_bytes;
+  node_->SetBudget(retention.disk_budget_bytes / kNodeShareOfBudget);
   retention.disk_budget_bytes -= std::min(other_bytes, retention.disk_budget_bytes);
+  const auto received_now = now + static_cast<int64_t>(received_ahead_us_ / 1000);
   for (const Partition& partition :
-       PartitionsToDrop(std::move(partitions), retention, tables_.Snapshot(), now, &excess)) {
+       PartitionsToDrop(std::move(partitions), retention, tables_.Snapshot(), received_now, &excess, &clock_)) {
     WEIR_RETURN_IF_ERROR(Drop(partition));
+    if (disk_decides) Count(Metric::store_room_made);
     bytes -= partition.bytes;
   }
   SetGauge(Metric::store_disk_bytes, bytes + other_bytes);
   WEIR_RETURN_IF_ERROR(DropUnneededFlows(*maintainer_, tables_.Snapshot()));
+  if (excess != 0 && disk_decides) WEIR_RETURN_IF_ERROR(MakeRoom(retention, received_now, &excess));
   if (excess == 0) return Status::Ok();
+  if (disk_decides) {
+    return Status::Exhausted(
+        fmt::format("the disk of {} has {} bytes left and the store holds nothing more it may drop; give it a larger disk, "
+                    "or make room there",
+                    directory_.path().string(), space.free_bytes));
+  }
   return Status::Exhausted(fmt::format(
       "the store is {} bytes over its disk budget and holds nothing it may drop; raise the budget", excess));
+}
+
+// Nothing that is rolled up and settled is left to drop: the rows at hand are rolled up as they are, and the oldest go.
+// What does not fit into a roll-up either is lost, and counted.
+Status EmbeddedStore::MakeRoom(Retention retention, UnixMillis now, uint64_t* excess) {
+  const std::lock_guard lock(write_mutex_);
+  TableState raw = tables_.Snapshot()[0];
+  if (raw.rows == 0) return Status::Ok();
+  raw.watermark.received = NextReceived();
+  tables_.Publish(0, raw);
+  const Status rolled_up = rollup_->RollUpAll(raw.newest);
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, maintainer_->Execute(PartitionsSql()));
+  WEIR_ASSIGN_OR_RETURN(std::vector<Partition> partitions, ParsePartitions(answer));
+  for (const Partition& partition : PartitionsToDrop(partitions, retention, tables_.Snapshot(), now, excess, &clock_)) {
+    WEIR_RETURN_IF_ERROR(DropLocked(partition));
+    Count(Metric::store_room_made);
+  }
+  if (rolled_up.ok() || !disk_full_) return rolled_up;
+  std::erase_if(partitions, [](const Partition& partition) { return partition.level != 0; });
+  if (partitions.empty()) return Status::Ok();
+  const Partition& oldest = *std::min_element(partitions.begin(), partitions.end(),
+                                              [](const Partition& a, const Partition& b) { return a.id < b.id; });
+  WEIR_RETURN_IF_ERROR(DropLocked(oldest));
+  Count(Metric::store_rows_cut, oldest.rows);
+  return Status::Ok();
 }
 
 // A roll-up needs a receipt number above its last one. Where no rows come any more, it gets one without rows, or the
@@ -538,8 +603,7 @@ void EmbeddedStore::CloseWhenIdle(UnixMillis now) {
   const Watermark& rolled_up = states[1].watermark;
   const bool settled = raw.newest > 0 && now - kSettleMs >= raw.newest + kLevelTable[1].step_ms;
   if (!settled || raw.newest <= rolled_up.start || raw.watermark.received > rolled_up.received) return;
-  last_received_ = std::max(static_cast<uint64_t>(SystemClock().WallNanos() / 1000), last_received_ + 1);
-  raw.watermark.received = last_received_;
+  raw.watermark.received = NextReceived();
   tables_.Publish(0, raw);
 }
 
@@ -547,7 +611,7 @@ Status EmbeddedStore::Maintain(UnixMillis now) {
   const Status node = health_.Note(Health::kNode, node_->Maintain(now));
   CloseWhenIdle(now);
   const Status rolled_up = health_.Note(Health::kRollup, rollup_->Run(now));
-  if (now < next_retention_ && now >= next_retention_ - kRetentionPeriodMs) return rolled_up;
+  if (now < next_retention_ && now >= next_retention_ - kRetentionPeriodMs && !IsCrowded()) return rolled_up;
   next_retention_ = now + kRetentionPeriodMs;
   const Status retained = health_.Note(Health::kRetention, EnforceRetention(now).Annotate("retention"));
   if (!rolled_up.ok()) return rolled_up;

@@ -49,8 +49,9 @@ Result<Json> RowsOf(const std::string& answer, size_t columns) {
 }  // namespace
 
 Result<std::unique_ptr<NodeTables>> NodeTables::Open(const Library& library, const std::filesystem::path& directory,
-                                                     const Retention& retention, uint64_t budget_bytes) {
-  std::unique_ptr<NodeTables> tables(new NodeTables(retention, budget_bytes));
+                                                     const Clock& clock, const Retention& retention,
+                                                     uint64_t budget_bytes) {
+  std::unique_ptr<NodeTables> tables(new NodeTables(clock, retention, budget_bytes));
   for (std::unique_ptr<Connection>* connection : {&tables->writer_, &tables->reader_, &tables->maintainer_}) {
     WEIR_ASSIGN_OR_RETURN(*connection, Connection::Open(library, directory));
   }
@@ -98,8 +99,9 @@ std::vector<NodeBatch> NodeTables::Unstored(const std::vector<NodeBatch>& batche
 }
 
 uint64_t NodeTables::NextReceived() {
-  const auto now_us = static_cast<uint64_t>(SystemClock().WallNanos() / 1'000);
-  return last_received_ = std::max(now_us, last_received_ + 1);
+  const auto now_us = static_cast<uint64_t>(clock_.WallNanos() / 1'000);
+  if (now_us + received_ahead_us_ <= last_received_) received_ahead_us_ = last_received_ + 1 - now_us;
+  return last_received_ = now_us + received_ahead_us_;
 }
 
 Status NodeTables::Execute(const std::string& sql, NodeTable table, uint64_t received, uint64_t rows) {
@@ -277,7 +279,10 @@ Status NodeTables::EnforceRetention(UnixMillis now) {
   }
   std::sort(kept.begin(), kept.end(), [](const Partition& a, const Partition& b) { return a.end_us() < b.end_us(); });
   for (const Partition& partition : kept) {
-    const bool old = static_cast<int64_t>(partition.end_us() / 1'000) <= now - ages[partition.table] * 1'000;
+    const auto end = static_cast<UnixMillis>(partition.end_us() / 1'000);
+    const UnixMillis begin = end - kNodeTableList[partition.table].partition_us / 1'000;
+    const UnixMillis oldest = now + static_cast<int64_t>(received_ahead_us_ / 1'000) - ages[partition.table] * 1'000;
+    const bool old = end <= oldest && end <= oldest - clock_.SkippedSince(begin);  // by elapsed time
     if ((!old && bytes <= budget_bytes_) || !MayDrop(partition)) continue;
     WEIR_RETURN_IF_ERROR(Drop(partition));
     bytes -= partition.bytes;

@@ -20,8 +20,10 @@ namespace weir::store {
 class NodeTables final : public NodeStore {
  public:
   // `directory` is the one the process's other connections have open. `budget_bytes`: of these tables alone.
+  // `clock` outlives the tables.
   static Result<std::unique_ptr<NodeTables>> Open(const Library& library, const std::filesystem::path& directory,
-                                                  const Retention& retention, uint64_t budget_bytes);
+                                                  const Clock& clock, const Retention& retention,
+                                                  uint64_t budget_bytes);
 
   Status Insert(const std::vector<NodeBatch>& batches) override;
   Result<NodeTotals> Totals(const NodeTotalsQuery& query) override;
@@ -32,6 +34,8 @@ class NodeTables final : public NodeStore {
   // Rolls up and drops what is too old or too much. Thread: the store's maintainer.
   Status Maintain(UnixMillis now);
   uint64_t disk_bytes() const { return disk_bytes_; }
+  // From the next Maintain() on. Same thread.
+  void SetBudget(uint64_t bytes) { budget_bytes_ = bytes; }
 
  private:
   struct Partition {
@@ -41,7 +45,8 @@ class NodeTables final : public NodeStore {
     uint64_t end_us() const { return (id + 1) * static_cast<uint64_t>(kNodeTableList[table].partition_us); }
   };
 
-  NodeTables(const Retention& retention, uint64_t budget_bytes) : retention_(retention), budget_bytes_(budget_bytes) {}
+  NodeTables(const Clock& clock, const Retention& retention, uint64_t budget_bytes)
+      : clock_(clock), retention_(retention), budget_bytes_(budget_bytes) {}
   Status ReadState();
   // What of the batches has not been stored.
   std::vector<NodeBatch> Unstored(const std::vector<NodeBatch>& batches) const;
@@ -56,13 +61,15 @@ class NodeTables final : public NodeStore {
   bool MayDrop(const Partition& partition) const;
   Status Drop(const Partition& partition);
 
+  const Clock& clock_;
   const Retention retention_;
-  const uint64_t budget_bytes_;
+  uint64_t budget_bytes_;  // maintainer's thread
 
   std::mutex write_mutex_;  // guards the writer's connection and what follows, to the reader's mutex
   std::unique_ptr<Connection> writer_;
   std::unordered_map<std::string, uint64_t> stored_;  // highest sequence, by agent
   uint64_t last_received_ = 0;
+  std::atomic<uint64_t> received_ahead_us_{0};  // of the clock, after it was set back
 
   std::mutex read_mutex_;
   std::unique_ptr<Connection> reader_;

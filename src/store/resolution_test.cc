@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "store/disk_room.h"
 #include "store/retention.h"
 #include "store/tables.h"
 
@@ -127,6 +128,42 @@ TEST(Retention, DropsWhatIsPastItsAge) {
     EXPECT_EQ(partition.level, 0U);
     EXPECT_LE(partition.end_us() / 1000, static_cast<uint64_t>(kNow - kDay));
   }
+}
+
+// Of a clock that was set ahead after `at`.
+class JumpedClock final : public Clock {
+ public:
+  JumpedClock(UnixMillis at, int64_t by) : at_(at), by_(by) {}
+  Nanos WallNanos() const override { return 0; }
+  Nanos MonotonicNanos() const override { return 0; }
+  int64_t SkippedSince(UnixMillis stamp) const override { return stamp <= at_ ? by_ : 0; }
+
+ private:
+  UnixMillis at_;
+  int64_t by_;
+};
+
+TEST(Retention, AgeIsElapsedTimeWhateverTheClockWasSetTo) {
+  Held held = TwoDays();
+  const UnixMillis ahead = kNow + 500 * kDay;
+  for (TableState& state : held.states) state.watermark = {static_cast<uint64_t>(ahead) * 1000, ahead};
+  uint64_t excess = 1;
+  EXPECT_FALSE(PartitionsToDrop(held.partitions, {}, held.states, ahead, &excess).empty()) << "as the clock has it";
+  const JumpedClock clock(kNow, 500 * kDay);
+  const auto dropped = PartitionsToDrop(held.partitions, {}, held.states, ahead, &excess, &clock);
+  EXPECT_EQ(dropped.size(), 23U) << "what is past its age without the jump";
+  for (const Partition& partition : dropped) EXPECT_EQ(partition.level, 0U);
+}
+
+TEST(DiskRoom, TheBudgetGivesWayToADiskThatIsSmaller) {
+  constexpr uint64_t kMiB = uint64_t{1} << 20;
+  constexpr uint64_t kGiB = uint64_t{1} << 30;
+  EXPECT_EQ(BudgetOnDisk(10 * kGiB, kGiB, {100 * kGiB, 50 * kGiB}), 10 * kGiB) << "there is room";
+  EXPECT_EQ(BudgetOnDisk(10 * kGiB, 2 * kGiB, {4 * kGiB, 2 * kGiB}), 7 * kGiB / 2) << "all but an eighth";
+  EXPECT_EQ(BudgetOnDisk(10 * kGiB, 20 * kMiB, {24 * kMiB, 1 * kMiB}), 18 * kMiB) << "a sixth goes";
+  EXPECT_EQ(DiskReserve({1000 * kGiB, 0}), 2 * kGiB);
+  EXPECT_EQ(BudgetOnDisk(10 * kGiB, 300 * kMiB, {100 * kGiB, 0}), 256 * kMiB) << "others fill it: some history stays";
+  EXPECT_EQ(BudgetOnDisk(kMiB, 20 * kMiB, {24 * kMiB, 1 * kMiB}), kMiB) << "a budget that fits is kept to";
 }
 
 TEST(Retention, NeverDropsWhatIsNotRolledUp) {

@@ -19,8 +19,13 @@ int64_t MaxAgeSeconds(const Retention& retention, size_t level) {
   return ages[level];
 }
 
-bool IsPastAge(const Partition& partition, const Retention& retention, UnixMillis now) {
-  return static_cast<int64_t>(partition.end_us() / 1000) <= now - MaxAgeSeconds(retention, partition.level) * kSecond;
+bool IsPastAge(const Partition& partition, const Retention& retention, UnixMillis now, const Clock* clock) {
+  const auto end = static_cast<UnixMillis>(partition.end_us() / 1000);
+  const int64_t max_age = MaxAgeSeconds(retention, partition.level) * kSecond;
+  if (end > now - max_age) return false;
+  // A jump within the partition's own span counts: all its rows may be from before.
+  const auto begin = static_cast<UnixMillis>(partition.begin_us() / 1000);
+  return clock == nullptr || end <= now - max_age - clock->SkippedSince(begin);
 }
 
 }  // namespace
@@ -57,7 +62,8 @@ bool MayDrop(const Partition& partition, const TableStates& states) {
 }
 
 std::vector<Partition> PartitionsToDrop(std::vector<Partition> partitions, const Retention& retention,
-                                        const TableStates& states, UnixMillis now, uint64_t* excess_bytes) {
+                                        const TableStates& states, UnixMillis now, uint64_t* excess_bytes,
+                                        const Clock* clock) {
   // Oldest first; raw rows before what was rolled up from them.
   std::sort(partitions.begin(), partitions.end(), [](const Partition& a, const Partition& b) {
     return a.end_us() != b.end_us() ? a.end_us() < b.end_us() : a.level < b.level;
@@ -74,7 +80,7 @@ std::vector<Partition> PartitionsToDrop(std::vector<Partition> partitions, const
       return true;
     });
   };
-  drop_where([&](const Partition& partition) { return IsPastAge(partition, retention, now); });
+  drop_where([&](const Partition& partition) { return IsPastAge(partition, retention, now, clock); });
   drop_where([&](const Partition&) { return kept > retention.disk_budget_bytes; });
   *excess_bytes = kept > retention.disk_budget_bytes ? kept - retention.disk_budget_bytes : 0;
   return dropped;

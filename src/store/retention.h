@@ -29,9 +29,11 @@ Result<std::vector<Partition>> ParsePartitions(std::string_view answer);
 // the raw table, it does not hold the watermark, which is read back from the rows at the next start.
 bool MayDrop(const Partition& partition, const TableStates& states);
 
-// In the order they should go. *excess_bytes says by how much the rest exceeds the budget.
+// In the order they should go. *excess_bytes says by how much the rest exceeds the budget. Ages are elapsed time: what
+// `clock` was set ahead by does not count; nullptr: it never was.
 std::vector<Partition> PartitionsToDrop(std::vector<Partition> partitions, const Retention& retention,
-                                        const TableStates& states, UnixMillis now, uint64_t* excess_bytes);
+                                        const TableStates& states, UnixMillis now, uint64_t* excess_bytes,
+                                        const Clock* clock = nullptr);
 
 // Drops it, keeping the agents' sequences a raw partition is evidence of.
 Status DropPartition(Connection& connection, const Partition& partition);

@@ -75,6 +75,13 @@ Status Rollup::FillIn(size_t level) {
   return Status::Ok();
 }
 
+Status Rollup::RollUpAll(UnixMillis end) {
+  const int64_t step = kLevelTable[1].step_ms;
+  const Watermark limit{UINT64_MAX, (end / step + 1) * step};
+  for (bool more = true; more;) WEIR_RETURN_IF_ERROR(Step(1, limit, &more));
+  return Status::Ok();
+}
+
 Status Rollup::Run(UnixMillis now) {
   Status first_error;
   for (size_t level = 1; level < kLevels; ++level) {

@@ -30,6 +30,10 @@ class Rollup {
   // call.
   Status Run(UnixMillis now);
 
+  // Rolls everything that starts before `end` up into the first level, settled or not. What comes later for the same
+  // steps adds rows to them.
+  Status RollUpAll(UnixMillis end);
+
   // For a level that was added below one that has been rolled up already: rolls it up as far as that one has come,
   // which from then on goes on from it. Until this is done no question may be asked. Takes as long as it takes.
   Status FillIn(size_t level);

@@ -84,6 +84,7 @@ struct EmbeddedOptions {
   Retention retention;
   uint64_t split_from_rows =
       500'000;  // rows from which the middle of a range is read from roll-ups (faster, same answer)
+  const Clock* clock = nullptr;  // stamps what is received, and says how old that is; nullptr: the system's
 };
 
 // Opens ClickHouse as a library (libchdb, loaded at run time). One per process.

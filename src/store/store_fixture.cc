@@ -110,9 +110,9 @@ void StoreTest::SetUp() {
   Reopen();
 }
 
-void StoreTest::Reopen(Retention retention, uint64_t split_from_rows) {
+void StoreTest::Reopen(Retention retention, uint64_t split_from_rows, const Clock* clock) {
   Close();
-  Result<std::unique_ptr<Store>> opened = OpenEmbedded({directory(), "", retention, split_from_rows});
+  Result<std::unique_ptr<Store>> opened = OpenEmbedded({directory(), "", retention, split_from_rows, clock});
   ASSERT_TRUE(opened.ok()) << opened.status().message();
   store_ = *std::move(opened);
 }

@@ -32,7 +32,7 @@ class StoreTest : public ::testing::Test {
   // Skips, saying so, where there is no libchdb.
   void SetUp() override;
 
-  void Reopen(Retention retention = {}, uint64_t split_from_rows = 0);
+  void Reopen(Retention retention = {}, uint64_t split_from_rows = 0, const Clock* clock = nullptr);
   void Close() { store_.reset(); }
   Store& store() { return *store_; }
   const std::filesystem::path& directory() const { return directory_.path(); }

@@ -5,11 +5,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <fstream>
 #include <thread>
 
@@ -306,6 +310,68 @@ TEST_F(PromiseTest, TheDiskBudgetIsEnforcedAndItsLimitsAreTold) {
   query.range = Ranges()[3];
   query.columns = {FindColumn("client_reports")};
   EXPECT_EQ(store().Query(query)->totals.back().exact, kRowsPerBatch);
+}
+
+// A time zone ClickHouse does not know keeps it from starting; alone in its process this test shows it.
+TEST_F(PromiseTest, OpensUnderAnyTimeZone) {
+  Insert(1);
+  for (const char* zone : {"", "CET-1CEST", ":nowhere", "Nonsense/Zone", "Asia/Kathmandu"}) {
+    Close();
+    setenv("TZ", zone, 1);
+    Reopen();
+    ExpectBatches(1);
+  }
+}
+
+TEST_F(PromiseTest, AClockSetAheadAndBackLosesNothing) {
+  FakeClock clock(kBegin * 1'000'000);
+  Reopen({}, 0, &clock);
+  Insert(1);
+  clock.StepWall(500 * kDay * 1'000'000);
+  Insert(2);
+  clock.StepWall(-500 * kDay * 1'000'000);
+  for (uint64_t sequence = 3; sequence <= 4; ++sequence) {
+    clock.Advance(2 * kHour * 1'000'000);
+    Insert(sequence);
+    ASSERT_TRUE(store().Maintain(clock.WallMillis()).ok());
+  }
+  ExpectBatches(4);
+  const auto connection = Connect();
+  EXPECT_EQ(Ask(*connection, "SELECT uniqExact(partition_id) FROM system.parts WHERE active AND table = 'flows_raw'"),
+            "4\n")
+      << "receipts go on with the clock's pace; in one partition they could never be dropped";
+  Reopen({}, 0, &clock);
+  clock.Advance(2 * kHour * 1'000'000);
+  Insert(5);
+  ExpectBatches(5);
+}
+
+// All within one hour, so that there is nothing old to drop.
+TEST_F(PromiseTest, ADiskSmallerThanTheBudgetMakesRoom) {
+  if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    GTEST_SKIP() << "NOT TESTED, for want of root: a disk of its own";
+  }
+  Close();
+  ASSERT_EQ(mount("tmpfs", directory().c_str(), "tmpfs", 0, "size=24m"), 0);
+  Reopen();
+  RandomRows random(7);
+  int refused_in_a_row = 0;
+  int most_refused_in_a_row = 0;
+  uint64_t stored = 0;
+  for (int i = 0; i < 60; ++i) {
+    const UnixMillis now = SystemClock().WallMillis();
+    const std::vector<StoredRow> rows = random.Rows(5'000, now - 2'000, now);
+    const bool ok = store().Insert(rows).ok();
+    if (ok) ++stored;
+    refused_in_a_row = ok ? 0 : refused_in_a_row + 1;
+    most_refused_in_a_row = std::max(most_refused_in_a_row, refused_in_a_row);
+    static_cast<void>(store().Maintain(now));
+  }
+  EXPECT_GE(stored, 50U);
+  EXPECT_LE(most_refused_in_a_row, 3);
+  EXPECT_GT(Read(Metric::store_room_made), 0U);
+  Close();
+  ASSERT_EQ(umount2(directory().c_str(), MNT_DETACH), 0);
 }
 
 // Two threads write and roll up while a third asks: no answer lacks an acknowledged row or has one twice.

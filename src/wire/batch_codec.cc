@@ -125,6 +125,7 @@ void PutHeader(const AgentBatch& batch, v1::Batch& out) {
   out.set_format(kFormat);
   out.set_agent_id(batch.agent_id);
   out.set_node(CleanText(batch.node, model::kMaxStringBytes));
+  out.set_machine(CleanText(batch.machine, model::kMaxStringBytes));
   out.set_sequence(batch.sequence);
   out.set_start_ms(batch.start);
   out.set_end_ms(batch.end);
@@ -295,6 +296,7 @@ Status TakeHeader(v1::Batch& from, AgentBatch& to) {
   to.start = from.start_ms();
   to.end = from.end_ms();
   WEIR_RETURN_IF_ERROR(TakeText("node", *from.mutable_node(), model::kMaxStringBytes, to.node));
+  WEIR_RETURN_IF_ERROR(TakeText("machine", *from.mutable_machine(), model::kMaxStringBytes, to.machine));
   WEIR_RETURN_IF_ERROR(TakeText("mode", *from.mutable_mode(), model::kMaxStringBytes, to.mode));
   WEIR_RETURN_IF_ERROR(TakeText("agent_version", *from.mutable_agent_version(), model::kMaxStringBytes, to.version));
   for (v1::Probe& probe : *from.mutable_probes()) {

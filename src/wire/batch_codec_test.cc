@@ -58,6 +58,7 @@ AgentBatch Sample() {
   batch.sequence = 1'700'000'000'000'001;
   batch.start = 1'700'000'000'000;
   batch.end = 1'700'000'001'000;
+  batch.machine = "97489f4d-c519-495f-adea-999bff75a6e2";
   batch.mode = "ebpf";
   batch.version = "1.2.3";
   batch.probes = {{"tcp_state", "on", "", ""}, {"drops", "failed", "no BTF", "use a newer kernel"}};
@@ -89,6 +90,7 @@ AgentBatch Sample() {
 void ExpectSame(const AgentBatch& a, const AgentBatch& b) {
   EXPECT_EQ(a.agent_id, b.agent_id);
   EXPECT_EQ(a.node, b.node);
+  EXPECT_EQ(a.machine, b.machine);
   EXPECT_EQ(a.sequence, b.sequence);
   EXPECT_EQ(a.start, b.start);
   EXPECT_EQ(a.end, b.end);

@@ -88,7 +88,8 @@ function flows(mock, query) {
   if (!columns.some((c) => c.name === field)) throw new Fault(400, 'invalid', `unknown column '${field}'`, { parameter: 'sort', remedy: 'GET /api/v1/columns lists all' });
   const value = (row) => row[field] ?? -1;
   const sorted = [...groups.values()].sort((a, b) => sign * (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0));
-  const limit = Number(query.get('limit') ?? 1000);
+  const asked = query.get('limit') ?? (query.get('format') === 'csv' ? 'max' : '1000');
+  const limit = asked === 'max' ? 100_000 : Number(asked);
   const totals = rows.length === 0 ? Object.fromEntries(kAdds.map((name) => [name, 0]))
     : rows.map((row) => ({ ...row })).reduce(merge);
   for (const name of kFlowKey) delete totals[name];

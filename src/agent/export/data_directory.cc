@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::string_view kIdFile = "agent_id";
 constexpr size_t kIdDigits = 32;
+constexpr std::string_view kMachineWord = "machine ";
 
 Status MakeDirectory(const std::filesystem::path& path) {
   if (path.empty()) return Status::Invalid("the data directory has no name: pass --data-dir");
@@ -65,28 +67,64 @@ Result<std::string> NewAgentId() {
   return id;
 }
 
-Result<std::string> LoadOrMakeAgentId(const std::filesystem::path& path) {
+struct Identity {
+  std::string id;       // "" = none that can be used
+  std::string machine;  // "" = not told
+};
+
+Identity ParseIdentity(std::string_view text) {
+  const std::string_view id = text.substr(0, text.find('\n'));
+  if (!IsAgentId(id)) return {};
+  Identity identity{std::string(id), ""};
+  text.remove_prefix(std::min(text.size(), id.size() + 1));
+  if (text.starts_with(kMachineWord)) {
+    text.remove_prefix(kMachineWord.size());
+    identity.machine = text.substr(0, text.find('\n'));
+  }
+  return identity;
+}
+
+Status WriteIdentity(const std::filesystem::path& path, const Identity& identity) {
+  const std::string machine = identity.machine.empty() ? "" : std::string(kMachineWord) + identity.machine + "\n";
+  return WriteFileDurably(path, kIdFile, {identity.id, "\n", machine});
+}
+
+Result<std::string> LoadOrMakeAgentId(const std::filesystem::path& path, const std::string& machine) {
   Result<std::string> stored = ReadFile(path / kIdFile, 4'096);
   if (stored.ok()) {
-    const std::string_view line = std::string_view(*stored).substr(0, stored->find('\n'));
-    if (IsAgentId(line)) return std::string(line);
-    LogWarn("{} is damaged: this agent gets a new id and looks like a new one to the server",
-            (path / kIdFile).string());
+    const Identity identity = ParseIdentity(*stored);
+    const bool elsewhere = !machine.empty() && !identity.machine.empty() && identity.machine != machine;
+    if (!identity.id.empty() && !elsewhere) {
+      if (identity.machine.empty() && !machine.empty())
+        WEIR_RETURN_IF_ERROR(WriteIdentity(path, {identity.id, machine}));
+      return identity.id;
+    }
+    LogWarn("{} {}: this agent gets a new id and looks like a new one to the server", (path / kIdFile).string(),
+            elsewhere ? "was made on another machine" : "is damaged");
   } else if (stored.status().code() != Code::kNotFound && stored.status().code() != Code::kCorrupt) {
     return stored.status();
   }
   WEIR_ASSIGN_OR_RETURN(std::string id, NewAgentId());
-  WEIR_RETURN_IF_ERROR(WriteFileDurably(path, kIdFile, {id, "\n"}));
+  WEIR_RETURN_IF_ERROR(WriteIdentity(path, {id, machine}));
   return id;
 }
 
 }  // namespace
 
-Result<DataDirectory> DataDirectory::Open(const std::filesystem::path& path) {
+std::string MachineMark() {
+  std::string text;
+  for (const char* file : {"/sys/class/dmi/id/product_uuid", "/etc/machine-id"}) {
+    const Result<std::string> read = ReadFile(file, 256);
+    if (read.ok()) text += *read;
+  }
+  return text.empty() ? "" : fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
+}
+
+Result<DataDirectory> DataDirectory::Open(const std::filesystem::path& path, const std::string& machine) {
   WEIR_RETURN_IF_ERROR(MakeDirectory(path));
   WEIR_RETURN_IF_ERROR(CheckOwner(path));
   WEIR_ASSIGN_OR_RETURN(FileDescriptor lock, Lock(path));
-  WEIR_ASSIGN_OR_RETURN(std::string id, LoadOrMakeAgentId(path));
+  WEIR_ASSIGN_OR_RETURN(std::string id, LoadOrMakeAgentId(path, machine));
   return DataDirectory(path, std::move(lock), std::move(id));
 }
 

@@ -1,7 +1,7 @@
 // The agent's data directory: who the agent is, across restarts, and the lock that keeps a second agent out.
 //
 //   <data_dir>/lock       held with flock(2) while the agent runs
-//   <data_dir>/agent_id   32 lower-case hex digits, mode 0600, made once
+//   <data_dir>/agent_id   32 lower-case hex digits, mode 0600, made once; below them the machine they were made on
 //   <data_dir>/spool/     see spool.h
 #pragma once
 
@@ -14,11 +14,16 @@
 
 namespace weir::agent {
 
+// A few hex digits of what tells this machine from its copies, across boots: what its firmware and its operating system
+// call it. "" when neither can be read.
+std::string MachineMark();
+
 class DataDirectory {
  public:
   // Creates what is missing, mode 0700. kConflict: another agent runs on it. kDenied / kExhausted / kInvalid:
   // it cannot be used, with the remedy.
-  static Result<DataDirectory> Open(const std::filesystem::path& path);
+  // `machine`: as MachineMark() has it. Of a directory that was copied from another machine the agent gets a new id.
+  static Result<DataDirectory> Open(const std::filesystem::path& path, const std::string& machine = MachineMark());
 
   const std::string& agent_id() const { return agent_id_; }
   std::filesystem::path spool() const { return path_ / "spool"; }

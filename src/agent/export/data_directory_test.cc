@@ -37,6 +37,19 @@ TEST(DataDirectory, MakesAnIdOnceAndKeepsItPrivate) {
   EXPECT_NE(other->agent_id(), id);
 }
 
+TEST(DataDirectory, ACopyOnAnotherMachineGetsAnIdOfItsOwn) {
+  const TemporaryDirectory temporary;
+  const auto id_on = [&](const std::string& machine) { return DataDirectory::Open(temporary.path(), machine)->agent_id(); };
+  std::ofstream(temporary.path() / "agent_id") << "0123456789abcdef0123456789abcdef\n";
+  EXPECT_EQ(id_on("aaaa"), "0123456789abcdef0123456789abcdef") << "of a version that told no machine";
+  EXPECT_EQ(id_on("aaaa"), "0123456789abcdef0123456789abcdef");
+  EXPECT_EQ(id_on(""), "0123456789abcdef0123456789abcdef") << "a machine that cannot be told from others";
+  const std::string copy = id_on("bbbb");
+  EXPECT_NE(copy, "0123456789abcdef0123456789abcdef");
+  EXPECT_EQ(id_on("bbbb"), copy);
+  EXPECT_EQ(MachineMark(), MachineMark());
+}
+
 TEST(DataDirectory, LetsOneAgentIn) {
   const TemporaryDirectory temporary;
   const auto first = DataDirectory::Open(temporary.path());

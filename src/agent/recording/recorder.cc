@@ -280,7 +280,7 @@ source::Surroundings RecordingOrigin::SurroundingsOf(Observer observer) {
   return surroundings;
 }
 
-class Recorder final : public Source {
+class Recorder final : public ForwardingSource {
  public:
   Recorder(std::unique_ptr<Writer> writer, std::function<void()> on_thread, const ObserveOptions& options,
            std::unique_ptr<Origin> origin)
@@ -293,8 +293,6 @@ class Recorder final : public Source {
   }
   ~Recorder() override { writer_->Finish(); }
 
-  std::string_view mode() const override { return source_->mode(); }
-  std::chrono::milliseconds poll_period() const override { return source_->poll_period(); }
   Status Start() override {
     writer_->Start(on_thread_);
     return source_->Start();
@@ -307,13 +305,14 @@ class Recorder final : public Source {
     writer_->BeginStep(Step::kCollect, now);
     return source_->Collect(now, out);
   }
-  GivenUpMask Dispensable() const override { return source_->Dispensable(); }
   void Restrain(const Restraint& restraint) override {
     writer_->Put(FrameKind::kRestraint, Observer::kTcp, restraint.mask());
     source_->Restrain(restraint);
   }
-  kernel::ProgramTime KernelTime() const override { return source_->KernelTime(); }
-  void OnBatch(const model::AgentBatch& batch) override { writer_->PutBatch(batch); }
+  void OnBatch(const model::AgentBatch& batch) override {
+    writer_->PutBatch(batch);
+    source_->OnBatch(batch);
+  }
   std::vector<model::ProbeReport> Probes() const override {
     std::vector<model::ProbeReport> probes = source_->Probes();
     probes.push_back(writer_->Probe());
@@ -321,6 +320,8 @@ class Recorder final : public Source {
   }
 
  private:
+  Source& inner() const override { return *source_; }
+
   const Clock& clock_;  // of the origin beneath, which lives in origin_
   const std::function<void()> on_thread_;
   const std::unique_ptr<Writer> writer_;

@@ -5,6 +5,8 @@
 #include <array>
 #include <charconv>
 #include <csignal>
+#include <cstdlib>
+#include <ctime>
 #include <system_error>
 
 namespace weir::store {
@@ -40,6 +42,17 @@ void LeaveForbiddenDirectory(const std::filesystem::path& data) {
   std::filesystem::current_path("/", error);
 }
 
+// ClickHouse reads the time zone once, when it is first used, and does not start under one it does not know. All our
+// times are Unix time. Called before the server has threads that read the environment.
+void FixTimeZone() {
+  static const bool once = [] {
+    setenv("TZ", "UTC", 1);
+    tzset();
+    return true;
+  }();
+  static_cast<void>(once);
+}
+
 }  // namespace
 
 Code CodeOfEngineError(std::string_view message) {
@@ -71,6 +84,7 @@ Code CodeOfEngineError(std::string_view message) {
 Result<std::unique_ptr<Connection>> Connection::Open(const Library& library, const std::filesystem::path& directory) {
   const SignalGuard guard;
   LeaveForbiddenDirectory(directory);
+  FixTimeZone();
   if (library.set_signal_handlers_enabled != nullptr) library.set_signal_handlers_enabled(0);
   std::string program = "weir";
   std::string path = "--path=" + directory.string();
@@ -78,8 +92,8 @@ Result<std::unique_ptr<Connection>> Connection::Open(const Library& library, con
   ChdbConnection* handle = library.connect(2, arguments.data());
   if (handle == nullptr || *handle == nullptr) {
     return Status::Corrupt(
-        fmt::format("ClickHouse cannot open {}; its reason is on stderr. If the directory is damaged, move "
-                    "it away and start again",
+        fmt::format("ClickHouse cannot open {}, for the reason it gave on stderr just before; what is stored there is "
+                    "untouched: leave it as it is, remove the reason and start again",
                     directory.string()));
   }
   return std::unique_ptr<Connection>(new Connection(library, handle));

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { ApiError, apiUrl, askFlows, askMap, askSeries, flowsCsvUrl } from './api';
+import { ApiError, apiUrl, askFlows, askMap, askSeries, flowsCsvUrl, flowsJsonUrl } from './api';
 
 const kQuestion = { since: '15m', until: 'now', filter: '', groupBy: ['server_port'], sort: '-bytes', limit: 10 };
 
@@ -19,6 +19,8 @@ describe('addresses', () => {
     expect(apiUrl('flows', { filter: 'a = "&"' })).toBe('api/v1/flows?filter=a+%3D+%22%26%22');
     expect(flowsCsvUrl(kQuestion)).toContain('group_by=server_port');
     expect(flowsCsvUrl(kQuestion)).toContain('format=csv');
+    expect(flowsCsvUrl(kQuestion)).not.toContain('limit');
+    expect(flowsJsonUrl(kQuestion)).toContain('limit=max');
   });
 
   test('the map asks for problems only when told', async () => {

@@ -91,12 +91,14 @@ export function askFlows(q: FlowsQuestion, signal?: AbortSignal): Promise<FlowsA
   return ask('flows', flowsQuery(q), signal);
 }
 
+// Every row, however many the table shows: a file has no place to say that some are missing, so the server refuses where
+// there are more than it can answer with.
 export function flowsCsvUrl(q: FlowsQuestion): string {
-  return apiUrl('flows', { ...flowsQuery(q), format: 'csv' });
+  return apiUrl('flows', { ...flowsQuery(q), limit: undefined, format: 'csv' });
 }
 
 export function flowsJsonUrl(q: FlowsQuestion): string {
-  return apiUrl('flows', flowsQuery(q));
+  return apiUrl('flows', { ...flowsQuery(q), limit: 'max' });
 }
 
 export interface MapQuestion extends Question {

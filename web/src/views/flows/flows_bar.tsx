@@ -17,8 +17,8 @@ function ExportMenu({ question }: { question: FlowsQuestion }) {
     <Menu label={<><Icon name="download" />Export</>} title="Download these rows, all columns" alignRight>
       {(close) => (
         <>
-          <a class="menu-item" href={flowsCsvUrl({ ...question, limit: 100_000 })} download={exportName('csv')} onClick={close}>CSV, all columns</a>
-          <a class="menu-item" href={flowsJsonUrl({ ...question, limit: 100_000 })} download={exportName('json')} onClick={close}>JSON, as the API answers</a>
+          <a class="menu-item" href={flowsCsvUrl(question)} download={exportName('csv')} onClick={close}>CSV, all columns</a>
+          <a class="menu-item" href={flowsJsonUrl(question)} download={exportName('json')} onClick={close}>JSON, as the API answers</a>
         </>
       )}
     </Menu>

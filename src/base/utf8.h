@@ -1,0 +1,24 @@
+// UTF-8, one code point at a time, and the code points that must not reach a screen as they are.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace weir {
+
+struct CodePoint {
+  uint32_t value = 0;  // of a byte that starts no character: that byte
+  size_t bytes = 1;
+  bool valid = false;
+};
+
+// The first of `text`, which is not empty. As RFC 3629: overlong forms, surrogates and what lies beyond U+10FFFF are not
+// valid; an invalid byte stands for itself.
+CodePoint FirstCodePoint(std::string_view text);
+
+// Control characters (C0, DEL, C1), line and paragraph separators, invisible characters and those that turn the
+// direction of writing: with them a name moves the cursor or pretends to be another one.
+bool IsDangerous(uint32_t code_point);
+
+}  // namespace weir
