@@ -16,7 +16,7 @@ class HttpApi final : public Api {
  public:
   HttpApi(ApiOptions options, Gate gate, server::Server& server, store::Store& store, const Clock& clock)
       : gate_(std::move(gate)),
-        live_(server, clock),
+        live_(server.live(), clock),
         watch_(store, clock),
         service_{server, store, clock, live_, watch_, clock.WallMillis(), options.cluster},
         http_(net::HttpServer::Create(HttpOptions(std::move(options)))) {
@@ -62,7 +62,7 @@ class HttpApi final : public Api {
   }
 
   const Gate gate_;
-  LiveHub live_;
+  LiveViewers live_;
   StoreWatch watch_;
   Service service_;
   std::unique_ptr<net::HttpServer> http_;

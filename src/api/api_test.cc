@@ -330,10 +330,11 @@ TEST_F(ApiTest, SeriesOfWhatATableShows) {
 TEST_F(ApiTest, LiveReplaysFiltersAndStreams) {
   model::FlowRow row;
   row.start = clock_.WallMillis() - 1'000;
+  row.end = clock_.WallMillis();
   row.server_port = 80;
   model::FlowRow other = row;
   other.server_port = 443;
-  server_.kept = {row, other};
+  server_.live().Publish({row, other}, clock_.WallMillis());
   const Answer answer =
       Ask({.path = "/api/v1/live?replay=60s&filter=server_port%20%3D%2080", .stop_after = "event: rows"});
   EXPECT_EQ(answer.status, 200);
@@ -553,7 +554,7 @@ TEST_F(ApiTest, StartSaysWhyItDoesNot) {
   ApiOptions taken;
   taken.listen = api_->address();
   EXPECT_EQ(Api::Start(taken, server_, store_, clock_).status().code(), Code::kConflict);
-  EXPECT_EQ(server_.listener_count(), 1U);  // what failed to start has left nothing behind
+  EXPECT_EQ(server_.live().sinks(), 1U);  // what failed to start has left nothing behind
 }
 
 }  // namespace

@@ -142,6 +142,7 @@ class FakeStore final : public store::Store {
 
 class FakeServer final : public server::Server {
  public:
+  FakeServer() { hub.Start(); }
   void Ingest(std::string_view encoded_batch, UnixMillis sent_at, AckCallback done) override {
     const std::lock_guard lock(mutex);
     last_batch = encoded_batch;
@@ -151,32 +152,10 @@ class FakeServer final : public server::Server {
   }
   wire::BatchSink& LocalSink() override { std::abort(); }
   std::vector<server::AgentStatus> Agents() const override { return agents; }
-  std::vector<model::FlowRow> LiveRows(UnixMillis since, const model::Filter& filter) const override {
-    std::vector<model::FlowRow> rows;
-    for (const model::FlowRow& row : kept) {
-      if (row.start >= since && filter.Matches(row)) rows.push_back(row);
-    }
-    return rows;
-  }
-  uint64_t AddListener(server::LiveListener listener) override {
-    const std::lock_guard lock(mutex);
-    listeners[++last_id] = std::move(listener);
-    return last_id;
-  }
-  void RemoveListener(uint64_t id) override {
-    const std::lock_guard lock(mutex);
-    listeners.erase(id);
-  }
+  server::LiveHub& live() override { return hub; }
   void Stop() override {}
 
-  void Publish(const std::vector<model::FlowRow>& rows) {
-    const std::lock_guard lock(mutex);
-    for (auto& [id, listener] : listeners) listener(rows);
-  }
-  size_t listener_count() {
-    const std::lock_guard lock(mutex);
-    return listeners.size();
-  }
+  void Publish(std::vector<model::FlowRow> rows) { hub.Publish(std::move(rows), FakeClock().WallMillis()); }
 
   std::mutex mutex;
   std::string last_batch;
@@ -185,9 +164,7 @@ class FakeServer final : public server::Server {
   Result<wire::Ack> ack = wire::Ack{};
   std::vector<AckCallback> waiting;
   std::vector<server::AgentStatus> agents;
-  std::vector<model::FlowRow> kept;
-  std::map<uint64_t, server::LiveListener> listeners;
-  uint64_t last_id = 0;
+  server::LiveHub hub;
 };
 
 }  // namespace weir::api

@@ -1,9 +1,7 @@
 #include "api/live.h"
 
-#include <pthread.h>
-
 #include <algorithm>
-#include <type_traits>
+#include <utility>
 
 #include "api/row_writer.h"
 #include "api/time_text.h"
@@ -26,201 +24,168 @@ std::string Render(const model::FlowRow& row) {
   return text;
 }
 
-// Tells rows of one run apart well enough: two rows agree only if every stored number and text does.
-uint64_t Fingerprint(const model::FlowRow& row) {
-  uint64_t hash = 14695981039346656037U;
-  const auto mix = [&](uint64_t value) { hash = (hash ^ value) * 1099511628211U; };  // FNV-1a, by words
-  model::VisitStored(row, [&](const model::Column&, const auto& value) {
-    using Value = std::remove_cvref_t<decltype(value)>;
-    if constexpr (std::is_integral_v<Value>) {
-      mix(static_cast<uint64_t>(value));
-    } else if constexpr (std::is_same_v<Value, std::string>) {
-      mix(std::hash<std::string>{}(value));
-    } else if constexpr (std::is_same_v<Value, model::Address>) {
-      for (const uint8_t byte : value.bytes) mix(byte);
-    }
-  });
-  return hash;
+// One event of as many rows as fit; `append_next` appends the next row, false = there is none. "" = no rows.
+template <typename AppendRow>
+std::string RowsEvent(AppendRow append_next) {
+  std::string event = R"({"rows": [)";
+  const size_t empty = event.size();
+  while (event.size() < kEventBytes) {
+    const size_t before = event.size();
+    if (before != empty) event += ",\n";
+    if (append_next(event)) continue;
+    event.resize(before);
+    break;
+  }
+  return event.size() == empty ? "" : event + R"(], "dropped": 0})";
 }
 
 }  // namespace
 
-LiveHub::LiveHub(server::Server& server, const Clock& clock, LiveOptions options)
-    : server_(server),
+LiveViewers::LiveViewers(server::LiveHub& hub, const Clock& clock, LiveOptions options)
+    : hub_(hub),
       clock_(clock),
       options_(options),
-      inbox_(std::make_shared<Inbox>()),
-      columns_event_(Dump({{"columns", Writer().Describe()}})) {
-  listener_ = server_.AddListener([inbox = inbox_, most = options_.max_inbox_rows](
-                                      const std::vector<model::FlowRow>& rows) { Post(*inbox, most, rows); });
-  thread_ = std::thread([this] { Run(); });
+      columns_event_(Dump({{"columns", Writer().Describe()}})),
+      next_heartbeat_(std::chrono::steady_clock::now() + options.heartbeat) {
+  sink_ = hub_.AddSink(*this, {.max_queued_items = options_.max_queued_rows});
 }
 
-LiveHub::~LiveHub() { Stop(); }
+LiveViewers::~LiveViewers() { Stop(); }
 
-void LiveHub::Stop() {
-  if (stopped_) return;
-  stopped_ = true;
-  server_.RemoveListener(listener_);
+void LiveViewers::Stop() {
   {
-    const std::lock_guard lock(inbox_->mutex);
-    inbox_->stopping = true;
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    stopped_ = true;
+    joining_.clear();
   }
-  inbox_->wake.notify_all();
-  thread_.join();
+  hub_.RemoveSink(sink_);
   viewers_.clear();
-  const std::lock_guard lock(inbox_->mutex);
-  inbox_->joining.clear();
-  inbox_->batches.clear();
 }
 
-void LiveHub::Post(Inbox& inbox, size_t max_rows, const std::vector<model::FlowRow>& rows) {
+bool LiveViewers::Join(std::shared_ptr<net::EventStream> stream, model::Filter filter, int64_t replay_ms) {
   {
-    const std::lock_guard lock(inbox.mutex);
-    if (inbox.viewers == 0 || inbox.stopping || rows.empty()) return;
-    if (inbox.rows + rows.size() > max_rows) {
-      inbox.overflowed += rows.size();
-      return;
-    }
-    inbox.rows += rows.size();
-    inbox.batches.push_back(rows);
-  }
-  inbox.wake.notify_one();
-}
-
-bool LiveHub::Join(std::shared_ptr<net::EventStream> stream, model::Filter filter, int64_t replay_ms) {
-  {
-    const std::lock_guard lock(inbox_->mutex);
-    if (inbox_->stopping || inbox_->viewers >= options_.max_viewers) return false;
-    ++inbox_->viewers;
+    const std::lock_guard lock(mutex_);
+    if (stopped_ || count_ >= options_.max_viewers) return false;
+    ++count_;
     Viewer viewer;
     viewer.stream = std::move(stream);
     viewer.filter = std::move(filter);
     viewer.replay_ms = replay_ms;
-    inbox_->joining.push_back(std::move(viewer));
+    joining_.push_back(std::move(viewer));
   }
-  inbox_->wake.notify_one();
+  hub_.Wake(sink_);
   return true;
 }
 
-bool LiveHub::HasRoom() const {
-  const std::lock_guard lock(inbox_->mutex);
-  return !inbox_->stopping && inbox_->viewers < options_.max_viewers;
+bool LiveViewers::HasRoom() const {
+  const std::lock_guard lock(mutex_);
+  return !stopped_ && count_ < options_.max_viewers;
 }
 
-void LiveHub::Run() {
-  pthread_setname_np(pthread_self(), "live");
-  auto next_heartbeat = std::chrono::steady_clock::now() + options_.heartbeat;
-  bool backlog = false;
-  while (true) {
-    std::deque<Batch> batches;
-    std::vector<Viewer> joining;
-    uint64_t overflowed = 0;
-    {
-      std::unique_lock lock(inbox_->mutex);
-      auto until = next_heartbeat;
-      if (backlog) until = std::min(until, std::chrono::steady_clock::now() + kBacklogRetry);
-      inbox_->wake.wait_until(
-          lock, until, [this] { return inbox_->stopping || !inbox_->batches.empty() || !inbox_->joining.empty(); });
-      if (inbox_->stopping) return;
-      batches.swap(inbox_->batches);
-      joining.swap(inbox_->joining);
-      std::swap(overflowed, inbox_->overflowed);
-      inbox_->rows = 0;
-    }
-    for (Viewer& viewer : joining) Welcome(std::move(viewer));
-    for (Viewer& viewer : viewers_) viewer.dropped += overflowed;
-    for (const Batch& batch : batches) Deliver(batch);
-    if (std::chrono::steady_clock::now() >= next_heartbeat) {
-      Heartbeat();
-      next_heartbeat = std::chrono::steady_clock::now() + options_.heartbeat;
-    }
-    backlog = false;
-    for (Viewer& viewer : viewers_) backlog = Flush(viewer) || backlog;
-    RemoveGone();
+void LiveViewers::WelcomeJoining() {
+  std::vector<Viewer> joining;
+  {
+    const std::lock_guard lock(mutex_);
+    joining.swap(joining_);
+  }
+  for (Viewer& viewer : joining) {
+    viewer.stream->Send("columns", columns_event_);
+    viewer.replay_since = clock_.WallMillis() - viewer.replay_ms;
+    server::LiveHub::History history = hub_.Since(viewer.replay_since);
+    viewer.after = history.last;
+    if (viewer.replay_ms > 0) viewer.replay = std::move(history.blocks);
+    viewers_.push_back(std::move(viewer));
   }
 }
 
-void LiveHub::Welcome(Viewer viewer) {
-  viewer.stream->Send("columns", columns_event_);
-  if (viewer.replay_ms > 0) {
-    viewer.replay = server_.LiveRows(clock_.WallMillis() - viewer.replay_ms, viewer.filter);
-    for (const model::FlowRow& row : viewer.replay) viewer.fingerprints.insert(Fingerprint(row));
-  }
-  viewers_.push_back(std::move(viewer));
-}
-
-void LiveHub::Deliver(const Batch& batch) {
-  for (const model::FlowRow& row : batch) {
+void LiveViewers::Take(const server::LiveBlockRef& block) {
+  if (block->late || viewers_.empty()) return;
+  for (const model::FlowRow& row : block->rows) {
     std::shared_ptr<const std::string> text;  // rendered once, for the first viewer who wants it
     for (Viewer& viewer : viewers_) {
-      if (!viewer.filter.Matches(row) || WasReplayed(viewer, row)) continue;
+      if (block->number <= viewer.after || !viewer.filter.Matches(row)) continue;
       if (!text) text = std::make_shared<const std::string>(Render(row));
       Offer(viewer, text);
     }
   }
 }
 
-bool LiveHub::WasReplayed(Viewer& viewer, const model::FlowRow& row) {
-  if (viewer.fingerprints.empty()) return false;
-  const auto found = viewer.fingerprints.find(Fingerprint(row));
-  if (found == viewer.fingerprints.end()) return false;
-  viewer.fingerprints.erase(found);
-  return true;
+void LiveViewers::Lost(size_t items) {
+  for (Viewer& viewer : viewers_) viewer.dropped += items;
 }
 
-void LiveHub::Offer(Viewer& viewer, const std::shared_ptr<const std::string>& text) const {
+server::LiveSink::TimePoint LiveViewers::Tick() {
+  WelcomeJoining();
+  const TimePoint now = std::chrono::steady_clock::now();
+  if (now >= next_heartbeat_) {
+    Heartbeat();
+    next_heartbeat_ = now + options_.heartbeat;
+  }
+  bool left = false;
+  for (Viewer& viewer : viewers_) left = Flush(viewer) || left;
+  RemoveGone();
+  if (viewers_.empty()) return TimePoint::max();
+  return left ? std::min(next_heartbeat_, now + kBacklogRetry) : next_heartbeat_;
+}
+
+void LiveViewers::Offer(Viewer& viewer, const std::shared_ptr<const std::string>& text) const {
   if (viewer.backlog_bytes + text->size() > options_.max_backlog_bytes) {
     ++viewer.dropped;
+    Count(Metric::server_live_dropped);
     return;
   }
   viewer.backlog_bytes += text->size();
   viewer.backlog.push_back(text);
 }
 
-void LiveHub::Heartbeat() {
+void LiveViewers::Heartbeat() {
   const std::string event = Dump({{"time", FormatTime(clock_.WallMillis())}});
   // One that does not fit is no loss: a stream that is full of rows shows that we live.
-  for (Viewer& viewer : viewers_) {
-    viewer.stream->Send("heartbeat", event);
-    if (++viewer.heartbeats == 2) viewer.fingerprints.clear();
-  }
+  for (Viewer& viewer : viewers_) viewer.stream->Send("heartbeat", event);
 }
 
-bool LiveHub::FlushReplay(Viewer& viewer) {
-  while (viewer.replayed < viewer.replay.size()) {
-    std::string event = R"({"rows": [)";
-    size_t next = viewer.replayed;
-    for (; next < viewer.replay.size() && event.size() < kEventBytes; ++next) {
-      if (next != viewer.replayed) event += ",\n";
-      event += Render(viewer.replay[next]);
-    }
-    event += R"(], "dropped": 0})";
+bool LiveViewers::FlushReplay(Viewer& viewer) {
+  while (true) {
+    size_t blocks = viewer.replayed_blocks;
+    size_t rows = viewer.replayed_rows;
+    const std::string event = RowsEvent([&](std::string& text) {
+      for (; blocks < viewer.replay.size(); ++blocks, rows = 0) {
+        const std::vector<model::FlowRow>& all = viewer.replay[blocks]->rows;
+        while (rows < all.size()) {
+          const model::FlowRow& row = all[rows++];
+          if (row.start < viewer.replay_since || !viewer.filter.Matches(row)) continue;
+          text += Render(row);
+          return true;
+        }
+      }
+      return false;
+    });
+    if (event.empty()) break;
     if (!viewer.stream->Send("rows", event)) return true;
-    viewer.replayed = next;
+    viewer.replayed_blocks = blocks;
+    viewer.replayed_rows = rows;
   }
   viewer.replay = {};
-  viewer.replayed = 0;
+  viewer.replayed_blocks = viewer.replayed_rows = 0;
   return false;
 }
 
-bool LiveHub::Flush(Viewer& viewer) {
+bool LiveViewers::Flush(Viewer& viewer) {
   viewer.gone = viewer.stream->closed();
   if (viewer.gone) return false;
   if (FlushReplay(viewer)) return true;
   if (viewer.dropped != 0) {
     if (!viewer.stream->Send("dropped", Dump({{"rows", viewer.dropped}}))) return true;
-    Count(Metric::server_live_dropped, viewer.dropped);
     viewer.dropped = 0;
   }
   while (!viewer.backlog.empty()) {
-    std::string event = R"({"rows": [)";
     size_t taken = 0;
-    for (; taken < viewer.backlog.size() && event.size() < kEventBytes; ++taken) {
-      if (taken != 0) event += ",\n";
-      event += *viewer.backlog[taken];
-    }
-    event += R"(], "dropped": 0})";
+    const std::string event = RowsEvent([&](std::string& text) {
+      if (taken == viewer.backlog.size()) return false;
+      text += *viewer.backlog[taken++];
+      return true;
+    });
     if (!viewer.stream->Send("rows", event)) return true;
     for (; taken != 0; --taken) {
       viewer.backlog_bytes -= viewer.backlog.front()->size();
@@ -230,11 +195,11 @@ bool LiveHub::Flush(Viewer& viewer) {
   return false;
 }
 
-void LiveHub::RemoveGone() {
+void LiveViewers::RemoveGone() {
   const size_t removed = std::erase_if(viewers_, [](const Viewer& viewer) { return viewer.gone; });
   if (removed == 0) return;
-  const std::lock_guard lock(inbox_->mutex);
-  inbox_->viewers -= removed;
+  const std::lock_guard lock(mutex_);
+  count_ -= removed;
 }
 
 }  // namespace weir::api

@@ -1,4 +1,4 @@
-// The live hub: replay, filters, slow readers, goodbye. Streams are fakes that can be told to be full.
+// Live viewers: replay, filters, slow readers, goodbye. Streams are fakes that can be told to be full.
 #include "api/live.h"
 
 #include <gmock/gmock.h>
@@ -88,6 +88,7 @@ model::FlowRow Row(uint16_t port, UnixMillis start = 1'700'000'000'000) {
   model::FlowRow row;
   row.server_port = port;
   row.start = start;
+  row.end = start + 1'000;
   row.bytes_to_server = port;
   return row;
 }
@@ -100,24 +101,21 @@ model::Filter FilterOf(const char* text) {
 
 class LiveTest : public testing::Test {
  protected:
-  LiveHub& Hub(LiveOptions options = {}) {
-    hub_ = std::make_unique<LiveHub>(server_, clock_, options);
-    return *hub_;
-  }
+  void Open(LiveOptions options = {}) { viewers_ = std::make_unique<LiveViewers>(server_.live(), clock_, options); }
   std::shared_ptr<FakeStream> Watch(const char* filter = "", int64_t replay_ms = 0) {
     auto stream = std::make_shared<FakeStream>();
-    EXPECT_TRUE(hub_->Join(stream, FilterOf(filter), replay_ms));
+    EXPECT_TRUE(viewers_->Join(stream, FilterOf(filter), replay_ms));
     stream->Await("columns", 1);
     return stream;
   }
 
   FakeServer server_;
   FakeClock clock_;
-  std::unique_ptr<LiveHub> hub_;
+  std::unique_ptr<LiveViewers> viewers_;
 };
 
 TEST_F(LiveTest, SendsColumnsThenRowsToEveryViewer) {
-  Hub();
+  Open();
   const auto a = Watch();
   const auto b = Watch();
   server_.Publish({Row(1), Row(2)});
@@ -131,7 +129,7 @@ TEST_F(LiveTest, SendsColumnsThenRowsToEveryViewer) {
 }
 
 TEST_F(LiveTest, FiltersForEachViewer) {
-  Hub();
+  Open();
   const auto odd = Watch("server_port in (1, 3)");
   const auto all = Watch();
   server_.Publish({Row(1), Row(2), Row(3)});
@@ -141,22 +139,51 @@ TEST_F(LiveTest, FiltersForEachViewer) {
 
 TEST_F(LiveTest, ReplaysTheLastRowsWithoutRepeatingThem) {
   const UnixMillis now = clock_.WallMillis();
-  server_.kept = {Row(1, now - 60'000), Row(2, now - 20'000), Row(3, now - 10'000)};
-  Hub();
+  Open();
+  const auto first = Watch();
+  server_.Publish({Row(1, now - 60'000), Row(2, now - 20'000), Row(3, now - 10'000)});
+  first->AwaitPorts(3);
   const auto stream = Watch("server_port != 3", 30'000);
   EXPECT_EQ(stream->AwaitPorts(1), (std::vector{2}));
-  server_.Publish({Row(2, now - 20'000), Row(4, now)});  // as if row 2 had been on its way while the viewer joined
-  server_.Publish({Row(2, now - 20'000)});               // later the same numbers are a row of their own
-  EXPECT_EQ(stream->AwaitPorts(3), (std::vector{2, 4, 2}));
+  server_.Publish({Row(2, now - 20'000), Row(4, now)});  // the same numbers again are a row of their own
+  EXPECT_EQ(stream->AwaitPorts(3), (std::vector{2, 2, 4}));
+}
+
+// While rows come in, viewers who join get each row once, whether they find it in the replay or live.
+TEST_F(LiveTest, WhoJoinsInTheMiddleGetsEveryRowOnce) {
+  constexpr uint16_t kRows = 400;
+  Open();
+  std::thread publisher([&] {
+    for (uint16_t i = 0; i < kRows; ++i) server_.Publish({Row(i)});
+  });
+  std::vector<std::shared_ptr<FakeStream>> streams;
+  for (int i = 0; i < 8; ++i) streams.push_back(Watch("", 60'000));
+  publisher.join();
+  for (const auto& stream : streams) {
+    const std::vector<int> ports = stream->AwaitPorts(kRows);
+    ASSERT_EQ(ports.size(), kRows);
+    for (int i = 0; i < kRows; ++i) ASSERT_EQ(ports[static_cast<size_t>(i)], i);
+  }
+}
+
+TEST_F(LiveTest, LateReportsAreNoNews) {
+  Open();
+  const auto stream = Watch();
+  const UnixMillis now = clock_.WallMillis();
+  server_.Publish({Row(1, now - 600'000), Row(2, now)});
+  server_.Publish({Row(3, now)});
+  EXPECT_EQ(stream->AwaitPorts(2), (std::vector{2, 3}));
 }
 
 TEST_F(LiveTest, ALongReplayComesInPiecesAndWaitsForRoom) {
   const UnixMillis now = clock_.WallMillis();
-  for (uint16_t i = 0; i < 1'000; ++i) server_.kept.push_back(Row(i, now - 1'000));
-  Hub();
+  std::vector<model::FlowRow> rows;
+  for (uint16_t i = 0; i < 1'000; ++i) rows.push_back(Row(i, now - 1'000));
+  server_.Publish(std::move(rows));
+  Open();
   auto stream = std::make_shared<FakeStream>();
   stream->SetFull(true);
-  hub_->Join(stream, {}, 60'000);
+  viewers_->Join(stream, {}, 60'000);
   stream->AwaitAttempts(3);
   stream->SetFull(false);
   const std::vector<int> ports = stream->AwaitPorts(1'000);
@@ -169,7 +196,7 @@ TEST_F(LiveTest, ASlowReaderLosesRowsIsToldSoAndHoldsUpNobody) {
   const uint64_t dropped_before = Read(Metric::server_live_dropped);
   LiveOptions options;
   options.max_backlog_bytes = 20'000;  // about ten rows
-  Hub(options);
+  Open(options);
   const auto slow = Watch();
   const auto quick = Watch();
   slow->SetFull(true);
@@ -191,7 +218,7 @@ TEST_F(LiveTest, ASlowReaderLosesRowsIsToldSoAndHoldsUpNobody) {
 TEST_F(LiveTest, HeartbeatsTellTheTime) {
   LiveOptions options;
   options.heartbeat = std::chrono::milliseconds(1);
-  Hub(options);
+  Open(options);
   const auto stream = Watch();
   EXPECT_EQ(stream->Await("heartbeat", 3)[0]["time"], "2023-11-14T22:13:20.000Z");
 }
@@ -200,33 +227,32 @@ TEST_F(LiveTest, ViewersAreBoundedAndLeave) {
   LiveOptions options;
   options.max_viewers = 2;
   options.heartbeat = std::chrono::milliseconds(1);
-  Hub(options);
+  Open(options);
   const auto first = Watch();
   const auto second = Watch();
-  EXPECT_FALSE(hub_->HasRoom());
-  EXPECT_FALSE(hub_->Join(std::make_shared<FakeStream>(), {}, 0));
+  EXPECT_FALSE(viewers_->HasRoom());
+  EXPECT_FALSE(viewers_->Join(std::make_shared<FakeStream>(), {}, 0));
   first->Close();
-  while (!hub_->HasRoom()) second->AwaitAttempts(1);  // each is a heartbeat, after which those who left are removed
+  while (!viewers_->HasRoom()) second->AwaitAttempts(1);  // each is a heartbeat, after which those who left are removed
   Watch();
 }
 
 TEST_F(LiveTest, NobodyWatchesNothingIsKept) {
-  Hub();
+  Open();
   server_.Publish({Row(1)});
   const auto stream = Watch();
   server_.Publish({Row(2)});
   EXPECT_EQ(stream->AwaitPorts(1), (std::vector{2}));
 }
 
-TEST_F(LiveTest, StopEndsStreamsAndListens) {
-  Hub();
-  EXPECT_EQ(server_.listener_count(), 1U);
+TEST_F(LiveTest, StopEndsStreamsAndNobodyJoinsAfterwards) {
+  Open();
   std::shared_ptr<FakeStream> stream = Watch();
-  hub_->Stop();
-  EXPECT_EQ(server_.listener_count(), 0U);
+  viewers_->Stop();
   EXPECT_EQ(stream.use_count(), 1);  // letting go is what ends a stream
-  EXPECT_FALSE(hub_->Join(stream, {}, 0));
-  hub_->Stop();
+  EXPECT_FALSE(viewers_->Join(stream, {}, 0));
+  server_.Publish({Row(1)});
+  viewers_->Stop();
 }
 
 }  // namespace

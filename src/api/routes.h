@@ -25,7 +25,7 @@ struct Service {
   server::Server& server;
   store::Store& store;
   const Clock& clock;
-  LiveHub& live;
+  LiveViewers& live;
   StoreWatch& watch;
   UnixMillis started;                            // by the clock
   std::function<kube::ClusterStatus()> cluster;  // may be nullptr

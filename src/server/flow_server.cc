@@ -53,10 +53,6 @@ Result<wire::Ack> FlowServer::Send(const std::string& encoded_batch, UnixMillis 
   return answer.get_future().get();
 }
 
-std::vector<model::FlowRow> FlowServer::LiveRows(UnixMillis since, const model::Filter& filter) const {
-  return live_.Rows(since, [&](const model::FlowRow& row) { return filter.Matches(row); });
-}
-
 void FlowServer::Stop() {
   std::call_once(stopped_, [this] {
     intake_.Close();

@@ -7,7 +7,6 @@
 #include <thread>
 
 #include "server/intake.h"
-#include "server/live.h"
 #include "server/server.h"
 #include "server/writer.h"
 
@@ -25,9 +24,7 @@ class FlowServer final : public Server, private wire::BatchSink {
   void Ingest(std::string_view encoded_batch, UnixMillis sent_at, AckCallback done) override;
   wire::BatchSink& LocalSink() override { return *this; }
   std::vector<AgentStatus> Agents() const override { return intake_.Agents(); }
-  std::vector<model::FlowRow> LiveRows(UnixMillis since, const model::Filter& filter) const override;
-  uint64_t AddListener(LiveListener listener) override { return live_.AddListener(std::move(listener)); }
-  void RemoveListener(uint64_t id) override { live_.RemoveListener(id); }
+  LiveHub& live() override { return live_; }
   void Stop() override;
 
  private:
@@ -41,7 +38,7 @@ class FlowServer final : public Server, private wire::BatchSink {
   const Clock& clock_;
   BatchDecoder decode_;
   Intake intake_;
-  Live live_;
+  LiveHub live_;
   Writer writer_;
 
   std::once_flag stopped_;

@@ -59,7 +59,7 @@ struct NodeWriterTest : testing::Test {
   FakeClock clock;
   StoreWithNodes store;
   Intake intake{{}, clock, {}};
-  Live live{{}};
+  LiveHub live;
   Writer writer{{}, intake, store, live, clock};
 };
 
@@ -72,6 +72,25 @@ TEST_F(NodeWriterTest, ABatchOfSamplesAloneIsAnsweredWhenTheyAreStored) {
   EXPECT_EQ(store.nodes.kept[0].node, "node1");
   EXPECT_EQ(store.nodes.kept[0].agent, AgentId(1));
   EXPECT_EQ(intake.pending_reports(), 0U);
+}
+
+TEST_F(NodeWriterTest, SinksGetTheSamplesOnceStoredAndOnceOnly) {
+  BlockLog log;
+  live.Start();
+  live.AddSink(log);
+  store.nodes.failing = true;
+  Send(WithSamples(0, {}));
+  writer.Step();
+  store.nodes.failing = false;
+  clock.Advance(10'000'000'000);
+  writer.Step();
+  writer.Step();
+  live.Stop();
+  ASSERT_EQ(log.blocks.size(), 1U);
+  ASSERT_EQ(log.blocks[0]->nodes.size(), 1U);
+  EXPECT_EQ(log.blocks[0]->nodes[0].node, "node1");
+  EXPECT_EQ(log.blocks[0]->nodes[0].samples.size(), 1U);
+  EXPECT_TRUE(live.Since(0).blocks.empty()) << "the ring is for rows";
 }
 
 TEST_F(NodeWriterTest, AFailureIsRepeatedAndNothingIsAnsweredBefore) {

@@ -1,9 +1,9 @@
 // The server wing: batches in, one truth per pair of ends out.
 //
-//   ingest (decode, validate, de-duplicate) -> match (join both ends) -> writer (insert, then ack) -> live ring
+//   ingest (decode, validate, de-duplicate) -> match (join both ends) -> writer (insert, then ack) -> live hub
 //
-// Threads: HTTP workers call Ingest(); `weir-writer` owns the matcher and the inserts; `weir-live` calls the live
-// listeners; `weir-maintain` rolls up and enforces retention. Stop() flushes what was accepted.
+// Threads: HTTP workers call Ingest(); `weir-writer` owns the matcher and the inserts; `weir-live` calls the
+// sinks of the live hub; `weir-maintain` rolls up and enforces retention. Stop() flushes what was accepted.
 #pragma once
 
 #include <chrono>
@@ -14,9 +14,8 @@
 
 #include "base/clock.h"
 #include "base/status.h"
-#include "model/filter.h"
-#include "model/flow_row.h"
 #include "model/side_report.h"
+#include "server/live_hub.h"
 #include "store/store.h"
 #include "wire/batch_sink.h"
 
@@ -50,10 +49,6 @@ struct AgentStatus {
   std::vector<model::AgentCounter> counters;
 };
 
-// Rows as they are stored, for live viewers. Called on the thread `weir-live`, one listener at a time; one that
-// is slow loses rows (counted) and delays other listeners, never the writer.
-using LiveListener = std::function<void(const std::vector<model::FlowRow>&)>;
-
 class Server {
  public:
   using AckCallback = std::function<void(Result<wire::Ack>)>;
@@ -70,10 +65,8 @@ class Server {
   virtual wire::BatchSink& LocalSink() = 0;
 
   virtual std::vector<AgentStatus> Agents() const = 0;
-  virtual std::vector<model::FlowRow> LiveRows(UnixMillis since, const model::Filter& filter) const = 0;
-  // Returns an id for RemoveListener.
-  virtual uint64_t AddListener(LiveListener listener) = 0;
-  virtual void RemoveListener(uint64_t id) = 0;
+  // What is stored from now on, and the rows of the last minutes.
+  virtual LiveHub& live() = 0;
   virtual void Stop() = 0;
 };
 

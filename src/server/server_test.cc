@@ -98,20 +98,22 @@ TEST_F(ServerTest, StopAnswersEverybodyAndStoresWhatItTook) {
   server_->Stop();
 }
 
-TEST_F(ServerTest, ListenersAndTheRingGetStoredRows) {
+class Ear final : public LiveSink {
+ public:
+  void Take(const LiveBlockRef& block) override { heard.set_value(block->rows.size()); }
   std::promise<size_t> heard;
-  const uint64_t id =
-      server_->AddListener([&](const std::vector<model::FlowRow>& rows) { heard.set_value(rows.size()); });
+};
+
+TEST_F(ServerTest, SinksAndTheRingGetStoredRows) {
+  Ear ear;
+  const uint64_t id = server_->live().AddSink(ear);
   ASSERT_TRUE(server_->LocalSink().Send(Encoded(1, 1, 10), Now()).ok());
-  EXPECT_EQ(heard.get_future().get(), 1U);
-  server_->RemoveListener(id);
+  EXPECT_EQ(ear.heard.get_future().get(), 1U);
+  server_->live().RemoveSink(id);
   ASSERT_TRUE(server_->LocalSink().Send(Encoded(2, 1, 10), Now()).ok());
   server_->Stop();
-  EXPECT_EQ(server_->LiveRows(0, {}).size(), 2U);
-  EXPECT_EQ(server_->LiveRows(Now() + 10'000, {}).size(), 0U);
-  const auto filter = model::Filter::Parse("client_address = 10.0.0.2");
-  ASSERT_TRUE(filter.ok());
-  EXPECT_EQ(server_->LiveRows(0, *filter).size(), 1U);
+  EXPECT_EQ(server_->live().Since(0).blocks.size(), 2U);
+  EXPECT_TRUE(server_->live().Since(Now() + 10'000).blocks.empty());
 }
 
 }  // namespace

@@ -72,6 +72,14 @@ inline model::AgentBatch Batch(int n, int64_t tick, std::vector<model::SideRepor
   return batch;
 }
 
+// A sink that keeps what it was given. Read it when the hub has stopped.
+struct BlockLog final : LiveSink {
+  void Take(const LiveBlockRef& block) override { blocks.push_back(block); }
+  void Lost(size_t items) override { lost += items; }
+  std::vector<LiveBlockRef> blocks;
+  size_t lost = 0;
+};
+
 // What a set of rows adds up to.
 struct Totals {
   uint64_t to_server = 0;

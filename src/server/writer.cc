@@ -26,7 +26,7 @@ constexpr int kFinalAttempts = 3;
 
 }  // namespace
 
-Writer::Writer(WriterOptions options, Intake& intake, store::Store& store, Live& live, const Clock& clock, Namer* namer)
+Writer::Writer(WriterOptions options, Intake& intake, store::Store& store, LiveHub& live, const Clock& clock, Namer* namer)
     : options_(options),
       intake_(intake),
       store_(store),
@@ -98,6 +98,7 @@ Status Writer::EmptyNodeOutbox() {
     }
     WEIR_RETURN_IF_ERROR(node_store->Insert(some));
   }
+  if (node_store != nullptr) live_.Publish(std::exchange(node_outbox_.batches, {}), clock_.WallMillis());
   node_outbox_.batches.clear();
   if (!node_outbox_.complete.empty()) intake_.Stored(std::exchange(node_outbox_.complete, {}));
   return Status::Ok();

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "server/hold.h"
 #include "server/intake.h"
-#include "server/live.h"
+#include "server/live_hub.h"
 #include "server/matcher.h"
 #include "server/naming.h"
 
@@ -29,7 +29,7 @@ struct WriterOptions {
 class Writer {
  public:
   // All of these outlive the writer. `namer` null: rows keep the names that agents gave.
-  Writer(WriterOptions options, Intake& intake, store::Store& store, Live& live, const Clock& clock,
+  Writer(WriterOptions options, Intake& intake, store::Store& store, LiveHub& live, const Clock& clock,
          Namer* namer = nullptr);
   ~Writer() { Stop(); }
 
@@ -66,7 +66,7 @@ class Writer {
   WriterOptions options_;
   Intake& intake_;
   store::Store& store_;
-  Live& live_;
+  LiveHub& live_;
   const Clock& clock_;
   Namer* const namer_;
 

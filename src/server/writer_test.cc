@@ -21,7 +21,7 @@ class WriterTest : public testing::Test {
         : intake({}, clock, *store.Watermarks()), writer({}, intake, store, live, clock) {}
     ~House() { intake.Close(); }
     Intake intake;
-    Live live{{}};
+    LiveHub live;
     Writer writer;
   };
 
@@ -120,11 +120,10 @@ TEST_F(WriterTest, LiveRowsAreTheStoredOnes) {
   store_.Fail(true);
   Send(Batch(1, 0, {ClientReport({}, 5)}));
   Step();
-  const auto all = [](const model::FlowRow&) { return true; };
-  EXPECT_TRUE(house_->live.Rows(0, all).empty());
+  EXPECT_TRUE(house_->live.Since(0).blocks.empty());
   store_.Fail(false);
   Step(1'000);
-  EXPECT_EQ(house_->live.Rows(0, all).size(), 1U);
+  EXPECT_EQ(house_->live.Since(0).blocks.at(0)->rows.size(), 1U);
 }
 
 // Agents that send, resend, are cut off and spool; a store that fails now and then. Whatever happens: what one
@@ -214,7 +213,7 @@ TEST(WriterProperty, StormsLoseNothingAndDoubleNothing) {
     MemoryStore store;
     Storm storm(seed, clock, store);
     Intake intake({}, clock, {});
-    Live live{{}};
+    LiveHub live;
     Writer writer({}, intake, store, live, clock);
     const auto tick_for = [&](int tick, bool calm) {
       for (int part = 0; part < 5; ++part) {
