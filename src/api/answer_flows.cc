@@ -9,6 +9,7 @@
 #include "api/row_writer.h"
 #include "api/series.h"
 #include "api/time_text.h"
+#include "base/duration.h"
 #include "base/metrics.h"
 
 namespace weir::api {

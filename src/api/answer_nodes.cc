@@ -7,8 +7,8 @@
 #include "api/nodes_page.h"
 #include "api/routes.h"
 #include "api/series.h"
-#include "api/suggest.h"
 #include "base/metrics.h"
+#include "base/text.h"
 
 namespace weir::api {
 namespace {

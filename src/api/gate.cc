@@ -3,22 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/metrics.h"
+#include "base/text.h"
 #include "model/address.h"
 #include "net/http_error.h"
 #include "net/listen_address.h"
 
 namespace weir::api {
 namespace {
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 std::string HeaderOf(const net::HttpRequest& request, const std::string& name) {
   const auto found = request.headers.find(name);

@@ -6,8 +6,9 @@
 #include <cassert>
 #include <charconv>
 
-#include "api/suggest.h"
 #include "api/time_text.h"
+#include "base/duration.h"
+#include "base/text.h"
 #include "store/resolution.h"
 
 namespace weir::api {

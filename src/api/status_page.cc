@@ -8,6 +8,7 @@
 #include "api/cluster_section.h"
 #include "api/health.h"
 #include "api/time_text.h"
+#include "base/duration.h"
 #include "base/metrics.h"
 #include "base/version.h"
 

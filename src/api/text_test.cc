@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "api/parameters.h"
-#include "api/suggest.h"
 #include "api/time_text.h"
 
 namespace weir::api {
@@ -82,36 +81,11 @@ TEST(TimeText, RefusesWhatIsNoTime) {
   }
 }
 
-TEST(TimeText, Durations) {
-  const std::pair<std::string_view, int64_t> cases[] = {{"250ms", 250},       {"10s", 10'000},     {"5m", 300'000},
-                                                        {"1h30m", 5'400'000}, {"2d", 172'800'000}, {"1w", 604'800'000}};
-  for (const auto& [text, expected] : cases) {
-    ASSERT_TRUE(ParseDuration(text).ok()) << text;
-    EXPECT_EQ(*ParseDuration(text), expected);
-    EXPECT_EQ(FormatDuration(expected), text);
-  }
-  EXPECT_EQ(*ParseDuration("0s"), 0);
-  EXPECT_EQ(FormatDuration(0), "0s");
-  for (const char* text : {"", "s", "5", "5 s", "-5s", "1.5s", "5y", "99999999999999999999s", "36526d", "36525d1s"}) {
-    EXPECT_FALSE(ParseDuration(text).ok()) << text;
-  }
-}
-
-TEST(Suggest, DistanceCountsSlips) {
-  EXPECT_EQ(EditDistance("", ""), 0U);
-  EXPECT_EQ(EditDistance("abc", ""), 3U);
-  EXPECT_EQ(EditDistance("server_port", "sevrer_port"), 1U);  // neighbours swapped
-  EXPECT_EQ(EditDistance("kitten", "sitting"), 3U);
-  EXPECT_EQ(EditDistance("bytes", "byte"), 1U);
-}
-
-TEST(Suggest, NearestOnlyWhenNear) {
-  const std::string_view names[] = {"since", "until", "filter", "limit"};
-  EXPECT_EQ(Nearest("sinse", names), "since");
-  EXPECT_EQ(Nearest("fitler", names), "filter");
-  EXPECT_EQ(Nearest("wombat", names), "");
-  EXPECT_EQ(Nearest("", names), "");
-  EXPECT_EQ(Nearest(std::string(10'000, 'x'), names), "");
+TEST(TimeText, ALoneNumberIsATimeAndNoLengthOfTime) {
+  EXPECT_EQ(ParseAgo("90"), std::nullopt);
+  EXPECT_EQ(ParseAgo("now-90"), std::nullopt);
+  EXPECT_EQ(ParseAgo("now-1.5h"), 5'400'000);
+  EXPECT_EQ(*ParseTime("1700000000", 5), 1'700'000'000'000);
 }
 
 constexpr Parameter kParameters[] = {

@@ -3,28 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <chrono>
 #include <optional>
+
+#include "base/duration.h"
 
 namespace weir::api {
 namespace {
 
 constexpr int64_t kSecond = 1'000;
 constexpr int64_t kDay = 86'400 * kSecond;
-constexpr int64_t kLongestDuration = 36'525 * kDay;
 constexpr UnixMillis kFirstTime = -62'135'596'800'000;  // 0001-01-01T00:00:00Z
 constexpr UnixMillis kLastTime = 253'402'300'799'999;   // 9999-12-31T23:59:59.999Z
 // Plain numbers from here on are milliseconds: as seconds they would lie beyond the year 5138.
 constexpr int64_t kFirstMilliseconds = 100'000'000'000;
-
-struct Unit {
-  std::string_view name;
-  int64_t milliseconds;
-};
-constexpr std::array<Unit, 6> kUnits{
-    {{"w", 7 * kDay}, {"d", kDay}, {"h", 3'600 * kSecond}, {"m", 60 * kSecond}, {"s", kSecond}, {"ms", 1}}};
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -99,11 +92,6 @@ Status UnknownTime(std::string_view text) {
                   text.substr(0, 60)));
 }
 
-Status UnknownDuration(std::string_view text) {
-  return Status::Invalid(
-      fmt::format("'{}' is not a duration; write e.g. 250ms, 10s, 5m, 1h30m, 2d or 1w", text.substr(0, 60)));
-}
-
 }  // namespace
 
 std::string FormatTime(UnixMillis time) {
@@ -121,7 +109,10 @@ std::string FormatTime(UnixMillis time) {
 std::optional<int64_t> ParseAgo(std::string_view text) {
   if (text == "now") return 0;
   constexpr std::string_view kNow = "now-";
-  const Result<int64_t> ago = ParseDuration(text.starts_with(kNow) ? text.substr(kNow.size()) : text);
+  if (text.starts_with(kNow)) text.remove_prefix(kNow.size());
+  const bool lone_number = std::all_of(text.begin(), text.end(), IsDigit);  // a time, or a slip
+  if (lone_number) return std::nullopt;
+  const Result<int64_t> ago = ParseDuration(text);
   return ago.ok() ? std::optional(*ago) : std::nullopt;
 }
 
@@ -135,38 +126,6 @@ Result<UnixMillis> ParseTime(std::string_view text, UnixMillis now) {
   }
   if (const std::optional<UnixMillis> date = ParseDate(text)) return *date;
   return UnknownTime(text);
-}
-
-Result<int64_t> ParseDuration(std::string_view text) {
-  std::string_view rest = text;
-  int64_t total = 0;
-  do {
-    int64_t count = 0;
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), count);
-    if (error != std::errc{} || count < 0) return UnknownDuration(text);
-    rest.remove_prefix(static_cast<size_t>(end - rest.data()));
-    size_t letters = 0;
-    while (letters < rest.size() && rest[letters] >= 'a' && rest[letters] <= 'z') ++letters;
-    const std::string_view name = rest.substr(0, letters);
-    const auto unit =
-        std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& candidate) { return candidate.name == name; });
-    if (unit == kUnits.end() || count > kLongestDuration / unit->milliseconds) return UnknownDuration(text);
-    total += count * unit->milliseconds;
-    rest.remove_prefix(letters);
-  } while (!rest.empty() && total <= kLongestDuration);
-  if (total > kLongestDuration) return UnknownDuration(text);
-  return total;
-}
-
-std::string FormatDuration(int64_t milliseconds) {
-  if (milliseconds <= 0) return "0s";
-  std::string text;
-  for (const Unit& unit : kUnits) {
-    const int64_t count = milliseconds / unit.milliseconds;
-    if (count != 0) text += fmt::format("{}{}", count, unit.name);
-    milliseconds -= count * unit.milliseconds;
-  }
-  return text;
 }
 
 }  // namespace weir::api

@@ -21,10 +21,4 @@ std::optional<int64_t> ParseAgo(std::string_view text);
 // or as ParseAgo() has it. kInvalid with what is possible.
 Result<UnixMillis> ParseTime(std::string_view text, UnixMillis now);
 
-// Milliseconds: "250ms", "10s", "5m", "1h30m", "2d", "1w". kInvalid otherwise, and beyond a hundred years.
-Result<int64_t> ParseDuration(std::string_view text);
-
-// The shortest text ParseDuration() reads back: "10s", "5m", "1h30m".
-std::string FormatDuration(int64_t milliseconds);
-
 }  // namespace weir::api

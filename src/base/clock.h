@@ -10,6 +10,9 @@ namespace weir {
 using UnixMillis = int64_t;  // milliseconds since 1970-01-01T00:00:00Z
 using Nanos = int64_t;
 
+// 2200-01-01: what the time types of the store can hold. Nothing that comes from elsewhere may be later.
+inline constexpr UnixMillis kLatestTime = 7'258'118'400'000;
+
 class Clock {
  public:
   virtual ~Clock() = default;

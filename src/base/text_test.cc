@@ -72,6 +72,11 @@ TEST(Utf8, CodePointsAreReadAndWhatIsNoneStandsForItself) {
   }
 }
 
+TEST(Utf8, NamesMayJoinEmojiButNotTurnLines) {
+  for (const uint32_t c : {0x1bU, 0x85U, 0x2028U, 0x202eU, 0x2066U}) EXPECT_TRUE(BreaksText(c)) << c;
+  for (const uint32_t c : {0x200dU, 0xfeffU, 0x61cU, 0x20U}) EXPECT_FALSE(BreaksText(c)) << c;
+}
+
 TEST(Utf8, WhatMovesCursorsOrHidesIsDangerous) {
   for (const uint32_t c : {0x00U, 0x1bU, 0x7fU, 0x9bU, 0x200bU, 0x200fU, 0x2028U, 0x202eU, 0x2066U, 0x2069U, 0xfeffU, 0x61cU}) {
     EXPECT_TRUE(IsDangerous(c)) << c;

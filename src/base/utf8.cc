@@ -19,11 +19,15 @@ CodePoint FirstCodePoint(std::string_view text) {
   return {value, length, true};
 }
 
-bool IsDangerous(uint32_t c) {
+bool BreaksText(uint32_t c) {
   const bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
-  const bool invisible = (c >= 0x200b && c <= 0x200f) || (c >= 0x2060 && c <= 0x2065) || c == 0xfeff || c == 0x061c;
-  const bool separates_or_turns = (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x206f);
-  return control || invisible || separates_or_turns;
+  const bool separates_or_turns = (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+  return control || separates_or_turns;
+}
+
+bool IsDangerous(uint32_t c) {
+  const bool invisible = (c >= 0x200b && c <= 0x200f) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || c == 0x061c;
+  return BreaksText(c) || invisible;
 }
 
 }  // namespace weir

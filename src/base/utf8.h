@@ -17,8 +17,10 @@ struct CodePoint {
 // valid; an invalid byte stands for itself.
 CodePoint FirstCodePoint(std::string_view text);
 
-// Control characters (C0, DEL, C1), line and paragraph separators, invisible characters and those that turn the
-// direction of writing: with them a name moves the cursor or pretends to be another one.
+// Control characters (C0, DEL, C1), line and paragraph separators, and those that turn the direction of writing: no name
+// may have them, for they move the cursor or let one name pretend to be another.
+bool BreaksText(uint32_t code_point);
+// Those, and invisible characters: they must not reach a screen as they are.
 bool IsDangerous(uint32_t code_point);
 
 }  // namespace weir

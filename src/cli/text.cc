@@ -6,38 +6,10 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include "base/utf8.h"
+
 namespace weir::cli {
 namespace {
-
-struct CodePoint {
-  uint32_t value = 0;
-  size_t bytes = 1;
-  bool valid = false;
-};
-
-// RFC 3629: rejects overlong forms, surrogates and values past U+10FFFF.
-CodePoint Decode(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t lead = byte(0);
-  if (lead < 0x80) return {lead, 1, true};
-  const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return {lead, 1, false};
-  uint32_t value = lead & (0x7fU >> length);
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {lead, 1, false};
-    value = value << 6 | (byte(i) & 0x3fU);
-  }
-  constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool valid = value >= kSmallest[length] && value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
-  return {value, valid ? length : 1, valid};
-}
-
-bool IsDangerous(uint32_t c) {
-  const bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
-  const bool invisible =
-      (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
-  return control || invisible || c == 0x2028 || c == 0x2029;
-}
 
 size_t WidthOf(uint32_t c) {
   const bool wide = (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) || (c >= 0xac00 && c <= 0xd7a3) ||
@@ -53,7 +25,7 @@ std::string Printable(std::string_view text, size_t max_width) {
   std::string out;
   size_t width = 0;
   while (!text.empty()) {
-    const CodePoint point = Decode(text);
+    const CodePoint point = FirstCodePoint(text);
     std::string piece(text.substr(0, point.bytes));
     if (!point.valid) {
       piece = fmt::format("\\x{:02x}", point.value);
@@ -73,7 +45,7 @@ std::string Printable(std::string_view text, size_t max_width) {
 size_t Width(std::string_view printable) {
   size_t width = 0;
   while (!printable.empty()) {
-    const CodePoint point = Decode(printable);
+    const CodePoint point = FirstCodePoint(printable);
     width += WidthOf(point.value);
     printable.remove_prefix(point.bytes);
   }

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <fstream>
 
+#include "base/duration.h"
+
 namespace weir::cmd {
 namespace {
 
@@ -59,15 +61,6 @@ Status CheckValue(const Flag& flag, const std::string& text) {
 }
 
 }  // namespace
-
-Result<std::chrono::milliseconds> ParseDuration(std::string_view text) {
-  const auto milliseconds =
-      Scaled(text, {{"", 1e3}, {"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}, {"d", 86400e3}, {"w", 7 * 86400e3}});
-  if (!milliseconds || *milliseconds > 1e13) {
-    return Status::Invalid(fmt::format("'{}' is not a duration; write 500ms, 10s, 5m, 2h or 3d", text));
-  }
-  return std::chrono::milliseconds(static_cast<int64_t>(*milliseconds));
-}
 
 Result<uint64_t> ParseBytes(std::string_view text) {
   std::string_view trimmed = text;
@@ -174,7 +167,7 @@ bool Settings::Switch(std::string_view name) const { return Find(name).on; }
 
 std::chrono::milliseconds Settings::Duration(std::string_view name) const {
   const auto parsed = ParseDuration(Find(name).text);
-  return parsed.ok() ? *parsed : std::chrono::milliseconds(0);
+  return std::chrono::milliseconds(parsed.ok() ? *parsed : 0);
 }
 
 uint64_t Settings::Bytes(std::string_view name) const {

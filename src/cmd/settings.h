@@ -45,8 +45,6 @@ class Settings {
   std::map<std::string, Slot, std::less<>> slots_;
 };
 
-// "1500ms", "10s", "5m", "2h", "3d"; bare numbers are seconds.
-Result<std::chrono::milliseconds> ParseDuration(std::string_view text);
 // "1048576", "64Ki", "256Mi", "10Gi", "1Ti"; also K M G T (powers of 1000) and a trailing B.
 Result<uint64_t> ParseBytes(std::string_view text);
 // "0.05" or "5%"; at most 1024.

@@ -7,9 +7,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <numeric>
 #include <optional>
 
+#include "base/text.h"
 #include "model/filter_lexer.h"
 
 namespace weir::model {
@@ -46,13 +46,6 @@ std::string_view UnitHelp(const Column& column) {
   return "a number, e.g. 80 or 10k";
 }
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return lower;
-}
-
 bool IsKeyword(const FilterToken& token, std::string_view keyword) {
   return token.kind == Kind::kWord && token.text.size() == keyword.size() && Lower(token.text) == keyword;
 }
@@ -60,40 +53,17 @@ bool IsAnyKeyword(const FilterToken& token) {
   return IsKeyword(token, "and") || IsKeyword(token, "or") || IsKeyword(token, "not") || IsKeyword(token, "in");
 }
 
-// Levenshtein distance, for "did you mean".
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-    }
-  }
-  return row[b.size()];
-}
-
 std::string UnknownField(std::string_view written) {
-  std::string message = fmt::format("unknown field '{}'", FilterExcerpt(written));
-  if (written.size() > 64) return message;
-  std::string_view best;
-  size_t best_distance = std::max<size_t>(2, written.size() / 3) + 1;
-  const auto consider = [&](std::string_view name) {
-    if (const size_t distance = EditDistance(Lower(written), name); distance < best_distance) {
-      best_distance = distance;
-      best = name;
-    }
-  };
-  for (const EitherField& field : EitherFields()) consider(field.name);
+  const std::string message = fmt::format("unknown field '{}'", FilterExcerpt(written));
+  std::vector<std::string_view> names;
+  for (const EitherField& field : EitherFields()) names.push_back(field.name);
   for (const Column& column : kColumns) {
-    if (Filterable(column)) consider(column.name);
+    if (Filterable(column)) names.push_back(column.name);
   }
-  return best.empty()
+  const std::string nearest = Nearest(Lower(written), names);
+  return nearest.empty()
              ? message + "; fields are the columns, or of either end: address, process, pod, node, port and so on"
-             : message + fmt::format("; did you mean {}?", best);
+             : message + fmt::format("; did you mean {}?", nearest);
 }
 
 std::string_view OperatorHelp(ColumnType type) {

@@ -7,6 +7,8 @@
 #include <cctype>
 #include <mutex>
 
+#include "base/text.h"
+
 namespace weir::net {
 namespace {
 
@@ -30,13 +32,6 @@ struct FreeText {
   void operator()(char* text) const { curl_free(text); }
 };
 using HeaderList = std::unique_ptr<curl_slist, FreeList>;
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
-}
 
 std::string_view Trim(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");

@@ -2,36 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "base/utf8.h"
+
 namespace weir::net {
-namespace {
-
-// Length of the well-formed UTF-8 sequence `text` starts with (Unicode 15, table 3-7); 0 when there is none.
-size_t Utf8Length(std::string_view text) {
-  const auto at = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  const auto follows = [&](size_t i) { return (at(i) & 0xc0U) == 0x80U; };
-  const unsigned lead = at(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead <= 0xdf) return follows(1) ? 2 : 0;
-  if (lead >= 0xe0 && lead <= 0xef) {
-    const bool overlong = lead == 0xe0 && at(1) < 0xa0;
-    const bool surrogate = lead == 0xed && at(1) > 0x9f;
-    return follows(1) && follows(2) && !overlong && !surrogate ? 3 : 0;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    const bool outside = (lead == 0xf0 && at(1) < 0x90) || (lead == 0xf4 && at(1) > 0x8f);
-    return follows(1) && follows(2) && follows(3) && !outside ? 4 : 0;
-  }
-  return 0;
-}
-
-}  // namespace
 
 std::string JsonQuote(std::string_view text) {
   std::string out = "\"";
   while (!text.empty()) {
-    const size_t length = Utf8Length(text);
+    const CodePoint point = FirstCodePoint(text);
     const auto byte = static_cast<unsigned char>(text.front());
-    if (length == 0) {
+    if (!point.valid) {
       out += "\xEF\xBF\xBD";
     } else if (byte == '"' || byte == '\\') {
       out += '\\';
@@ -39,9 +19,9 @@ std::string JsonQuote(std::string_view text) {
     } else if (byte < 0x20 || byte == 0x7f) {
       out += fmt::format("\\u{:04x}", byte);
     } else {
-      out += text.substr(0, length);
+      out += text.substr(0, point.bytes);
     }
-    text.remove_prefix(length == 0 ? 1 : length);
+    text.remove_prefix(point.bytes);
   }
   return out + "\"";
 }

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
@@ -21,6 +20,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "net/http_error.h"
 #include "net/http_exchange.h"
 #include "net/http_routes.h"
@@ -41,13 +41,6 @@ constexpr size_t kMaxDiscardedBytes = size_t{64} << 20;
 constexpr std::chrono::seconds kStopGrace{2};
 // Descriptors left to the rest of the process (store files, agent).
 constexpr size_t kReservedDescriptors = 256;
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 MHD_Result CollectHeader(void* into, MHD_ValueKind, const char* key, size_t key_size, const char* value,
                          size_t value_size) {

@@ -15,8 +15,7 @@ namespace {
 
 constexpr int64_t kNodeNameHoldMs = 30'000;
 constexpr int64_t kMachineHoldMs = 10'000;
-constexpr UnixMillis kLatestTime = 253'402'300'799'999;  // 9999-12-31
-constexpr size_t kMaxCallersPerBatch = 16;               // an agent resends one at a time
+constexpr size_t kMaxCallersPerBatch = 16;  // an agent resends one at a time
 constexpr size_t kMaxNodes = 40'000;
 
 }  // namespace

@@ -5,17 +5,13 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/text.h"
 #include "model/columns.h"
 
 namespace weir::server {
 namespace {
 
 constexpr int64_t kMaxAlignedIntervalMs = 5'000;
-
-bool IsAgentId(const std::string& id) {
-  return id.size() == 32 &&
-         std::all_of(id.begin(), id.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
 
 bool IsSane(const model::SideCounters& c) {
   const uint64_t values[] = {

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/text.h"
 #include "model/columns.h"
 #include "weir/v1/batch.pb.h"
 #include "wire/batch_scan.h"
@@ -23,14 +24,8 @@ using model::Address;
 using model::AgentBatch;
 using model::SideReport;
 
-constexpr int kCompressionLevel = 1;                   // the node's CPU belongs to its workload; bytes are few anyway
-constexpr size_t kMaxExplanationBytes = 1'024;         // of a probe's reason and hint, which are sentences
-constexpr UnixMillis kLatestTime = 7'258'118'400'000;  // 2200-01-01: what the store's time type can hold
-
-bool IsAgentId(std::string_view id) {
-  return id.size() == 32 &&
-         std::all_of(id.begin(), id.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
+constexpr int kCompressionLevel = 1;            // the node's CPU belongs to its workload; bytes are few anyway
+constexpr size_t kMaxExplanationBytes = 1'024;  // of a probe's reason and hint, which are sentences
 
 bool IsKnown(model::Protocol protocol) {
   return protocol == model::Protocol::kTcp || protocol == model::Protocol::kUdp;

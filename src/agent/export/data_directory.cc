@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "base/log.h"
+#include "base/text.h"
 
 namespace weir::agent {
 namespace {
@@ -51,10 +52,6 @@ Status CheckOwner(const std::filesystem::path& path) {
       fmt::format("data directory {} belongs to user id {}, the agent runs as {}: chown it, or "
                   "choose another one with --data-dir",
                   path.string(), info.st_uid, geteuid()));
-}
-
-bool IsAgentId(std::string_view text) {
-  return text.size() == kIdDigits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 Result<std::string> NewAgentId() {

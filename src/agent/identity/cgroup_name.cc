@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utf8.h"
 #include "model/columns.h"
 
 namespace weir::agent::identity {
@@ -133,24 +134,10 @@ class PathReader {
   std::string_view last_;
 };
 
-// Length of the UTF-8 sequence at the start of `text`, 0 when it is invalid (RFC 3629: no overlong forms, no
-// surrogates, nothing above U+10FFFF).
-size_t SequenceLength(std::string_view text) {
-  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  const size_t length = lead >= 0xc2 && lead <= 0xdf   ? 2
-                        : (lead & 0xf0) == 0xe0        ? 3
-                        : lead >= 0xf0 && lead <= 0xf4 ? 4
-                                                       : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  const unsigned char second = byte(1);
-  const bool wrong = (lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
-                     (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f) ||
-                     (lead == 0xc2 && second < 0xa0);  // C1 control characters
-  return wrong ? 0 : length;
+// Length of the character at the start of `text`, 0 when it is none that a name may have.
+size_t CharacterLength(std::string_view text) {
+  const CodePoint point = FirstCodePoint(text);
+  return point.valid && !BreaksText(point.value) ? point.bytes : 0;
 }
 
 }  // namespace
@@ -160,7 +147,7 @@ std::string PrintableName(std::string_view text, size_t limit) {
   out.reserve(std::min(text.size(), limit));
   while (!text.empty()) {
     const bool ascii = text[0] >= 0x20 && text[0] < 0x7f;
-    const size_t length = ascii ? 1 : SequenceLength(text);
+    const size_t length = ascii ? 1 : CharacterLength(text);
     if (out.size() + std::max<size_t>(length, 1) > limit) break;
     if (length == 0) {
       out.push_back('?');

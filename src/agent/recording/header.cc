@@ -14,6 +14,7 @@
 #include "agent/identity/cgroup_name.h"
 #include "agent/kernel/jiffies.h"
 #include "agent/recording/format.h"
+#include "base/clock.h"
 #include "base/version.h"
 #include "bpf/abi.h"
 
@@ -24,7 +25,7 @@ constexpr size_t kMaxWord = 255;
 constexpr uint32_t kMaxTable = 16U << 20;
 constexpr uint32_t kMaxIntervalMs = 60'000;
 constexpr uint32_t kMaxJiffyUs = 1'000'000;
-constexpr int64_t kLatest = 7'258'118'400'000;  // 2200-01-01
+
 
 using Lines = std::map<std::string_view, std::string_view>;
 
@@ -55,7 +56,7 @@ std::string WordOf(const Lines& lines, std::string_view key) {
 }
 
 Status TakeNumbers(const Lines& lines, Header& to) {
-  WEIR_RETURN_IF_ERROR(TakeNumber<int64_t>(lines, "started", 1, kLatest, to.started));
+  WEIR_RETURN_IF_ERROR(TakeNumber<int64_t>(lines, "started", 1, kLatestTime, to.started));
   WEIR_RETURN_IF_ERROR(TakeNumber<uint32_t>(lines, "interval_ms", 1, kMaxIntervalMs, to.interval_ms));
   WEIR_RETURN_IF_ERROR(TakeNumber<uint32_t>(lines, "jiffy_us", 1, kMaxJiffyUs, to.jiffy_us));
   WEIR_RETURN_IF_ERROR(TakeNumber<uint32_t>(lines, "abi", 1, UINT32_MAX, to.abi));
