@@ -33,7 +33,7 @@ net::HttpResponse JsonResponse(std::string body) {
 }
 
 net::HttpResponse StatusResponse(const Status& status) {
-  net::HttpError error{.message = status.message()};
+  net::HttpError error{.message = std::string(status.problem()), .remedy = std::string(status.remedy())};
   switch (status.code()) {
     case Code::kInvalid:
     case Code::kUnsupported:
@@ -57,10 +57,6 @@ net::HttpResponse StatusResponse(const Status& status) {
       error.code = "busy";
       break;
     default: break;  // ours: 500
-  }
-  if (const size_t border = error.message.rfind("; "); border != std::string::npos) {
-    error.remedy = error.message.substr(border + 2);
-    error.message.resize(border);
   }
   return net::ErrorResponse(error);
 }

@@ -54,8 +54,8 @@ net::HttpResponse AnswerAccounts(Service& service, Arguments& arguments) {
   std::map<std::string, std::vector<store::NodeTotal>> by_node;
   for (const store::NodeTotal& mark : marks->totals) by_node[mark.node].push_back(mark);
   if (!node.empty() && by_node.empty()) {
-    return StatusResponse(Status::NotFound(fmt::format(
-        "no namespace of node '{}' was read in this range; GET /api/v1/nodes lists the nodes that reported", node)));
+    return StatusResponse(Status::NotFound(fmt::format("no namespace of node '{}' was read in this range", node))
+                              .WithRemedy("GET /api/v1/nodes lists the nodes that reported"));
   }
   Shortage shortage{.complete = marks->complete && by_node.size() <= kMaxNodes};
   Json accounts = Json::array();

@@ -47,8 +47,8 @@ net::HttpResponse AnswerNodes(Service& service, Arguments& arguments) {
   facts.recent = *std::move(recent);
   Json json = NodesJson(facts);
   if (!facts.node.empty() && json["nodes"].empty()) {
-    return StatusResponse(Status::NotFound(
-        fmt::format("no node '{}' has reported in this range; GET /api/v1/nodes lists those that have", facts.node)));
+    return StatusResponse(Status::NotFound(fmt::format("no node '{}' has reported in this range", facts.node))
+                              .WithRemedy("GET /api/v1/nodes lists those that have"));
   }
   return JsonResponse(Dump(json) + "\n");
 }

@@ -27,20 +27,20 @@ Result<UnixMillis> SentAt(const net::HttpRequest& request) {
   UnixMillis time = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), time);
   if (!text.empty() && error == std::errc{} && end == text.data() + text.size()) return time;
-  return Status::Invalid(fmt::format(
-      "header {} is missing or not a number; send the Unix milliseconds of the agent's clock", wire::kSentAtHeader));
+  return Status::Invalid(fmt::format("header {} is missing or not a number", wire::kSentAtHeader))
+      .WithRemedy("send the Unix milliseconds of the agent's clock");
 }
 
 Status CheckKind(const net::HttpRequest& request) {
   // Also what keeps web pages out: a form or a simple request cannot send this type (Fetch, CORS-safelisted headers).
   if (HeaderOf(request, "Content-Type") != wire::kContentType) {
-    return Status::Invalid(fmt::format("a batch is {} in {}; check that agent and server versions match",
-                                       wire::kContentType, wire::kContentEncoding));
+    return Status::Invalid(fmt::format("a batch is {} in {}", wire::kContentType, wire::kContentEncoding))
+        .WithRemedy("check that agent and server versions match");
   }
   const std::string encoding = HeaderOf(request, "Content-Encoding");
   if (!encoding.empty() && encoding != wire::kContentEncoding) {
-    return Status::Invalid(fmt::format("Content-Encoding '{}' is not understood; send {}", encoding.substr(0, 40),
-                                       wire::kContentEncoding));
+    return Status::Invalid(fmt::format("Content-Encoding '{}' is not understood", encoding.substr(0, 40)))
+        .WithRemedy(fmt::format("send {}", wire::kContentEncoding));
   }
   return Status::Ok();
 }

@@ -121,16 +121,7 @@ void Arguments::Refuse(std::string_view name, std::string message, std::string r
 }
 
 void Arguments::RefuseStatus(std::string_view name, const Status& status) {
-  static constexpr std::string_view kAt = "at character ";
-  std::string message = status.message();
-  size_t position = 0;
-  if (message.starts_with(kAt)) std::from_chars(message.data() + kAt.size(), message.data() + message.size(), position);
-  std::string remedy;
-  if (const size_t border = message.rfind("; "); border != std::string::npos) {
-    remedy = message.substr(border + 2);
-    message.resize(border);
-  }
-  Refuse(name, std::move(message), std::move(remedy), position);
+  Refuse(name, std::string(status.problem()), std::string(status.remedy()), status.position());
 }
 
 UnixMillis Arguments::Time(std::string_view name) {

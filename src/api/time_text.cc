@@ -87,9 +87,8 @@ std::optional<UnixMillis> ParseDate(std::string_view text) {
 }
 
 Status UnknownTime(std::string_view text) {
-  return Status::Invalid(
-      fmt::format("'{}' is not a time; write 2026-11-24T14:00:00Z, Unix seconds or milliseconds, now, now-15m or 15m",
-                  text.substr(0, 60)));
+  return Status::Invalid(fmt::format("'{}' is not a time", text.substr(0, 60)))
+      .WithRemedy("write 2026-11-24T14:00:00Z, Unix seconds or milliseconds, now, now-15m or 15m");
 }
 
 }  // namespace

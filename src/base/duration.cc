@@ -23,8 +23,8 @@ constexpr std::array<Unit, 6> kUnits{
     {{"w", 7 * kDay}, {"d", kDay}, {"h", 3'600 * kSecond}, {"m", 60 * kSecond}, {"s", kSecond}, {"ms", 1}}};
 
 Status UnknownDuration(std::string_view text) {
-  return Status::Invalid(
-      fmt::format("'{}' is not a duration; write e.g. 250ms, 10s, 5m, 1h30m, 2d or 1w", text.substr(0, 60)));
+  return Status::Invalid(fmt::format("'{}' is not a duration", text.substr(0, 60)))
+      .WithRemedy("write e.g. 250ms, 10s, 5m, 1h30m, 2d or 1w");
 }
 
 }  // namespace
@@ -34,8 +34,7 @@ Result<int64_t> ParseDuration(std::string_view text) {
   double total = 0;
   do {
     double count = 0;
-    const auto [end, error] =
-        std::from_chars(rest.data(), rest.data() + rest.size(), count, std::chars_format::fixed);
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), count, std::chars_format::fixed);
     // Neither signs nor the words inf and nan, which from_chars would take.
     const bool digit = !rest.empty() && rest.front() >= '0' && rest.front() <= '9';
     if (!digit || error != std::errc{}) return UnknownDuration(text);

@@ -55,12 +55,37 @@ Status Status::FromErrno(int error_number, std::string_view what) {
   return {CodeOfErrno(error_number), std::move(message)};
 }
 
+std::string_view Status::remedy() const { return std::string_view(message_).substr(message_.size() - remedy_bytes_); }
+
+Status Status::WithRemedy(std::string_view remedy) && {
+  if (!ok() && remedy_bytes_ == 0 && !remedy.empty()) {
+    message_ += "; ";
+    message_ += remedy;
+    remedy_bytes_ = remedy.size();
+  }
+  return std::move(*this);
+}
+
+Status Status::WithPosition(size_t character) && {
+  position_ = character;
+  return std::move(*this);
+}
+
 Status Status::Annotate(std::string_view context) && {
-  if (ok()) return std::move(*this);
-  std::string message(context);
-  message += ": ";
-  message += message_;
-  return {code_, std::move(message)};
+  if (!ok()) message_.insert(0, std::string(context) + ": ");
+  return std::move(*this);
+}
+
+Status Status::Because(std::string_view reason, size_t max_bytes) && {
+  if (ok() || reason.empty()) return std::move(*this);
+  const std::string_view cut = reason.size() > max_bytes ? "..." : "";
+  message_.insert(problem_bytes(), ": " + std::string(reason.substr(0, max_bytes)) + std::string(cut));
+  return std::move(*this);
+}
+
+Status Status::Shortened(size_t max_bytes) && {
+  if (const size_t bytes = problem_bytes(); bytes > max_bytes) message_.replace(max_bytes, bytes - max_bytes, "...");
+  return std::move(*this);
 }
 
 }  // namespace weir

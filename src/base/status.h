@@ -1,6 +1,6 @@
 // Status and Result: how every fallible function in Weir answers. No exceptions cross a room's border.
 //
-// The code says what the caller should do, the message says what happened and, where a person must act, the
+// The code says what the caller should do, the message says what happened and, where a person must act, ends with the
 // remedy. Each hop adds context with Annotate(): "attach tcp_state: permission denied (EPERM)".
 #pragma once
 
@@ -49,14 +49,32 @@ class [[nodiscard]] Status {
 
   bool ok() const { return code_ == Code::kOk; }
   Code code() const { return code_; }
+  // All of it, "problem; remedy", for logs and terminals.
   const std::string& message() const { return message_; }
+  // What happened, without the remedy.
+  std::string_view problem() const { return std::string_view(message_).substr(0, problem_bytes()); }
+  // What a person does about it; "" = nothing is known to help.
+  std::string_view remedy() const;
+  // Of the text that was parsed: the character the problem is at, from 1; 0 = not about a place in a text.
+  size_t position() const { return position_; }
 
-  // "context: message", same code. No effect on an OK status.
+  // The same with a remedy, for a status that has none yet; "" changes nothing.
+  Status WithRemedy(std::string_view remedy) &&;
+  Status WithPosition(size_t character) &&;
+  // "context: message", the rest as it is. No effect on an OK status.
   Status Annotate(std::string_view context) &&;
+  // "problem: reason; remedy": what somebody else said of it, an engine or a library, cut to `max_bytes`.
+  Status Because(std::string_view reason, size_t max_bytes = 1'000) &&;
+  // The same with a problem of at most `max_bytes`.
+  Status Shortened(size_t max_bytes) &&;
 
  private:
+  size_t problem_bytes() const { return remedy_bytes_ == 0 ? message_.size() : message_.size() - remedy_bytes_ - 2; }
+
   Code code_ = Code::kOk;
   std::string message_;
+  size_t remedy_bytes_ = 0;  // at the end of the message, behind "; "
+  size_t position_ = 0;
 };
 
 // A value or the Status that explains its absence.

@@ -41,8 +41,8 @@ TEST(Duration, IsReadAsPeopleWriteIt) {
   EXPECT_EQ(*ParseDuration("2d"), 172'800'000);
   EXPECT_EQ(*ParseDuration("1w"), 604'800'000);
   EXPECT_EQ(*ParseDuration("0s"), 0);
-  for (const char* text : {"", "x", "s", "-1s", "+1s", "1y", "1e9s", "1e99s", "nan", "inf", "1h30", "1 h", "1h 30m", "1H",
-                           "40000d", "99999999999999999999s", ".5s", "infs"}) {
+  for (const char* text : {"", "x", "s", "-1s", "+1s", "1y", "1e9s", "1e99s", "nan", "inf", "1h30", "1 h", "1h 30m",
+                           "1H", "40000d", "99999999999999999999s", ".5s", "infs"}) {
     EXPECT_EQ(ParseDuration(text).status().code(), Code::kInvalid) << text;
   }
 }
@@ -63,8 +63,9 @@ TEST(Utf8, CodePointsAreReadAndWhatIsNoneStandsForItself) {
   EXPECT_EQ(value("\xe2\x82\xac"), 0x20acU);
   EXPECT_EQ(value("\xf0\x9f\x90\xb3"), 0x1f433U);
   EXPECT_EQ(FirstCodePoint("\xf4\x8f\xbf\xbf").value, 0x10ffffU);
-  for (const std::string_view wrong : {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-                                       "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xe2\x82", "\xc3", "\xc3x"}) {
+  for (const std::string_view wrong :
+       {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
+        "\xf5\x80\x80\x80", "\xff", "\xe2\x82", "\xc3", "\xc3x"}) {
     const CodePoint point = FirstCodePoint(wrong);
     EXPECT_FALSE(point.valid) << wrong;
     EXPECT_EQ(point.bytes, 1U);
@@ -78,7 +79,8 @@ TEST(Utf8, NamesMayJoinEmojiButNotTurnLines) {
 }
 
 TEST(Utf8, WhatMovesCursorsOrHidesIsDangerous) {
-  for (const uint32_t c : {0x00U, 0x1bU, 0x7fU, 0x9bU, 0x200bU, 0x200fU, 0x2028U, 0x202eU, 0x2066U, 0x2069U, 0xfeffU, 0x61cU}) {
+  for (const uint32_t c :
+       {0x00U, 0x1bU, 0x7fU, 0x9bU, 0x200bU, 0x200fU, 0x2028U, 0x202eU, 0x2066U, 0x2069U, 0xfeffU, 0x61cU}) {
     EXPECT_TRUE(IsDangerous(c)) << c;
   }
   for (const uint32_t c : {0x20U, 0x7eU, 0xa0U, 0xe4U, 0x20acU, 0x2027U, 0x202fU, 0x2070U, 0x1f433U}) {

@@ -13,12 +13,12 @@ struct CodePoint {
   bool valid = false;
 };
 
-// The first of `text`, which is not empty. As RFC 3629: overlong forms, surrogates and what lies beyond U+10FFFF are not
-// valid; an invalid byte stands for itself.
+// The first of `text`, which is not empty. As RFC 3629: overlong forms, surrogates and what lies beyond U+10FFFF are
+// not valid; an invalid byte stands for itself.
 CodePoint FirstCodePoint(std::string_view text);
 
-// Control characters (C0, DEL, C1), line and paragraph separators, and those that turn the direction of writing: no name
-// may have them, for they move the cursor or let one name pretend to be another.
+// Control characters (C0, DEL, C1), line and paragraph separators, and those that turn the direction of writing: no
+// name may have them, for they move the cursor or let one name pretend to be another.
 bool BreaksText(uint32_t code_point);
 // Those, and invisible characters: they must not reach a screen as they are.
 bool IsDangerous(uint32_t code_point);

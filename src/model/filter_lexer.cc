@@ -26,12 +26,14 @@ std::optional<unsigned> HexDigit(char c) {
 
 }  // namespace
 
-Status FilterError(std::string_view text, size_t offset, std::string_view problem) {
+Status FilterError(std::string_view text, size_t offset, std::string_view problem, std::string_view remedy) {
   size_t character = 1;
   for (size_t i = 0; i < offset && i < text.size(); ++i) {
     if (!IsContinuation(text[i])) ++character;
   }
-  return Status::Invalid(fmt::format("at character {}: {}", character, problem));
+  return Status::Invalid(fmt::format("at character {}: {}", character, problem))
+      .WithRemedy(remedy)
+      .WithPosition(character);
 }
 
 std::string FilterExcerpt(std::string_view text) {
@@ -64,7 +66,7 @@ Result<FilterToken> FilterLexer::Next() {
     return token;
   }
   if (IsControl(c)) {
-    return FilterError(text_, at_, "a control character; inside quotes write it as \\n, \\t or \\xHH");
+    return FilterError(text_, at_, "a control character", "inside quotes write it as \\n, \\t or \\xHH");
   }
   return EndsWord(c) ? Operator() : Result<FilterToken>(Word());
 }
@@ -85,7 +87,7 @@ Result<FilterToken> FilterLexer::Quoted() {
   const char quote = text_[at_++];
   while (at_ < text_.size() && text_[at_] != quote) {
     if (IsControl(text_[at_])) {
-      return FilterError(text_, at_, "a control character in quotes; write it as \\n, \\t or \\xHH");
+      return FilterError(text_, at_, "a control character in quotes", "write it as \\n, \\t or \\xHH");
     }
     if (text_[at_] == '\\') {
       WEIR_RETURN_IF_ERROR(Escape(token.text));
@@ -94,7 +96,7 @@ Result<FilterToken> FilterLexer::Quoted() {
     }
   }
   if (at_ == text_.size()) {
-    return FilterError(text_, token.offset, fmt::format("this quote is never closed; add {} after the value", quote));
+    return FilterError(text_, token.offset, "this quote is never closed", fmt::format("add {} after the value", quote));
   }
   ++at_;
   return token;
@@ -150,7 +152,7 @@ Result<FilterToken> FilterLexer::Operator() {
     at_ += symbol.text.size();
     return token;
   }
-  return FilterError(text_, at_, "'!' alone means nothing; use !=, !~ or not");
+  return FilterError(text_, at_, "'!' alone means nothing", "use !=, !~ or not");
 }
 
 }  // namespace weir::model

@@ -17,7 +17,7 @@ struct FilterToken {
 };
 
 // kInvalid: "at character N: problem", N counted in code points from 1, as an editor counts them.
-Status FilterError(std::string_view text, size_t offset, std::string_view problem);
+Status FilterError(std::string_view text, size_t offset, std::string_view problem, std::string_view remedy = "");
 
 // Part of a user's text made safe to repeat in a message: no control characters, at most 40 bytes.
 std::string FilterExcerpt(std::string_view text);

@@ -53,17 +53,16 @@ bool IsAnyKeyword(const FilterToken& token) {
   return IsKeyword(token, "and") || IsKeyword(token, "or") || IsKeyword(token, "not") || IsKeyword(token, "in");
 }
 
-std::string UnknownField(std::string_view written) {
-  const std::string message = fmt::format("unknown field '{}'", FilterExcerpt(written));
+// What to write in the place of a field there is none of.
+std::string FieldRemedy(std::string_view written) {
   std::vector<std::string_view> names;
   for (const EitherField& field : EitherFields()) names.push_back(field.name);
   for (const Column& column : kColumns) {
     if (Filterable(column)) names.push_back(column.name);
   }
   const std::string nearest = Nearest(Lower(written), names);
-  return nearest.empty()
-             ? message + "; fields are the columns, or of either end: address, process, pod, node, port and so on"
-             : message + fmt::format("; did you mean {}?", nearest);
+  return nearest.empty() ? "fields are the columns, or of either end: address, process, pod, node, port and so on"
+                         : fmt::format("did you mean {}?", nearest);
 }
 
 std::string_view OperatorHelp(ColumnType type) {
@@ -94,7 +93,7 @@ class Parser {
     WEIR_RETURN_IF_ERROR(Advance());
     if (token_.kind == Kind::kEnd) return std::unique_ptr<FilterNode>();
     WEIR_ASSIGN_OR_RETURN(auto root, ParseList(FilterNode::Kind::kOr, 0));
-    if (token_.kind != Kind::kEnd) return AtToken(Trailing());
+    if (token_.kind != Kind::kEnd) return Trailing();
     return root;
   }
 
@@ -104,19 +103,20 @@ class Parser {
     return Status::Ok();
   }
 
-  Status AtToken(std::string_view problem) const { return FilterError(text_, token_.offset, problem); }
+  Status AtToken(std::string_view problem, std::string_view remedy = "") const {
+    return FilterError(text_, token_.offset, problem, remedy);
+  }
+  Status Expected(std::string_view what) const { return AtToken(Found(), fmt::format("expected {}", what)); }
 
   std::string Found() const {
     if (token_.kind == Kind::kEnd) return "the filter ends here";
     return fmt::format("found '{}'", FilterExcerpt(token_.text));
   }
 
-  std::string Trailing() const {
-    if (token_.kind == Kind::kClose) return "this ')' closes nothing";
-    if (token_.text.starts_with("&&") || token_.text.starts_with("||")) {
-      return fmt::format("{}; write and / or", Found());
-    }
-    return fmt::format("{}; expected and, or, or the end of the filter", Found());
+  Status Trailing() const {
+    if (token_.kind == Kind::kClose) return AtToken("this ')' closes nothing");
+    if (token_.text.starts_with("&&") || token_.text.starts_with("||")) return AtToken(Found(), "write and / or");
+    return Expected("and, or, or the end of the filter");
   }
 
   // and-lists inside or-lists; a list of one is the thing itself.
@@ -137,7 +137,7 @@ class Parser {
   NodeResult ParseNot(size_t depth) {
     if (!IsKeyword(token_, "not") && token_.kind != Kind::kOpen) return ParseComparison();
     if (depth == kMaxFilterDepth) {
-      return AtToken(fmt::format("more than {} levels of parentheses and not; write it flatter", kMaxFilterDepth));
+      return AtToken(fmt::format("more than {} levels of parentheses and not", kMaxFilterDepth), "write it flatter");
     }
     if (token_.kind == Kind::kOpen) return ParseParenthesis(depth);
     WEIR_RETURN_IF_ERROR(Advance());
@@ -153,7 +153,7 @@ class Parser {
     WEIR_RETURN_IF_ERROR(Advance());
     WEIR_ASSIGN_OR_RETURN(auto inside, ParseList(FilterNode::Kind::kOr, depth + 1));
     if (token_.kind == Kind::kEnd) return FilterError(text_, opened, "this '(' is never closed");
-    if (token_.kind != Kind::kClose) return AtToken(fmt::format("{}; expected and, or, or ')'", Found()));
+    if (token_.kind != Kind::kClose) return Expected("and, or, or ')'");
     WEIR_RETURN_IF_ERROR(Advance());
     return inside;
   }
@@ -162,7 +162,7 @@ class Parser {
     auto node = std::make_unique<FilterNode>();
     Comparison& comparison = node->comparison;
     if (++comparisons_ > kMaxFilterComparisons) {
-      return AtToken(fmt::format("more than {} comparisons; use in (...) for many values", kMaxFilterComparisons));
+      return AtToken(fmt::format("more than {} comparisons", kMaxFilterComparisons), "use in (...) for many values");
     }
     WEIR_RETURN_IF_ERROR(ParseField(comparison));
     const std::string field = std::move(token_.text);
@@ -178,7 +178,7 @@ class Parser {
 
   Status ParseField(Comparison& comparison) const {
     if (token_.kind != Kind::kWord || IsAnyKeyword(token_)) {
-      return AtToken(fmt::format("{}; expected a field, as in server_port = 443", Found()));
+      return Expected("a field, as in server_port = 443");
     }
     for (const EitherField& field : EitherFields()) {
       if (field.name != token_.text) continue;
@@ -186,12 +186,13 @@ class Parser {
       return Status::Ok();
     }
     const Column* column = FindColumn(token_.text);
-    if (column == nullptr) return AtToken(UnknownField(token_.text));
+    if (column == nullptr)
+      return AtToken(fmt::format("unknown field '{}'", FilterExcerpt(token_.text)), FieldRemedy(token_.text));
     if (column->type == ColumnType::kTime) {
-      return AtToken(fmt::format("{} cannot be filtered; choose the range of time instead", column->name));
+      return AtToken(fmt::format("{} cannot be filtered", column->name), "choose the range of time instead");
     }
     if (!Filterable(*column)) {
-      return AtToken(fmt::format("{} is a distribution; filter rtt_p50_us, rtt_p90_us or rtt_p99_us", column->name));
+      return AtToken(fmt::format("{} is a distribution", column->name), "filter rtt_p50_us, rtt_p90_us or rtt_p99_us");
     }
     comparison.columns = {column};
     return Status::Ok();
@@ -207,14 +208,14 @@ class Parser {
     } else if (IsKeyword(token_, "not")) {
       comparison.op = CompareOp::kNotIn;
       WEIR_RETURN_IF_ERROR(Advance());
-      if (!IsKeyword(token_, "in")) return AtToken(fmt::format("{}; expected in after not", Found()));
+      if (!IsKeyword(token_, "in")) return Expected("in after not");
     } else {
-      return AtToken(fmt::format("{}; expected an operator after {}: {}", Found(), field, OperatorHelp(type)));
+      return Expected(fmt::format("an operator after {}: {}", field, OperatorHelp(type)));
     }
     if (!OperatorFits(comparison.op, type)) {
       return FilterError(text_, offset,
-                         fmt::format("'{}' does not fit {}, which is {}; possible: {}", token_.text, field,
-                                     TypeName(type), OperatorHelp(type)));
+                         fmt::format("'{}' does not fit {}, which is {}", token_.text, field, TypeName(type)),
+                         fmt::format("possible: {}", OperatorHelp(type)));
     }
     return Advance();
   }
@@ -223,24 +224,24 @@ class Parser {
   Status ParseValues(Comparison& comparison) {
     if (token_.kind != Kind::kOpen) {
       if (comparison.columns.front()->type == ColumnType::kAddress) return ParseValue(comparison);
-      return AtToken(fmt::format("{}; expected a list, as in (80, 443)", Found()));
+      return Expected("a list, as in (80, 443)");
     }
     do {
       WEIR_RETURN_IF_ERROR(Advance());  // past '(' or ','
       WEIR_RETURN_IF_ERROR(ParseValue(comparison));
     } while (token_.kind == Kind::kComma);
-    if (token_.kind != Kind::kClose) return AtToken(fmt::format("{}; expected ',' or ')'", Found()));
+    if (token_.kind != Kind::kClose) return Expected("',' or ')'");
     return Advance();
   }
 
   Status ParseValue(Comparison& comparison) {
     const Column& column = *comparison.columns.front();
-    if (token_.kind == Kind::kOperator) return AtToken(fmt::format("{}; the operator is already complete", Found()));
+    if (token_.kind == Kind::kOperator) return AtToken(Found(), "the operator is already complete");
     if (token_.kind != Kind::kWord && token_.kind != Kind::kString) {
-      return AtToken(fmt::format("{}; expected a value", Found()));
+      return Expected("a value");
     }
     if (IsAnyKeyword(token_)) {
-      return AtToken(fmt::format("expected a value; to mean the text '{0}', write \"{0}\"", token_.text));
+      return AtToken("expected a value", fmt::format("to mean the text '{0}', write \"{0}\"", token_.text));
     }
     WEIR_RETURN_IF_ERROR(Convert(column, comparison));
     return Advance();
@@ -251,8 +252,8 @@ class Parser {
       case ColumnType::kAddress: {
         const auto range = AddressRange::Parse(token_.text);
         if (!range) {
-          return AtToken(fmt::format("'{}' is no address or prefix; examples: 10.0.0.1, 10.0.0.0/8, fd00::/8",
-                                     FilterExcerpt(token_.text)));
+          return AtToken(fmt::format("'{}' is no address or prefix", FilterExcerpt(token_.text)),
+                         "examples: 10.0.0.1, 10.0.0.0/8, fd00::/8");
         }
         comparison.values.emplace_back(*range);
         return Status::Ok();
@@ -266,8 +267,8 @@ class Parser {
       default: {
         const auto number = ParseQuantity(token_.text, column);
         if (!number) {
-          return AtToken(fmt::format("'{}' does not fit {}; expected {}", FilterExcerpt(token_.text), column.name,
-                                     UnitHelp(column)));
+          return AtToken(fmt::format("'{}' does not fit {}", FilterExcerpt(token_.text), column.name),
+                         fmt::format("expected {}", UnitHelp(column)));
         }
         comparison.values.emplace_back(*number);
         return Status::Ok();
@@ -325,8 +326,8 @@ std::optional<double> ParseQuantity(std::string_view text, const Column& column)
 
 NodeResult ParseFilter(std::string_view text) {
   if (text.size() > kMaxFilterBytes) {
-    return FilterError(text, kMaxFilterBytes,
-                       fmt::format("the filter is longer than {} bytes; shorten it", kMaxFilterBytes));
+    return FilterError(text, kMaxFilterBytes, fmt::format("the filter is longer than {} bytes", kMaxFilterBytes),
+                       "shorten it");
   }
   return Parser(text).Parse();
 }

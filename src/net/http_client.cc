@@ -305,11 +305,11 @@ class CurlClient final : public HttpClient {
       case CURLE_PEER_FAILED_VERIFICATION:
       case CURLE_SSL_ISSUER_ERROR:
       case CURLE_SSL_CACERT_BADFILE:
-        return Status::Denied(message + "; name the authority that signed the server's certificate as CA file");
+        return Status::Denied(message).WithRemedy("name the authority that signed the server's certificate as CA file");
       case CURLE_SSL_CERTPROBLEM:
       case CURLE_SSL_CONNECT_ERROR:  // what GnuTLS makes of a key that is another certificate's, among other things
         if (options_.client_certificate_file.empty()) return Status::Unavailable(message);
-        return Status::Unavailable(message + "; if this lasts, check the client certificate and its key");
+        return Status::Unavailable(message).WithRemedy("if this lasts, check the client certificate and its key");
       case CURLE_ABORTED_BY_CALLBACK:
         if (exchange.request->abort != nullptr && *exchange.request->abort) {
           return Status::Unavailable(target.shown + ": given up because the caller stops");

@@ -41,23 +41,21 @@ std::optional<uint16_t> ParsePort(std::string_view text) {
 }
 
 Status Misread(std::string_view text, std::string_view what) {
-  return Status::Invalid(
-      fmt::format("listen address '{}': {}; write host:port, e.g. 127.0.0.1:7600, [::1]:7600, or "
-                  "0.0.0.0:7600 for every IPv4 interface",
-                  text, what));
+  return Status::Invalid(fmt::format("listen address '{}': {}", text, what))
+      .WithRemedy("write host:port, e.g. 127.0.0.1:7600, [::1]:7600, or 0.0.0.0:7600 for every IPv4 interface");
 }
 
 Status BindFailure(int error_number, const std::string& where) {
   switch (error_number) {
     case EADDRINUSE:
-      return Status::Conflict(
-          fmt::format("{} is in use by another process; stop it or choose another --listen address", where));
+      return Status::Conflict(fmt::format("{} is in use by another process", where))
+          .WithRemedy("stop it or choose another --listen address");
     case EACCES:
-      return Status::Denied(
-          fmt::format("{}: ports below 1024 need CAP_NET_BIND_SERVICE; choose a higher port with --listen", where));
+      return Status::Denied(fmt::format("{}: ports below 1024 need CAP_NET_BIND_SERVICE", where))
+          .WithRemedy("choose a higher port with --listen");
     case EADDRNOTAVAIL:
-      return Status::Invalid(
-          fmt::format("{}: no interface of this machine has that address; choose another --listen address", where));
+      return Status::Invalid(fmt::format("{}: no interface of this machine has that address", where))
+          .WithRemedy("choose another --listen address");
     default: return Status::FromErrno(error_number, "listen on " + where);
   }
 }

@@ -76,8 +76,8 @@ std::optional<Result<wire::Ack>> Intake::Admit(model::AgentBatch& batch, UnixMil
   }
   const size_t cost = std::max<size_t>(batch.reports.size() + batch.node_samples.size() + batch.rate_windows.size(), 1);
   if (pending_reports_ != 0 && pending_reports_ + cost > options_.max_pending_reports) {
-    return Result<wire::Ack>(Status::Exhausted(
-        fmt::format("{} reports are waiting to be stored; send this batch again later", pending_reports_)));
+    return Result<wire::Ack>(Status::Exhausted(fmt::format("{} reports are waiting to be stored", pending_reports_))
+                                 .WithRemedy("send this batch again later"));
   }
   if (Status status = CorrectTimes(agent, batch, sent_at, now); !status.ok())
     return Result<wire::Ack>(std::move(status));
@@ -118,13 +118,16 @@ Status Intake::CheckMachine(Agent& agent, const model::AgentBatch& batch, UnixMi
     agent.other_machine = batch.machine;
     agent.other_since = now;
   }
-  const std::string text = fmt::format(
-      "agent identity {} is used on node '{}' and now also on node '{}': the disk of one is a copy of the other's; on the "
-      "copy stop weir, delete the file agent_id in its data directory and start it again, which costs no stored flows",
+  const std::string problem = fmt::format(
+      "agent identity {} is used on node '{}' and now also on node '{}': the disk of one is a copy of the other's",
       batch.agent_id, status.node, batch.node);
+  constexpr std::string_view kRemedy =
+      "on the copy stop weir, delete the file agent_id in its data directory and start it again, which costs no stored "
+      "flows";
   // A machine that has just booted again looks like another one, until the old boot would have been heard again.
   const bool proven = !both_told || status.last_seen > agent.other_since + hold_ms;
-  return RefuseRival(agent, proven ? Status::Conflict(text) : Status::Unavailable(text), now);
+  return RefuseRival(agent, (proven ? Status::Conflict(problem) : Status::Unavailable(problem)).WithRemedy(kRemedy),
+                     now);
 }
 
 Status Intake::RefuseRival(Agent& agent, Status refusal, UnixMillis now) {
@@ -145,10 +148,9 @@ Status Intake::CheckNodeName(const model::AgentBatch& batch, UnixMillis now) {
       std::abs(now - holder.last_seen) <= kNodeNameHoldMs) {
     Agent& first = agents_[numbers_.at(holder.agent_id) - 1];
     return RefuseRival(first,
-                       Status::Conflict(fmt::format(
-                           "node name '{}' is used by agent {} and now also by agent {}; give one of them another name "
-                           "with --node, or stop it",
-                           batch.node, holder.agent_id, batch.agent_id)),
+                       Status::Conflict(fmt::format("node name '{}' is used by agent {} and now also by agent {}",
+                                                    batch.node, holder.agent_id, batch.agent_id))
+                           .WithRemedy("give one of them another name with --node, or stop it"),
                        now);
   }
   holder = {batch.agent_id, now};
@@ -159,9 +161,8 @@ Result<AgentNumber> Intake::NumberOf(const std::string& agent_id) {
   if (const auto found = numbers_.find(agent_id); found != numbers_.end()) return found->second;
   if (agents_.size() >= kMaxAgents) {
     return Status::Exhausted(
-        fmt::format("{} agents have been seen since the server's start, the most it keeps "
-                    "apart; agents must keep their data directory across restarts",
-                    kMaxAgents));
+               fmt::format("{} agents have been seen since the server's start, the most it keeps apart", kMaxAgents))
+        .WithRemedy("agents must keep their data directory across restarts");
   }
   Agent& agent = agents_.emplace_back();
   agent.status.agent_id = agent_id;

@@ -36,8 +36,8 @@ void LiveHub::Stop() {
 
 void LiveHub::Publish(std::vector<model::FlowRow> rows, UnixMillis now) {
   const UnixMillis oldest = now - window_ms();
-  const auto late = std::stable_partition(rows.begin(), rows.end(),
-                                          [&](const model::FlowRow& row) { return row.end >= oldest; });
+  const auto late =
+      std::stable_partition(rows.begin(), rows.end(), [&](const model::FlowRow& row) { return row.end >= oldest; });
   const auto news = static_cast<size_t>(late - rows.begin());
   std::vector<LiveBlock> blocks;
   for (size_t begin = 0; begin < rows.size();) {

@@ -3,8 +3,8 @@
 //   writer -> Publish() -> one block -> per sink: a bounded queue -> Take() on the thread `weir-live`
 //
 // Blocks are immutable and shared by the ring and all queues, so nothing is copied for a sink. The ring holds the rows
-// of the last minutes. Sinks take turns; one that is slow loses blocks, which are counted, delays other sinks, and never
-// the writer: what needs a network or a disk brings a thread of its own. Thread-safe.
+// of the last minutes. Sinks take turns; one that is slow loses blocks, which are counted, delays other sinks, and
+// never the writer: what needs a network or a disk brings a thread of its own. Thread-safe.
 #pragma once
 
 #include <chrono>

@@ -29,7 +29,7 @@ struct ServerOptions {
   size_t max_pending_reports = 1'000'000;         // beyond: kExhausted, the agent retries
   std::chrono::seconds live_window{180};          // age of rows kept in memory
   size_t live_max_rows = 200'000;
-  Namer* namer = nullptr;  // outlives the server; null = ends have the names that agents give
+  Namer* namer = nullptr;                   // outlives the server; null = ends have the names that agents give
   std::function<void()> housekeeping = {};  // called every second or so on `weir-maintain`; may be empty
 };
 
@@ -43,8 +43,8 @@ struct AgentStatus {
   uint64_t sequence = 0;        // highest stored
   uint64_t batches = 0;
   uint64_t reports = 0;
-  std::string rival;            // what was said to another that came under this one's name or identity
-  UnixMillis rival_seen = 0;    // 0 = none came
+  std::string rival;          // what was said to another that came under this one's name or identity
+  UnixMillis rival_seen = 0;  // 0 = none came
   std::vector<model::ProbeReport> probes;
   std::vector<model::AgentCounter> counters;
 };

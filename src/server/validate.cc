@@ -26,11 +26,12 @@ bool IsSane(const model::SideCounters& c) {
 
 Status CheckContent(const model::AgentBatch& batch) {
   if (!IsAgentId(batch.agent_id)) {
-    return Status::Invalid("the agent id is not 32 lower-case hex digits; remove the agent's id file to get a new one");
+    return Status::Invalid("the agent id is not 32 lower-case hex digits")
+        .WithRemedy("remove the agent's id file to get a new one");
   }
   if (batch.node.empty() || batch.node.size() > model::kMaxStringBytes) {
-    return Status::Invalid(
-        fmt::format("the node name is empty or longer than {} bytes; set --node", model::kMaxStringBytes));
+    return Status::Invalid(fmt::format("the node name is empty or longer than {} bytes", model::kMaxStringBytes))
+        .WithRemedy("set --node");
   }
   if (batch.start <= 0 || batch.end <= batch.start || batch.end - batch.start > kMaxIntervalMs) {
     return Status::Invalid(
@@ -82,8 +83,8 @@ int64_t ClockCorrection(int64_t offset_ms, int64_t interval_ms, int64_t previous
 
 Status CheckInterval(const model::AgentBatch& batch, UnixMillis now) {
   if (batch.end > now + kMaxFutureMs) {
-    return Status::Invalid(fmt::format("the interval ends {} ms in the future; check the clock of node '{}'",
-                                       batch.end - now, batch.node));
+    return Status::Invalid(fmt::format("the interval ends {} ms in the future", batch.end - now))
+        .WithRemedy(fmt::format("check the clock of node '{}'", batch.node));
   }
   if (batch.start < now - kMaxAgeMs) {
     return Status::Invalid(fmt::format("the interval is {} hours old, more than the {} that are kept",

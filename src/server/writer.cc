@@ -26,7 +26,8 @@ constexpr int kFinalAttempts = 3;
 
 }  // namespace
 
-Writer::Writer(WriterOptions options, Intake& intake, store::Store& store, LiveHub& live, const Clock& clock, Namer* namer)
+Writer::Writer(WriterOptions options, Intake& intake, store::Store& store, LiveHub& live, const Clock& clock,
+               Namer* namer)
     : options_(options),
       intake_(intake),
       store_(store),
@@ -150,7 +151,7 @@ void Writer::Failed(const Status& status) {
   Count(Metric::store_insert_errors);
   back_off_ = std::clamp(back_off_ * 2, kFirstBackOff, kLongestBackOff);
   retry_at_ = clock_.MonotonicNanos() + std::chrono::nanoseconds(back_off_).count();
-  last_failure_ = Status::Unavailable("the store refuses writes: " + status.message());
+  last_failure_ = Status::Unavailable("the store refuses writes").Because(status.problem()).WithRemedy(status.remedy());
   uint64_t suppressed = 0;
   if (failure_log_.Allow(&suppressed)) {
     LogError("insert of {} rows failed, will be repeated: {} (and {} failures before)", outbox_.rows.size(),

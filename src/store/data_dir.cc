@@ -41,12 +41,11 @@ std::string ReadLine(int fd) {
 }
 
 Status CannotWrite(int error_number, const fs::path& path) {
-  const Status status =
-      Status::FromErrno(error_number, fmt::format("cannot write the data directory {}", path.string()));
+  Status status = Status::FromErrno(error_number, fmt::format("cannot write the data directory {}", path.string()));
   const char* remedy = status.code() == Code::kDenied ? "give its owner to the user weir runs as, or choose another"
                        : status.code() == Code::kExhausted ? "make room on its file system, or choose another"
                                                            : "choose another";
-  return {status.code(), fmt::format("{}; {}", status.message(), remedy)};
+  return std::move(status).WithRemedy(remedy);
 }
 
 Result<int> Lock(const fs::path& directory) {
@@ -54,8 +53,8 @@ Result<int> Lock(const fs::path& directory) {
   if (file.fd() < 0) return CannotWrite(errno, directory);
   if (flock(file.fd(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return CannotWrite(errno, directory);
-    return Status::Conflict(fmt::format("{} is in use by process {}; stop it or choose another data directory",
-                                        directory.string(), ReadLine(file.fd())));
+    return Status::Conflict(fmt::format("{} is in use by process {}", directory.string(), ReadLine(file.fd())))
+        .WithRemedy("stop it or choose another data directory");
   }
   const std::string pid = fmt::format("{}\n", getpid());
   if (ftruncate(file.fd(), 0) != 0 ||
@@ -97,23 +96,24 @@ Result<int> CheckVersion(const fs::path& directory) {
   int version = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
   if (error != std::errc{} || end != text.data() + text.size() || version < 1) {
-    return Status::Corrupt(
-        fmt::format("{0} holds data but no readable schema version, so nothing in it was touched; restore the file "
-                    "{0}/version from a backup, or write into it the number of the Weir that made the data (this one "
-                    "writes {1})",
-                    directory.string(), kSchemaVersion));
+    return Status::Corrupt(fmt::format("{} holds data but no readable schema version, so nothing in it was touched",
+                                       directory.string()))
+        .WithRemedy(
+            fmt::format("restore the file {}/version from a backup, or write into it the number of the Weir that "
+                        "made the data (this one writes {})",
+                        directory.string(), kSchemaVersion));
   }
   if (version > kSchemaVersion) {
-    return Status::Unsupported(
-        fmt::format("{} was written by a newer Weir (schema {}, this one knows {}); upgrade weir "
-                    "or choose another data directory",
-                    directory.string(), version, kSchemaVersion));
+    return Status::Unsupported(fmt::format("{} was written by a newer Weir (schema {}, this one knows {})",
+                                           directory.string(), version, kSchemaVersion))
+        .WithRemedy("upgrade weir or choose another data directory");
   }
   if (version < kOldestConvertible) {
     return Status::Unsupported(
-        fmt::format("{} was written by an older Weir (schema {}, this one writes {}), which this one cannot read; it is "
-                    "left as it is: open it with that version, or choose another data directory for this one",
-                    directory.string(), version, kSchemaVersion));
+               fmt::format(
+                   "{} was written by an older Weir (schema {}, this one writes {}), which this one cannot read",
+                   directory.string(), version, kSchemaVersion))
+        .WithRemedy("it is left as it is: open it with that version, or choose another data directory for this one");
   }
   return version;
 }

@@ -56,9 +56,7 @@ class Health {
 
   // Remembers the outcome and passes it on, without the parts of ClickHouse's message that run on for pages.
   Status Note(Work work, Status status) {
-    if (status.message().size() > kMaxEngineMessageBytes) {
-      status = Status(status.code(), status.message().substr(0, kMaxEngineMessageBytes) + "...");
-    }
+    status = std::move(status).Shortened(kMaxEngineMessageBytes);
     const std::lock_guard lock(mutex_);
     errors_[work] = status.message();
     return status;
@@ -88,7 +86,7 @@ class ReaderPool {
     {
       std::unique_lock lock(mutex_);
       if (!returned_.wait_for(lock, kReaderWait, [&] { return !free_.empty(); })) {
-        return Status::Unavailable("the store is busy with other questions; try again");
+        return Status::Unavailable("the store is busy with other questions").WithRemedy("try again");
       }
       connection = std::move(free_.back());
       free_.pop_back();
@@ -182,7 +180,7 @@ class EmbeddedStore final : public Store {
   std::unique_ptr<Connection> writer_;
   uint64_t last_received_ = 0;
   std::atomic<uint64_t> received_ahead_us_{0};  // of the clock, after it was set back
-  std::atomic<bool> disk_full_{false};  // the last insert found no room
+  std::atomic<bool> disk_full_{false};          // the last insert found no room
   FlowCatalogue catalogue_;
 
   std::unique_ptr<Connection> maintainer_;
@@ -244,9 +242,11 @@ Status EmbeddedStore::ReportDamage() {
   if (rows.empty() || rows[0][0] == 0) return Status::Ok();
   const Status damage = health_.Note(
       Health::kDamage,
-      Status::Corrupt(fmt::format("{} damaged parts of the store were set aside and their flows are missing from answers; "
-                                  "check the disk; the parts are kept in the folders named detached under {}",
-                                  rows[0][0], directory_.clickhouse().string())));
+      Status::Corrupt(
+          fmt::format("{} damaged parts of the store were set aside and their flows are missing from answers",
+                      rows[0][0]))
+          .WithRemedy(fmt::format("check the disk; the parts are kept in the folders named detached under {}",
+                                  directory_.clickhouse().string())));
   LogWarn("{}", damage.message());
   return Status::Ok();
 }
@@ -302,9 +302,11 @@ Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
   if (status.ok()) status = TryInsert(file, rows.size(), last_received_);
   disk_full_ = status.code() == Code::kExhausted;
   if (disk_full_) {
-    status = Status::Exhausted(
-        fmt::format("{}; the oldest rows make room for new ones, and a larger disk for {} keeps them for longer",
-                    status.message().substr(0, kMaxEngineMessageBytes / 2), directory_.path().string()));
+    status = std::move(status)
+                 .Shortened(kMaxEngineMessageBytes)
+                 .WithRemedy(fmt::format(
+                     "the oldest rows make room for new ones, and a larger disk for {} keeps them for longer",
+                     directory_.path().string()));
   }
   status = health_.Note(Health::kInsert, std::move(status));
   if (!status.ok()) {
@@ -436,10 +438,8 @@ Result<FlowNames::Names> EmbeddedStore::LookUp(const QueryPlan& plan, const std:
 Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result) {
   WEIR_ASSIGN_OR_RETURN(Answer parsed, Ask(plan, BucketsSql(plan, all_groups), Told::kRows));
   if (parsed.rows.size() > kMaxResultRows) {
-    return Status::Exhausted(
-        fmt::format("the answer has more than {} points; choose a longer step, a shorter range or "
-                    "a lower limit",
-                    kMaxResultRows));
+    return Status::Exhausted(fmt::format("the answer has more than {} points", kMaxResultRows))
+        .WithRemedy("choose a longer step, a shorter range or a lower limit");
   }
   result.rows = std::move(parsed.rows);
   result.rows_read += parsed.summary.rows_read;
@@ -479,9 +479,9 @@ Result<FlowResult> EmbeddedStore::Query(const FlowQuery& query) {
   if (!result.ok()) {
     const Status status = result.status();
     if (status.code() != Code::kExhausted) return status;
-    return Status::Exhausted(
-        fmt::format("the question costs too much; ask for a shorter range, fewer groups or a filter: {}",
-                    status.message().substr(0, kMaxEngineMessageBytes)));
+    return Status::Exhausted("the question costs too much")
+        .Because(status.message(), kMaxEngineMessageBytes)
+        .WithRemedy("ask for a shorter range, fewer groups or a filter");
   }
   result->resolution = kLevelTable[plan.level].resolution;
   result->oldest = OldestAt(plan.states, plan.level);
@@ -561,12 +561,13 @@ Status EmbeddedStore::EnforceRetention(UnixMillis now) {
   if (excess == 0) return Status::Ok();
   if (disk_decides) {
     return Status::Exhausted(
-        fmt::format("the disk of {} has {} bytes left and the store holds nothing more it may drop; give it a larger disk, "
-                    "or make room there",
-                    directory_.path().string(), space.free_bytes));
+               fmt::format("the disk of {} has {} bytes left and the store holds nothing more it may drop",
+                           directory_.path().string(), space.free_bytes))
+        .WithRemedy("give it a larger disk, or make room there");
   }
-  return Status::Exhausted(fmt::format(
-      "the store is {} bytes over its disk budget and holds nothing it may drop; raise the budget", excess));
+  return Status::Exhausted(
+             fmt::format("the store is {} bytes over its disk budget and holds nothing it may drop", excess))
+      .WithRemedy("raise the budget");
 }
 
 // Nothing that is rolled up and settled is left to drop: the rows at hand are rolled up as they are, and the oldest go.
@@ -660,7 +661,8 @@ Result<std::unique_ptr<Store>> OpenEmbedded(EmbeddedOptions options) {
   WEIR_ASSIGN_OR_RETURN(const std::filesystem::path path, FindLibrary(options.library));
   ProcessClaim claim;
   if (!claim.held()) {
-    return Status::Conflict("this process has a store open already; ClickHouse serves one directory per process");
+    return Status::Conflict("this process has a store open already")
+        .WithRemedy("ClickHouse serves one directory per process");
   }
   WEIR_ASSIGN_OR_RETURN(DataDir directory, DataDir::Open(options.data_dir));
   WEIR_ASSIGN_OR_RETURN(const Library* library, LoadLibrary(path));

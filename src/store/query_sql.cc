@@ -38,8 +38,9 @@ bool IsMeasure(const Column& column) {
 Status CheckGroupBy(const Columns& group_by) {
   for (size_t i = 0; i < group_by.size(); ++i) {
     if (group_by[i] == nullptr || !group_by[i]->groupable()) {
-      return Status::Invalid(fmt::format("{} cannot be grouped by; group by dimensions only",
-                                         group_by[i] == nullptr ? "an unknown column" : group_by[i]->name));
+      return Status::Invalid(fmt::format("{} cannot be grouped by",
+                                         group_by[i] == nullptr ? "an unknown column" : group_by[i]->name))
+          .WithRemedy("group by dimensions only");
     }
     if (std::count_if(group_by.begin(), group_by.end(),
                       [&](const Column* other) { return other->name == group_by[i]->name; }) > 1) {
@@ -61,8 +62,8 @@ Result<Columns> AnswerColumns(const FlowQuery& query, const Columns& group_by) {
   }
   for (const Column* column : query.columns) {
     if (column == nullptr || !IsMeasure(*column)) {
-      return Status::Invalid(fmt::format("{} is no measure; choose sums, minima, maxima or derived columns",
-                                         column == nullptr ? "an unknown column" : column->name));
+      return Status::Invalid(fmt::format("{} is no measure", column == nullptr ? "an unknown column" : column->name))
+          .WithRemedy("choose sums, minima, maxima or derived columns");
     }
     if (!Contains(columns, *column)) columns.push_back(column);
   }
@@ -73,12 +74,13 @@ Result<std::vector<SortKey>> SortKeys(const FlowQuery& query, const Columns& gro
   if (query.sort.empty()) return std::vector<SortKey>{{model::FindColumn("bytes"), true}};
   for (const SortKey& key : query.sort) {
     if (key.column == nullptr || key.column->kind == ColumnKind::kHistogram) {
-      return Status::Invalid(fmt::format("cannot sort by {}; sort by a measure or a group_by column",
-                                         key.column == nullptr ? "an unknown column" : key.column->name));
+      return Status::Invalid(
+                 fmt::format("cannot sort by {}", key.column == nullptr ? "an unknown column" : key.column->name))
+          .WithRemedy("sort by a measure or a group_by column");
     }
     if (key.column->groupable() && !Contains(group_by, *key.column)) {
-      return Status::Invalid(
-          fmt::format("cannot sort by {0}, which is not grouped by; add {0} to group_by", key.column->name));
+      return Status::Invalid(fmt::format("cannot sort by {}, which is not grouped by", key.column->name))
+          .WithRemedy(fmt::format("add {} to group_by", key.column->name));
     }
   }
   return query.sort;
@@ -244,11 +246,12 @@ Status ChooseRows(const FlowQuery& query, QueryPlan& plan) {
 Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, uint64_t split_from_rows) {
   QueryPlan plan;
   if (query.range.from >= query.range.to)
-    return Status::Invalid("the range of time is empty; since must be before until");
+    return Status::Invalid("the range of time is empty").WithRemedy("since must be before until");
   if (query.limit < 1 || query.limit > 100'000) return Status::Invalid("limit must be between 1 and 100000");
   if (query.bucket_ms < 0) return Status::Invalid("a step must be positive");
   if (query.bucket_ms > 0 && (query.range.to - query.range.from) / query.bucket_ms > kMaxBuckets) {
-    return Status::Invalid(fmt::format("the range holds more than {} steps; choose a longer step", kMaxBuckets));
+    return Status::Invalid(fmt::format("the range holds more than {} steps", kMaxBuckets))
+        .WithRemedy("choose a longer step");
   }
   plan.group_by = query.group_by.empty() && query.bucket_ms == 0 ? DefaultGroup() : query.group_by;
   WEIR_RETURN_IF_ERROR(CheckGroupBy(plan.group_by));

@@ -109,9 +109,10 @@ Status CheckGrouped(const FilterNode& node, const std::vector<const Column*>& gr
   });
   if (missing == nullptr) return Status::Ok();
   return Status::Invalid(
-      fmt::format("the filter joins {0}, which is summed over a group, by or / not with {1}, which is not grouped by; "
-                  "add {1} to group_by, or join them by and",
-                  measure->name, missing->name));
+             fmt::format(
+                 "the filter joins {}, which is summed over a group, by or / not with {}, which is not grouped by",
+                 measure->name, missing->name))
+      .WithRemedy(fmt::format("add {} to group_by, or join them by and", missing->name));
 }
 
 void Append(std::string& condition, const FilterNode& node, Subject about) {

@@ -26,7 +26,6 @@ constexpr uint32_t kMaxTable = 16U << 20;
 constexpr uint32_t kMaxIntervalMs = 60'000;
 constexpr uint32_t kMaxJiffyUs = 1'000'000;
 
-
 using Lines = std::map<std::string_view, std::string_view>;
 
 std::string Printed(std::string_view text) { return identity::PrintableName(text, kMaxWord); }

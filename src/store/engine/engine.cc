@@ -91,10 +91,9 @@ Result<std::unique_ptr<Connection>> Connection::Open(const Library& library, con
   std::array<char*, 3> arguments{program.data(), path.data(), nullptr};
   ChdbConnection* handle = library.connect(2, arguments.data());
   if (handle == nullptr || *handle == nullptr) {
-    return Status::Corrupt(
-        fmt::format("ClickHouse cannot open {}, for the reason it gave on stderr just before; what is stored there is "
-                    "untouched: leave it as it is, remove the reason and start again",
-                    directory.string()));
+    return Status::Corrupt(fmt::format("ClickHouse cannot open {}, for the reason it gave on stderr just before",
+                                       directory.string()))
+        .WithRemedy("what is stored there is untouched: leave it as it is, remove the reason and start again");
   }
   return std::unique_ptr<Connection>(new Connection(library, handle));
 }

@@ -42,20 +42,19 @@ std::vector<std::filesystem::path> LibraryCandidates() {
 
 Result<std::filesystem::path> FindLibrary(const std::string& wanted) {
   constexpr std::string_view kRemedy =
-      "get libchdb 26.3 or later (`./dev setup` does, or https://github.com/chdb-io/chdb-core/releases) and "
-      "name it "
-      "with $WEIR_LIBCHDB";
+      "install the package weir-store, or get libchdb 26.3 or later (`./dev setup` does, or "
+      "https://github.com/chdb-io/chdb-core/releases) and name it with --libchdb or $WEIR_LIBCHDB";
   std::error_code error;
   if (!wanted.empty()) {
     if (std::filesystem::is_regular_file(wanted, error)) return std::filesystem::path(wanted);
-    return Status::NotFound(fmt::format("no storage library at {}; {}", wanted, kRemedy));
+    return Status::NotFound(fmt::format("no storage library at {}", wanted)).WithRemedy(kRemedy);
   }
   std::string places;
   for (const auto& candidate : LibraryCandidates()) {
     if (std::filesystem::is_regular_file(candidate, error)) return candidate;
     places += fmt::format("{}{}", places.empty() ? "" : ", ", candidate.string());
   }
-  return Status::NotFound(fmt::format("no storage library {}; {}; looked at {}", kFileName, kRemedy, places));
+  return Status::NotFound(fmt::format("no storage library {}: looked at {}", kFileName, places)).WithRemedy(kRemedy);
 }
 
 Result<const Library*> LoadLibrary(const std::filesystem::path& path) {
@@ -80,8 +79,8 @@ Result<const Library*> LoadLibrary(const std::filesystem::path& path) {
                         Bind(handle, "chdb_result_storage_rows_read", library->rows_read);
   if (!complete) {
     dlclose(handle);
-    return Status::Unsupported(
-        fmt::format("{} is not a libchdb this version can use; get libchdb 26.3 or later", path.string()));
+    return Status::Unsupported(fmt::format("{} is not a libchdb this version can use", path.string()))
+        .WithRemedy("get libchdb 26.3 or later");
   }
   Bind(handle, "chdb_set_signal_handlers_enabled", library->set_signal_handlers_enabled);
   loaded = std::move(library);
