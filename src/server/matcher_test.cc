@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <deque>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "base/metrics.h"
+#include "model/side_counters.h"
 #include "server/test_support.h"
 
 namespace weir::server {
@@ -140,41 +145,56 @@ TEST_F(MatcherTest, AnEndThatNobodyKnowsMayBeOnAnotherNode) {
   EXPECT_EQ(Of(rows[0].row.server).process, "nginx");
 }
 
+constexpr uint64_t kFirstMark = 1U << 10;  // above what rows count by themselves
+constexpr size_t kSharedMeasures = 0
+#define WEIR_ONE(name) +1
+    WEIR_SHARED_COUNTERS(WEIR_ONE)
+#undef WEIR_ONE
+    ;
+
+// Every measure that both ends see, each with one bit of its own, as the client's end has them.
+model::SideCounters MarkedCounters() {
+  model::SideCounters counters;
+  uint64_t mark = kFirstMark;
+#define WEIR_MARK(name) counters.name = std::exchange(mark, mark << 1);
+  WEIR_SHARED_COUNTERS(WEIR_MARK)
+#undef WEIR_MARK
+  return counters;
+}
+
+// Which column holds which mark. A mark in two columns or in none shows by the number of entries.
+std::multimap<uint64_t, std::string_view> MarksIn(const FlowRow& row) {
+  std::multimap<uint64_t, std::string_view> marks;
+  model::VisitStored(row, [&](const model::Column& column, const auto& value) {
+    if constexpr (std::is_integral_v<std::remove_cvref_t<decltype(value)>>) {
+      const auto number = static_cast<uint64_t>(value);
+      if (std::has_single_bit(number) && number >= kFirstMark) marks.emplace(number, column.name);
+    }
+  });
+  return marks;
+}
+
 TEST_F(MatcherTest, EverySharedMeasureIsOrientedAndStoredOnce) {
   auto client = ClientReport({}, 1, 2);
-  client.counters.segments_sent = 3;
-  client.counters.segments_received = 4;
-  client.counters.opened = 5;
-  client.counters.closed = 6;
-  client.counters.failed_refused = 7;
-  client.counters.failed_timed_out = 8;
-  client.counters.failed_unreachable = 9;
-  client.counters.failed_abandoned = 10;
-  client.counters.failed_other = 11;
-  client.counters.closed_reset_by_server = 12;
-  client.counters.closed_timed_out = 13;
+  client.counters = MarkedCounters();
   auto server = client;
   server.ends.side = model::Side::kServer;
   std::swap(server.counters.bytes_sent, server.counters.bytes_received);
   std::swap(server.counters.segments_sent, server.counters.segments_received);
-  for (const auto& batches :
-       {std::vector{Batch(1, 1, {client}), Batch(2, 1, {server})}, std::vector{Batch(2, 20, {server})}}) {
-    SCOPED_TRACE(batches.size());
-    const auto rows = Match(batches);
-    ASSERT_EQ(rows.size(), 1U);
-    const FlowRow& row = rows[0].row;
-    EXPECT_EQ(row.bytes_to_server, 1U);
-    EXPECT_EQ(row.bytes_to_client, 2U);
-    EXPECT_EQ(row.segments_to_server, 3U);
-    EXPECT_EQ(row.segments_to_client, 4U);
-    EXPECT_EQ(row.connections_opened, 5U);
-    EXPECT_EQ(row.connections_closed, 6U);
-    EXPECT_EQ(row.connections_failed, 45U);
-    EXPECT_EQ(row.failed_refused, 7U);
-    EXPECT_EQ(row.failed_other, 11U);
-    EXPECT_EQ(row.closed_reset_by_server, 12U);
-    EXPECT_EQ(row.closed_timed_out, 13U);
-  }
+  const auto both = Match({Batch(1, 1, {client}), Batch(2, 1, {server})});
+  const auto one = Match({Batch(2, 20, {server})});
+  const auto other = Match({Batch(1, 40, {client})});
+  ASSERT_EQ(both.size() + one.size() + other.size(), 3U);
+  const auto marks = MarksIn(both[0].row);
+  std::set<uint64_t> distinct;
+  for (const auto& [mark, column] : marks) distinct.insert(mark);
+  EXPECT_EQ(distinct.size(), kSharedMeasures);
+  EXPECT_EQ(marks.size(), kSharedMeasures);
+  EXPECT_EQ(marks, MarksIn(one[0].row));
+  EXPECT_EQ(marks, MarksIn(other[0].row));
+  EXPECT_EQ(marks.find(client.counters.bytes_sent)->second, "bytes_to_server");
+  EXPECT_EQ(marks.find(client.counters.segments_received)->second, "segments_to_client");
+  EXPECT_EQ(both[0].row.connections_failed, client.counters.failed());
   EXPECT_TRUE(Quiet(60'000).empty());
 }
 

@@ -646,17 +646,6 @@ Result<StoreStatus> EmbeddedStore::GetStatus() {
 
 }  // namespace
 
-const std::vector<const model::Column*>& DefaultGroup() {
-  static const std::vector<const model::Column*> columns = [] {
-    std::vector<const model::Column*> dimensions;
-    for (const model::Column& column : model::kColumns) {
-      if (column.groupable()) dimensions.push_back(&column);
-    }
-    return dimensions;
-  }();
-  return columns;
-}
-
 Result<std::unique_ptr<Store>> OpenEmbedded(EmbeddedOptions options) {
   WEIR_ASSIGN_OR_RETURN(const std::filesystem::path path, FindLibrary(options.library));
   ProcessClaim claim;

@@ -49,7 +49,16 @@ struct FlowQuery {
 };
 
 // The columns that make a row of the flow table when nothing else is asked.
-const std::vector<const model::Column*>& DefaultGroup();
+inline const std::vector<const model::Column*>& DefaultGroup() {
+  static const std::vector<const model::Column*> columns = [] {
+    std::vector<const model::Column*> dimensions;
+    for (const model::Column& column : model::kColumns) {
+      if (column.groupable()) dimensions.push_back(&column);
+    }
+    return dimensions;
+  }();
+  return columns;
+}
 
 // A cell: text for strings and addresses (already printable), number otherwise. Times are Unix ms.
 struct Cell {
