@@ -215,7 +215,6 @@ TEST_F(ApiTest, Mistakes) {
       {"/api/v1/flows?filter=sevrer_port%20%3D%2080", "filter", "at character 1: unknown field 'sevrer_port'"},
       {"/api/v1/flows?limit=0", "limit", "whole number"},
       {"/api/v1/flows?group_by=server_port&sort=client_process", "sort", "not grouped by it"},
-      {"/api/v1/flows?sort=client_netns", "sort", "not grouped by it"},
       {"/api/v1/flows?format=xml", "format", "not a choice"},
       {"/api/v1/map?level=pod", "level", "not a choice"},
       {"/api/v1/map?limit=5001", "limit", "from 1 to 5000"},

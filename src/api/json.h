@@ -1,4 +1,4 @@
-// The one place that includes the JSON library. Members keep the order they are written in, which docs/api.md shows.
+// The API's JSON. Members keep the order they are written in, which docs/api.md shows.
 // Rows of flows do not go through it: see row_writer.h.
 #pragma once
 
