@@ -1,6 +1,7 @@
 // weir-gen DIR: writes columns.md, metrics.md, flags.md, node-signals.md and detectors/thresholds.md from the tables in
 // the code. CI fails when the committed ones differ.
 // weir-gen --ui FILE: writes the UI's own copy of the column table (TypeScript).
+// weir-gen --json FILE: writes columns, metrics and thresholds for programs that are not C++.
 // weir-gen --install DIR: writes what is installed beside the program, manual pages and shell completion.
 // weir-gen --rules FILE: writes Prometheus' alerting rules about Weir itself.
 #include <fmt/format.h>
@@ -54,6 +55,15 @@ std::string Columns() {
   return out;
 }
 
+std::string_view SeverityName(MetricSeverity severity) {
+  switch (severity) {
+    case MetricSeverity::kInfo: return "info";
+    case MetricSeverity::kLoss: return "loss";
+    case MetricSeverity::kError: return "error";
+  }
+  return "info";
+}
+
 std::string Metrics() {
   std::string out = fmt::format(fmt::runtime(kNotice), "src/base/metrics.h");
   out +=
@@ -61,9 +71,7 @@ std::string Metrics() {
       "missing from answers;"
       " *error* = something to fix.\n\n| metric | type | severity | meaning, and what to do |\n|---|---|---|---|\n";
   for (const MetricDescription& metric : MetricCatalogue()) {
-    const char* severity = metric.severity == MetricSeverity::kInfo   ? "info"
-                           : metric.severity == MetricSeverity::kLoss ? "loss"
-                                                                      : "error";
+    const std::string_view severity = SeverityName(metric.severity);
     out += fmt::format("| `{}` | {} | {} | {} |\n", metric.name,
                        metric.kind == MetricKind::kCounter ? "counter" : "gauge", severity, Escaped(metric.help));
   }
@@ -111,7 +119,8 @@ std::string Flags() {
 std::string Thresholds() {
   std::string out = fmt::format(fmt::runtime(kNotice), "src/diagnose/thresholds.h");
   out +=
-      "# Thresholds\n\nEvery number by which the [detectors](README.md) judge.\n\n"
+      "# Thresholds\n\nEvery number by which the [detectors](README.md), the map (edge) and the status page (agent) "
+      "judge.\n\n"
       "| threshold | default | unit | detector | meaning |\n|---|---|---|---|---|\n";
   for (const diagnose::ThresholdDescription& threshold : diagnose::kThresholds) {
     out += fmt::format("| `{}` | {} | {} | {} | {} |\n", threshold.name, threshold.fallback, threshold.unit,
@@ -146,6 +155,34 @@ std::string UiSchema() {
   return out + "];\n";
 }
 
+// One line per entry, so that a change shows as one in a diff.
+std::string Tables() {
+  std::string out = "{\"columns\": [";
+  const auto add = [&](const char* before, const std::string& entry) { out += before + ("\n  " + entry); };
+  const char* before = "";
+  for (const model::Column& column : model::kColumns) {
+    add(before, fmt::format(R"({{"name":{},"type":{},"kind":{},"unit":{},"help":{}}})", Literal(column.name),
+                            Literal(model::TypeName(column.type)), Literal(model::KindName(column.kind)),
+                            Literal(column.unit), Literal(column.help)));
+    before = ",";
+  }
+  out += "],\n\"metrics\": [";
+  before = "";
+  for (const MetricDescription& metric : MetricCatalogue()) {
+    add(before, fmt::format(R"({{"name":{},"kind":{},"severity":{},"help":{}}})", Literal(metric.name),
+                            Literal(metric.kind == MetricKind::kCounter ? "counter" : "gauge"),
+                            Literal(SeverityName(metric.severity)), Literal(metric.help)));
+    before = ",";
+  }
+  out += "],\n\"thresholds\": {";
+  before = "";
+  for (const diagnose::ThresholdDescription& threshold : diagnose::kThresholds) {
+    add(before, fmt::format("{}: {}", Literal(threshold.name), threshold.fallback));
+    before = ",";
+  }
+  return out + "}}\n";
+}
+
 int Write(const std::filesystem::path& path, const std::string& text) {
   std::error_code ignored;  // the file that cannot be written says it
   std::filesystem::create_directories(path.parent_path(), ignored);
@@ -171,8 +208,11 @@ int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "--install") return weir::WriteInstalledFiles(argv[2]);
   if (argc == 3 && std::string_view(argv[1]) == "--rules") return weir::Write(argv[2], weir::AlertRules());
   if (argc == 3 && std::string_view(argv[1]) == "--ui") return weir::Write(argv[2], weir::UiSchema());
+  if (argc == 3 && std::string_view(argv[1]) == "--json") return weir::Write(argv[2], weir::Tables());
   if (argc != 2) {
-    std::fprintf(stderr, "usage: weir-gen DIR | weir-gen --install DIR | weir-gen --rules FILE | weir-gen --ui FILE\n");
+    std::fprintf(stderr,
+                 "usage: weir-gen DIR | weir-gen --install DIR | weir-gen --rules FILE | weir-gen --ui FILE | "
+                 "weir-gen --json FILE\n");
     return 2;
   }
   const std::filesystem::path directory = argv[1];

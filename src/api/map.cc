@@ -9,8 +9,8 @@
 #include <tuple>
 #include <unordered_map>
 
-#include "api/health.h"
 #include "api/map_end.h"
+#include "diagnose/edge_health.h"
 
 namespace weir::api {
 namespace {
@@ -56,7 +56,7 @@ struct Edge {
   double rtt_min_us = 0;
   double rtt_max_us = 0;
   store::RttDistribution rtt;
-  HealthVerdict verdict;
+  diagnose::EdgeVerdict verdict;
 
   uint64_t bytes() const { return bytes_to_server + bytes_to_client; }
   uint64_t segments() const { return segments_to_server + segments_to_client; }
@@ -165,9 +165,9 @@ class Folding {
   store::FlowGroups Wanted() {
     std::vector<bool> wanted(edges_.size());
     for (Edge& edge : edges_) {
-      edge.verdict = Judge(FactsOf(edge, 0));
+      edge.verdict = diagnose::JudgeEdge(FactsOf(edge, 0));
       const double highest = edge.rtt_max_us * kBucketError;
-      wanted[edge.number] = Judge(FactsOf(edge, highest)).health != edge.verdict.health;
+      wanted[edge.number] = diagnose::JudgeEdge(FactsOf(edge, highest)).health != edge.verdict.health;
     }
     for (const Edge* edge : Chosen()) wanted[edge->number] = true;
     store::FlowGroups flows;
@@ -182,7 +182,7 @@ class Folding {
     for (const auto& [number, rtt] : distributions) {
       Edge& edge = edges_.at(number);
       edge.rtt = rtt;
-      edge.verdict = Judge(FactsOf(edge, edge.P99()));
+      edge.verdict = diagnose::JudgeEdge(FactsOf(edge, edge.P99()));
     }
   }
 
@@ -266,7 +266,7 @@ class Folding {
   std::vector<const Edge*> Chosen(size_t* candidates = nullptr, size_t* nodes = nullptr) const {
     std::vector<const Edge*> chosen;
     for (const Edge& edge : edges_) {
-      if (!options_.only_problems || edge.verdict.health != Health::kOk) chosen.push_back(&edge);
+      if (!options_.only_problems || edge.verdict.health != diagnose::EdgeHealth::kOk) chosen.push_back(&edge);
     }
     if (candidates != nullptr) *candidates = chosen.size();
     if (nodes != nullptr) *nodes = CountNodes(chosen);
@@ -282,8 +282,8 @@ class Folding {
     return chosen;
   }
 
-  static EdgeFacts FactsOf(const Edge& edge, double rtt_p99_us) {
-    EdgeFacts facts;
+  static diagnose::EdgeFacts FactsOf(const Edge& edge, double rtt_p99_us) {
+    diagnose::EdgeFacts facts;
     facts.segments = edge.segments();
     facts.retransmits = edge.retransmits;
     facts.bytes = edge.bytes();
@@ -374,7 +374,7 @@ Json Folding::EdgeJson(const Edge& edge) const {
   json["connect_avg_us"] = Average(edge.connect_sum_us, edge.connect_count);
   json["segments"] = edge.segments();
   json["reported_by"] = reported_by;
-  json["health"] = HealthName(edge.verdict.health);
+  json["health"] = diagnose::EdgeHealthName(edge.verdict.health);
   json["reasons"] = edge.verdict.reasons;
   return json;
 }

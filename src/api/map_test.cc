@@ -5,7 +5,6 @@
 #include <set>
 
 #include "api/fakes.h"
-#include "api/health.h"
 #include "api/map.h"
 #include "api/map_end.h"
 
@@ -13,7 +12,6 @@ namespace weir::api {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::StartsWith;
 
 constexpr const char* kContainer = "3f2a9c71d0be55aa3f2a9c71d0be55aa";
@@ -359,43 +357,6 @@ TEST(Map, AsksOnlyForWhatTheLevelNeeds) {
   EXPECT_FALSE(names(MapLevel::kHost).contains("client_netns"));
   for (const model::Column* column : MapQuery({}).columns) ASSERT_NE(column, nullptr);
   for (const model::Column* column : MapQuery({}).group_by) ASSERT_NE(column, nullptr);
-}
-
-struct HealthCase {
-  EdgeFacts facts;
-  Health expected;
-  const char* reason;
-};
-
-TEST(Health, Thresholds) {
-  const HealthCase cases[] = {
-      {{.segments = 1'000, .retransmits = 9}, Health::kOk, ""},
-      {{.segments = 1'000, .retransmits = 10}, Health::kWarn, "1.0 % of segments were sent again (10 of 1000)."},
-      {{.segments = 1'000, .retransmits = 50}, Health::kBad, "5.0 %"},
-      {{.segments = 99, .retransmits = 50}, Health::kOk, ""},  // too few segments
-      {{.segments = 100, .retransmits = 2}, Health::kOk, ""},  // too few retransmits
-      {{.segments = 100, .retransmits = 3}, Health::kWarn, "3.0 %"},
-      {{.opened = 99, .failed_refused = 1}, Health::kWarn, "1 of 100 connection attempts failed (1.0 %): 1 refused."},
-      {{.opened = 9, .failed_refused = 1}, Health::kBad, "10.0 %"},
-      {{.failed_refused = 2, .failed_timed_out = 1},
-       Health::kFailed,
-       "No connection was opened; 3 failed: 2 refused, 1 timed out."},
-      {{.bytes = 5, .failed_refused = 2}, Health::kBad, "2 of 2"},  // an older connection works
-      {{.rtt_min_us = 1'000, .rtt_p99_us = 51'000}, Health::kWarn, "takes 51 ms, 51 times the shortest (1.0 ms)"},
-      {{.rtt_min_us = 25, .rtt_p99_us = 110'000}, Health::kWarn, "takes 110 ms, 4400 times the shortest (25 µs)"},
-      {{.rtt_min_us = 1'000, .rtt_p99_us = 49'000}, Health::kOk, ""},    // not felt
-      {{.rtt_min_us = 30'000, .rtt_p99_us = 200'000}, Health::kOk, ""},  // the path itself is long
-      {{.rtt_min_us = 0, .rtt_p99_us = 200'000}, Health::kOk, ""},       // unknown
-      {{.segments = 1'000, .retransmits = 60, .opened = 99, .failed_other = 1}, Health::kBad, "failed otherwise"},
-  };
-  for (const HealthCase& c : cases) {
-    const HealthVerdict verdict = Judge(c.facts);
-    EXPECT_EQ(HealthName(verdict.health), HealthName(c.expected)) << c.reason;
-    EXPECT_EQ(verdict.reasons.empty(), c.expected == Health::kOk);
-    if (!verdict.reasons.empty()) {
-      EXPECT_THAT(verdict.reasons[0], HasSubstr(c.reason));
-    }
-  }
 }
 
 }  // namespace

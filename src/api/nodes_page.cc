@@ -5,8 +5,9 @@
 #include <set>
 #include <utility>
 
-#include "api/health.h"
 #include "api/time_text.h"
+#include "diagnose/problems.h"
+#include "model/node_subject.h"
 
 namespace weir::api {
 namespace {
@@ -51,7 +52,18 @@ Json Rate(uint64_t sum, double seconds) {
   return static_cast<double>(sum) / seconds;
 }
 
-bool IsOwn(const std::string& interface) { return interface.find('/') == std::string::npos; }
+bool IsOwn(const std::string& interface) {
+  return model::ParseNodeSubject(model::SignalScope::kInterface, interface).is_own();
+}
+
+// The text, and its parts for programs.
+void AddSubject(const NodeTotal& total, model::SignalScope scope, Json& json) {
+  const model::NodeSubject subject = model::ParseNodeSubject(scope, total.subject);
+  json["subject"] = total.subject;
+  json["netns_name"] = subject.netns_name;
+  json["interface"] = subject.interface;
+  json["detail"] = subject.detail;
+}
 
 bool IsHardware(const Signals& signals) {
   const auto found = signals.find(NodeSignal::interface_hardware);
@@ -72,27 +84,29 @@ Json InterfaceJson(const std::string& name, const Signals& signals, const Signal
 
 Json LimitJson(const NodeTotal& total) {
   const model::NodeSignalDescription& signal = model::Describe(total.signal);
-  return {{"signal", signal.name},
-          {"subject", total.subject},
-          {"scope", model::ScopeName(signal.scope)},
-          {"limit", signal.limit},
-          {"count", total.sum},
-          {"unit", signal.unit},
-          {"highest", total.highest},
-          {"first", FormatTime(total.first_time)},
-          {"last", FormatTime(total.last_time)},
-          {"meaning", signal.help}};
+  Json json{{"signal", signal.name}};
+  AddSubject(total, signal.scope, json);
+  json["scope"] = model::ScopeName(signal.scope);
+  json["limit"] = signal.limit;
+  json["count"] = total.sum;
+  json["unit"] = signal.unit;
+  json["highest"] = total.highest;
+  json["first"] = FormatTime(total.first_time);
+  json["last"] = FormatTime(total.last_time);
+  json["meaning"] = signal.help;
+  return json;
 }
 
 Json LevelJson(const NodeTotal& total) {
   const model::NodeSignalDescription& signal = model::Describe(total.signal);
   const bool counter = signal.kind == model::SignalKind::kCounter;
-  return {{"signal", signal.name},
-          {"subject", total.subject},
-          {"kind", model::SignalKindName(signal.kind)},
-          {"value", counter ? total.sum : total.last},
-          {"unit", signal.unit},
-          {"meaning", signal.help}};
+  Json json{{"signal", signal.name}};
+  AddSubject(total, signal.scope, json);
+  json["kind"] = model::SignalKindName(signal.kind);
+  json["value"] = counter ? total.sum : total.last;
+  json["unit"] = signal.unit;
+  json["meaning"] = signal.help;
+  return json;
 }
 
 // What the node sends and receives: by its hardware, for virtual interfaces carry the same bytes again; on a node
@@ -127,7 +141,7 @@ Json NodeJson(const std::string& name, const Node& node, UnixMillis now) {
   const auto [rx, tx] = NodeBytes(node);
   Json json{{"node", name}};
   json["last_seen"] = node.agent == nullptr ? Json(nullptr) : Json(FormatTime(node.agent->last_seen));
-  json["stale"] = node.agent == nullptr || now - node.agent->last_seen > kStaleAfterMs;
+  json["stale"] = node.agent == nullptr || diagnose::IsStale(now - node.agent->last_seen);
   json["mode"] = node.agent == nullptr ? "" : node.agent->mode;
   json["read_since"] = node.heartbeat == nullptr ? Json(nullptr) : Json(FormatTime(node.heartbeat->first_time));
   json["read_until"] = node.heartbeat == nullptr ? Json(nullptr) : Json(FormatTime(node.heartbeat->last_time));

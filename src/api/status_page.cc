@@ -1,22 +1,19 @@
 #include "api/status_page.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "api/cluster_section.h"
-#include "api/health.h"
 #include "api/time_text.h"
-#include "base/duration.h"
 #include "base/metrics.h"
 #include "base/version.h"
+#include "diagnose/problems.h"
 
 namespace weir::api {
 namespace {
 
 constexpr int64_t kRivalToldMs = 300'000;
-constexpr std::string_view kAgentPrefix = "weir_agent_";
 
 std::string_view SeverityName(MetricSeverity severity) {
   switch (severity) {
@@ -27,28 +24,10 @@ std::string_view SeverityName(MetricSeverity severity) {
   return "info";
 }
 
-const MetricDescription* FindMetric(std::string_view name) {
-  const auto& catalogue = MetricCatalogue();
-  const auto found =
-      std::find_if(catalogue.begin(), catalogue.end(), [&](const MetricDescription& m) { return m.name == name; });
-  return found == catalogue.end() ? nullptr : &*found;
-}
-
-bool IsLoss(std::string_view name) {
-  const MetricDescription* metric = FindMetric(name);
-  return metric != nullptr && metric->severity == MetricSeverity::kLoss;
-}
-
-// An agent in this process counts into this process's catalogue and reports the same numbers in its batches; they are
-// taken from the reports alone, which is where every other agent's come from.
-bool CountsHere(const MetricDescription& metric) { return !metric.name.starts_with(kAgentPrefix); }
-
 Json TimeOrNull(UnixMillis time) {
   if (time == 0) return nullptr;
   return FormatTime(time);
 }
-
-bool IsStale(const server::AgentStatus& agent, UnixMillis now) { return now - agent.last_seen > kStaleAfterMs; }
 
 Json StoreJson(const Result<store::StoreStatus>& status, UnixMillis as_of) {
   if (!status.ok()) {
@@ -87,7 +66,7 @@ Json AgentJson(const server::AgentStatus& agent, UnixMillis now) {
   json["mode"] = agent.mode;
   json["version"] = agent.version;
   json["last_seen"] = TimeOrNull(agent.last_seen);
-  json["stale"] = IsStale(agent, now);
+  json["stale"] = diagnose::IsStale(now - agent.last_seen);
   json["clock_offset_ms"] = agent.clock_offset_ms;
   json["sequence"] = agent.sequence;
   json["batches"] = agent.batches;
@@ -97,79 +76,23 @@ Json AgentJson(const server::AgentStatus& agent, UnixMillis now) {
   return json;
 }
 
-// Without the full stop, to go on with ": " or "; ".
-std::string Trimmed(std::string_view sentence) {
-  while (sentence.ends_with('.') || sentence.ends_with(' ')) sentence.remove_suffix(1);
-  return std::string(sentence);
+diagnose::AgentFacts FactsOf(const server::AgentStatus& agent, UnixMillis now) {
+  const bool rival = agent.rival_seen != 0 && std::abs(now - agent.rival_seen) < kRivalToldMs;
+  return {.node = agent.node,
+          .mode = agent.mode,
+          .silent_ms = now - agent.last_seen,
+          .clock_offset_ms = agent.clock_offset_ms,
+          .refusal = rival ? std::string_view(agent.rival) : std::string_view(),
+          .probes = agent.probes,
+          .counters = agent.counters};
 }
 
-std::string Ago(int64_t milliseconds) {
-  const int64_t seconds = milliseconds / 1'000;
-  return FormatDuration((seconds < 3'600 ? seconds : seconds / 60 * 60) * 1'000);
-}
-
-void StoreProblems(const StatusFacts& facts, std::vector<std::string>& problems) {
+std::vector<std::string> ProblemsOfStore(const StatusFacts& facts) {
   if (!facts.store.ok()) {
-    problems.push_back(
-        fmt::format("The store does not answer: {}. Look at the server's log, and restart it if this lasts.",
-                    Trimmed(facts.store.status().message())));
-    return;
+    const Status status = facts.store.status();
+    return diagnose::StoreProblems({.answers = false, .error = status.message()});
   }
-  if (facts.store->last_error.empty()) return;
-  problems.push_back(fmt::format(
-      "The store reports: {}. Check free disk space and permissions of {}; agents keep their batches meanwhile.",
-      Trimmed(facts.store->last_error), facts.store->path));
-}
-
-void CounterProblems(const StatusFacts& facts, std::vector<std::string>& problems) {
-  const auto& catalogue = MetricCatalogue();
-  for (size_t i = 0; i < std::min(catalogue.size(), facts.own_counters.size()); ++i) {
-    const MetricDescription& metric = catalogue[i];
-    const bool of_store = metric.severity == MetricSeverity::kError && metric.name.starts_with("weir_store_");
-    if (facts.own_counters[i] == 0 || !CountsHere(metric) || (metric.severity != MetricSeverity::kLoss && !of_store))
-      continue;
-    problems.push_back(fmt::format("{} is {} since the start: {}", metric.name, facts.own_counters[i], metric.help));
-  }
-}
-
-void ProbeProblems(const server::AgentStatus& agent, std::vector<std::string>& problems) {
-  if (agent.mode == "sock_diag") {
-    problems.push_back(fmt::format(
-        "The agent on {} runs in the degraded mode sock_diag: connections shorter than its interval are missed and"
-        " only the network namespaces it can enter are seen. Its probes below say why; run it as root on a kernel"
-        " with BTF.",
-        agent.node));
-  }
-  for (const model::ProbeReport& probe : agent.probes) {
-    if (probe.state != "failed" && probe.state != "fallback") continue;
-    std::string text = fmt::format("Probe {} on {} {}", probe.name, agent.node,
-                                   probe.state == "failed" ? "does not work" : "runs as a fallback");
-    if (!probe.reason.empty()) text += ": " + Trimmed(probe.reason);
-    if (!probe.hint.empty()) text += "; " + Trimmed(probe.hint);
-    problems.push_back(text + ".");
-  }
-}
-
-void AgentProblems(const server::AgentStatus& agent, UnixMillis now, std::vector<std::string>& problems) {
-  if (IsStale(agent, now)) {
-    problems.push_back(
-        fmt::format("No batch from the agent on {} for {}: check that it runs there and reaches this server.",
-                    agent.node, Ago(now - agent.last_seen)));
-  }
-  if (std::abs(agent.clock_offset_ms) > kClockSkewMs) {
-    problems.push_back(
-        fmt::format("The clock of {} is {} {}; its times are shifted to this server's clock. Run NTP (chrony,"
-                    " systemd-timesyncd) on that node.",
-                    agent.node, Ago(std::abs(agent.clock_offset_ms)), agent.clock_offset_ms > 0 ? "fast" : "slow"));
-  }
-  if (agent.rival_seen != 0 && std::abs(now - agent.rival_seen) < kRivalToldMs)
-    problems.push_back(fmt::format("Batches are refused: {}.", agent.rival));
-  ProbeProblems(agent, problems);
-  for (const model::AgentCounter& counter : agent.counters) {
-    if (counter.value == 0 || !IsLoss(counter.name)) continue;
-    problems.push_back(
-        fmt::format("{} on {} is {}: {}", counter.name, agent.node, counter.value, FindMetric(counter.name)->help));
-  }
+  return diagnose::StoreProblems({.error = facts.store->last_error, .path = facts.store->path});
 }
 
 }  // namespace
@@ -181,28 +104,21 @@ std::vector<uint64_t> ReadOwnCounters() {
 }
 
 uint64_t Losses(const StatusFacts& facts) {
-  uint64_t sum = 0;
-  const auto& catalogue = MetricCatalogue();
-  for (size_t i = 0; i < std::min(catalogue.size(), facts.own_counters.size()); ++i) {
-    if (CountsHere(catalogue[i]) && catalogue[i].severity == MetricSeverity::kLoss) sum += facts.own_counters[i];
-  }
-  for (const server::AgentStatus& agent : facts.agents) {
-    for (const model::AgentCounter& counter : agent.counters) {
-      if (IsLoss(counter.name)) sum += counter.value;
-    }
-  }
+  uint64_t sum = diagnose::OwnLosses(facts.own_counters);
+  for (const server::AgentStatus& agent : facts.agents) sum += diagnose::AgentLosses(agent.counters);
   return sum;
 }
 
 std::vector<std::string> Problems(const StatusFacts& facts) {
   std::vector<std::string> problems;
+  const auto add = [&](std::vector<std::string> more) {
+    for (std::string& problem : more) problems.push_back(std::move(problem));
+  };
   if (!facts.clock_trouble.empty()) problems.push_back(facts.clock_trouble);
-  StoreProblems(facts, problems);
-  if (facts.cluster) {
-    for (std::string& problem : ClusterProblems(*facts.cluster)) problems.push_back(std::move(problem));
-  }
-  CounterProblems(facts, problems);
-  for (const server::AgentStatus& agent : facts.agents) AgentProblems(agent, facts.now, problems);
+  add(ProblemsOfStore(facts));
+  if (facts.cluster) add(ClusterProblems(*facts.cluster));
+  add(diagnose::CounterProblems(facts.own_counters));
+  for (const server::AgentStatus& agent : facts.agents) add(diagnose::AgentProblems(FactsOf(agent, facts.now)));
   return problems;
 }
 

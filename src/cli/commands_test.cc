@@ -29,6 +29,22 @@ TEST(RenderFlows, TableSaysWhatWasLeftOutAndEscapes) {
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
 }
 
+TEST(Colors, OfCellsAreTheJudgementOfTheMap) {
+  const auto row = [](double segments, double retransmits, double opened, double failed) {
+    return Json{{"segments_to_server", segments / 2}, {"segments_to_client", segments / 2},
+                {"retransmits", retransmits},         {"connections_opened", opened},
+                {"connections_failed", failed},       {"bytes_to_server", opened}};
+  };
+  EXPECT_EQ(RetransmitColor(row(1'000, 9, 1, 0)), Color::kNone);
+  EXPECT_EQ(RetransmitColor(row(1'000, 10, 1, 0)), Color::kYellow);
+  EXPECT_EQ(RetransmitColor(row(1'000, 50, 1, 0)), Color::kRed);
+  EXPECT_EQ(RetransmitColor(row(50, 25, 1, 0)), Color::kNone) << "too few to say";
+  EXPECT_EQ(FailureColor(row(0, 0, 5, 0)), Color::kNone);
+  EXPECT_EQ(FailureColor(row(0, 0, 99, 1)), Color::kYellow);
+  EXPECT_EQ(FailureColor(row(0, 0, 9, 1)), Color::kRed);
+  EXPECT_EQ(FailureColor(row(0, 0, 0, 1)), Color::kRed);
+}
+
 TEST(LeftOut, EveryKindOfAnswerSaysWhatIsMissing) {
   EXPECT_THAT(LeftOut(kFlows), HasSubstr("6 of 7 rows"));
   EXPECT_THAT(LeftOut({{"edges_left_out", 3}}), HasSubstr("3 more edges"));
@@ -53,13 +69,17 @@ TEST(Redraw, ProgramsAreToldOnStderr) {
   question.output = OutputFormat::kCsv;
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
-  EXPECT_EQ(Redraw(question, [] { return Result<Json>(kFlows); }, RenderFlows), 0);
+  EXPECT_EQ(Redraw(
+                question, [] { return Result<Json>(kFlows); }, RenderFlows),
+            0);
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("6 of 7 rows not shown"));
   EXPECT_THAT(testing::internal::GetCapturedStdout(), Not(HasSubstr("not shown")));
   question.output = OutputFormat::kTable;
   testing::internal::CaptureStdout();
   testing::internal::CaptureStderr();
-  EXPECT_EQ(Redraw(question, [] { return Result<Json>(kFlows); }, RenderFlows), 0);
+  EXPECT_EQ(Redraw(
+                question, [] { return Result<Json>(kFlows); }, RenderFlows),
+            0);
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
   EXPECT_THAT(testing::internal::GetCapturedStdout(), HasSubstr("6 of 7 rows not shown"));
 }

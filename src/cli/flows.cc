@@ -32,12 +32,6 @@ std::string Cell(const Json& row, const std::string& name) {
   return CellText(row, name, UnitOf(name));
 }
 
-Color RetransmitColor(const Json& row) {
-  const double percent = NumberAt(row, "retransmit_percent");
-  if (NumberAt(row, "retransmits") < 3) return Color::kNone;
-  return percent >= 5 ? Color::kRed : percent >= 1 ? Color::kYellow : Color::kNone;
-}
-
 // The table when nothing was asked for: ends in words, then what matters about them.
 Table DefaultTable(const Json& rows) {
   Table table({{"CLIENT", false, 44},
@@ -52,13 +46,12 @@ Table DefaultTable(const Json& rows) {
                {"CONNECT", true},
                {"SEEN BY"}});
   for (const Json& row : rows) {
-    const bool failed = NumberAt(row, "connections_failed") > 0;
     table.Add({{EndText(row, "client", false)},
                {EndText(row, "server", true)},
                {CellText(row, "bytes_to_server", "bytes")},
                {CellText(row, "bytes_to_client", "bytes")},
                {CellText(row, "connections_opened", "")},
-               {CellText(row, "connections_failed", ""), failed ? Color::kRed : Color::kNone},
+               {CellText(row, "connections_failed", ""), FailureColor(row)},
                {CellText(row, "retransmits", ""), RetransmitColor(row)},
                {CellText(row, "rtt_avg_us", "us")},
                {CellText(row, "rtt_min_us", "us")},
@@ -111,10 +104,8 @@ std::string Nothing(const Question& question) {
 }
 
 Parameters ParametersOf(const Question& question) {
-  Parameters parameters{{"since", question.since},
-                        {"until", question.until},
-                        {"sort", question.sort},
-                        {"limit", LimitOf(question)}};
+  Parameters parameters{
+      {"since", question.since}, {"until", question.until}, {"sort", question.sort}, {"limit", LimitOf(question)}};
   if (!question.filter.empty()) parameters["filter"] = question.filter;
   if (!question.group_by.empty()) parameters["group_by"] = question.group_by;
   return parameters;
@@ -170,7 +161,8 @@ std::string RenderFlows(const Json& answer, const Question& question) {
 int RunFlows(const Question& question) {
   if (question.watch) return FollowFlows(question);
   ApiClient client(question.connection);
-  return Redraw(question, [&] { return client.Get("/api/v1/flows", ParametersOf(question)); }, RenderFlows);
+  return Redraw(
+      question, [&] { return client.Get("/api/v1/flows", ParametersOf(question)); }, RenderFlows);
 }
 
 }  // namespace weir::cli

@@ -9,6 +9,7 @@
 
 #include "cli/units.h"
 #include "model/container_name.h"
+#include "diagnose/edge_health.h"
 
 namespace weir::cli {
 
@@ -89,6 +90,16 @@ std::string WithPort(const std::string& address, double port) {
   return v6 ? fmt::format("[{}]:{:.0f}", address, port) : fmt::format("{}:{:.0f}", address, port);
 }
 
+Color ColorOf(diagnose::EdgeHealth health) {
+  switch (health) {
+    case diagnose::EdgeHealth::kOk: return Color::kNone;
+    case diagnose::EdgeHealth::kWarn: return Color::kYellow;
+    case diagnose::EdgeHealth::kBad:
+    case diagnose::EdgeHealth::kFailed: return Color::kRed;
+  }
+  return Color::kNone;
+}
+
 }  // namespace
 
 std::string EndText(const Json& row, const std::string& side, bool with_port) {
@@ -110,6 +121,20 @@ std::string EndText(const Json& row, const std::string& side, bool with_port) {
     text += " behind " + WithPort(service, NumberAt(row, "service_port"));
   }
   return text;
+}
+
+Color RetransmitColor(const Json& row) {
+  const auto segments = NumberAt(row, "segments_to_server") + NumberAt(row, "segments_to_client");
+  return ColorOf(
+      diagnose::RetransmitHealth(static_cast<uint64_t>(NumberAt(row, "retransmits")), static_cast<uint64_t>(segments)));
+}
+
+Color FailureColor(const Json& row) {
+  const auto count = [&](const char* name) { return static_cast<uint64_t>(NumberAt(row, name)); };
+  return ColorOf(diagnose::JudgeEdge({.bytes = count("bytes_to_server") + count("bytes_to_client"),
+                                      .opened = count("connections_opened"),
+                                      .failed_other = count("connections_failed")})
+                     .health);
 }
 
 std::string LimitOf(const Question& question) {

@@ -26,6 +26,10 @@ std::vector<std::string> SplitList(std::string_view comma_separated);
 // behind 10.96.0.10:53": one end of a flow row in a few words. side = client | server; with_port is for the server.
 std::string EndText(const Json& row, const std::string& side, bool with_port);
 
+// Colours of cells of a flow row, by the judgement the map makes of an edge with the same numbers.
+Color RetransmitColor(const Json& row);
+Color FailureColor(const Json& row);
+
 // The API's limit parameter.
 std::string LimitOf(const Question& question);
 // What an answer does not hold, in a line with what to do about it; "" when it is whole.

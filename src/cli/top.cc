@@ -46,13 +46,11 @@ std::string RenderTop(const Json& answer, const Question& question) {
     } else {
       cells = {{EndText(row, "client", false)}, {EndText(row, "server", true)}};
     }
-    const bool failed = NumberAt(row, "connections_failed") > 0;
-    const bool lossy = NumberAt(row, "retransmits") >= 3;
     cells.push_back({PerSecond(row, "bytes_to_server", true)});
     cells.push_back({PerSecond(row, "bytes_to_client", true)});
     cells.push_back({PerSecond(row, "connections_opened", false)});
-    cells.push_back({PerSecond(row, "connections_failed", false), failed ? Color::kRed : Color::kNone});
-    cells.push_back({PerSecond(row, "retransmits", false), lossy ? Color::kYellow : Color::kNone});
+    cells.push_back({PerSecond(row, "connections_failed", false), FailureColor(row)});
+    cells.push_back({PerSecond(row, "retransmits", false), RetransmitColor(row)});
     cells.push_back({CellText(row, "rtt_avg_us", "us")});
     table.Add(std::move(cells));
   }
@@ -61,12 +59,12 @@ std::string RenderTop(const Json& answer, const Question& question) {
 
 int RunTop(const Question& question) {
   ApiClient client(question.connection);
-  Parameters parameters{{"since", fmt::format("{:.0f}s", kWindowSeconds)},
-                        {"sort", question.sort},
-                        {"limit", LimitOf(question)}};
+  Parameters parameters{
+      {"since", fmt::format("{:.0f}s", kWindowSeconds)}, {"sort", question.sort}, {"limit", LimitOf(question)}};
   if (!question.filter.empty()) parameters["filter"] = question.filter;
   if (!question.group_by.empty()) parameters["group_by"] = question.group_by;
-  return Redraw(question, [&] { return client.Get("/api/v1/flows", parameters); }, RenderTop);
+  return Redraw(
+      question, [&] { return client.Get("/api/v1/flows", parameters); }, RenderTop);
 }
 
 }  // namespace weir::cli

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <optional>
 
+#include "model/node_subject.h"
+
 namespace weir::diagnose {
 namespace {
 
@@ -20,9 +22,9 @@ int64_t SecondOf(const model::NodeSample& sample) {
   return (sample.time - static_cast<int64_t>(std::min(sample.period_ms, 1'000U)) / 2) / 1'000;
 }
 
-bool IsOwn(std::string_view subject) { return subject.find('/') == std::string_view::npos; }
-
-std::string_view FirstWord(std::string_view text) { return text.substr(0, text.find(' ')); }
+model::NodeSubject SubjectOf(const model::NodeSample& sample) {
+  return model::ParseNodeSubject(model::Describe(sample.signal).scope, sample.subject);
+}
 
 uint32_t Narrow(uint64_t value) { return static_cast<uint32_t>(std::min<uint64_t>(value, UINT32_MAX)); }
 
@@ -133,7 +135,7 @@ void Activity::Add(const NodeReadings& readings, UnixMillis now) {
   node.heard = now;
   // Which interfaces are hardware must be known before their bytes are added.
   for (const model::NodeSample& sample : readings.samples) {
-    if (sample.signal != NodeSignal::interface_hardware || !IsOwn(sample.subject)) continue;
+    if (sample.signal != NodeSignal::interface_hardware || !SubjectOf(sample).is_own()) continue;
     if (node.hardware.size() < kMaxInterfaces) node.hardware[sample.subject] = sample.value == 1;
     node.has_hardware = node.has_hardware || sample.value == 1;
   }
@@ -154,7 +156,9 @@ void Activity::AddSample(NodeActivity& node, const model::NodeSample& sample) {
     slot.exceeded[static_cast<size_t>(*resource)] += sample.value;
     if (*resource == Resource::kQueue) {
       node.queue_subject = sample.subject;
-      const auto known = node.hardware.find(std::string(FirstWord(sample.subject)));
+      const model::NodeSubject queue = SubjectOf(sample);
+      // Disciplines of other namespaces are no queues of this node's hardware.
+      const auto known = queue.is_own() ? node.hardware.find(std::string(queue.interface)) : node.hardware.end();
       node.queue_is_virtual = known != node.hardware.end() && !known->second && node.has_hardware;
     } else {
       node.has_allowance = true;
@@ -168,7 +172,7 @@ void Activity::AddSample(NodeActivity& node, const model::NodeSample& sample) {
   }
   const auto known = node.hardware.find(sample.subject);
   const size_t kind = known != node.hardware.end() && known->second ? 1 : 0;
-  const bool own = IsOwn(sample.subject);
+  const bool own = SubjectOf(sample).is_own();
   switch (sample.signal) {
     case NodeSignal::interface_rx_bytes: slot.rx_bytes[kind] += own ? sample.value : 0; break;
     case NodeSignal::interface_tx_bytes: slot.tx_bytes[kind] += own ? sample.value : 0; break;
@@ -190,7 +194,7 @@ void Activity::AddSample(NodeActivity& node, const model::NodeSample& sample) {
 }
 
 void Activity::AddWindow(NodeActivity& node, const model::RateWindow& window) {
-  if (!IsOwn(window.subject)) return;
+  if (!model::ParseNodeSubject(model::SignalScope::kInterface, window.subject).is_own()) return;
   const size_t steps = std::min({window.step_us.size(), window.rx_bytes.size(), window.tx_bytes.size()});
   double at_us = 0;
   for (size_t step = 0; step < steps; ++step) {

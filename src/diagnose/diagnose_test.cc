@@ -60,7 +60,7 @@ TEST(Thresholds, AreSetByNameAndRefuseNonsense) {
 }
 
 TEST(Thresholds, EachBelongsToADetectorOrToAll) {
-  std::set<std::string_view> groups{"common"};
+  std::set<std::string_view> groups{"common", "edge", "agent"};
   for (const DetectorDescription& detector : kDetectors) groups.insert(detector.name);
   for (const ThresholdDescription& threshold : kThresholds) {
     EXPECT_TRUE(groups.contains(threshold.group)) << threshold.name;

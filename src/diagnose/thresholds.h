@@ -1,7 +1,7 @@
-// THE table of thresholds: every number by which detectors judge, with its unit and meaning. The struct, the
-// configuration, docs/detectors/thresholds.md and the answer of the API are made from it.
+// THE table of thresholds: every number by which detectors and the map judge, with its unit and meaning. The struct,
+// the configuration, docs/detectors/thresholds.md and the answer of the API are made from it.
 //
-// X(name, default, unit, group, help). A group is "common" or the name of a detector in finding.h.
+// X(name, default, unit, group, help). A group is "common", "edge", "agent" or the name of a detector in finding.h.
 #pragma once
 
 #include <array>
@@ -133,7 +133,18 @@ namespace weir::diagnose {
   X(herd_window_s, 60, "s", "startup", "... when they begin within this time ...")                                      \
   X(herd_demand_share, 0.8, "", "startup", "... and ask for this share of a shared limit ...")                          \
   X(herd_slower, 2, "", "startup", "... or each takes this many times what its owner's load takes alone.")              \
-  X(startup_long_s, 60, "s", "startup", "A pod that takes longer than this to become ready gets a time line.")
+  X(startup_long_s, 60, "s", "startup", "A pod that takes longer than this to become ready gets a time line.")          \
+  /* Edges of the map, rows of tables */                                                                                \
+  X(edge_retransmit_warn_percent, 1, "%", "edge", "Segments sent again from which an edge warns ...")                   \
+  X(edge_retransmit_bad_percent, 5, "%", "edge", "... and is bad ...")                                                  \
+  X(edge_retransmit_least_segments, 100, "segments", "edge", "... when it had at least so many segments ...")           \
+  X(edge_retransmit_least, 3, "segments", "edge", "... and so many were sent again.")                                   \
+  X(edge_failed_bad_share, 0.1, "", "edge", "Failed share of attempts from which an edge is bad; any failure warns.")   \
+  X(edge_rtt_over_min, 10, "", "edge", "99th percentile of round trips over the shortest that warns ...")               \
+  X(edge_rtt_least_us, 50000, "us", "edge", "... when it is longer than this.")                                         \
+  /* Agents, on the status page */                                                                                      \
+  X(agent_silent_s, 10, "s", "agent", "An agent without a batch for longer than this is stale.")                        \
+  X(agent_clock_ms, 2000, "ms", "agent", "A clock further off than this is told; the way of a batch explains less.")
 // clang-format on
 
 struct Thresholds {

@@ -8,6 +8,7 @@
 #include "model/counter_sum.h"
 #include "model/flow_row.h"
 #include "model/locality.h"
+#include "model/node_subject.h"
 #include "model/row_edit.h"
 
 namespace weir::model {
@@ -213,6 +214,31 @@ TEST(SideCounters, TwoIntervalsAddUpToOne) {
   EXPECT_EQ(sum.rtt_min_us, one.rtt_min_us) << "0 is no sample";
   EXPECT_EQ(sum.rtt_histogram.total(), 2U);
   EXPECT_EQ(sum.open, 3U) << "the later level";
+}
+
+TEST(NodeSubject, IsReadBackAsItWasMade) {
+  struct Case {
+    SignalScope scope;
+    const char* text;
+    NodeSubject parts;
+  };
+  const Case cases[] = {
+      {SignalScope::kInterface, "eth0", {"", "eth0", ""}},
+      {SignalScope::kInterface, "pod-a/eth0", {"pod-a", "eth0", ""}},
+      {SignalScope::kInterface, "my pod/eth0.7", {"my pod", "eth0.7", ""}},
+      {SignalScope::kQueue, "eth0 rx 3", {"", "eth0", "rx 3"}},
+      {SignalScope::kQdisc, "pod-a/eth0 tbf 8001:", {"pod-a", "eth0", "tbf 8001:"}},
+      {SignalScope::kDrop, "NETFILTER_DROP in nft_do_chain (tcp)", {"", "", "NETFILTER_DROP in nft_do_chain (tcp)"}},
+      {SignalScope::kDrop, "pod-a/NO_SOCKET in tcp_v4_rcv (tcp)", {"pod-a", "", "NO_SOCKET in tcp_v4_rcv (tcp)"}},
+      {SignalScope::kRdmaPort, "efa_0/1", {"", "", "efa_0/1"}},
+      {SignalScope::kCgroup, "/system.slice/a b.service", {"", "", "/system.slice/a b.service"}},
+      {SignalScope::kNetns, "host", {"", "", "host"}},
+      {SignalScope::kNode, "", {"", "", ""}},
+  };
+  for (const Case& c : cases) {
+    EXPECT_EQ(ParseNodeSubject(c.scope, c.text), c.parts) << c.text;
+    EXPECT_EQ(NodeSubjectText(c.parts), c.text);
+  }
 }
 
 }  // namespace

@@ -19,7 +19,8 @@
 namespace weir::model {
 
 // What a value is about, and so what its subject names. Outside the agent's own network namespace subjects of
-// interfaces, queueing disciplines and drops have the namespace's name and a slash in front: "pod-a/eth0".
+// interfaces, queueing disciplines and drops have the namespace's name and a slash in front: "pod-a/eth0". They are
+// made and read by node_subject.h.
 enum class SignalScope : uint8_t {
   kNode,       // "", or "cpu3"
   kInterface,  // "eth0"

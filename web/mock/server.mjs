@@ -7,7 +7,7 @@ import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { flowRow, largeWorld, smallWorld, statusOf } from './data.mjs';
 import { compileFilter, eitherFields, FilterFault } from './filter.mjs';
-import { readColumns, readCounters } from './tables.mjs';
+import { kThresholds, readColumns, readCounters } from './tables.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, '..', 'dist');
@@ -133,12 +133,13 @@ function judge(edge) {
   const reasons = [];
   let health = 'ok';
   const attempts = edge.connections_opened + edge.connections_failed;
-  if (edge.retransmits >= 3 && edge.segments >= 100 && edge.retransmit_percent >= 1) {
-    health = edge.retransmit_percent >= 5 ? 'bad' : 'warn';
+  const { edge_retransmit_least: least, edge_retransmit_least_segments: leastSegments, edge_retransmit_warn_percent: warn } = kThresholds;
+  if (edge.retransmits >= least && edge.segments >= leastSegments && edge.retransmit_percent >= warn) {
+    health = edge.retransmit_percent >= kThresholds.edge_retransmit_bad_percent ? 'bad' : 'warn';
     reasons.push(`${edge.retransmit_percent.toFixed(1)} % of segments were sent again.`);
   }
   if (edge.connections_failed > 0) {
-    if (edge.connections_failed >= attempts * 0.1) health = 'bad';
+    if (edge.connections_failed >= attempts * kThresholds.edge_failed_bad_share) health = 'bad';
     else if (health === 'ok') health = 'warn';
     if (edge.connections_opened === 0) health = 'failed';
     reasons.push(`${edge.connections_failed} of ${attempts} connection attempts failed.`);

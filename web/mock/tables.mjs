@@ -1,19 +1,19 @@
-// The column table and the metric catalogue, read from the C++ headers so that the mock cannot drift from them.
+// Columns, metrics and thresholds as the C++ tables have them, written by ./dev gen.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const tables = JSON.parse(readFileSync(join(dirname(fileURLToPath(import.meta.url)), '..', 'src', 'gen', 'tables.json'), 'utf8'));
+
+export const kThresholds = tables.thresholds;
 
 export function readColumns() {
-  const schema = readFileSync(join(root, 'web', 'src', 'gen', 'schema.ts'), 'utf8');
-  return [...schema.matchAll(/^ {2}(\{"name".*\}),$/gm)].map((m) => JSON.parse(m[1]));
+  return tables.columns;
 }
 
 export function readCounters() {
-  const text = readFileSync(join(root, 'src', 'base', 'metrics.h'), 'utf8').replace(/\\\n/g, '\n');
-  return [...text.matchAll(/X\(\w+, "([^"]+)", k(\w+), k(\w+),\s*"([^"]+)"\)/g)].map(([, name, kind, severity, help], i) => ({
-    name, kind: kind.toLowerCase(), severity: severity.toLowerCase(), help,
-    value: severity === 'Info' ? (i + 1) * 12_345 : name === 'weir_agent_kernel_ring_full_total' ? 14 : name.includes('late') ? 3 : 0,
+  return tables.metrics.map((metric, i) => ({
+    ...metric,
+    value: metric.severity === 'info' ? (i + 1) * 12_345 : metric.name === 'weir_agent_kernel_ring_full_total' ? 14 : metric.name.includes('late') ? 3 : 0,
   }));
 }

@@ -11,6 +11,7 @@
 
 #include "agent/node/source_catalogue.h"
 #include "base/metrics.h"
+#include "model/node_subject.h"
 
 namespace weir::agent::node {
 namespace {
@@ -93,7 +94,7 @@ void DropReader::Add(Nanos now, const weir_drop_key& key, uint64_t packets,
   if (kind.packets != packets) kind.moved = now;
   kind.packets = packets;
   const std::string space = key.netns == 0 ? "unknown" : space_name(key.netns);
-  const std::string name = space.empty() ? kind.what : space + "/" + kind.what;
+  const std::string name = model::NodeSubjectText({space, "", kind.what});
   // The kernel's counters begin with the first drop, so the first value counts whole.
   table_.Add({space.empty() ? 0 : key.netns, kind.number, name, !std::exchange(kind.told, true)}, kind.signal, packets);
 }

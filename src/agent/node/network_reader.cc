@@ -16,6 +16,7 @@
 #include "agent/node/qdisc_counts.h"
 #include "base/metrics.h"
 #include "model/container_name.h"
+#include "model/node_subject.h"
 
 namespace weir::agent::node {
 namespace {
@@ -41,10 +42,6 @@ constexpr LinkSignal kLinkSignals[] = {
     {NodeSignal::interface_rx_over, &LinkCounters::rx_over},
     {NodeSignal::interface_rx_missed, &LinkCounters::rx_missed},
 };
-
-std::string Prefixed(const std::string& space, std::string_view name) {
-  return space.empty() ? std::string(name) : fmt::format("{}/{}", space, name);
-}
 
 // Kernels before 5.14 do not say it by netlink; only the own namespace's interfaces are in sysfs.
 bool IsHardware(const Link& link, bool own) {
@@ -126,7 +123,7 @@ void NetworkReader::AddEvidence(const Namespace& space, const Link& link, const 
 }
 
 void NetworkReader::AddLink(const Namespace& space, const Link& link) {
-  const std::string subject = Prefixed(space.name, link.name);
+  const std::string subject = model::NodeSubjectText({space.name, link.name, ""});
   const bool hardware = IsHardware(link, space.number == 0);
   // A device that is plugged in, or comes from another namespace, brings its counters along.
   const Object object{space.number, link.ifindex, subject, !hardware && (space.is_new || space.listed)};
@@ -141,7 +138,8 @@ Status NetworkReader::ReadQdiscs(NetlinkSocket& socket, const Namespace& space, 
   const Status status = DumpQdiscs(socket, [&](const Qdisc& qdisc) {
     const auto link = links.find(qdisc.ifindex);
     if (link == links.end() || qdisc.kind == "noqueue") return;
-    qdiscs.push_back({qdisc, Prefixed(space.name, fmt::format("{} {}", link->second.name, QdiscName(qdisc)))});
+    const std::string discipline = QdiscName(qdisc);
+    qdiscs.push_back({qdisc, model::NodeSubjectText({space.name, link->second.name, discipline})});
     if (space.number != 0 || !Shapes(qdisc)) return;
     for (OwnLink& own : own_links_) own.shaped |= own.ifindex == qdisc.ifindex;
   });
@@ -204,7 +202,8 @@ void NetworkReader::ReadDevices() {
                                   [&](const OwnLink& link) { return link.ifindex == stats.ifindex; });
     if (own == own_links_.end()) return;
     ++answered;
-    const std::string subject = fmt::format("{} {} {}", own->name, stats.transmit ? "tx" : "rx", stats.queue);
+    const std::string queue = fmt::format("{} {}", stats.transmit ? "tx" : "rx", stats.queue);
+    const std::string subject = model::NodeSubjectText({"", own->name, queue});
     const uint64_t number = uint64_t{stats.ifindex} << 32 | uint64_t{stats.transmit} << 31 | stats.queue;
     for (const auto& [signal, value] : stats.values) table_.Add({0, number, subject, false}, signal, value);
   });
