@@ -16,6 +16,7 @@
 #include "agent/collector.h"
 #include "agent/export/data_directory.h"
 #include "agent/export/exporter.h"
+#include "agent/export/local_names.h"
 #include "agent/node/node_watch.h"
 #include "agent/privileges.h"
 #include "agent/start.h"
@@ -64,12 +65,22 @@ void LogIfFailed(std::string_view thread, const Status& status) {
   if (!status.ok()) LogWarn("{} keeps its privileges: {}", thread, status.message());
 }
 
+void LogIfNamesUnsaved(const Status& status) {
+  // They are asked for again: only an agent that starts while its server is away misses them.
+  if (!status.ok()) LogWarn("names of this node's pods could not be kept: {}", status.message());
+}
+
 // Threads: the caller's for Start and Stop; "weir-agent", the loop, which owns the source from its start to
 // its end; "weir-export", see exporter.h; "weir-node" and "weir-rates", see node/node_watch.h.
 class RunningAgent final : public Agent {
  public:
-  RunningAgent(AgentOptions options, DataDirectory directory, std::unique_ptr<Exporter> exporter, const Clock& clock)
-      : options_(std::move(options)), directory_(std::move(directory)), exporter_(std::move(exporter)), clock_(clock) {}
+  RunningAgent(AgentOptions options, DataDirectory directory, std::unique_ptr<LocalNames> names,
+               std::unique_ptr<Exporter> exporter, const Clock& clock)
+      : options_(std::move(options)),
+        directory_(std::move(directory)),
+        names_(std::move(names)),
+        exporter_(std::move(exporter)),
+        clock_(clock) {}
   ~RunningAgent() override { Stop(); }
 
   Status Start(std::vector<std::unique_ptr<Source>> candidates);
@@ -86,6 +97,7 @@ class RunningAgent final : public Agent {
 
   const AgentOptions options_;
   const DataDirectory directory_;
+  const std::unique_ptr<LocalNames> names_;  // the exporter's thread puts them in
   const std::unique_ptr<Exporter> exporter_;
   const Clock& clock_;
   std::string mode_;  // set before Start() returns, constant then
@@ -206,7 +218,8 @@ void RunningAgent::Collect(Source& source, node::NodeWatch* node, std::vector<mo
   options.start_probes = std::move(start_probes);
   if (node == nullptr) options.start_probes.push_back({"node_signals", "off", "switched off by an option", ""});
   budget::Budget budget(options_.budget, WireBudget(source, node));
-  options.contribute = [node, &budget](model::AgentBatch& batch) {
+  options.contribute = [this, node, &budget](model::AgentBatch& batch) {
+    batch.names = names_->version();
     if (node != nullptr) node->TakeInto(batch);
     budget.OnInterval(batch);
   };
@@ -235,6 +248,7 @@ void RunningAgent::Stop() {
   loop_.join();
   const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
   exporter_->Stop(std::max(left, milliseconds(0)));
+  LogIfNamesUnsaved(names_->Save(/*now=*/true));
 }
 
 }  // namespace
@@ -247,8 +261,14 @@ Result<std::unique_ptr<Agent>> StartAgent(AgentOptions options, std::vector<std:
   exporting.spool_directory = directory.spool();
   exporting.spool_limit_bytes = options.spool_limit_bytes;
   exporting.jitter_seed = std::hash<std::string>()(directory.agent_id());
+  auto names = std::make_unique<LocalNames>(directory.path(), clock);
+  exporting.on_ack = [keep = names.get()](const wire::Ack& ack) {
+    keep->Apply(ack.names);
+    LogIfNamesUnsaved(keep->Save());
+  };
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<Exporter> exporter, Exporter::Open(std::move(exporting), sink, clock));
-  auto agent = std::make_unique<RunningAgent>(std::move(options), std::move(directory), std::move(exporter), clock);
+  auto agent = std::make_unique<RunningAgent>(std::move(options), std::move(directory), std::move(names),
+                                              std::move(exporter), clock);
   WEIR_RETURN_IF_ERROR(agent->Start(std::move(candidates)));
   return std::unique_ptr<Agent>(std::move(agent));
 }

@@ -13,6 +13,7 @@ Collector::Collector(CollectorOptions options, Source& source, Submit submit, co
       submit_(std::move(submit)),
       clock_(clock),
       schedule_(options_.interval, clock),
+      namespaces_(source::HostNetNamespace()),
       poll_due_(clock.MonotonicNanos()) {}
 
 Nanos Collector::RunDue() {
@@ -55,6 +56,7 @@ void Collector::Collect(const Tick& tick) {
   }
   if (options_.contribute) options_.contribute(batch);
   source_.OnBatch(batch);
+  namespaces_.Merge(clock_.MonotonicNanos(), collection.reports, batch.namespaces);
   batch.counters = ReadAgentCounters();
   batch.local_addresses = std::move(collection.local_addresses);
   batch.reports = std::move(collection.reports);

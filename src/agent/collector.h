@@ -9,6 +9,7 @@
 
 #include "agent/schedule.h"
 #include "agent/source.h"
+#include "agent/source/namespace_table.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "model/side_report.h"
@@ -47,6 +48,7 @@ class Collector {
   const Submit submit_;
   const Clock& clock_;
   Schedule schedule_;
+  source::NamespaceTable namespaces_;
   Nanos poll_due_;  // monotonic
   RateLimit failure_log_{std::chrono::seconds(30)};
 };

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "api/routes.h"
+#include "wire/ack_codec.h"
 #include "wire/batch_codec.h"
 
 namespace weir::api {
@@ -45,6 +46,16 @@ Status CheckKind(const net::HttpRequest& request) {
   return Status::Ok();
 }
 
+// Agents before acknowledgements in protobuf accept JSON alone, and name nothing.
+net::HttpResponse AckResponse(const wire::Ack& ack, bool protobuf) {
+  if (protobuf) {
+    Result<std::string> bytes = wire::EncodeAck(ack);
+    if (!bytes.ok()) bytes = wire::EncodeAck({ack.duplicate, ack.watermark, {}});
+    return {200, std::string(wire::kContentType), *std::move(bytes), {}};
+  }
+  return JsonResponse(fmt::format("{{\"watermark\": {}, \"duplicate\": {}}}\n", ack.watermark, ack.duplicate));
+}
+
 }  // namespace
 
 void RespondLive(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder,
@@ -73,12 +84,12 @@ void RespondIngest(Service& service, net::HttpRequest request, std::unique_ptr<n
   if (const Status kind = CheckKind(request); !kind.ok()) return responder->Send(StatusResponse(kind));
   const Result<UnixMillis> sent_at = SentAt(request);
   if (!sent_at.ok()) return responder->Send(StatusResponse(sent_at.status()));
+  const bool protobuf = HeaderOf(request, "Accept").find(wire::kContentType) != std::string::npos;
   // std::function wants copies; there is one responder.
   service.server.Ingest(
-      request.body, *sent_at, [later = std::shared_ptr<net::Responder>(std::move(responder))](Result<wire::Ack> ack) {
-        if (!ack.ok()) return later->Send(StatusResponse(ack.status()));
-        later->Send(
-            JsonResponse(fmt::format("{{\"watermark\": {}, \"duplicate\": {}}}\n", ack->watermark, ack->duplicate)));
+      request.body, *sent_at,
+      [later = std::shared_ptr<net::Responder>(std::move(responder)), protobuf](Result<wire::Ack> ack) {
+        later->Send(ack.ok() ? AckResponse(*ack, protobuf) : StatusResponse(ack.status()));
       });
 }
 

@@ -12,6 +12,7 @@
 #include "api/json.h"
 #include "api/routes.h"
 #include "base/metrics.h"
+#include "wire/ack_codec.h"
 #include "wire/batch_codec.h"
 
 namespace weir::api {
@@ -425,13 +426,25 @@ TEST_F(ApiTest, HealthReadinessMetrics) {
 }
 
 TEST_F(ApiTest, IngestAnswersWhatTheServerDecides) {
-  server_.ack = wire::Ack{.duplicate = false, .watermark = 17};
+  server_.ack = wire::Ack{.duplicate = false, .watermark = 17, .names = {}};
   const std::string body("\x00\x01zstd\xff", 7);
   const Answer answer = Ask({.method = "POST", .path = "/api/v1/ingest", .headers = kBatchHeaders, .body = body});
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.json(), Json({{"watermark", 17}, {"duplicate", false}}));
   EXPECT_EQ(server_.last_batch, body);
   EXPECT_EQ(server_.last_sent_at, 1'764'000'000'123);
+
+  wire::Ack named{.duplicate = true, .watermark = 18, .names = {}};
+  named.names = {{1, 2}, true, {{"u", "prod", "shop", "cart-1", "Deployment", "cart", {}}}, {}};
+  server_.ack = named;
+  std::vector<std::string> headers = kBatchHeaders;
+  headers.push_back("Accept: application/x-protobuf, application/json");
+  const Answer binary = Ask({.method = "POST", .path = "/api/v1/ingest", .headers = headers, .body = body});
+  EXPECT_EQ(binary.headers.at("content-type"), "application/x-protobuf");
+  const Result<wire::Ack> ack = wire::DecodeAck(binary.body);
+  ASSERT_TRUE(ack.ok());
+  EXPECT_EQ(ack->watermark, 18U);
+  EXPECT_EQ(ack->names, named.names);
 
   const std::tuple<Status, long, const char*> cases[] = {
       {Status::Invalid("bad frame; check versions"), 400, "invalid"},

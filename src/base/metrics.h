@@ -93,6 +93,14 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Features given up now to stay within --cpu-budget or --memory-budget; the probes say which.")                  \
   X(agent_budget_changes, "weir_agent_budget_changes_total", kCounter, kInfo,                                       \
     "Times a feature was given up for the budget, or taken back.")                                                  \
+  X(agent_namespaces_full, "weir_agent_namespaces_full_total", kCounter, kLoss,                                     \
+    "Network namespaces, or addresses in one, left out of what the server is told: more than 16,384, or 256.")      \
+  X(agent_local_names, "weir_agent_local_names", kGauge, kInfo,                                                     \
+    "Pods of this node whose names the server has told.")                                                           \
+  X(agent_local_names_full, "weir_agent_local_names_full_total", kCounter, kLoss,                                   \
+    "Pods left nameless here because the server told of more than 10,000 on this node.")                            \
+  X(agent_resolved_names_full, "weir_agent_resolved_names_full_total", kCounter, kLoss,                             \
+    "Addresses in DNS answers that the server is not told of: more than 10,000 in an interval.")                    \
   X(agent_batches_sent, "weir_agent_batches_sent_total", kCounter, kInfo, "Batches acknowledged by a server.")      \
   X(agent_batches_retried, "weir_agent_batches_retried_total", kCounter, kInfo,                                     \
     "Attempts to send a batch that failed and will be repeated. Check the server's address and health.")            \
@@ -136,6 +144,22 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Samples of node signals written to the store.")                                                                \
   X(server_node_unknown, "weir_server_node_samples_unknown_total", kCounter, kInfo,                                 \
     "Samples of signals this server does not know, left out. Upgrade the server.")                                  \
+  X(server_names_pods, "weir_server_names_pods", kGauge, kInfo,                                                     \
+    "Pods known to the naming stage, those deleted within the last day included.")                                  \
+  X(server_names_addresses, "weir_server_names_addresses", kGauge, kInfo,                                           \
+    "Addresses whose holders over time are known to the naming stage.")                                             \
+  X(server_names_contested, "weir_server_names_contested", kGauge, kError,                                          \
+    "Addresses that two pods claim now; neither is guessed. Look for overlapping address ranges.")                  \
+  X(server_names_full, "weir_server_names_full_total", kCounter, kLoss,                                             \
+    "Pods, services or addresses left nameless because the naming stage holds as many as it may.")                  \
+  X(server_names_forgotten, "weir_server_names_forgotten_total", kCounter, kLoss,                                   \
+    "Deleted pods forgotten within a day because there were more than 50,000. Their late flows stay nameless.")     \
+  X(server_names_late, "weir_server_names_late_total", kCounter, kInfo,                                             \
+    "Names that came or changed after flows of their end were stored; they hold for those too.")                    \
+  X(server_names_resolved, "weir_server_names_resolved", kGauge, kInfo,                                             \
+    "Names of addresses known from DNS answers.")                                                                   \
+  X(server_names_prefixes, "weir_server_names_prefixes", kGauge, kInfo,                                             \
+    "Address ranges known from --prefix-file and --cidr-label.")                                                    \
   X(server_rows_merged, "weir_server_rows_merged_total", kCounter, kInfo,                                           \
     "Reports joined with the other end's report of the same connection.")                                           \
   X(server_flows_forgotten, "weir_server_flows_forgotten_total", kCounter, kError,                                  \

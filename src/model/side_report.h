@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "model/address.h"
 #include "model/node_report.h"
+#include "model/pod_names.h"
 #include "model/side_counters.h"
 
 namespace weir::model {
@@ -52,6 +53,7 @@ struct LocalIdentity {
   std::string server_name;  // a client's: what it asked for in its TLS ClientHello
   std::string alpn;         // a client's: the application protocols it offered there, joined by commas
   std::string application;  // recognised on the wire: tls, http1, h2, quic; "" = nobody looked, or unknown
+  std::string pod_uid{};    // of the Kubernetes pod, with dashes, as its control group tells
 
   bool operator==(const LocalIdentity&) const = default;
 };
@@ -89,6 +91,21 @@ struct AgentCounter {
   uint64_t value = 0;
 };
 
+// A network namespace of an agent's machine and the addresses in it.
+struct NetNamespace {
+  uint32_t inode = 0;
+  std::string name;                // as `ip netns` shows it
+  bool is_host = false;            // the machine's own
+  std::string pod_uid;             // of the Kubernetes pod it belongs to; "" = none, several or unknown
+  std::vector<Address> addresses;  // ascending, without loopback; none: the namespace is gone or has none
+
+  bool operator==(const NetNamespace&) const = default;
+};
+
+inline constexpr size_t kMaxBatchNamespaces = 16'384;
+inline constexpr size_t kMaxListedNamespaces = 500;  // a reading of the machine with as many may be incomplete
+inline constexpr size_t kMaxNamespaceAddresses = 256;  // of one of them
+
 // One interval of one agent: the unit of sending, acknowledging and de-duplicating.
 struct AgentBatch {
   std::string agent_id;   // 32 lower-case hex digits, kept in the agent's data directory
@@ -102,6 +119,8 @@ struct AgentBatch {
   std::vector<ProbeReport> probes;
   std::vector<AgentCounter> counters;
   std::vector<Address> local_addresses;  // addresses that belong to this node's namespaces
+  std::vector<NetNamespace> namespaces;  // those that changed since the last batch, and every ten seconds all
+  NamesVersion names;  // which names of its pods the agent has
   std::vector<SideReport> reports;
   std::vector<NodeSample> node_samples;
   std::vector<RateWindow> rate_windows;

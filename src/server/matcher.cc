@@ -18,7 +18,7 @@ constexpr int64_t kCreditLifeMs = 86'400'000;  // an agent that spools longer is
 constexpr int kIdleChecksPerCall = 10'000;
 constexpr std::array kIdentityTexts{
     &model::LocalIdentity::process,     &model::LocalIdentity::container,   &model::LocalIdentity::unit,
-    &model::LocalIdentity::netns_name,  &model::LocalIdentity::server_name, &model::LocalIdentity::alpn,
+    &model::LocalIdentity::pod_uid,     &model::LocalIdentity::netns_name,  &model::LocalIdentity::server_name, &model::LocalIdentity::alpn,
     &model::LocalIdentity::application,
 };
 

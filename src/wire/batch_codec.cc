@@ -53,10 +53,11 @@ Status CheckCounts(const BatchCounts& counts) {
     return Status::Invalid(fmt::format("{} {}, more than {}", count, what, limit));
   };
   WEIR_RETURN_IF_ERROR(check("flow reports", counts.flows, kMaxReports));
-  // Eleven names per report, and "". No batch with so many has so few reports that its node's names do not fit.
-  WEIR_RETURN_IF_ERROR(check("strings", counts.strings, 11 * kMaxReports + 1));
+  // Twelve names per report, and "". No batch with so many has so few reports that its node's names do not fit.
+  WEIR_RETURN_IF_ERROR(check("strings", counts.strings, 12 * kMaxReports + 1));
   WEIR_RETURN_IF_ERROR(check("node samples", counts.node_samples, model::kMaxNodeSamples));
   WEIR_RETURN_IF_ERROR(check("rate windows", counts.rate_windows, model::kMaxRateWindows));
+  WEIR_RETURN_IF_ERROR(check("network namespaces", counts.namespaces, model::kMaxBatchNamespaces));
   WEIR_RETURN_IF_ERROR(check("probes", counts.probes, kMaxProbes));
   WEIR_RETURN_IF_ERROR(check("counters", counts.counters, kMaxCounters));
   return check("local addresses", counts.local_addresses, kMaxLocalAddresses);
@@ -91,6 +92,7 @@ void PutReport(const SideReport& report, Dictionary& dictionary, v1::FlowReport&
   out.set_process(dictionary.IndexOf(report.identity.process));
   out.set_container(dictionary.IndexOf(report.identity.container));
   out.set_unit(dictionary.IndexOf(report.identity.unit));
+  out.set_pod_uid(dictionary.IndexOf(report.identity.pod_uid));
   out.set_netns_name(dictionary.IndexOf(report.identity.netns_name));
   out.set_server_name(dictionary.IndexOf(report.identity.server_name));
   out.set_alpn(dictionary.IndexOf(report.identity.alpn));
@@ -116,6 +118,21 @@ void PutReport(const SideReport& report, Dictionary& dictionary, v1::FlowReport&
 #undef WEIR_PUT
 }
 
+Status PutNamespaces(const AgentBatch& batch, Dictionary& dictionary, v1::Batch& out) {
+  for (const model::NetNamespace& space : batch.namespaces) {
+    if (space.addresses.size() > model::kMaxNamespaceAddresses) {
+      return Status::Invalid(fmt::format("network namespace {} has {} addresses", space.inode, space.addresses.size()));
+    }
+    v1::NetNamespace& to = *out.add_namespaces();
+    to.set_inode(space.inode);
+    to.set_name(dictionary.IndexOf(space.name));
+    to.set_pod_uid(dictionary.IndexOf(space.pod_uid));
+    to.set_is_host(space.is_host);
+    for (const Address& address : space.addresses) PutAddress(address, *to.add_addresses());
+  }
+  return Status::Ok();
+}
+
 void PutHeader(const AgentBatch& batch, v1::Batch& out) {
   out.set_format(kFormat);
   out.set_agent_id(batch.agent_id);
@@ -139,6 +156,8 @@ void PutHeader(const AgentBatch& batch, v1::Batch& out) {
     to.set_value(counter.value);
   }
   for (const Address& address : batch.local_addresses) PutAddress(address, *out.add_local_addresses());
+  out.set_names_epoch(batch.names.epoch);
+  out.set_names_version(batch.names.version);
 }
 
 struct FreeContext {
@@ -245,6 +264,7 @@ Status TakeNames(const v1::Batch& batch, const v1::FlowReport& from, SideReport&
   WEIR_RETURN_IF_ERROR(TakeName("process", batch, from.process(), to.identity.process));
   WEIR_RETURN_IF_ERROR(TakeName("container", batch, from.container(), to.identity.container));
   WEIR_RETURN_IF_ERROR(TakeName("unit", batch, from.unit(), to.identity.unit));
+  WEIR_RETURN_IF_ERROR(TakeName("pod_uid", batch, from.pod_uid(), to.identity.pod_uid));
   WEIR_RETURN_IF_ERROR(TakeName("netns_name", batch, from.netns_name(), to.identity.netns_name));
   WEIR_RETURN_IF_ERROR(TakeName("server_name", batch, from.server_name(), to.identity.server_name));
   WEIR_RETURN_IF_ERROR(TakeName("alpn", batch, from.alpn(), to.identity.alpn));
@@ -285,11 +305,36 @@ Status TakeReport(const v1::Batch& batch, const v1::FlowReport& from, SideReport
   return Status::Ok();
 }
 
+Status TakeNamespace(const v1::Batch& batch, const v1::NetNamespace& from, model::NetNamespace& to) {
+  to.inode = from.inode();
+  to.is_host = from.is_host();
+  WEIR_RETURN_IF_ERROR(TakeName("name", batch, from.name(), to.name));
+  WEIR_RETURN_IF_ERROR(TakeName("pod_uid", batch, from.pod_uid(), to.pod_uid));
+  if (static_cast<size_t>(from.addresses_size()) > model::kMaxNamespaceAddresses) {
+    return Status::Invalid(fmt::format("{} addresses, more than {}", from.addresses_size(),
+                                       model::kMaxNamespaceAddresses));
+  }
+  for (const std::string& address : from.addresses()) {
+    WEIR_RETURN_IF_ERROR(TakeAddress("address", address, to.addresses.emplace_back()));
+  }
+  return Status::Ok();
+}
+
+Status TakeNamespaces(const v1::Batch& from, AgentBatch& to) {
+  to.namespaces.resize(static_cast<size_t>(from.namespaces_size()));
+  for (size_t i = 0; i < to.namespaces.size(); ++i) {
+    Status taken = TakeNamespace(from, from.namespaces(static_cast<int>(i)), to.namespaces[i]);
+    if (!taken.ok()) return std::move(taken).Annotate(fmt::format("network namespace {}", i));
+  }
+  return Status::Ok();
+}
+
 Status TakeHeader(v1::Batch& from, AgentBatch& to) {
   to.agent_id = from.agent_id();
   to.sequence = from.sequence();
   to.start = from.start_ms();
   to.end = from.end_ms();
+  to.names = {from.names_epoch(), from.names_version()};
   WEIR_RETURN_IF_ERROR(TakeText("node", *from.mutable_node(), model::kMaxStringBytes, to.node));
   WEIR_RETURN_IF_ERROR(TakeText("machine", *from.mutable_machine(), model::kMaxStringBytes, to.machine));
   WEIR_RETURN_IF_ERROR(TakeText("mode", *from.mutable_mode(), model::kMaxStringBytes, to.mode));
@@ -344,7 +389,8 @@ Result<std::string> EncodeBatch(const AgentBatch& batch) {
                                     .counters = batch.counters.size(),
                                     .local_addresses = batch.local_addresses.size(),
                                     .node_samples = batch.node_samples.size(),
-                                    .rate_windows = batch.rate_windows.size()}));
+                                    .rate_windows = batch.rate_windows.size(),
+                                    .namespaces = batch.namespaces.size()}));
   google::protobuf::Arena arena(ArenaFor(batch.reports.size() * 200));
   auto& message = *google::protobuf::Arena::CreateMessage<v1::Batch>(&arena);
   PutHeader(batch, message);
@@ -354,6 +400,7 @@ Result<std::string> EncodeBatch(const AgentBatch& batch) {
     if (!IsKnown(report.ends.protocol)) return Status::Invalid("a flow report has an unknown protocol");
     PutReport(report, dictionary, *message.add_flows());
   }
+  WEIR_RETURN_IF_ERROR(PutNamespaces(batch, dictionary, message));
   WEIR_RETURN_IF_ERROR(PutNode(batch, dictionary, message));
 
   const size_t size = message.ByteSizeLong();
@@ -392,6 +439,7 @@ Result<AgentBatch> DecodeBatch(std::string_view bytes) {
     Status taken = TakeReport(message, message.flows(static_cast<int>(i)), batch.reports[i]);
     if (!taken.ok()) return std::move(taken).Annotate(fmt::format("flow report {}", i));
   }
+  WEIR_RETURN_IF_ERROR(TakeNamespaces(message, batch));
   WEIR_RETURN_IF_ERROR(TakeNode(message, batch));
   return batch;
 }

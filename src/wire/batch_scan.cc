@@ -5,6 +5,7 @@
 #include <google/protobuf/wire_format_lite.h>
 
 #include "model/node_report.h"
+#include "model/side_report.h"
 #include "weir/v1/batch.pb.h"
 
 namespace weir::wire {
@@ -15,6 +16,7 @@ using google::protobuf::internal::WireFormatLite;
 // 75 counters of at most 12 bytes, three addresses, five histograms of 64 pairs and room for fields to come.
 constexpr uint32_t kMaxFlowReportBytes = 4'096;
 constexpr uint32_t kMaxNodeSampleBytes = 128;
+constexpr uint32_t kMaxNamespaceBytes = model::kMaxNamespaceAddresses * 18 + 64;
 constexpr uint32_t kMaxRateWindowBytes = model::kMaxRateSteps * (5 + 4 * 10) + 1'024;
 
 // The most bytes a message of this field may have; 0 = no bound of its own.
@@ -23,13 +25,18 @@ uint32_t MaxBytesOf(int field) {
     case v1::Batch::kFlowsFieldNumber: return kMaxFlowReportBytes;
     case v1::Batch::kNodeSamplesFieldNumber: return kMaxNodeSampleBytes;
     case v1::Batch::kRateWindowsFieldNumber: return kMaxRateWindowBytes;
+    case v1::Batch::kNamespacesFieldNumber: return kMaxNamespaceBytes;
     default: return 0;
   }
 }
 
 std::string_view WhatIs(int field) {
-  if (field == v1::Batch::kFlowsFieldNumber) return "flow report";
-  return field == v1::Batch::kNodeSamplesFieldNumber ? "node sample" : "rate window";
+  switch (field) {
+    case v1::Batch::kFlowsFieldNumber: return "flow report";
+    case v1::Batch::kNodeSamplesFieldNumber: return "node sample";
+    case v1::Batch::kNamespacesFieldNumber: return "network namespace";
+    default: return "rate window";
+  }
 }
 
 size_t* CountOf(int field, BatchCounts& counts) {
@@ -41,6 +48,7 @@ size_t* CountOf(int field, BatchCounts& counts) {
     case v1::Batch::kLocalAddressesFieldNumber: return &counts.local_addresses;
     case v1::Batch::kNodeSamplesFieldNumber: return &counts.node_samples;
     case v1::Batch::kRateWindowsFieldNumber: return &counts.rate_windows;
+    case v1::Batch::kNamespacesFieldNumber: return &counts.namespaces;
     default: return nullptr;
   }
 }

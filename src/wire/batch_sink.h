@@ -6,12 +6,14 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "model/pod_names.h"
 
 namespace weir::wire {
 
 struct Ack {
   bool duplicate = false;  // had been stored before; nothing was counted again
   uint64_t watermark = 0;  // highest sequence stored for this agent
+  model::PodNames names{};  // what has changed about the pods of the agent's node
 };
 
 class BatchSink {

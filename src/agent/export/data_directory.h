@@ -3,6 +3,7 @@
 //   <data_dir>/lock       held with flock(2) while the agent runs
 //   <data_dir>/agent_id   32 lower-case hex digits, mode 0600, made once; below them the machine they were made on
 //   <data_dir>/spool/     see spool.h
+//   <data_dir>/pod_names  see local_names.h
 #pragma once
 
 #include <filesystem>
@@ -26,6 +27,7 @@ class DataDirectory {
   static Result<DataDirectory> Open(const std::filesystem::path& path, const std::string& machine = MachineMark());
 
   const std::string& agent_id() const { return agent_id_; }
+  const std::filesystem::path& path() const { return path_; }
   std::filesystem::path spool() const { return path_ / "spool"; }
 
  private:

@@ -206,6 +206,7 @@ Exporter::Outcome Exporter::SendHead(Pending& head) {
 Exporter::Outcome Exporter::Acknowledged(Pending& head, const wire::Ack& ack, bool sent_before) {
   if (ack.watermark > kHighestSequence) return Failed(head, Status::Unavailable("the watermark makes no sense"));
   watermark_ = std::max(watermark_, ack.watermark);
+  if (options_.on_ack) options_.on_ack(ack);
   retry_at_ = 0;
   backoff_.Reset();
   if (std::exchange(server_away_, false)) {

@@ -40,6 +40,8 @@ struct ExporterOptions {
   // What waits in memory while a send is under way or the spool is unwritable. Beyond, the oldest is dropped.
   size_t max_queued_batches = 256;
   size_t max_queued_bytes = size_t{64} << 20;
+  // Hears every acknowledgement, on the exporter's thread. Empty = nobody does.
+  std::function<void(const wire::Ack&)> on_ack;
 };
 
 class Exporter {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "wire/ack_codec.h"
 #include "wire/batch_codec.h"
 #include "wire/clean_text.h"
 
@@ -15,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxAnswerBytes = size_t{64} << 10;
+constexpr size_t kMaxAnswerBytes = wire::kMaxAckBytes;
 constexpr size_t kMaxShownBytes = 300;  // of an answer, in messages
 
 // {"watermark": 17, "duplicate": false}; unknown members are ignored.
@@ -26,7 +27,15 @@ std::optional<wire::Ack> ParseAck(const std::string& body) {
   const auto duplicate = answer.find("duplicate");
   if (watermark == answer.end() || !watermark->is_number_unsigned()) return std::nullopt;
   if (duplicate == answer.end() || !duplicate->is_boolean()) return std::nullopt;
-  return wire::Ack{.duplicate = duplicate->get<bool>(), .watermark = watermark->get<uint64_t>()};
+  return wire::Ack{.duplicate = duplicate->get<bool>(), .watermark = watermark->get<uint64_t>(), .names = {}};
+}
+
+// Servers before acknowledgements in protobuf answer JSON whatever is accepted.
+std::optional<wire::Ack> AckOf(const net::ClientResponse& response) {
+  const auto type = response.headers.find("content-type");
+  if (type == response.headers.end() || !type->second.starts_with(wire::kContentType)) return ParseAck(response.body);
+  Result<wire::Ack> ack = wire::DecodeAck(response.body);
+  return ack.ok() ? std::optional(*std::move(ack)) : std::nullopt;
 }
 
 std::string TextMember(const json& object, const char* name) {
@@ -87,6 +96,7 @@ Result<wire::Ack> HttpSink::Send(const std::string& encoded_batch, UnixMillis se
   request.url = url_;
   request.headers = {{"Content-Type", std::string(wire::kContentType)},
                      {"Content-Encoding", std::string(wire::kContentEncoding)},
+                     {"Accept", fmt::format("{}, application/json", wire::kContentType)},
                      {std::string(wire::kSentAtHeader), std::to_string(sent_at)}};
   request.body = encoded_batch;
   request.timeout = kTimeout;
@@ -101,7 +111,7 @@ Result<wire::Ack> HttpSink::Send(const std::string& encoded_batch, UnixMillis se
   }
   HonourRetryAfter(*response);
   if (response->status != 200) return Explain(url_, *response);
-  if (const std::optional<wire::Ack> ack = ParseAck(response->body)) return *ack;
+  if (std::optional<wire::Ack> ack = AckOf(*response)) return *std::move(ack);
   return Status::Unavailable(
       fmt::format("{} answered 200 but no acknowledgement: '{}'; is this the address of a "
                   "Weir server?",

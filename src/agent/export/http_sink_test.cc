@@ -5,6 +5,8 @@
 
 #include <deque>
 
+#include "wire/ack_codec.h"
+
 namespace weir::agent {
 namespace {
 
@@ -57,6 +59,18 @@ TEST_F(HttpSinkTest, ReadsTheAcknowledgement) {
   ASSERT_TRUE(ack.ok()) << ack.status().message();
   EXPECT_EQ(ack->watermark, UINT64_MAX);
   EXPECT_TRUE(ack->duplicate);
+}
+
+TEST_F(HttpSinkTest, ReadsTheAcknowledgementWithNamesOfANewerServer) {
+  wire::Ack said{true, 17, {}};
+  said.names = {{1, 2}, true, {{"u", "prod", "shop", "cart-1", "Deployment", "cart", {}}}, {}};
+  const auto ack = Answer(200, *wire::EncodeAck(said), {{"content-type", "application/x-protobuf"}});
+  ASSERT_TRUE(ack.ok()) << ack.status().message();
+  EXPECT_EQ(ack->watermark, 17U);
+  EXPECT_TRUE(ack->duplicate);
+  EXPECT_EQ(ack->names, said.names);
+  EXPECT_EQ(client->requests.at(0).headers.at("Accept"), "application/x-protobuf, application/json");
+  EXPECT_EQ(Answer(200, "\xff", {{"content-type", "application/x-protobuf"}}).status().code(), Code::kUnavailable);
 }
 
 TEST_F(HttpSinkTest, WhatIsNoAcknowledgementKeepsTheBatch) {

@@ -13,9 +13,9 @@ constexpr size_t kContainerIdDigits = 64;  // SHA-256, by every runtime we know
 constexpr size_t kTaskIdDigits = 32;       // of Amazon ECS
 constexpr std::array<std::string_view, 5> kUnitSuffixes{".service", ".scope", ".socket", ".mount", ".swap"};
 
-bool IsLowerHex(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
+bool IsHexDigit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+
+bool IsLowerHex(std::string_view text) { return std::all_of(text.begin(), text.end(), IsHexDigit); }
 
 bool IsContainerId(std::string_view text) { return text.size() == kContainerIdDigits && IsLowerHex(text); }
 
@@ -42,6 +42,29 @@ std::string_view ContainerIn(std::string_view folder) {
   const size_t separator = folder.find_last_of("-:");
   if (separator != std::string_view::npos) folder.remove_prefix(separator + 1);
   return IsContainerId(folder) ? folder : std::string_view{};
+}
+
+// The uid at the end of a folder's name: 8-4-4-4-12 hex digits with dashes, or underscores where systemd's slices are
+// made of the dashes; or the 32 hex digits of a static pod. Returned with dashes.
+std::string UidAtEnd(std::string_view name) {
+  static constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  static constexpr size_t kStaticDigits = 32;
+  const size_t at = name.rfind("pod");
+  // "pod" begins the folder's name or one of its parts.
+  if (at == std::string_view::npos || (at != 0 && name[at - 1] != '-')) return {};
+  std::string uid(name.substr(at + 3));
+  std::replace(uid.begin(), uid.end(), '_', '-');
+  const auto fits = [](char c, char form) { return form == '-' ? c == '-' : IsHexDigit(c); };
+  const bool usual = uid.size() == kForm.size() && std::equal(uid.begin(), uid.end(), kForm.begin(), fits);
+  return usual || (uid.size() == kStaticDigits && IsLowerHex(uid)) ? uid : std::string();
+}
+
+// The pod's uid in one folder's name, "" when there is none. Forms: podUID, PREFIX-podUID.slice and, with the systemd
+// driver given a cgroupfs path, PREFIX-podUID.slice:RUNTIME:ID.
+std::string PodUidIn(std::string_view folder) {
+  folder = folder.substr(0, folder.find(':'));
+  if (folder.ends_with(".slice")) folder.remove_suffix(std::string_view(".slice").size());
+  return UidAtEnd(folder);
 }
 
 // What lies between `prefix` and `suffix` in `text`; "" when it has another form.
@@ -117,19 +140,21 @@ class PathReader {
       container_ = around_machine_;  // systemd-nspawn itself watches from outside
     }
     in_machine_ = is_machine;
+    if (std::string uid = PodUidIn(folder); !uid.empty()) pod_uid_ = std::move(uid);
     if (IsUnit(folder)) unit_ = folder;
     last_ = folder;
   }
 
   CgroupName Name() const {
-    if (!container_.empty()) return {PrintableName(container_, model::kMaxStringBytes), ""};
-    return {"", PrintableName(unit_.empty() ? last_ : unit_, model::kMaxStringBytes)};
+    if (!container_.empty()) return {PrintableName(container_, model::kMaxStringBytes), "", pod_uid_};
+    return {"", PrintableName(unit_.empty() ? last_ : unit_, model::kMaxStringBytes), pod_uid_};
   }
 
  private:
   std::string container_;
   std::string around_machine_;  // the container that holds the machine, or ""
   bool in_machine_ = false;     // the last folder is a machine's own
+  std::string pod_uid_;
   std::string_view unit_;
   std::string_view last_;
 };
@@ -184,8 +209,9 @@ CgroupName NameFromProcFile(std::string_view text) {
     const std::string_view controllers = line.substr(first + 1, second - first - 1);
     CgroupName name = NameFromPath(line.substr(second + 1));
     if (!name.container.empty()) return name;
+    if (fallback.pod_uid.empty()) fallback.pod_uid = name.pod_uid;
     const bool authority = controllers.empty() || controllers == "name=systemd";
-    if (!name.unit.empty() && (fallback.unit.empty() || authority)) fallback = std::move(name);
+    if (!name.unit.empty() && (fallback.unit.empty() || authority)) fallback.unit = std::move(name.unit);
   }
   return fallback;
 }

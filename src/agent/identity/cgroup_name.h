@@ -11,6 +11,9 @@ struct CgroupName {
   // the name; "" outside containers.
   std::string container;
   std::string unit;  // systemd unit, or else the last folder; "" inside containers and for the root
+  // Of the Kubernetes pod, as its kubelet wrote it into the path, with dashes; "" outside pods. A static pod has the 32
+  // hex digits of its file's hash here, which is not the uid the API server knows it by.
+  std::string pod_uid{};
 
   bool operator==(const CgroupName&) const = default;
 };

@@ -95,6 +95,41 @@ TEST(CgroupName, AReaderInAControlGroupNamespaceSeesWhereItIsNot) {
   EXPECT_EQ(NameFromPath("/../.."), CgroupName{}) << "no folder is called so";
 }
 
+TEST(CgroupName, TheUidOfThePodStandsInThePath) {
+  const std::string uid = "0a1b2c3d-4e5f-6789-abcd-ef0123456789";
+  const std::string slice = "0a1b2c3d_4e5f_6789_abcd_ef0123456789";
+  const std::string is_static = "0123456789abcdef0123456789abcdef";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" + slice + ".slice/cri-containerd-" + kId +
+           ".scope",
+       uid},
+      {"/kubepods.slice/kubepods-pod" + slice + ".slice/crio-" + kId + ".scope", uid},
+      {"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod" + slice + ".slice", uid},
+      {"/kubepods/burstable/pod" + uid + "/" + kId, uid},
+      {"/kubepods/pod" + uid + "/" + kId, uid},
+      {"/system.slice/containerd.service/kubepods-besteffort-pod" + slice + ".slice:cri-containerd:" + kId, uid},
+      {"/docker/" + kId + "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod" + slice +
+           ".slice/cri-containerd-" + kInner + ".scope",
+       uid},
+      {"/docker/" + kId + "/kubelet/kubepods/besteffort/pod" + uid + "/" + kInner, uid},
+      {"/kubepods/burstable/pod" + uid + "/docker/" + kInner, uid},
+      {"/kubepods/burstable/pod" + is_static + "/" + kId, is_static},
+      {"/kubepods/burstable/pod" + uid + "0/" + kId, ""},
+      {"/kubepods/burstable/pod" + uid.substr(1) + "/" + kId, ""},
+      {"/kubepods/burstable/pod0A1B2C3D-4e5f-6789-abcd-ef0123456789/" + kId, ""},
+      {"/batch/mypod" + uid, ""},
+      {"/machine.slice/libpod_pod_" + kId + ".slice", ""},
+      {"/pod", ""},
+  };
+  for (const auto& [path, expected] : cases) EXPECT_EQ(NameFromPath(path).pod_uid, expected) << path;
+}
+
+TEST(CgroupName, AnyHierarchyTellsThePod) {
+  const std::string uid = "0a1b2c3d-4e5f-6789-abcd-ef0123456789";
+  const CgroupName name = NameFromProcFile("4:memory:/kubepods/pod" + uid + "\n1:name=systemd:/system.slice/a.service\n");
+  EXPECT_EQ(name, (CgroupName{"", "a.service", uid}));
+}
+
 TEST(CgroupName, ProcFileOfAVersionOneNode) {
   EXPECT_EQ(NameFromProcFile("12:memory:/docker/" + kId + "\n1:name=systemd:/docker/" + kId + "\n0::/\n"),
             (CgroupName{kId, ""}));

@@ -103,7 +103,7 @@ IdentityIndex::ProcessEntry IdentityIndex::ReadProcess(uint32_t pid, Nanos now) 
   CgroupName name = NameFromProcFile(ReadSmallFile(paths_.proc / std::to_string(pid) / "cgroup"));
   ProcessEntry process{.expires = now + kProcessLifetime};
   if (name == CgroupName{}) return process;
-  process.owner = kProcessOwner | std::hash<std::string>{}(name.container + '/' + name.unit);
+  process.owner = kProcessOwner | std::hash<std::string>{}(name.container + '/' + name.pod_uid + '/' + name.unit);
   process.in_container = !name.container.empty();
   Entry& entry = names_[process.owner];
   if (entry.name == nullptr) entry.name = std::make_shared<const CgroupName>(std::move(name));

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 #include <linux/gen_stats.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -119,6 +121,23 @@ bool Shapes(const Qdisc& qdisc) {
   return std::find(kShapers.begin(), kShapers.end(), qdisc.kind) != kShapers.end();
 }
 
+std::optional<LinkAddress> ParseAddress(Bytes payload) {
+  const auto head = Head<ifaddrmsg>(payload);
+  if (!head || (head->ifa_family != AF_INET && head->ifa_family != AF_INET6)) return std::nullopt;
+  const size_t bytes = head->ifa_family == AF_INET ? 4 : 16;
+  Bytes found;
+  ForEachAttribute(payload.subspan(sizeof(ifaddrmsg)), [&](uint16_t type, Bytes value) {
+    if (value.size() != bytes) return;
+    // IFA_ADDRESS is the other end of a point-to-point link; everywhere else the two are alike.
+    if (type == IFA_LOCAL || (type == IFA_ADDRESS && found.empty())) found = value;
+  });
+  if (found.empty()) return std::nullopt;
+  if (bytes == 16) return LinkAddress{head->ifa_index, model::Address::FromV6(found.data())};
+  uint32_t v4 = 0;
+  std::memcpy(&v4, found.data(), sizeof(v4));
+  return LinkAddress{head->ifa_index, model::Address::FromV4(v4)};
+}
+
 Status DumpLinks(NetlinkSocket& socket, const std::function<void(Link)>& visit) {
   return socket.Dump(RTM_GETLINK, AsBytes(ifinfomsg{}), [&](uint16_t type, Bytes payload) {
     if (type != RTM_NEWLINK) return;
@@ -130,6 +149,13 @@ Status DumpQdiscs(NetlinkSocket& socket, const std::function<void(Qdisc)>& visit
   return socket.Dump(RTM_GETQDISC, AsBytes(tcmsg{}), [&](uint16_t type, Bytes payload) {
     if (type != RTM_NEWQDISC) return;
     if (auto qdisc = ParseQdisc(payload)) visit(*std::move(qdisc));
+  });
+}
+
+Status DumpAddresses(NetlinkSocket& socket, const std::function<void(const LinkAddress&)>& visit) {
+  return socket.Dump(RTM_GETADDR, AsBytes(ifaddrmsg{}), [&](uint16_t type, Bytes payload) {
+    if (type != RTM_NEWADDR) return;
+    if (const auto address = ParseAddress(payload)) visit(*address);
   });
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/node/netlink.h"
+#include "model/address.h"
 
 namespace weir::agent::node {
 
@@ -57,8 +58,17 @@ std::string QdiscName(const Qdisc& qdisc);
 // Whether it holds packets back to keep a rate, so that its bytes and packets are worth a series.
 bool Shapes(const Qdisc& qdisc);
 
+struct LinkAddress {
+  uint32_t ifindex = 0;
+  model::Address address;  // the interface's own, not its peer's
+};
+
+// The payload of an RTM_NEWADDR; nullopt when it is not one of IP.
+std::optional<LinkAddress> ParseAddress(Bytes payload);
+
 Status DumpLinks(NetlinkSocket& socket, const std::function<void(Link)>& visit);
 Status DumpQdiscs(NetlinkSocket& socket, const std::function<void(Qdisc)>& visit);
+Status DumpAddresses(NetlinkSocket& socket, const std::function<void(const LinkAddress&)>& visit);
 // Of one interface: some microseconds, for the rate ring. kNotFound when it is gone.
 Result<LinkCounters> ReadCounters(NetlinkSocket& socket, uint32_t ifindex);
 

@@ -11,6 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     (void)ParseLink(payload);
     if (const auto qdisc = ParseQdisc(payload)) (void)QdiscName(*qdisc);
     (void)ParseStats(payload);
+    (void)ParseAddress(payload);
     (void)ParseQueueStats(payload);
   };
   (void)ReadDatagram({data, size}, 0, true, parse);

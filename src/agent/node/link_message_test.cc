@@ -1,6 +1,7 @@
 #include "agent/node/link_message.h"
 
 #include <gtest/gtest.h>
+#include <linux/if_addr.h>
 #include <linux/gen_stats.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
@@ -8,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
+#include <array>
 #include <cstring>
 #include <vector>
 
@@ -177,6 +179,31 @@ TEST(Netlink, ADatagramIsReadToItsEnd) {
   EXPECT_FALSE(ReadDatagram(Datagram(NLMSG_ERROR, 5, error), 5, false, visit).ok());
   bytes.resize(bytes.size() - 1);
   EXPECT_EQ(ReadDatagram(bytes, 5, true, visit).status().code(), Code::kCorrupt);
+}
+
+TEST(LinkMessage, AnAddressIsTheInterfacesOwn) {
+  const auto v4 = [](uint8_t last) { return std::array<uint8_t, 4>{10, 0, 0, last}; };
+  ifaddrmsg head{};
+  head.ifa_family = AF_INET;
+  head.ifa_index = 3;
+  Message message(head);
+  EXPECT_FALSE(ParseAddress(message.bytes)) << "no address in it";
+  message.Add(IFA_ADDRESS, v4(1));
+  EXPECT_EQ(ParseAddress(message.bytes)->address.ToString(), "10.0.0.1");
+  message.Add(IFA_LOCAL, v4(2));
+  const auto both = ParseAddress(message.bytes);
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->address.ToString(), "10.0.0.2");
+  EXPECT_EQ(both->ifindex, 3U);
+  head.ifa_family = AF_INET6;
+  Message six(head);
+  six.Add(IFA_LOCAL, v4(1));
+  EXPECT_FALSE(ParseAddress(six.bytes)) << "of another length";
+  six.Add(IFA_ADDRESS, std::array<uint8_t, 16>{0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+  EXPECT_EQ(ParseAddress(six.bytes)->address.ToString(), "fd00::1");
+  six.bytes[0] = AF_BRIDGE;
+  EXPECT_FALSE(ParseAddress(six.bytes));
+  EXPECT_FALSE(ParseAddress(std::vector<uint8_t>(3)));
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ namespace {
 namespace fs = std::filesystem;
 using model::NodeSignal;
 
+constexpr int kLooksForPod = 12;
+// kube-proxy puts the addresses of every service on it, on every node (its IPVS mode).
+constexpr std::string_view kServicesLink = "kube-ipvs0";
 constexpr const char* kBoundNamespaces = "/run/netns";
 
 struct LinkSignal {
@@ -72,6 +75,8 @@ Status NetworkReader::Open() {
   own_inode_ = InodeOf("/proc/thread-self/ns/net");
   machines_network_ = kernel::SharesNetworkNamespace();
   machines_processes_ = kernel::ProcShowsMachine();
+  if (machines_network_) host_inode_ = own_inode_;
+  else if (machines_processes_) host_inode_ = InodeOf("/proc/1/ns/net");
   WEIR_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
   socket_ = std::move(socket);
   if (Result<EthtoolReader> ethtool = EthtoolReader::Open(); ethtool.ok()) {
@@ -105,6 +110,7 @@ Status NetworkReader::ReadNamespace(NetlinkSocket& socket, Namespace& space) {
       return;
     }
     const uint32_t ifindex = link.ifindex;
+    if (link.name == kServicesLink) space.services_link = ifindex;
     links.emplace(ifindex, std::move(link));
   });
   if (status.ok()) {
@@ -230,6 +236,35 @@ std::string NetworkReader::SpaceName(uint32_t inode) const {
   return known != others_.end() ? known->second.name : fmt::format("net#{}", inode);
 }
 
+void NetworkReader::LookForPod(const kernel::NetNamespace& found, Namespace& space) {
+  if (!space.pod_uid.empty() || space.looks_for_pod >= kLooksForPod || found.path.filename() != "net") return;
+  ++space.looks_for_pod;
+  const Result<std::string> text = ReadText(found.path.parent_path().parent_path() / "cgroup");
+  if (text.ok()) space.pod_uid = identity::NameFromProcFile(*text).pod_uid;
+}
+
+Status NetworkReader::ReadAddresses(NetlinkSocket& socket, Namespace& space) {
+  space.addresses.clear();
+  WEIR_RETURN_IF_ERROR(DumpAddresses(socket, [&](const LinkAddress& found) {
+    const model::Address& address = found.address;
+    if (found.ifindex == space.services_link || address.is_loopback() || address.is_link_local() || address.is_unspecified()) return;
+    if (space.addresses.size() < model::kMaxNamespaceAddresses) space.addresses.push_back(address);
+  }));
+  std::sort(space.addresses.begin(), space.addresses.end());
+  space.addresses.erase(std::unique(space.addresses.begin(), space.addresses.end()), space.addresses.end());
+  return Status::Ok();
+}
+
+void NetworkReader::Tell() {
+  found_.clear();
+  found_.push_back({own_inode_, "", own_inode_ == host_inode_, "", own_.addresses});
+  for (const auto& [inode, space] : others_) {
+    const auto bound = bound_names_.find(inode);
+    found_.push_back({inode, bound != bound_names_.end() ? bound->second : "", inode == host_inode_, space.pod_uid,
+                      space.addresses});
+  }
+}
+
 void NetworkReader::UpdateNamespaces(const std::vector<kernel::NetNamespace>& found) {
   bound_names_ = BoundNames();
   for (auto& [inode, space] : others_) space.present = false;
@@ -237,6 +272,7 @@ void NetworkReader::UpdateNamespaces(const std::vector<kernel::NetNamespace>& fo
     if (item.inode == own_inode_) continue;
     const auto [at, added] = others_.try_emplace(item.inode);
     at->second.present = true;
+    LookForPod(item, at->second);
     if (!added) continue;
     at->second.number = item.inode;
     at->second.name = NameOf(item);
@@ -268,6 +304,7 @@ void NetworkReader::ReadOthers() {
     Status status = kernel::RunInNetNamespace(item.fd.get(), [&] {
       WEIR_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
       WEIR_RETURN_IF_ERROR(ReadNamespace(socket, space));
+      WEIR_RETURN_IF_ERROR(ReadAddresses(socket, space));
       return AddProtocols(space);
     });
     space.is_new = false;
@@ -275,6 +312,8 @@ void NetworkReader::ReadOthers() {
     if (!status.ok()) last = std::move(status);
   }
   next_other_ = first_skipped.value_or(0);
+  if (const Status own = ReadAddresses(*socket_, own_); !own.ok()) last = own;
+  Tell();
   if (last.ok() && !machines_processes_) {
     probes_.Fallback("node_namespaces",
                      "the machine's processes are out of sight: network namespaces are those of the agent's own and "

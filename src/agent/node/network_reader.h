@@ -16,10 +16,12 @@
 #include "agent/node/queue_stats.h"
 #include "agent/node/sample_table.h"
 #include "base/clock.h"
+#include "model/side_report.h"
 
 namespace weir::agent::node {
 
-inline constexpr size_t kMaxNamespaces = 500;           // read in a pass; each is a descriptor held meanwhile, of 1,024
+// Read in a pass; each is a descriptor held meanwhile, of 1,024.
+inline constexpr size_t kMaxNamespaces = model::kMaxListedNamespaces;
 inline constexpr Nanos kNamespaceBudget = 200'000'000;  // of a pass; the rest is counted and has its turn later
 
 // A signal that is evidence of a limit grew on an interface of the agent's own namespace.
@@ -53,6 +55,9 @@ class NetworkReader {
   // As subjects begin: "" for the agent's own namespace; of one that is gone or not read yet, its number.
   std::string SpaceName(uint32_t inode) const;
 
+  // What the last slow pass found, the own one first; empty when it has been taken already.
+  std::vector<model::NetNamespace> TakeNamespaces() { return std::exchange(found_, {}); }
+
   std::vector<Rise> TakeRises() { return std::exchange(rises_, {}); }
   // Hardware first, then what has a shaper, then the rest that is up; at most `limit`.
   std::vector<RateTarget> RateTargets(size_t limit) const;
@@ -64,6 +69,10 @@ class NetworkReader {
     bool is_new = false;  // came to be after the last complete listing
     bool listed = false;  // its objects were listed before, so one not seen then is new
     bool present = false;
+    std::string pod_uid;
+    int looks_for_pod = 0;  // so often its first process was asked
+    uint32_t services_link = 0;  // an interface whose addresses are not its node's; 0 = there is none
+    std::vector<model::Address> addresses;  // as last read
   };
   struct OwnLink {
     uint32_t ifindex = 0;
@@ -86,6 +95,10 @@ class NetworkReader {
   std::string NameOf(const kernel::NetNamespace& found) const;
   // As ProbeList::Judge(), of what the own namespace shows.
   void JudgeOwn(std::string_view probe, const Status& status);
+  // Its pod, by the control group of the process it was found by. A new namespace is without processes at first.
+  static void LookForPod(const kernel::NetNamespace& found, Namespace& space);
+  static Status ReadAddresses(NetlinkSocket& socket, Namespace& space);
+  void Tell();
   void UpdateNamespaces(const std::vector<kernel::NetNamespace>& found);
 
   SampleTable& table_;
@@ -97,6 +110,7 @@ class NetworkReader {
   uint32_t own_inode_ = 0;
   bool machines_network_ = true;    // the own namespace is the machine's
   bool machines_processes_ = true;  // those of other namespaces are in sight
+  uint32_t host_inode_ = 0;  // of the first process
   Namespace own_;
   std::vector<OwnLink> own_links_;
   std::unordered_map<uint32_t, Namespace> others_;         // by inode
@@ -104,6 +118,7 @@ class NetworkReader {
   size_t next_other_ = 0;                                  // where the next slow pass begins
   std::unordered_map<uint32_t, std::string> bound_names_;  // of /run/netns, by inode
   std::vector<Rise> rises_;
+  std::vector<model::NetNamespace> found_;
 };
 
 }  // namespace weir::agent::node

@@ -25,6 +25,7 @@ class NodeReader {
   void Pass();
 
   std::vector<model::NodeSample> TakeSamples() { return table_.Take(); }
+  std::vector<model::NetNamespace> TakeNamespaces() { return network_.TakeNamespaces(); }
   std::vector<Rise> TakeRises() { return network_.TakeRises(); }
   std::vector<RateTarget> RateTargets(size_t limit) const { return network_.RateTargets(limit); }
   ProbeList& probes() { return probes_; }

@@ -126,7 +126,9 @@ void NodeWatch::CutDue(bool all, std::vector<model::RateWindow>& windows) {
 
 void NodeWatch::Publish(std::vector<model::RateWindow> windows) {
   std::vector<model::NodeSample> samples = reader_.TakeSamples();
+  std::vector<model::NetNamespace> namespaces = reader_.TakeNamespaces();
   const std::lock_guard lock(mutex_);
+  if (!namespaces.empty()) namespaces_ = std::move(namespaces);
   if (samples_.size() + samples.size() > model::kMaxNodeSamples) {
     const size_t excess = std::min(samples_.size(), samples_.size() + samples.size() - model::kMaxNodeSamples);
     Count(Metric::agent_node_samples_dropped, excess);
@@ -155,6 +157,7 @@ void NodeWatch::TakeInto(model::AgentBatch& batch) {
   const std::lock_guard lock(mutex_);
   batch.node_samples = std::exchange(samples_, {});
   batch.rate_windows = std::exchange(windows_, {});
+  batch.namespaces = std::exchange(namespaces_, {});
   batch.probes.insert(batch.probes.end(), probes_.begin(), probes_.end());
 }
 

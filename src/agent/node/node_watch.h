@@ -75,7 +75,8 @@ class NodeWatch {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool stopping_ = false;  // these four: guarded by mutex_
+  bool stopping_ = false;  // these five: guarded by mutex_
+  std::vector<model::NetNamespace> namespaces_;
   std::vector<model::NodeSample> samples_;
   std::vector<model::RateWindow> windows_;
   std::vector<model::ProbeReport> probes_;

@@ -197,6 +197,34 @@ TEST_F(NodeKernelTest, OtherNamespacesAreSeenAndAVanishingOneIsNoError) {
   }
 }
 
+TEST_F(NodeKernelTest, NamespacesAreToldWithTheirAddresses) {
+  there->Enter();
+  FakeClock fake;
+  NodeReader reader(milliseconds(1'000), fake);
+  ASSERT_TRUE(reader.Open(false).ok());
+  reader.Pass();
+  const auto addresses_of = [&](uint32_t inode) {
+    std::vector<std::string> texts;
+    for (const model::NetNamespace& space : reader.TakeNamespaces()) {
+      EXPECT_FALSE(space.inode == here->inode() && space.is_host);
+      if (space.inode != inode) continue;
+      for (const model::Address& address : space.addresses) texts.push_back(address.ToString());
+    }
+    return texts;
+  };
+  EXPECT_EQ(addresses_of(here->inode()), (std::vector<std::string>{"10.9.0.1", "fd09::1"}));
+  EXPECT_TRUE(addresses_of(here->inode()).empty()) << "taken already";
+  here->Run("ip address add 10.9.7.7/32 dev lo && ip -6 address add fd00:9::1/128 dev weir0");
+  here->Run("ip link add kube-ipvs0 type veth && ip address add 10.96.0.1/32 dev kube-ipvs0");
+  there->Enter();
+  fake.Advance(5'000'000'000);
+  reader.Pass();
+  EXPECT_EQ(addresses_of(here->inode()), (std::vector<std::string>{"10.9.0.1", "10.9.7.7", "fd00:9::1", "fd09::1"}));
+  fake.Advance(5'000'000'000);
+  reader.Pass();
+  EXPECT_EQ(addresses_of(there->inode()), (std::vector<std::string>{"10.9.0.2", "fd09::2"})) << "its own";
+}
+
 TEST_F(NodeKernelTest, TheRingFreezesAroundTheEventAndAddsUp) {
   SendPackets(1);  // neighbours know each other
   NodeWatch watch({.interval = milliseconds(200), .rate_ring = true}, clock);

@@ -16,7 +16,7 @@ namespace weir::agent::recording {
 inline constexpr std::string_view kMagic{"\x89WEIR\r\n\x1a", 8};
 // Grows where a program would take what is new for damage. Fields of the kernel's records do not count: they are found
 // by name.
-inline constexpr uint32_t kFormat = 2;        // 2: connection tracking's answers
+inline constexpr uint32_t kFormat = 3;        // 2: connection tracking's answers; 3: pod uids of control groups
 inline constexpr uint32_t kOldestFormat = 1;  // that is read
 inline constexpr uint32_t kByteOrder = 0x01020304;
 inline constexpr size_t kMaxHeaderText = 65'536;
@@ -67,7 +67,7 @@ enum class FrameKind : uint8_t {
   kExisting = 33,    // StatusFrame, then the message: of the last look for existing sockets
   kLosses = 34,      // LossesFrame
   kOwner = 35,       // OwnerFrame
-  kName = 36,        // NameFrame, container, unit
+  kName = 36,        // NameFrame, container, unit, since format 3 pod uid
   kNetnsName = 37,   // NetnsFrame, name
   kInterfaces = 38,  // 16 bytes per address
   kClock = 39,       // int64: a reading of CLOCK_MONOTONIC

@@ -78,7 +78,7 @@ std::shared_ptr<const identity::CgroupName> RecordingIdentities::NameOf(uint64_t
   if (const auto after = names_.Given(owner, writer_.step(), *name, {})) {
     const NameFrame frame{owner, *after, static_cast<uint16_t>(name->container.size()),
                           static_cast<uint16_t>(name->unit.size())};
-    writer_.Put(FrameKind::kName, observer_, {BytesOf(frame), name->container, name->unit});
+    writer_.Put(FrameKind::kName, observer_, {BytesOf(frame), name->container, name->unit, name->pod_uid});
   }
   return name;
 }

@@ -214,9 +214,9 @@ TEST_F(RecordingTest, OtherFilesAreTold) {
   EXPECT_THAT(reason(good.substr(0, 20)), HasSubstr("ends within its header"));
   EXPECT_THAT(reason(good.substr(0, 200)), HasSubstr("ends within its header"));
   std::string other = good;
-  for (const char format : {'\0', '\3'}) {
+  for (const char format : {'\0', '\4'}) {
     other[8] = format;
-    EXPECT_THAT(reason(other), HasSubstr(fmt::format("format {:d}, this program reads formats 1 to 2", format)));
+    EXPECT_THAT(reason(other), HasSubstr(fmt::format("format {:d}, this program reads formats 1 to 3", format)));
   }
   other[8] = 1;
   EXPECT_EQ(reason(other), "") << "what older programs wrote is read";

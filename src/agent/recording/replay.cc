@@ -68,6 +68,7 @@ std::optional<model::AgentBatch> Replay::Collected(Nanos now) {
     tape_->Damaged("more sockets or pairs than its machine could follow");
     return std::nullopt;
   }
+  namespaces_.Merge(now, collection.reports, batch->namespaces);
   batch->sequence = ++intervals_;
   batch->reports = std::move(collection.reports);
   batch->local_addresses = std::move(collection.local_addresses);

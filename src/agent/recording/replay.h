@@ -12,6 +12,7 @@
 #include "agent/recording/header.h"
 #include "agent/recording/tape.h"
 #include "agent/source.h"
+#include "agent/source/namespace_table.h"
 #include "base/status.h"
 #include "model/side_report.h"
 
@@ -42,6 +43,7 @@ class Replay {
 
   std::unique_ptr<Tape> tape_;  // outlives source_
   std::unique_ptr<Source> source_;
+  source::NamespaceTable namespaces_{0};  // a recording says which is its machine's own
   bool started_ = false;
   uint64_t intervals_ = 0;
 };

@@ -4,6 +4,8 @@
 #include <bit>
 #include <utility>
 
+#include "model/columns.h"
+
 namespace weir::agent::recording {
 namespace {
 
@@ -239,9 +241,11 @@ bool Tape::TakeName(const Frame& frame, Answers& answers) {
   if (frame.kind == FrameKind::kName) {
     const auto name = FixedPart<NameFrame>(frame.payload);
     const std::string_view text = frame.payload.substr(sizeof(name));
-    if (text.size() != size_t{name.container_bytes} + name.unit_bytes) return false;
+    const size_t pod_uid = size_t{name.container_bytes} + name.unit_bytes;
+    if (text.size() < pod_uid || text.size() - pod_uid > model::kMaxStringBytes) return false;
     identity::CgroupName cgroup{std::string(text.substr(0, name.container_bytes)),
-                                std::string(text.substr(name.container_bytes))};
+                                std::string(text.substr(name.container_bytes, name.unit_bytes)),
+                                std::string(text.substr(pod_uid))};
     answers.names.Put(name.owner, name.after, std::make_shared<const identity::CgroupName>(std::move(cgroup)));
     return true;
   }

@@ -83,6 +83,7 @@ model::SideReport RequestTable::MakeReport(const weir_step_head& ends, const Tur
   const auto name = identities_.NameOf(identities_.OwnerOf(ends.cgroup_id, ends.pid, ends.netns, comm));
   report.identity.container = name->container;
   report.identity.unit = name->unit;
+  report.identity.pod_uid = name->pod_uid;
   report.identity.netns_name = *identities_.NetnsNameOf(ends.netns);
   report.request.application = turn.application;
   report.request.operation = turn.method;

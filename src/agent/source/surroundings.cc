@@ -3,6 +3,8 @@
 #include <ifaddrs.h>
 #include <netinet/in.h>
 
+#include <string_view>
+
 #include "agent/identity/identity_index.h"
 #include "agent/kernel/group_tree.h"
 #include "agent/kernel/jiffies.h"
@@ -16,7 +18,8 @@ std::vector<model::Address> InterfaceAddresses() {
   ifaddrs* first = nullptr;
   if (::getifaddrs(&first) != 0) return addresses;  // the flows' ends remain
   for (const ifaddrs* item = first; item != nullptr; item = item->ifa_next) {
-    if (item->ifa_addr == nullptr) continue;
+    // kube-proxy puts the addresses of every service on it, on every node (its IPVS mode).
+    if (item->ifa_addr == nullptr || std::string_view(item->ifa_name) == "kube-ipvs0") continue;
     if (item->ifa_addr->sa_family == AF_INET) {
       const auto* v4 = reinterpret_cast<const sockaddr_in*>(item->ifa_addr);
       addresses.push_back(model::Address::FromV4(v4->sin_addr.s_addr));

@@ -177,6 +177,7 @@ void DnsTable::Report(const Kind& kind, model::SideCounters counters, std::vecto
   report.identity.process = kind.asker.process;
   report.identity.container = name->container;
   report.identity.unit = name->unit;
+  report.identity.pod_uid = name->pod_uid;
   report.identity.netns_name = *identities_.NetnsNameOf(kind.asker.netns);
   report.request = {"dns", DnsTypeName(kind.type), kind.name, kind.result};
   report.counters = std::move(counters);

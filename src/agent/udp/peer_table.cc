@@ -159,6 +159,7 @@ void PeerTable::Report(const FlowKey& key, const model::SideCounters& counters, 
   report.identity.process = identity::PrintableName(TextOf(key.flow.comm), WEIR_COMM_BYTES);
   report.identity.container = name->container;
   report.identity.unit = name->unit;
+  report.identity.pod_uid = name->pod_uid;
   report.identity.netns_name = *identities_.NetnsNameOf(key.flow.netns);
   if (key.quic != 0) report.identity.application = "quic";
   report.counters = counters;
