@@ -8,8 +8,8 @@
 
 #include "abi.h"
 
-/* The part of a DNS message that is copied: 12 bytes of header, a name of at most 255, type and class. */
-#define WEIR_DNS_BYTES 272
+/* The part of a DNS message that is copied: all of it in the classic size (RFC 1035, 2.3.4). */
+#define WEIR_DNS_BYTES 512
 #define WEIR_DNS_PORT 53
 
 /* What is wanted: the read-only variable `weir_udp_wanted`. */
@@ -75,11 +75,11 @@ struct weir_dns_message {
 #ifdef __cplusplus
 static_assert(sizeof(weir_udp_key) == 48, "layout shared with the kernel");
 static_assert(sizeof(weir_udp_flow) == 88, "layout shared with the kernel");
-static_assert(sizeof(weir_dns_message) == 376, "layout shared with the kernel");
+static_assert(sizeof(weir_dns_message) == 616, "layout shared with the kernel");
 #else
 _Static_assert(sizeof(struct weir_udp_key) == 48, "layout shared with the agent");
 _Static_assert(sizeof(struct weir_udp_flow) == 88, "layout shared with the agent");
-_Static_assert(sizeof(struct weir_dns_message) == 376, "layout shared with the agent");
+_Static_assert(sizeof(struct weir_dns_message) == 616, "layout shared with the agent");
 #endif
 
 #endif /* WEIR_BPF_UDP_ABI_H */

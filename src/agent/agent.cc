@@ -18,6 +18,7 @@
 #include "agent/export/exporter.h"
 #include "agent/export/local_names.h"
 #include "agent/node/node_watch.h"
+#include "agent/place/cloud_place.h"
 #include "agent/privileges.h"
 #include "agent/start.h"
 #include "base/disciplined_clock.h"
@@ -80,7 +81,8 @@ class RunningAgent final : public Agent {
         directory_(std::move(directory)),
         names_(std::move(names)),
         exporter_(std::move(exporter)),
-        clock_(clock) {}
+        clock_(clock),
+        place_({options_.zone, options_.region}) {}
   ~RunningAgent() override { Stop(); }
 
   Status Start(std::vector<std::unique_ptr<Source>> candidates);
@@ -100,6 +102,7 @@ class RunningAgent final : public Agent {
   const std::unique_ptr<LocalNames> names_;  // the exporter's thread puts them in
   const std::unique_ptr<Exporter> exporter_;
   const Clock& clock_;
+  PlaceFinder place_;
   std::string mode_;  // set before Start() returns, constant then
 
   std::mutex mutex_;
@@ -216,10 +219,14 @@ void RunningAgent::Collect(Source& source, node::NodeWatch* node, std::vector<mo
   options.version = WEIR_VERSION;
   options.interval = options_.interval;
   options.start_probes = std::move(start_probes);
+  options.only_seen_namespaces = !options_.observe.within.empty();
   if (node == nullptr) options.start_probes.push_back({"node_signals", "off", "switched off by an option", ""});
   budget::Budget budget(options_.budget, WireBudget(source, node));
   options.contribute = [this, node, &budget](model::AgentBatch& batch) {
     batch.names = names_->version();
+    Place place = place_.place();
+    batch.zone = std::move(place.zone);
+    batch.region = std::move(place.region);
     if (node != nullptr) node->TakeInto(batch);
     budget.OnInterval(batch);
   };

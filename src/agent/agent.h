@@ -17,6 +17,8 @@ namespace weir::agent {
 
 struct AgentOptions {
   std::string node;                           // "" = host name
+  std::string zone;                           // of this machine; "" = its cloud is asked, where it is of one
+  std::string region;
   std::chrono::milliseconds interval{1'000};  // 100 ms .. 60 s
   std::filesystem::path data_dir;             // agent id and spool
   uint64_t spool_limit_bytes = uint64_t{256} << 20;

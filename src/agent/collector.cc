@@ -13,7 +13,7 @@ Collector::Collector(CollectorOptions options, Source& source, Submit submit, co
       submit_(std::move(submit)),
       clock_(clock),
       schedule_(options_.interval, clock),
-      namespaces_(source::HostNetNamespace()),
+      namespaces_(source::HostNetNamespace(), options_.only_seen_namespaces),
       poll_due_(clock.MonotonicNanos()) {}
 
 Nanos Collector::RunDue() {
@@ -60,6 +60,7 @@ void Collector::Collect(const Tick& tick) {
   batch.counters = ReadAgentCounters();
   batch.local_addresses = std::move(collection.local_addresses);
   batch.reports = std::move(collection.reports);
+  batch.resolved = std::move(collection.resolved);
   submit_(std::move(batch));
 }
 

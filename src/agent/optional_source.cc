@@ -62,6 +62,7 @@ Status SourceWithOptions::Collect(Nanos now, Collection& out) {
     Collection one;
     option->Collect(now, one);
     std::move(one.reports.begin(), one.reports.end(), std::back_inserter(added.reports));
+    std::move(one.resolved.begin(), one.resolved.end(), std::back_inserter(added.resolved));
     std::vector<model::Address> all;
     std::set_union(added.local_addresses.begin(), added.local_addresses.end(), one.local_addresses.begin(),
                    one.local_addresses.end(), std::back_inserter(all));
@@ -69,6 +70,7 @@ Status SourceWithOptions::Collect(Nanos now, Collection& out) {
   }
   Status status = main_->Collect(now, out);
   std::move(added.reports.begin(), added.reports.end(), std::back_inserter(out.reports));
+  std::move(added.resolved.begin(), added.resolved.end(), std::back_inserter(out.resolved));
   std::vector<model::Address> all;
   std::set_union(out.local_addresses.begin(), out.local_addresses.end(), added.local_addresses.begin(),
                  added.local_addresses.end(), std::back_inserter(all));

@@ -18,6 +18,7 @@ namespace weir::agent {
 struct Collection {
   std::vector<model::SideReport> reports;
   std::vector<model::Address> local_addresses;
+  std::vector<model::ResolvedName> resolved;
 };
 
 // Thread: the agent's loop, all calls.

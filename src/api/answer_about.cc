@@ -91,6 +91,7 @@ net::HttpResponse AnswerStatus(Service& service, Arguments& arguments) {
   facts.agents = service.server.Agents();
   facts.own_counters = ReadOwnCounters();
   if (service.cluster) facts.cluster = service.cluster();
+  facts.name_sources = service.server.NameSources();
   return JsonResponse(Dump(StatusJson(facts)) + "\n");
 }
 

@@ -126,7 +126,9 @@ std::string MapNode::Id() const {
 }
 
 MapNode NodeOf(const EndFacts& end, const MapOptions& options) {
-  if (end.node.empty() || (end.unreported && options.level != MapLevel::kHost)) return Unreported(end, options);
+  // An address of a namespace that its node's agent knows is that namespace.
+  const bool stranger = end.unreported && end.netns_name.empty();
+  if (end.node.empty() || (stranger && options.level != MapLevel::kHost)) return Unreported(end, options);
   switch (options.level) {
     case MapLevel::kProcess: return ProcessNode(end);
     case MapLevel::kContainer: return ContainerNode(end);

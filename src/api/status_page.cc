@@ -122,6 +122,19 @@ std::vector<std::string> Problems(const StatusFacts& facts) {
   return problems;
 }
 
+namespace {
+
+Json NameSourceJson(const server::NameSource& source, UnixMillis now) {
+  constexpr double kDayMs = 86'400'000;
+  return {{"kind", source.kind},
+          {"path", source.path},
+          {"dated", TimeOrNull(source.dated)},
+          {"age_days", source.dated == 0 ? Json(nullptr) : Json(static_cast<double>(now - source.dated) / kDayMs)},
+          {"entries", source.entries}};
+}
+
+}  // namespace
+
 Json StatusJson(const StatusFacts& facts) {
   Json json;
   json["version"] = kVersion;
@@ -132,6 +145,10 @@ Json StatusJson(const StatusFacts& facts) {
   json["agents"] = Json::array();
   for (const server::AgentStatus& agent : facts.agents) json["agents"].push_back(AgentJson(agent, facts.now));
   json["kubernetes"] = facts.cluster ? ClusterJson(*facts.cluster, facts.now) : Json(nullptr);
+  json["name_sources"] = Json::array();
+  for (const server::NameSource& source : facts.name_sources) {
+    json["name_sources"].push_back(NameSourceJson(source, facts.now));
+  }
   json["counters"] = Json::array();
   const auto& catalogue = MetricCatalogue();
   for (size_t i = 0; i < std::min(catalogue.size(), facts.own_counters.size()); ++i) {

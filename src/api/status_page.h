@@ -22,6 +22,7 @@ struct StatusFacts {
   std::string clock_trouble;  // Clock::Trouble() of this machine
   std::vector<server::AgentStatus> agents;
   std::optional<kube::ClusterStatus> cluster;
+  std::vector<server::NameSource> name_sources;
   std::vector<uint64_t> own_counters;  // values, in the order of MetricCatalogue()
 };
 

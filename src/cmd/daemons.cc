@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "cmd/kubernetes.h"
+#include "cmd/naming.h"
 #include "cmd/server_sink.h"
 #include "cmd/token.h"
 #include "server/server.h"
@@ -57,19 +58,6 @@ class Signals {
   sigset_t set_{};
 };
 
-// Hears of the cluster and keeps nothing: the watches count what they told.
-class NoNames final : public model::ClusterListener {
- public:
-  void Changed(const model::Pod&) override {}
-  void Changed(const model::Service&) override {}
-  void Changed(const model::Endpoints&) override {}
-  void Changed(const model::Node&) override {}
-  void Changed(const model::Namespace&) override {}
-  void Changed(const model::VolumeAttachment&) override {}
-  void Gone(Kind, const std::string&, UnixMillis) override {}
-  void Synced(Kind) override {}
-};
-
 // Keeps what the server's clock knows of this machine's, now and then: a restart must not forget it.
 class ClockKeeper {
  public:
@@ -96,8 +84,8 @@ class ClockKeeper {
 // Store, server, cluster and API, stopped in the opposite order of their start.
 struct Serving {
   std::unique_ptr<store::Store> store;
+  std::unique_ptr<Naming> names;
   std::unique_ptr<server::Server> server;
-  std::unique_ptr<model::ClusterListener> names;
   std::unique_ptr<Kubernetes> kubernetes;
   std::unique_ptr<api::Api> api;
 
@@ -129,10 +117,14 @@ Result<Serving> StartServing(const Settings& settings, DisciplinedClock& clock) 
   server_options.housekeeping = [keeper = std::make_shared<ClockKeeper>(clock, DataDir(settings) / "clock")] {
     keeper->KeepWhenDue();
   };
+  WEIR_ASSIGN_OR_RETURN(serving.names, Naming::Start(settings, DataDir(settings), clock));
+  server_options.namer = &serving.names->stage();
   WEIR_ASSIGN_OR_RETURN(serving.server, server::Server::Start(std::move(server_options), *serving.store, clock));
 
-  serving.names = std::make_unique<NoNames>();
-  WEIR_ASSIGN_OR_RETURN(Kubernetes kubernetes, Kubernetes::Start(settings, *serving.names, clock));
+  const auto listener_of = [&](const std::string& cluster) -> model::ClusterListener& {
+    return serving.names->stage().ListenerOf(cluster);
+  };
+  WEIR_ASSIGN_OR_RETURN(Kubernetes kubernetes, Kubernetes::Start(settings, listener_of, clock));
   serving.kubernetes = std::make_unique<Kubernetes>(std::move(kubernetes));
 
   api::ApiOptions api_options;
@@ -153,6 +145,8 @@ agent::ReceiveLoss ReceiveLossOf(const std::string& text) {
 agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   agent::AgentOptions options;
   options.node = settings.Text("node");
+  options.zone = settings.Text("zone");
+  options.region = settings.Text("region");
   options.interval = settings.Duration("interval");
   options.data_dir = DataDir(settings) / "agent";
   options.spool_limit_bytes = settings.Bytes("spool-limit");

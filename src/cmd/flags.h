@@ -52,6 +52,9 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"node", 0, FlagType::kText, "NAME", "", kCollecting | kReplay,
      "Name of this node in maps and tables. Default: the host name; of a replay, the recorded one with -replay "
      "behind."},
+    {"zone", 0, FlagType::kText, "NAME", "", kCollecting,
+     "Zone this machine is in. Default: what its cluster says, else its cloud's metadata address where it is of one."},
+    {"region", 0, FlagType::kText, "NAME", "", kCollecting, "Region this machine is in; as --zone."},
     {"interval", 'i', FlagType::kDuration, "TIME", "1s", kCollecting, "How often sockets are read; 100ms to 60s."},
     {"mode", 0, FlagType::kChoice, "auto|ebpf|sock_diag", "auto", kCollecting,
      "How sockets are seen. auto: eBPF, or the degraded sock_diag mode where the kernel or the privileges do not allow "
@@ -131,6 +134,20 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "Kubeconfig whose current context is followed: a client certificate, a token or a tokenFile."},
     {"cluster", 0, FlagType::kText, "NAME", "", kStoring,
      "What the cluster is called. Default: its name in the kubeconfig."},
+
+    // Names outside
+    {"prefix-file", 0, FlagType::kText, "FILES", "", kStoring,
+     "Files in which clouds publish their address ranges, comma-separated: Amazon's ip-ranges.json, Google's cloud.json "
+     "and goog.json, Azure's service tags, Hugging Face's meta.json."},
+    {"prefix-url", 0, FlagType::kText, "LISTS", "", kStoring,
+     "Lists of the same forms that are fetched once a day, by URL or one of aws, google and huggingface, comma-separated. "
+     "Nothing is fetched unless asked for here."},
+    {"cidr-label", 0, FlagType::kText, "LABELS", "", kStoring,
+     "Names of address ranges of your own: 10.20.0.0/16=office,192.0.2.0/24=backup:object_store."},
+    {"geoip", 0, FlagType::kText, "FILES", "", kStoring,
+     "MaxMind databases (.mmdb) of country, city or ASN for public addresses without a better name, comma-separated."},
+    {"price-table", 0, FlagType::kText, "NAME|FILE", "", kStoring,
+     "What traffic costs: `aws` for the list prices that ship with Weir, or a YAML file in the same form. Fills cost_usd."},
 
     // Questions
     {"since", 0, FlagType::kText, "TIME", "15m", kFlows | kMap | kNodes,

@@ -37,7 +37,7 @@ Result<kube::Access> FindAccess(const Settings& settings) {
 
 }  // namespace
 
-Result<Kubernetes> Kubernetes::Start(const Settings& settings, model::ClusterListener& listener, const Clock& clock) {
+Result<Kubernetes> Kubernetes::Start(const Settings& settings, const ListenerOf& listener_of, const Clock& clock) {
   Kubernetes kubernetes;
   if (settings.Text("kubernetes") == "off") {
     kubernetes.off_ = "--kubernetes off";
@@ -53,6 +53,7 @@ Result<Kubernetes> Kubernetes::Start(const Settings& settings, model::ClusterLis
   kube::ClusterWatchOptions options;
   options.cluster = settings.Text("cluster").empty() ? access->cluster : settings.Text("cluster");
   options.access = *std::move(access);
+  model::ClusterListener& listener = listener_of(options.cluster);
   kubernetes.watch_ = kube::ClusterWatch::Start(std::move(options), listener, clock);
   return kubernetes;
 }

@@ -230,7 +230,9 @@ namespace weir::model {
   X(client_idle_max_us, uint64_t, kUint, kMax, "us",                                                                 \
     "Longest time from an answer's last byte to the next request on its connection.")                                \
   X(client_idle_histogram, Histogram, kHistogram, kHistogram, "us",                                                  \
-    "Distribution of times from an answer's last byte to the next request on its connection.")
+    "Distribution of times from an answer's last byte to the next request on its connection.")                       \
+  X(cost_nano_usd, uint64_t, kUint, kSum, "nUSD",                                                                    \
+    "What the traffic costs by the price table, in billionths of a US dollar; 0 without one.")
 
 // Every field of a FlowRow.
 #define WEIR_STORED_COLUMNS(X) WEIR_TIME_COLUMNS(X) WEIR_CONNECTION_COLUMNS(X) WEIR_MEASURE_COLUMNS(X)
@@ -252,6 +254,7 @@ namespace weir::model {
 #define WEIR_DERIVED_COLUMNS(X)                                                                                        \
   X(reported_by, kString, "", "Which end's agent reported the flow: client, server or both.")                          \
   X(bytes, kUint, "bytes", "Payload in both directions.")                                                              \
+  X(cost_usd, kFloat, "USD", "What the traffic costs by the price table (--price-table); 0 without one.")              \
   X(retransmits, kUint, "segments", "All segments sent again, both directions and SYN, as far as observed.")           \
   X(retransmit_percent, kFloat, "%", "Retransmits per hundred segments, both directions.")                             \
   X(timeouts, kUint, "events", "Retransmission timeouts, both directions.")                                            \

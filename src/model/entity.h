@@ -36,6 +36,7 @@ using EntityId = uint64_t;
   X(workload, std::string, kString, "Kubernetes workload: the pod's topmost controller, or the pod without one")      \
   X(workload_kind, std::string, kString, "kind of that controller: Deployment, StatefulSet, Job, or a custom one")    \
   X(pod, std::string, kString, "Kubernetes pod")                                                                      \
+  X(pod_uid, std::string, kString, "uid of the Kubernetes pod")                                                       \
   X(container_name, std::string, kString, "name of the container, in its pod or by its runtime")                      \
   X(container, std::string, kString, "container id; empty on a bare host")                                            \
   X(image, std::string, kString, "image the container was started from")                                              \
@@ -50,6 +51,11 @@ using EntityId = uint64_t;
     "class of a service outside the cluster: object_store, registry, model_hub "                                      \
     "and so on")                                                                                                      \
   X(external_name, std::string, kString, "name of an end outside the cluster")                                        \
+  X(external_service, std::string, kString, "product an end outside belongs to, such as Amazon S3")                   \
+  X(on_behalf_of, std::string, kString,                                                                               \
+    "workloads a helper worked for, as namespace/workload: a Mountpoint pod, a container "                            \
+    "runtime that pulls, a file system of the node")                                                                  \
+  X(shared, uint32_t, kUint, "pods that share a helper's traffic; 0 = it is no helper, or for whom is unknown")       \
   X(name_source, std::string, kString, "how the name is known: agent, cluster, dns, sni, prefix, suffix, label, geo")
 
 // What only the third entity of a flow has: the service its client asked for. Its columns stand in columns.h.

@@ -99,6 +99,7 @@ uint64_t DerivedUint(const FlowRow& row, std::string_view name) {
 double DerivedNumber(const FlowRow& row, const Column& column) {
   if (column.type == ColumnType::kUint) return static_cast<double>(DerivedUint(row, column.name));
   const std::string_view name = column.name;
+  if (name == "cost_usd") return static_cast<double>(row.cost_nano_usd) / 1e9;
   if (name == "retransmit_percent") return RetransmitPercent(row);
   if (name == "connect_avg_us") return ConnectAverage(row);
   if (name == "rtt_avg_us") return RttAverage(row);

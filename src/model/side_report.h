@@ -54,6 +54,8 @@ struct LocalIdentity {
   std::string alpn;         // a client's: the application protocols it offered there, joined by commas
   std::string application;  // recognised on the wire: tls, http1, h2, quic; "" = nobody looked, or unknown
   std::string pod_uid{};    // of the Kubernetes pod, with dashes, as its control group tells
+  std::string container_name{};  // as its runtime keeps it
+  std::string image{};           // as well
 
   bool operator==(const LocalIdentity&) const = default;
 };
@@ -106,6 +108,20 @@ inline constexpr size_t kMaxBatchNamespaces = 16'384;
 inline constexpr size_t kMaxListedNamespaces = 500;  // a reading of the machine with as many may be incomplete
 inline constexpr size_t kMaxNamespaceAddresses = 256;  // of one of them
 
+// An address that a DNS answer gave to somebody on the agent's machine.
+struct ResolvedName {
+  Address address;
+  std::string name;       // that was asked for, lower case
+  std::string canonical;  // what its last alias leads to; "" = it has none
+  uint32_t ttl_s = 0;
+  uint32_t netns = 0;     // who asked: inode
+  std::string pod_uid;    // and pod, if it is one
+
+  bool operator==(const ResolvedName&) const = default;
+};
+
+inline constexpr size_t kMaxResolvedNames = 10'000;  // of a batch
+
 // One interval of one agent: the unit of sending, acknowledging and de-duplicating.
 struct AgentBatch {
   std::string agent_id;   // 32 lower-case hex digits, kept in the agent's data directory
@@ -120,6 +136,9 @@ struct AgentBatch {
   std::vector<AgentCounter> counters;
   std::vector<Address> local_addresses;  // addresses that belong to this node's namespaces
   std::vector<NetNamespace> namespaces;  // those that changed since the last batch, and every ten seconds all
+  std::vector<ResolvedName> resolved;    // in this interval
+  std::string zone;                      // the machine is in; "" = unknown
+  std::string region;
   NamesVersion names;  // which names of its pods the agent has
   std::vector<SideReport> reports;
   std::vector<NodeSample> node_samples;

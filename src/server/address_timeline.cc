@@ -66,11 +66,13 @@ void AddressTimeline::TakeOver(Tenure::Kind kind, uint32_t holder, UnixMillis fr
   }
   if (from > last.from) {
     const uint32_t generation = last.generation;
+    const UnixMillis first_used = last.first_used;
     last.to = from;
     last.generation = next_generation_;
     last.first_used = 0;
     Open(kind, holder, from);
     tenures_.back().generation = generation;
+    tenures_.back().first_used = first_used;
     return;
   }
   last.kind = kind;

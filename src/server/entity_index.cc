@@ -510,12 +510,29 @@ AddressHolder EntityIndex::HolderOf(const model::Address& address, ClusterNumber
   if (place == nullptr) return holder;
   const Tenure tenure = place->timeline.Use(start, end);
   holder.generation = tenure.generation;
+  holder.used_unnamed = tenure.first_used != 0;
   holder.contested = tenure.kind == Tenure::Kind::kContested;
   if (tenure.kind == Tenure::Kind::kPod) {
     holder.pod = &pods_[tenure.holder];
     holder.pod_number = tenure.holder;
   } else if (tenure.kind == Tenure::Kind::kNode) {
     holder.node = &nodes_[tenure.holder];
+  }
+  return holder;
+}
+
+AddressHolder EntityIndex::HolderOfGeneration(const model::Address& address, ClusterNumber cluster,
+                                              uint32_t generation) const {
+  AddressHolder holder;
+  holder.cluster = cluster;
+  holder.generation = generation;
+  const auto found = addresses_.find(SpaceAddress{address, cluster});
+  if (found == addresses_.end()) return holder;
+  for (const Tenure& tenure : found->second.timeline.tenures()) {
+    if (tenure.generation != generation) continue;
+    holder.contested = tenure.kind == Tenure::Kind::kContested;
+    if (tenure.kind == Tenure::Kind::kPod) holder.pod = &pods_[tenure.holder];
+    if (tenure.kind == Tenure::Kind::kNode) holder.node = &nodes_[tenure.holder];
   }
   return holder;
 }

@@ -82,6 +82,7 @@ struct AddressHolder {
   const KnownNode* node = nullptr;
   uint32_t pod_number = 0;
   bool contested = false;
+  bool used_unnamed = false;  // flows were stored under the generation before its holder was known
   uint32_t generation = 0;
   ClusterNumber cluster = 0;  // whose address space it is; 0 = none has it
 };
@@ -133,6 +134,8 @@ class EntityIndex {
   // `viewer`: the cluster of whoever saw the address. Remembers that the answer was given to a flow.
   AddressHolder HolderOf(const model::Address& address, ClusterNumber viewer, UnixMillis start, UnixMillis end,
                          UnixMillis now);
+  // Who holds a generation of the address, as is known by now.
+  AddressHolder HolderOfGeneration(const model::Address& address, ClusterNumber cluster, uint32_t generation) const;
   const ServiceIndex& services() const { return services_; }
   // Those that are there, in any order.
   std::vector<const KnownPod*> PodsOn(ClusterNumber cluster, std::string_view node) const;
@@ -152,6 +155,8 @@ class EntityIndex {
   // Forgets what is too old; to be called now and then.
   void Expire(UnixMillis now);
 
+  // Grows with every change of what names are made of.
+  uint64_t version() const { return version_; }
   size_t pods() const { return by_uid_.size(); }
   size_t tombstones() const { return tombstones_.size(); }
   size_t addresses() const { return addresses_.size(); }

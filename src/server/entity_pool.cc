@@ -16,7 +16,9 @@ std::string_view KindOf(const model::LocalIdentity& identity) {
 
 bool ReportedEnd::Is(const model::Entity& entity) const {
   return entity.process == identity.process && entity.netns == netns && entity.container == identity.container &&
-         entity.unit == identity.unit && entity.netns_name == identity.netns_name && entity.node == node;
+         entity.unit == identity.unit && entity.netns_name == identity.netns_name && entity.node == node &&
+         entity.pod_uid == identity.pod_uid && entity.container_name == identity.container_name &&
+         entity.image == identity.image;
 }
 
 model::EntityRef EntityPool::Reported(const ReportedEnd& end, UnixMillis now) {
@@ -29,6 +31,9 @@ model::EntityRef EntityPool::Reported(const ReportedEnd& end, UnixMillis now) {
   entity.kind = KindOf(identity);
   entity.process = identity.process;
   entity.container = identity.container;
+  entity.container_name = identity.container_name;
+  entity.image = identity.image;
+  entity.pod_uid = identity.pod_uid;
   entity.unit = identity.unit;
   entity.node = end.node;
   entity.netns = end.netns;

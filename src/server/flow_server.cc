@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "server/naming.h"
 
 namespace weir::server {
 namespace {
@@ -30,6 +31,7 @@ FlowServer::FlowServer(const ServerOptions& options, store::Store& store, const 
       store_(store),
       clock_(clock),
       decode_(std::move(decode)),
+      namer_(options.namer),
       intake_({.max_pending_reports = options.max_pending_reports}, clock, watermarks),
       live_({.window = options.live_window, .max_rows = options.live_max_rows}),
       writer_({.flush_interval = options.flush_interval, .matcher = {.match_hold_ms = options.match_hold.count()}},
@@ -44,13 +46,25 @@ void FlowServer::Ingest(std::string_view encoded_batch, UnixMillis sent_at, AckC
     done(batch.status());
     return;
   }
+  if (namer_ != nullptr) done = WithNames(*batch, std::move(done));
   intake_.Accept(*std::move(batch), sent_at, std::move(done));
+}
+
+Server::AckCallback FlowServer::WithNames(const model::AgentBatch& batch, AckCallback done) const {
+  return [namer = namer_, node = batch.node, known = batch.names, done = std::move(done)](Result<wire::Ack> ack) {
+    if (ack.ok()) ack->names = namer->NamesFor(node, known);
+    done(std::move(ack));
+  };
 }
 
 Result<wire::Ack> FlowServer::Send(const std::string& encoded_batch, UnixMillis sent_at) {
   std::promise<Result<wire::Ack>> answer;
   Ingest(encoded_batch, sent_at, [&](Result<wire::Ack> result) { answer.set_value(std::move(result)); });
   return answer.get_future().get();
+}
+
+std::vector<NameSource> FlowServer::NameSources() const {
+  return namer_ == nullptr ? std::vector<NameSource>{} : namer_->Sources();
 }
 
 void FlowServer::Stop() {

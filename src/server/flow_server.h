@@ -25,11 +25,14 @@ class FlowServer final : public Server, private wire::BatchSink {
   wire::BatchSink& LocalSink() override { return *this; }
   std::vector<AgentStatus> Agents() const override { return intake_.Agents(); }
   LiveHub& live() override { return live_; }
+  std::vector<NameSource> NameSources() const override;
   void Stop() override;
 
  private:
   FlowServer(const ServerOptions& options, store::Store& store, const Clock& clock, BatchDecoder decode,
              const std::map<std::string, uint64_t>& watermarks);
+  // Adds names of the node's pods to the answer.
+  AckCallback WithNames(const model::AgentBatch& batch, AckCallback done) const;
   Result<wire::Ack> Send(const std::string& encoded_batch, UnixMillis sent_at) override;
   void MaintainStore();
 
@@ -37,6 +40,7 @@ class FlowServer final : public Server, private wire::BatchSink {
   store::Store& store_;
   const Clock& clock_;
   BatchDecoder decode_;
+  const Namer* const namer_;  // null: none
   Intake intake_;
   LiveHub live_;
   Writer writer_;

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "server/known_services_text.h"
+#include "server/data_files.h"
 
 namespace weir::server {
 namespace {

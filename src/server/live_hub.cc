@@ -96,17 +96,53 @@ void LiveHub::Trim(UnixMillis now) {
   }
 }
 
+void LiveHub::Rename(const std::vector<model::EntityRef>& entities, UnixMillis now) {
+  if (entities.empty()) return;
+  const UnixMillis oldest = now - window_ms();
+  const std::lock_guard lock(mutex_);
+  // Readers have the ones of before.
+  auto names = std::make_shared<NewNames>();
+  if (new_names_ != nullptr) {
+    for (const auto& [id, name] : *new_names_) {
+      if (name.since >= oldest) names->emplace(id, name);  // later rows were named at once
+    }
+  }
+  for (const model::EntityRef& entity : entities) (*names)[entity->id] = {now, entity};
+  new_names_ = std::move(names);
+}
+
+LiveBlockRef LiveHub::Renamed(const LiveBlockRef& block, const NewNames& names) {
+  std::shared_ptr<LiveBlock> copy;
+  for (size_t i = 0; i < block->rows.size(); ++i) {
+    for (model::EntityRef model::FlowRow::*const end :
+         {&model::FlowRow::client, &model::FlowRow::server, &model::FlowRow::service}) {
+      const model::EntityRef& entity = block->rows[i].*end;
+      if (entity == nullptr) continue;
+      const auto found = names.find(entity->id);
+      if (found == names.end() || found->second.entity->version <= entity->version) continue;
+      if (copy == nullptr) copy = std::make_shared<LiveBlock>(*block);
+      copy->rows[i].*end = found->second.entity;
+    }
+  }
+  return copy == nullptr ? block : copy;
+}
+
 LiveHub::History LiveHub::Since(UnixMillis since) const {
   History history;
+  std::shared_ptr<const NewNames> names;
   {
     const std::lock_guard lock(mutex_);
     history.last = last_number_;
     history.blocks.assign(ring_.begin(), ring_.end());
+    names = new_names_;
   }
   std::erase_if(history.blocks, [&](const LiveBlockRef& block) {
     return std::none_of(block->rows.begin(), block->rows.end(),
                         [&](const model::FlowRow& row) { return row.start >= since; });
   });
+  if (names != nullptr) {
+    for (LiveBlockRef& block : history.blocks) block = Renamed(block, *names);
+  }
   return history;
 }
 

@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -74,6 +75,9 @@ class LiveHub {
   void Publish(std::vector<model::FlowRow> rows, UnixMillis now);
   void Publish(std::vector<store::NodeBatch> nodes, UnixMillis now);
 
+  // Rows of the ring that have an earlier version of one of these entities have this one from now on.
+  void Rename(const std::vector<model::EntityRef>& entities, UnixMillis now);
+
   // Blocks of the ring with rows that started at or after `since`, oldest first. `last` is the number of the last block
   // published: who takes these blocks and then all with higher numbers misses none and has none twice.
   struct History {
@@ -102,6 +106,14 @@ class LiveHub {
   };
   using Sinks = std::map<uint64_t, std::shared_ptr<Attached>>;
 
+  struct NewName {
+    UnixMillis since = 0;
+    model::EntityRef entity;
+  };
+  using NewNames = std::unordered_map<model::EntityId, NewName>;
+
+  // The block itself, or a copy of it where a row's end has a newer version.
+  static LiveBlockRef Renamed(const LiveBlockRef& block, const NewNames& names);
   static bool IsDue(const Attached& attached, LiveSink::TimePoint now);
   void Deliver();
   // The sink after `previous` that has something to do; end() = none.
@@ -117,6 +129,7 @@ class LiveHub {
   std::condition_variable changed_;
   std::deque<LiveBlockRef> ring_;
   size_t ring_rows_ = 0;
+  std::shared_ptr<const NewNames> new_names_;  // null: none
   uint64_t last_number_ = 0;
   Sinks sinks_;
   uint64_t next_id_ = 1;

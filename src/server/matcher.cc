@@ -17,9 +17,10 @@ constexpr int64_t kIdleMs = 600'000;           // identities are remembered this
 constexpr int64_t kCreditLifeMs = 86'400'000;  // an agent that spools longer is not waited for
 constexpr int kIdleChecksPerCall = 10'000;
 constexpr std::array kIdentityTexts{
-    &model::LocalIdentity::process,     &model::LocalIdentity::container,   &model::LocalIdentity::unit,
-    &model::LocalIdentity::pod_uid,     &model::LocalIdentity::netns_name,  &model::LocalIdentity::server_name, &model::LocalIdentity::alpn,
-    &model::LocalIdentity::application,
+    &model::LocalIdentity::process,        &model::LocalIdentity::container,   &model::LocalIdentity::unit,
+    &model::LocalIdentity::pod_uid,        &model::LocalIdentity::netns_name,  &model::LocalIdentity::server_name,
+    &model::LocalIdentity::alpn,           &model::LocalIdentity::application, &model::LocalIdentity::image,
+    &model::LocalIdentity::container_name,
 };
 
 ReportedEnd EndOf(const Seen& seen) { return {seen.from->batch.node, seen.report->identity, seen.report->ends.netns}; }

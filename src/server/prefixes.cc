@@ -230,7 +230,8 @@ Result<PrefixFile> Prefixes::AddFile(const std::string& path, std::string_view t
     status.ok() ? ++added : ++bad;
   }
   if (added == 0) return Status::Invalid(fmt::format("{}: none of its {} prefixes is one", path, bad));
-  return PrefixFile{path, reader.kind, reader.dated, added};
+  files_.push_back({path, reader.kind, reader.dated, added});
+  return files_.back();
 }
 
 Status Prefixes::AddLabels(std::string_view text) {

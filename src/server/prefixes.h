@@ -55,6 +55,7 @@ class Prefixes {
   // nullptr when no prefix has the address.
   const PrefixName* Find(const model::Address& address) const;
   size_t size() const { return names_by_prefix_.size(); }
+  const std::vector<PrefixFile>& files() const { return files_; }
 
  private:
   struct Key {
@@ -78,6 +79,7 @@ class Prefixes {
   tsl::robin_map<std::string, uint32_t> numbers_;  // of names, by all of their texts
   tsl::robin_map<Key, uint32_t, Hash> names_by_prefix_;
   std::bitset<129> lengths_;  // in use
+  std::vector<PrefixFile> files_;
 };
 
 }  // namespace weir::server

@@ -49,6 +49,14 @@ struct AgentStatus {
   std::vector<model::AgentCounter> counters;
 };
 
+// A file that names of ends outside come from.
+struct NameSource {
+  std::string kind;  // "aws", "google", "azure", "huggingface": address ranges; "geoip", "prices"
+  std::string path;  // of the file, or where it was fetched from
+  UnixMillis dated = 0;  // as it says itself; 0 = it does not
+  size_t entries = 0;
+};
+
 class Server {
  public:
   using AckCallback = std::function<void(Result<wire::Ack>)>;
@@ -67,6 +75,7 @@ class Server {
   virtual std::vector<AgentStatus> Agents() const = 0;
   // What is stored from now on, and the rows of the last minutes.
   virtual LiveHub& live() = 0;
+  virtual std::vector<NameSource> NameSources() const { return {}; }
   virtual void Stop() = 0;
 };
 

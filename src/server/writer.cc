@@ -60,6 +60,7 @@ void Writer::Step(bool final_round) {
     return;
   }
   if (!StoreNode(final_round)) return;
+  PublishNames();
   while (true) {
     if (outbox_.rows.empty()) FillOutbox(clock_.WallMillis(), final_round);
     if (outbox_.rows.empty()) return;
@@ -70,6 +71,13 @@ void Writer::Step(bool final_round) {
     if (final_round) GiveUp();
     return;
   }
+}
+
+// Names that came after the rows of their ends were stored.
+void Writer::PublishNames() {
+  if (namer_ == nullptr) return;
+  const UnixMillis now = clock_.WallMillis();
+  live_.Rename(namer_->TakeChanged(now), now);
 }
 
 bool Writer::StoreNode(bool final_round) {
@@ -111,6 +119,7 @@ void Writer::TakeBatches() {
   // All are observed before any is held: batches that arrived together need not wait for each other.
   for (const auto& batch : batches) neighbourhood_.Observe(batch->agent, batch->batch, now);
   for (auto& batch : batches) {
+    if (namer_ != nullptr) namer_->Observe(batch->batch, now);
     TakeNode(*batch);
     if (!batch->batch.reports.empty()) hold_.Add(std::move(batch), now);
   }

@@ -54,6 +54,7 @@ class Writer {
   };
 
   void TakeBatches();
+  void PublishNames();
   void TakeNode(PendingBatch& batch);
   Status EmptyNodeOutbox();
   // False: failed, to be repeated in the next round.

@@ -126,9 +126,8 @@ std::string LocalitySql() {
 std::string DerivedSql(std::string_view name) {
   if (name == "reported_by") return ReportedBy();
   if (name == "bytes") return Aggregate("bytes_to_server", "bytes_to_client");
-  if (name == "retransmits") {
-    return AllRetransmits();
-  }
+  if (name == "cost_usd") return fmt::format("toFloat64({}) / 1e9", Aggregate("cost_nano_usd"));
+  if (name == "retransmits") return AllRetransmits();
   if (name == "retransmit_percent") return RetransmitPercent();
   if (name == "timeouts") return Aggregate("timeouts_to_server", "timeouts_to_client");
   if (name == "connect_avg_us") return Ratio(Aggregate("connect_sum_us"), Aggregate("connect_count"));

@@ -53,11 +53,12 @@ Status CheckCounts(const BatchCounts& counts) {
     return Status::Invalid(fmt::format("{} {}, more than {}", count, what, limit));
   };
   WEIR_RETURN_IF_ERROR(check("flow reports", counts.flows, kMaxReports));
-  // Twelve names per report, and "". No batch with so many has so few reports that its node's names do not fit.
-  WEIR_RETURN_IF_ERROR(check("strings", counts.strings, 12 * kMaxReports + 1));
+  // Fourteen names per report, and "". No batch with so many has so few reports that its node's names do not fit.
+  WEIR_RETURN_IF_ERROR(check("strings", counts.strings, 14 * kMaxReports + 1));
   WEIR_RETURN_IF_ERROR(check("node samples", counts.node_samples, model::kMaxNodeSamples));
   WEIR_RETURN_IF_ERROR(check("rate windows", counts.rate_windows, model::kMaxRateWindows));
   WEIR_RETURN_IF_ERROR(check("network namespaces", counts.namespaces, model::kMaxBatchNamespaces));
+  WEIR_RETURN_IF_ERROR(check("resolved names", counts.resolved, model::kMaxResolvedNames));
   WEIR_RETURN_IF_ERROR(check("probes", counts.probes, kMaxProbes));
   WEIR_RETURN_IF_ERROR(check("counters", counts.counters, kMaxCounters));
   return check("local addresses", counts.local_addresses, kMaxLocalAddresses);
@@ -93,6 +94,8 @@ void PutReport(const SideReport& report, Dictionary& dictionary, v1::FlowReport&
   out.set_container(dictionary.IndexOf(report.identity.container));
   out.set_unit(dictionary.IndexOf(report.identity.unit));
   out.set_pod_uid(dictionary.IndexOf(report.identity.pod_uid));
+  out.set_container_name(dictionary.IndexOf(report.identity.container_name));
+  out.set_image(dictionary.IndexOf(report.identity.image));
   out.set_netns_name(dictionary.IndexOf(report.identity.netns_name));
   out.set_server_name(dictionary.IndexOf(report.identity.server_name));
   out.set_alpn(dictionary.IndexOf(report.identity.alpn));
@@ -133,6 +136,18 @@ Status PutNamespaces(const AgentBatch& batch, Dictionary& dictionary, v1::Batch&
   return Status::Ok();
 }
 
+void PutResolved(const AgentBatch& batch, Dictionary& dictionary, v1::Batch& out) {
+  for (const model::ResolvedName& resolved : batch.resolved) {
+    v1::ResolvedName& to = *out.add_resolved();
+    PutAddress(resolved.address, *to.mutable_address());
+    to.set_name(dictionary.IndexOf(resolved.name));
+    to.set_canonical(dictionary.IndexOf(resolved.canonical));
+    to.set_pod_uid(dictionary.IndexOf(resolved.pod_uid));
+    to.set_netns(resolved.netns);
+    to.set_ttl_s(resolved.ttl_s);
+  }
+}
+
 void PutHeader(const AgentBatch& batch, v1::Batch& out) {
   out.set_format(kFormat);
   out.set_agent_id(batch.agent_id);
@@ -143,6 +158,8 @@ void PutHeader(const AgentBatch& batch, v1::Batch& out) {
   out.set_end_ms(batch.end);
   out.set_mode(CleanText(batch.mode, model::kMaxStringBytes));
   out.set_agent_version(CleanText(batch.version, model::kMaxStringBytes));
+  out.set_zone(CleanText(batch.zone, model::kMaxStringBytes));
+  out.set_region(CleanText(batch.region, model::kMaxStringBytes));
   for (const model::ProbeReport& probe : batch.probes) {
     v1::Probe& to = *out.add_probes();
     to.set_name(CleanText(probe.name, model::kMaxStringBytes));
@@ -265,6 +282,8 @@ Status TakeNames(const v1::Batch& batch, const v1::FlowReport& from, SideReport&
   WEIR_RETURN_IF_ERROR(TakeName("container", batch, from.container(), to.identity.container));
   WEIR_RETURN_IF_ERROR(TakeName("unit", batch, from.unit(), to.identity.unit));
   WEIR_RETURN_IF_ERROR(TakeName("pod_uid", batch, from.pod_uid(), to.identity.pod_uid));
+  WEIR_RETURN_IF_ERROR(TakeName("container_name", batch, from.container_name(), to.identity.container_name));
+  WEIR_RETURN_IF_ERROR(TakeName("image", batch, from.image(), to.identity.image));
   WEIR_RETURN_IF_ERROR(TakeName("netns_name", batch, from.netns_name(), to.identity.netns_name));
   WEIR_RETURN_IF_ERROR(TakeName("server_name", batch, from.server_name(), to.identity.server_name));
   WEIR_RETURN_IF_ERROR(TakeName("alpn", batch, from.alpn(), to.identity.alpn));
@@ -329,6 +348,22 @@ Status TakeNamespaces(const v1::Batch& from, AgentBatch& to) {
   return Status::Ok();
 }
 
+Status TakeResolved(const v1::Batch& from, AgentBatch& to) {
+  to.resolved.resize(static_cast<size_t>(from.resolved_size()));
+  for (size_t i = 0; i < to.resolved.size(); ++i) {
+    const v1::ResolvedName& item = from.resolved(static_cast<int>(i));
+    model::ResolvedName& out = to.resolved[i];
+    Status taken = TakeAddress("address", item.address(), out.address);
+    if (taken.ok()) taken = TakeName("name", from, item.name(), out.name);
+    if (taken.ok()) taken = TakeName("canonical", from, item.canonical(), out.canonical);
+    if (taken.ok()) taken = TakeName("pod_uid", from, item.pod_uid(), out.pod_uid);
+    if (!taken.ok()) return std::move(taken).Annotate(fmt::format("resolved name {}", i));
+    out.netns = item.netns();
+    out.ttl_s = item.ttl_s();
+  }
+  return Status::Ok();
+}
+
 Status TakeHeader(v1::Batch& from, AgentBatch& to) {
   to.agent_id = from.agent_id();
   to.sequence = from.sequence();
@@ -339,6 +374,8 @@ Status TakeHeader(v1::Batch& from, AgentBatch& to) {
   WEIR_RETURN_IF_ERROR(TakeText("machine", *from.mutable_machine(), model::kMaxStringBytes, to.machine));
   WEIR_RETURN_IF_ERROR(TakeText("mode", *from.mutable_mode(), model::kMaxStringBytes, to.mode));
   WEIR_RETURN_IF_ERROR(TakeText("agent_version", *from.mutable_agent_version(), model::kMaxStringBytes, to.version));
+  WEIR_RETURN_IF_ERROR(TakeText("zone", *from.mutable_zone(), model::kMaxStringBytes, to.zone));
+  WEIR_RETURN_IF_ERROR(TakeText("region", *from.mutable_region(), model::kMaxStringBytes, to.region));
   for (v1::Probe& probe : *from.mutable_probes()) {
     model::ProbeReport& out = to.probes.emplace_back();
     WEIR_RETURN_IF_ERROR(TakeText("probe name", *probe.mutable_name(), model::kMaxStringBytes, out.name));
@@ -390,7 +427,8 @@ Result<std::string> EncodeBatch(const AgentBatch& batch) {
                                     .local_addresses = batch.local_addresses.size(),
                                     .node_samples = batch.node_samples.size(),
                                     .rate_windows = batch.rate_windows.size(),
-                                    .namespaces = batch.namespaces.size()}));
+                                    .namespaces = batch.namespaces.size(),
+                                    .resolved = batch.resolved.size()}));
   google::protobuf::Arena arena(ArenaFor(batch.reports.size() * 200));
   auto& message = *google::protobuf::Arena::CreateMessage<v1::Batch>(&arena);
   PutHeader(batch, message);
@@ -401,6 +439,7 @@ Result<std::string> EncodeBatch(const AgentBatch& batch) {
     PutReport(report, dictionary, *message.add_flows());
   }
   WEIR_RETURN_IF_ERROR(PutNamespaces(batch, dictionary, message));
+  PutResolved(batch, dictionary, message);
   WEIR_RETURN_IF_ERROR(PutNode(batch, dictionary, message));
 
   const size_t size = message.ByteSizeLong();
@@ -440,6 +479,7 @@ Result<AgentBatch> DecodeBatch(std::string_view bytes) {
     if (!taken.ok()) return std::move(taken).Annotate(fmt::format("flow report {}", i));
   }
   WEIR_RETURN_IF_ERROR(TakeNamespaces(message, batch));
+  WEIR_RETURN_IF_ERROR(TakeResolved(message, batch));
   WEIR_RETURN_IF_ERROR(TakeNode(message, batch));
   return batch;
 }

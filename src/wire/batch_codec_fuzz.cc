@@ -17,7 +17,7 @@ void Check(std::string_view bytes) {
   if (!encoded.ok()) std::abort();
   const auto again = weir::wire::DecodeBatch(*encoded);
   if (!again.ok() || again->reports.size() != batch->reports.size() || again->node_samples != batch->node_samples ||
-      again->namespaces != batch->namespaces || again->names != batch->names ||
+      again->namespaces != batch->namespaces || again->names != batch->names || again->resolved != batch->resolved ||
       again->rate_windows != batch->rate_windows)
     std::abort();
 }

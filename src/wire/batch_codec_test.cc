@@ -65,6 +65,11 @@ AgentBatch Sample() {
   batch.counters = {{"weir_agent_ticks_total", 42}, {"weir_agent_sockets", UINT64_MAX}};
   batch.local_addresses = {At("10.1.0.1"), At("fd00::1")};
   batch.names = {1'700'000'000'000, 77};
+  batch.zone = "eu-central-1a";
+  batch.region = "eu-central-1";
+  batch.resolved = {{At("192.0.2.7"), "models.example", "edge.example", 60, 4'026'532'000,
+                     "0a1b2c3d-4e5f-6789-abcd-ef0123456789"},
+                    {At("2001:db8::7"), "models.example", "", UINT32_MAX, 0, ""}};
   batch.namespaces = {{4'026'531'840, "", true, "", {At("192.0.2.1"), At("2001:db8::1")}},
                       {4'026'532'000, "lab-a", false, "0a1b2c3d-4e5f-6789-abcd-ef0123456789", {At("10.1.0.1")}},
                       {4'026'532'001, "", false, "", {}}};
@@ -80,7 +85,7 @@ AgentBatch Sample() {
                  At("198.51.100.4"),
                  model::kUnknownNetns};
   client.identity = {"curl", std::string(64, 'c'), "", "lab-a", "models.example", "h2,http/1.1", "tls",
-                     "0a1b2c3d-4e5f-6789-abcd-ef0123456789"};
+                     "0a1b2c3d-4e5f-6789-abcd-ef0123456789", "web", "nginx:1"};
   client.counters = DistinctCounters(1'000);
   SideReport server;
   server.ends = {
@@ -115,6 +120,9 @@ void ExpectSame(const AgentBatch& a, const AgentBatch& b) {
   }
   EXPECT_EQ(a.local_addresses, b.local_addresses);
   EXPECT_EQ(a.names, b.names);
+  EXPECT_EQ(a.zone, b.zone);
+  EXPECT_EQ(a.region, b.region);
+  EXPECT_EQ(a.resolved, b.resolved);
   EXPECT_EQ(a.namespaces, b.namespaces);
   ASSERT_EQ(a.reports.size(), b.reports.size());
   for (size_t i = 0; i < a.reports.size(); ++i) {
@@ -181,7 +189,8 @@ TEST(BatchCodec, WritesEachNameOnceAndIpv4InFourBytes) {
   v1::Batch message;
   ASSERT_TRUE(message.ParseFromString(Unframe(*EncodeBatch(batch))));
   EXPECT_THAT(message.strings(),
-              testing::ElementsAre("", "curl", std::string(64, 'c'), "0a1b2c3d-4e5f-6789-abcd-ef0123456789", "lab-a", "models.example", "h2,http/1.1", "tls"));
+              testing::ElementsAre("", "curl", std::string(64, 'c'), "0a1b2c3d-4e5f-6789-abcd-ef0123456789", "web",
+                                   "nginx:1", "lab-a", "models.example", "h2,http/1.1", "tls", "edge.example"));
   EXPECT_EQ(message.flows(2).client_address().size(), 4U);
   EXPECT_EQ(message.local_addresses(1).size(), 16U);
 }
@@ -309,7 +318,7 @@ TEST(BatchCodec, RefusesTooManyOfAnything) {
     return Frame(plain);
   };
   EXPECT_EQ(ReasonFor(repeated('\x5A', kMaxReports + 1)), "200001 flow reports, more than 200000");
-  EXPECT_EQ(ReasonFor(repeated('\x52', 12 * kMaxReports + 2)), "2400002 strings, more than 2400001");
+  EXPECT_EQ(ReasonFor(repeated('\x52', 14 * kMaxReports + 2)), "2800002 strings, more than 2800001");
   EXPECT_EQ(ReasonFor(repeated('\x62', kMaxProbes + 1)), "257 probes, more than 256");
   EXPECT_EQ(ReasonFor(repeated('\x6A', kMaxCounters + 1)), "257 counters, more than 256");
   EXPECT_EQ(ReasonFor(repeated('\x72', kMaxLocalAddresses + 1)), "65537 local addresses, more than 65536");
@@ -406,14 +415,18 @@ TEST(BatchCodec, RefusesBadFieldsAndSaysWhere) {
       {"local address has 5 bytes, not 4 or 16", [](v1::Batch& b) { b.add_local_addresses("12345"); }},
       {"network namespace 1: address has 3 bytes, not 4 or 16",
        [](v1::Batch& b) { b.mutable_namespaces(1)->add_addresses("123"); }},
-      {"network namespace 0: name is string 99 of 13", [](v1::Batch& b) { b.mutable_namespaces(0)->set_name(99); }},
-      {"network namespace 2: pod_uid is string 99 of 13",
+      {"network namespace 0: name is string 99 of 16", [](v1::Batch& b) { b.mutable_namespaces(0)->set_name(99); }},
+      {"network namespace 2: pod_uid is string 99 of 16",
        [](v1::Batch& b) { b.mutable_namespaces(2)->set_pod_uid(99); }},
       {"network namespace 0: 257 addresses, more than 256",
        [](v1::Batch& b) {
          for (int i = 0; i < 255; ++i) b.mutable_namespaces(0)->add_addresses("1234");
        }},
-      {"flow report 0: pod_uid is string 13 of 13", [](v1::Batch& b) { b.mutable_flows(0)->set_pod_uid(13); }},
+      {"resolved name 1: address has 0 bytes, not 4 or 16",
+       [](v1::Batch& b) { b.mutable_resolved(1)->clear_address(); }},
+      {"resolved name 0: canonical is string 99 of 16", [](v1::Batch& b) { b.mutable_resolved(0)->set_canonical(99); }},
+      {"zone has control characters or bad UTF-8", [](v1::Batch& b) { b.set_zone("a\nb"); }},
+      {"flow report 0: pod_uid is string 16 of 16", [](v1::Batch& b) { b.mutable_flows(0)->set_pod_uid(16); }},
       {"string 0 is not empty", [](v1::Batch& b) { b.set_strings(0, "x"); }},
       {"string 1 has 257 bytes, more than 256", [](v1::Batch& b) { b.set_strings(1, std::string(257, 's')); }},
       {"string 2 has control characters or bad UTF-8", [](v1::Batch& b) { b.set_strings(2, std::string("\0", 1)); }},
@@ -424,11 +437,11 @@ TEST(BatchCodec, RefusesBadFieldsAndSaysWhere) {
        [](v1::Batch& b) { b.mutable_flows(0)->clear_client_address(); }},
       {"flow report 0: server_address has 17 bytes, not 4 or 16",
        [](v1::Batch& b) { b.mutable_flows(0)->set_server_address(std::string(17, 'x')); }},
-      {"flow report 0: process is string 99 of 13", [](v1::Batch& b) { b.mutable_flows(0)->set_process(99); }},
-      {"flow report 0: container is string 13 of 13", [](v1::Batch& b) { b.mutable_flows(0)->set_container(13); }},
-      {"flow report 1: unit is string 4294967295 of 13",
+      {"flow report 0: process is string 99 of 16", [](v1::Batch& b) { b.mutable_flows(0)->set_process(99); }},
+      {"flow report 0: container is string 16 of 16", [](v1::Batch& b) { b.mutable_flows(0)->set_container(16); }},
+      {"flow report 1: unit is string 4294967295 of 16",
        [](v1::Batch& b) { b.mutable_flows(1)->set_unit(UINT32_MAX); }},
-      {"flow report 1: netns_name is string 13 of 13", [](v1::Batch& b) { b.mutable_flows(1)->set_netns_name(13); }},
+      {"flow report 1: netns_name is string 16 of 16", [](v1::Batch& b) { b.mutable_flows(1)->set_netns_name(16); }},
       {"flow report 0: rtt_histogram is not made of pairs",
        [](v1::Batch& b) { b.mutable_flows(0)->add_rtt_histogram(1); }},
       {"flow report 0: bucket 64 of rtt_histogram is out of range or out of order",

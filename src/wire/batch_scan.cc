@@ -17,6 +17,7 @@ using google::protobuf::internal::WireFormatLite;
 constexpr uint32_t kMaxFlowReportBytes = 4'096;
 constexpr uint32_t kMaxNodeSampleBytes = 128;
 constexpr uint32_t kMaxNamespaceBytes = model::kMaxNamespaceAddresses * 18 + 64;
+constexpr uint32_t kMaxResolvedBytes = 128;
 constexpr uint32_t kMaxRateWindowBytes = model::kMaxRateSteps * (5 + 4 * 10) + 1'024;
 
 // The most bytes a message of this field may have; 0 = no bound of its own.
@@ -26,6 +27,7 @@ uint32_t MaxBytesOf(int field) {
     case v1::Batch::kNodeSamplesFieldNumber: return kMaxNodeSampleBytes;
     case v1::Batch::kRateWindowsFieldNumber: return kMaxRateWindowBytes;
     case v1::Batch::kNamespacesFieldNumber: return kMaxNamespaceBytes;
+    case v1::Batch::kResolvedFieldNumber: return kMaxResolvedBytes;
     default: return 0;
   }
 }
@@ -35,6 +37,7 @@ std::string_view WhatIs(int field) {
     case v1::Batch::kFlowsFieldNumber: return "flow report";
     case v1::Batch::kNodeSamplesFieldNumber: return "node sample";
     case v1::Batch::kNamespacesFieldNumber: return "network namespace";
+    case v1::Batch::kResolvedFieldNumber: return "resolved name";
     default: return "rate window";
   }
 }
@@ -49,6 +52,7 @@ size_t* CountOf(int field, BatchCounts& counts) {
     case v1::Batch::kNodeSamplesFieldNumber: return &counts.node_samples;
     case v1::Batch::kRateWindowsFieldNumber: return &counts.rate_windows;
     case v1::Batch::kNamespacesFieldNumber: return &counts.namespaces;
+    case v1::Batch::kResolvedFieldNumber: return &counts.resolved;
     default: return nullptr;
   }
 }

@@ -21,6 +21,7 @@ struct BatchCounts {
   size_t node_samples = 0;
   size_t rate_windows = 0;
   size_t namespaces = 0;
+  size_t resolved = 0;
 };
 
 // kInvalid when the top level is not well-formed or a report, sample or window is larger than any honest one.

@@ -14,6 +14,10 @@ std::vector<model::AgentBatch> SplitInterval(model::AgentBatch interval, size_t 
     interval.local_addresses.resize(wire::kMaxLocalAddresses);
   }
   if (interval.namespaces.size() > model::kMaxBatchNamespaces) interval.namespaces.resize(model::kMaxBatchNamespaces);
+  if (interval.resolved.size() > model::kMaxResolvedNames) interval.resolved.resize(model::kMaxResolvedNames);
+  // What names flows goes first.
+  std::vector<model::NetNamespace> namespaces = std::exchange(interval.namespaces, {});
+  std::vector<model::ResolvedName> resolved = std::exchange(interval.resolved, {});
   std::vector<model::AgentBatch> parts;
   if (interval.reports.size() > max_reports) {
     std::vector<model::SideReport> all = std::move(interval.reports);
@@ -21,7 +25,6 @@ std::vector<model::AgentBatch> SplitInterval(model::AgentBatch interval, size_t 
     std::vector<model::AgentCounter> counters = std::move(interval.counters);
     std::vector<model::NodeSample> samples = std::exchange(interval.node_samples, {});
     std::vector<model::RateWindow> windows = std::exchange(interval.rate_windows, {});
-    std::vector<model::NetNamespace> namespaces = std::exchange(interval.namespaces, {});
     interval.reports.clear();
     interval.probes.clear();
     interval.counters.clear();
@@ -37,9 +40,10 @@ std::vector<model::AgentBatch> SplitInterval(model::AgentBatch interval, size_t 
     interval.counters = std::move(counters);
     interval.node_samples = std::move(samples);
     interval.rate_windows = std::move(windows);
-    interval.namespaces = std::move(namespaces);
   }
   parts.push_back(std::move(interval));
+  parts.front().namespaces = std::move(namespaces);
+  parts.front().resolved = std::move(resolved);
   return parts;
 }
 

@@ -177,6 +177,8 @@ void FlowTable::Report(Flow& flow, std::vector<model::SideReport>& out) {
   report.identity.container = flow.name->container;
   report.identity.unit = flow.name->unit;
   report.identity.pod_uid = flow.name->pod_uid;
+  report.identity.container_name = flow.name->container_name;
+  report.identity.image = flow.name->image;
   // A namespace may get its name after its first socket, and the folder of names is not read at every new flow.
   if (flow.netns_name->empty()) flow.netns_name = identities_.NetnsNameOf(flow.key.netns);
   report.identity.netns_name = *flow.netns_name;

@@ -14,7 +14,13 @@ struct CgroupName {
   // Of the Kubernetes pod, as its kubelet wrote it into the path, with dashes; "" outside pods. A static pod has the 32
   // hex digits of its file's hash here, which is not the uid the API server knows it by.
   std::string pod_uid{};
+  // By the container's runtime (container_metadata.h); NameFromPath() leaves them empty.
+  std::string container_name{};
+  std::string image{};
 
+  bool SameFolder(const CgroupName& other) const {
+    return container == other.container && unit == other.unit && pod_uid == other.pod_uid;
+  }
   bool operator==(const CgroupName&) const = default;
 };
 

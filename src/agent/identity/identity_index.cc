@@ -16,6 +16,7 @@ constexpr Nanos kSecond = 1'000'000'000;
 constexpr Nanos kWalkPeriod = kSecond;
 constexpr Nanos kKeepGone = 300 * kSecond;  // final records may come after the folder went
 constexpr Nanos kProcessLifetime = 10 * kSecond;
+constexpr Nanos kBetweenLooks = 5 * kSecond;
 constexpr size_t kMaxFolders = 65'536;
 constexpr size_t kMaxUnknown = 16'384;
 constexpr size_t kMaxProcesses = 16'384;
@@ -54,7 +55,8 @@ bool HasV1Hierarchies(const std::filesystem::path& cgroup) {
 IdentityIndex::IdentityIndex(Paths paths, const Clock& clock)
     : paths_(std::move(paths)),
       clock_(clock),
-      netns_names_(paths_.netns, paths_.machines_processes ? paths_.proc / "1" / "ns" / "net" : "", clock) {
+      netns_names_(paths_.netns, paths_.machines_processes ? paths_.proc / "1" / "ns" / "net" : "", clock),
+      containers_(paths_.containers) {
   // Every v2 folder has this file, no v1 folder has.
   for (const std::filesystem::path& root : {paths_.tree, paths_.cgroup, paths_.cgroup / "unified"}) {
     if (!root.empty() && IsFile(root / "cgroup.procs") && IsFile(root / "cgroup.controllers")) {
@@ -69,15 +71,32 @@ IdentityIndex::IdentityIndex(Paths paths, const Clock& clock)
 
 std::shared_ptr<const CgroupName> IdentityIndex::NameOf(uint64_t owner) {
   if (owner == 0 || owner == root_id_) return nobody_;
-  if (const auto known = names_.find(owner); known != names_.end()) return known->second.name;
+  if (const auto known = names_.find(owner); known != names_.end()) return Named(known->second);
   if (root_.empty() || owner & kProcessOwner || unknown_.contains(owner)) return nobody_;
   const Nanos now = clock_.MonotonicNanos();
   if (now < next_walk_) return nobody_;  // asked again when the flow is next made
   Walk(now);
-  if (const auto known = names_.find(owner); known != names_.end()) return known->second.name;
+  if (const auto known = names_.find(owner); known != names_.end()) return Named(known->second);
   if (unknown_.size() >= kMaxUnknown) unknown_.clear();
   unknown_.insert(owner);
   return nobody_;
+}
+
+// Its runtime may write down its name a moment after it made the control group.
+std::shared_ptr<const CgroupName> IdentityIndex::Named(Entry& entry) {
+  if (entry.name->container.empty() || entry.looks_left == 0) return entry.name;
+  const Nanos now = clock_.MonotonicNanos();
+  if (now < entry.next_look) return entry.name;
+  entry.next_look = now + kBetweenLooks;
+  --entry.looks_left;
+  ContainerMetadata said = containers_.Read(entry.name->container);
+  if (said.empty()) return entry.name;
+  entry.looks_left = 0;
+  auto named = std::make_shared<CgroupName>(*entry.name);
+  named->container_name = std::move(said.name);
+  named->image = std::move(said.image);
+  entry.name = std::move(named);
+  return entry.name;
 }
 
 uint64_t IdentityIndex::OwnerByProcess(uint64_t cgroup_id, uint32_t pid) {
@@ -131,8 +150,8 @@ void IdentityIndex::WalkFolder(const std::filesystem::path& folder, std::string&
     relative.append("/").append(entry->d_name);
     Entry& known = names_[entry->d_ino];
     // Inodes of deleted folders are reused, so the name is made anew when it differs.
-    if (CgroupName name = NameFromPath(relative); known.name == nullptr || *known.name != name) {
-      known.name = std::make_shared<const CgroupName>(std::move(name));
+    if (CgroupName name = NameFromPath(relative); known.name == nullptr || !known.name->SameFolder(name)) {
+      known = {std::make_shared<const CgroupName>(std::move(name))};
     }
     known.seen = now;
     unknown_.erase(entry->d_ino);

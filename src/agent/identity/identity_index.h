@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "agent/identity/cgroup_name.h"
+#include "agent/identity/container_metadata.h"
 #include "agent/identity/identities.h"
 #include "agent/identity/netns_names.h"
 #include "base/clock.h"
@@ -41,6 +42,7 @@ class IdentityIndex final : public Identities {
     std::filesystem::path tree{};
     bool whole_tree = true;          // not only the agent's own control group namespace
     bool machines_processes = true;  // `proc` shows those of the kernel's records
+    ContainerMetadataReader::Paths containers = {};
   };
 
   // `clock` outlives the index. Finds the v2 tree in Paths::cgroup or its folder "unified"; does not walk it
@@ -60,6 +62,8 @@ class IdentityIndex final : public Identities {
   struct Entry {
     std::shared_ptr<const CgroupName> name;
     Nanos seen = 0;  // last walk that met it, or last use of a process's name
+    int looks_left = 3;  // for what its runtime says of it
+    Nanos next_look = 0;
   };
 
   struct ProcessEntry {
@@ -72,6 +76,7 @@ class IdentityIndex final : public Identities {
   // Forgets what processes said ten seconds ago, because pids are reused.
   void ExpireAnswers() override;
   ProcessEntry ReadProcess(uint32_t pid, Nanos now);
+  std::shared_ptr<const CgroupName> Named(Entry& entry);
   void Walk(Nanos now);
   void WalkFolder(const std::filesystem::path& folder, std::string& relative, int depth, Nanos now);
   void ForgetOld(Nanos now);
@@ -86,6 +91,7 @@ class IdentityIndex final : public Identities {
   std::unordered_set<uint64_t> unknown_;
   tsl::robin_map<uint32_t, ProcessEntry> processes_;  // asked for every record, so no clock is read there
   NetnsNames netns_names_;
+  ContainerMetadataReader containers_;
   std::shared_ptr<const CgroupName> nobody_ = std::make_shared<const CgroupName>();
 };
 

@@ -57,6 +57,23 @@ TEST_F(IdentityIndexTest, FindsFoldersByInode) {
   EXPECT_EQ(*index.NameOf(0), CgroupName{});
 }
 
+TEST_F(IdentityIndexTest, AsksTheRuntimeForTheContainersName) {
+  MakeV2(paths_.cgroup);
+  const fs::path container = paths_.cgroup / "system.slice" / ("docker-" + kId + ".scope");
+  fs::create_directories(container);
+  paths_.containers.docker = top_ / "docker";
+  IdentityIndex index(paths_, clock_);
+  EXPECT_EQ(index.NameOf(Inode(container))->container_name, "") << "not written yet";
+  Write(top_ / "docker" / kId / "config.v2.json", R"({"Name": "/web", "Config": {"Image": "nginx:1"}})");
+  EXPECT_EQ(index.NameOf(Inode(container))->container_name, "") << "asked just now";
+  clock_.Advance(5 * kSecond);
+  EXPECT_EQ(index.NameOf(Inode(container))->container_name, "web");
+  EXPECT_EQ(index.NameOf(Inode(container))->image, "nginx:1");
+  fs::create_directories(paths_.cgroup / "late.service");
+  (void)index.NameOf(Inode(paths_.cgroup / "late.service"));  // walks again
+  EXPECT_EQ(index.NameOf(Inode(container))->container_name, "web");
+}
+
 TEST_F(IdentityIndexTest, LearnsNewFoldersAtALimitedRate) {
   MakeV2(paths_.cgroup);
   IdentityIndex index(paths_, clock_);

@@ -67,7 +67,7 @@ enum class FrameKind : uint8_t {
   kExisting = 33,    // StatusFrame, then the message: of the last look for existing sockets
   kLosses = 34,      // LossesFrame
   kOwner = 35,       // OwnerFrame
-  kName = 36,        // NameFrame, container, unit, since format 3 pod uid
+  kName = 36,        // NameFrame, container, unit, since format 3 pod uid, container's name and image, each ended by 0
   kNetnsName = 37,   // NetnsFrame, name
   kInterfaces = 38,  // 16 bytes per address
   kClock = 39,       // int64: a reading of CLOCK_MONOTONIC

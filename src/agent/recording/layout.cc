@@ -131,9 +131,9 @@ Result<Conversion> Conversion::FromText(Struct which, std::string_view recorded)
       conversion.missing_.push_back(wanted.name);
       continue;
     }
-    // A struct within one grows at its end only: what a recording does not have of it reads 0.
-    const bool shorter_step = wanted.name == "step" && found->size < wanted.size;
-    if (found->size != wanted.size && !shorter_step) {
+    // A struct within one, and copied bytes, grow at their end only: what a recording does not have of them reads 0.
+    const bool shorter = (wanted.name == "step" || wanted.name == "data") && found->size < wanted.size;
+    if (found->size != wanted.size && !shorter) {
       return Status::Unsupported(
           fmt::format("{}.{} has {} bytes there and {} here", here.name, wanted.name, found->size, wanted.size));
     }

@@ -78,7 +78,8 @@ std::shared_ptr<const identity::CgroupName> RecordingIdentities::NameOf(uint64_t
   if (const auto after = names_.Given(owner, writer_.step(), *name, {})) {
     const NameFrame frame{owner, *after, static_cast<uint16_t>(name->container.size()),
                           static_cast<uint16_t>(name->unit.size())};
-    writer_.Put(FrameKind::kName, observer_, {BytesOf(frame), name->container, name->unit, name->pod_uid});
+    const std::string more = name->pod_uid + '\0' + name->container_name + '\0' + name->image + '\0';
+    writer_.Put(FrameKind::kName, observer_, {BytesOf(frame), name->container, name->unit, more});
   }
   return name;
 }

@@ -72,6 +72,7 @@ std::optional<model::AgentBatch> Replay::Collected(Nanos now) {
   batch->sequence = ++intervals_;
   batch->reports = std::move(collection.reports);
   batch->local_addresses = std::move(collection.local_addresses);
+  batch->resolved = std::move(collection.resolved);
   return *std::move(batch);
 }
 

@@ -241,11 +241,16 @@ bool Tape::TakeName(const Frame& frame, Answers& answers) {
   if (frame.kind == FrameKind::kName) {
     const auto name = FixedPart<NameFrame>(frame.payload);
     const std::string_view text = frame.payload.substr(sizeof(name));
-    const size_t pod_uid = size_t{name.container_bytes} + name.unit_bytes;
-    if (text.size() < pod_uid || text.size() - pod_uid > model::kMaxStringBytes) return false;
+    const size_t fixed = size_t{name.container_bytes} + name.unit_bytes;
+    if (text.size() < fixed || text.size() - fixed > 3 * (model::kMaxStringBytes + 1)) return false;
+    std::string_view more = text.substr(fixed);
     identity::CgroupName cgroup{std::string(text.substr(0, name.container_bytes)),
-                                std::string(text.substr(name.container_bytes, name.unit_bytes)),
-                                std::string(text.substr(pod_uid))};
+                                std::string(text.substr(name.container_bytes, name.unit_bytes))};
+    for (std::string* const field : {&cgroup.pod_uid, &cgroup.container_name, &cgroup.image}) {
+      const size_t end = std::min(more.find('\0'), more.size());
+      *field = more.substr(0, end);
+      more.remove_prefix(std::min(end + 1, more.size()));
+    }
     answers.names.Put(name.owner, name.after, std::make_shared<const identity::CgroupName>(std::move(cgroup)));
     return true;
   }

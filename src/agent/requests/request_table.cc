@@ -84,6 +84,8 @@ model::SideReport RequestTable::MakeReport(const weir_step_head& ends, const Tur
   report.identity.container = name->container;
   report.identity.unit = name->unit;
   report.identity.pod_uid = name->pod_uid;
+  report.identity.container_name = name->container_name;
+  report.identity.image = name->image;
   report.identity.netns_name = *identities_.NetnsNameOf(ends.netns);
   report.request.application = turn.application;
   report.request.operation = turn.method;

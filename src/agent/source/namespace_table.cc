@@ -68,6 +68,7 @@ void NamespaceTable::Read(Nanos now, const std::vector<model::NetNamespace>& fou
   std::unordered_set<uint32_t> listed;
   for (const model::NetNamespace& from : found) {
     listed.insert(from.inode);
+    if (only_seen_ && !spaces_.contains(from.inode)) continue;
     Space* const space = Find(from.inode, now);
     if (space == nullptr) continue;
     if (space->name != from.name) {

@@ -19,8 +19,10 @@ namespace weir::agent::source {
 
 class NamespaceTable {
  public:
-  // `host_inode`: of the machine's own namespace; 0 = unknown.
-  explicit NamespaceTable(uint32_t host_inode) : host_inode_(host_inode) {}
+  // `host_inode`: of the machine's own namespace; 0 = unknown. `only_seen`: those in which no flow ends are somebody
+  // else's to tell, for several agents share the machine.
+  explicit NamespaceTable(uint32_t host_inode, bool only_seen = false)
+      : host_inode_(host_inode), only_seen_(only_seen) {}
 
   // What was read of the machine; `complete`: there are no others.
   void Read(Nanos now_monotonic, const std::vector<model::NetNamespace>& found, bool complete);
@@ -51,6 +53,7 @@ class NamespaceTable {
   model::NetNamespace Describe(uint32_t inode, const Space& space) const;
 
   const uint32_t host_inode_;
+  const bool only_seen_;
   std::unordered_map<uint32_t, Space> spaces_;
   std::vector<uint32_t> gone_;
   Nanos next_all_ = 0;

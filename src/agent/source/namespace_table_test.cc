@@ -79,6 +79,16 @@ TEST(NamespaceTable, AnIncompleteReadingEndsNothing) {
   EXPECT_EQ(table.size(), 2U) << "nothing was read this time";
 }
 
+TEST(NamespaceTable, OneOfSeveralAgentsTellsOfItsOwnNamespaces) {
+  NamespaceTable table(kHost, /*only_seen=*/true);
+  table.Learn(0, {Report(7, "10.1.0.2")});
+  table.Read(0, {{7, "mine", false, "", {Ip("10.1.0.2"), Ip("10.1.7.2")}}, {8, "", false, "", {Ip("10.1.0.9")}}}, true);
+  const auto told = table.Take(0);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].name, "mine");
+  EXPECT_EQ(told[0].addresses.size(), 2U);
+}
+
 TEST(NamespaceTable, ANumberThatIsReusedAtOnceIsToldAsTheNewOne) {
   NamespaceTable table(kHost);
   table.Learn(0, {Report(8, "10.1.0.3", kPod)});

@@ -20,12 +20,6 @@ uint16_t Read16(std::span<const uint8_t> bytes, size_t at) {
   return static_cast<uint16_t>(bytes[at] << 8 | bytes[at + 1]);
 }
 
-void AppendCharacter(std::string& name, uint8_t byte) {
-  if (byte >= 'A' && byte <= 'Z') byte = static_cast<uint8_t>(byte + ('a' - 'A'));
-  const bool plain = byte > ' ' && byte <= '~' && byte != '.' && byte != '\\';
-  name += plain ? std::string(1, static_cast<char>(byte)) : fmt::format("\\{:03}", byte);
-}
-
 // Where the name at `at` ends; nullopt when it is none.
 std::optional<size_t> ReadName(std::span<const uint8_t> bytes, size_t at, std::string& name) {
   const size_t begin = at;
@@ -37,19 +31,25 @@ std::optional<size_t> ReadName(std::span<const uint8_t> bytes, size_t at, std::s
     }
     if (length > kMaxLabelBytes || length > bytes.size() - at) return std::nullopt;
     if (!name.empty()) name += '.';
-    for (const uint8_t byte : bytes.subspan(at, length)) AppendCharacter(name, byte);
+    for (const uint8_t byte : bytes.subspan(at, length)) AppendDnsCharacter(name, byte);
     at += length;
   }
   return std::nullopt;
 }
 
-void Cut(std::string& name) {
+}  // namespace
+
+void AppendDnsCharacter(std::string& name, uint8_t byte) {
+  if (byte >= 'A' && byte <= 'Z') byte = static_cast<uint8_t>(byte + ('a' - 'A'));
+  const bool plain = byte > ' ' && byte <= '~' && byte != '.' && byte != '\\';
+  name += plain ? std::string(1, static_cast<char>(byte)) : fmt::format("\\{:03}", byte);
+}
+
+void CutDnsName(std::string& name) {
   static constexpr std::string_view kMore = "...";
   if (name.size() <= model::kMaxStringBytes) return;
   name.replace(model::kMaxStringBytes - kMore.size(), std::string::npos, kMore);
 }
-
-}  // namespace
 
 Result<DnsMessage> ParseDns(std::span<const uint8_t> bytes) {
   if (bytes.size() < kHeaderBytes) return Status::Invalid("shorter than a DNS header");
@@ -65,7 +65,7 @@ Result<DnsMessage> ParseDns(std::span<const uint8_t> bytes) {
   }
   const std::optional<size_t> end = ReadName(bytes, kHeaderBytes, message.name);
   if (!end || bytes.size() - *end < 4) return Status::Invalid("the question is no name and type");
-  Cut(message.name);
+  CutDnsName(message.name);
   message.type = Read16(bytes, *end);
   message.has_question = true;
   return message;

@@ -26,6 +26,10 @@ struct DnsMessage {
 // that grows too long by that is cut and ends in "...".
 Result<DnsMessage> ParseDns(std::span<const uint8_t> bytes);
 
+// Adds one byte of a label to a name, as above.
+void AppendDnsCharacter(std::string& name, uint8_t byte);
+void CutDnsName(std::string& name);
+
 // "A", "AAAA", ..., or "TYPE65535" (RFC 3597).
 std::string DnsTypeName(uint16_t type);
 // "NOERROR", "NXDOMAIN", ..., or "RCODE15".

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "agent/flow/record_address.h"
+#include "agent/udp/dns_answers.h"
 #include "base/metrics.h"
 #include "model/counter_sum.h"
 
@@ -104,7 +105,31 @@ void DnsTable::OnAnswer(const Question& question, const weir_dns_message& messag
   counters.request_latency_sum_us += latency_us;
   counters.request_latency_max_us = std::max(counters.request_latency_max_us, latency_us);
   counters.request_latency_histogram.Add(latency_us);
+  if (parsed.response_code == 0) KeepNames(pending, message);
   pending_.erase(known);
+}
+
+void DnsTable::KeepNames(const Pending& pending, const weir_dns_message& message) {
+  const DnsAnswers answers = ParseDnsAnswers({message.data, std::min<size_t>(message.length, sizeof(message.data))});
+  for (const DnsAddress& answer : answers.addresses) {
+    Resolved key{pending.asker.owner, pending.asker.netns, answer.address, pending.name};
+    if (names_.size() >= model::kMaxResolvedNames && !names_.contains(key)) {
+      Count(Metric::agent_resolved_names_full);
+      continue;
+    }
+    names_[std::move(key)] = {answers.canonical, answer.ttl_s};
+  }
+}
+
+std::vector<model::ResolvedName> DnsTable::TakeNames() {
+  std::vector<model::ResolvedName> out;
+  out.reserve(names_.size());
+  for (const auto& [key, value] : names_) {
+    out.push_back({key.address, key.name, value.canonical, value.ttl_s, key.netns,
+                   identities_.NameOf(key.owner)->pod_uid});
+  }
+  names_.clear();
+  return out;
 }
 
 void DnsTable::Abandon() {
@@ -178,6 +203,8 @@ void DnsTable::Report(const Kind& kind, model::SideCounters counters, std::vecto
   report.identity.container = name->container;
   report.identity.unit = name->unit;
   report.identity.pod_uid = name->pod_uid;
+  report.identity.container_name = name->container_name;
+  report.identity.image = name->image;
   report.identity.netns_name = *identities_.NetnsNameOf(kind.asker.netns);
   report.request = {"dns", DnsTypeName(kind.type), kind.name, kind.result};
   report.counters = std::move(counters);

@@ -38,6 +38,10 @@ class DnsTable {
   // Appends a report per kind of request with news.
   void Emit(Nanos now_monotonic, std::vector<model::SideReport>& out);
 
+  // Addresses that answers gave since the last call; at most model::kMaxResolvedNames, what is beyond is counted
+  // (agent_resolved_names_full).
+  std::vector<model::ResolvedName> TakeNames();
+
   // Following ends here: what waits for its answer is counted (agent_dns_not_followed) and forgotten.
   void Abandon();
 
@@ -80,8 +84,23 @@ class DnsTable {
     auto operator<=>(const Kind&) const = default;
   };
 
+  // Whose answer it was: the same address may have other names for others.
+  struct Resolved {
+    uint64_t owner = 0;
+    uint32_t netns = 0;
+    model::Address address;
+    std::string name;
+
+    auto operator<=>(const Resolved&) const = default;
+  };
+  struct DnsAddressName {
+    std::string canonical;
+    uint32_t ttl_s = 0;
+  };
+
   void OnQuestion(const Question& question, const weir_dns_message& message, DnsMessage parsed);
   void OnAnswer(const Question& question, const weir_dns_message& message, const DnsMessage& parsed);
+  void KeepNames(const Pending& pending, const weir_dns_message& message);
   void Expire(Nanos now);
   model::SideCounters& CountersOf(const Question& question, const Pending& pending, std::string result);
   void FoldRareNames();
@@ -90,6 +109,7 @@ class DnsTable {
   identity::Identities& identities_;
   tsl::robin_map<Question, Pending, Hash> pending_;
   std::map<Kind, model::SideCounters> kinds_;
+  std::map<Resolved, DnsAddressName> names_;
 };
 
 }  // namespace weir::agent::udp

@@ -112,6 +112,31 @@ TEST_F(DnsTableTest, AQuestionAndItsAnswerAreOneRequest) {
   EXPECT_EQ(table_.pending(), 0U);
 }
 
+TEST_F(DnsTableTest, TellsUnderWhichNamesAddressesWereAskedFor) {
+  const auto answer = [&](uint16_t id, uint8_t last, uint64_t socket = 1) {
+    weir_dns_message message = Message(kBegin + kMillisecond, id, "models", socket);
+    message.data[2] = 0x81;
+    message.data[7] = 1;
+    const uint8_t record[] = {0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, last};
+    std::memcpy(message.data + message.length, record, sizeof(record));
+    message.length += sizeof(record);
+    table_.OnMessage(message);
+  };
+  answer(7, 1);
+  EXPECT_TRUE(table_.TakeNames().empty()) << "nobody here asked";
+  Ask(kBegin, 7, "Models");
+  answer(7, 1);
+  Ask(kBegin, 8, "models");
+  answer(8, 2);
+  Ask(kBegin, 9, "models");
+  answer(9, 2);
+  const auto names = table_.TakeNames();
+  ASSERT_EQ(names.size(), 2U) << "each once";
+  EXPECT_EQ(names[0], (model::ResolvedName{*model::Address::Parse("192.0.2.1"), "models", "", 60, 77, ""}));
+  EXPECT_EQ(names[1].address.ToString(), "192.0.2.2");
+  EXPECT_TRUE(table_.TakeNames().empty());
+}
+
 TEST_F(DnsTableTest, ServfailFailedAndNxdomainDidNot) {
   Ask(kBegin, 1, "a");
   Answer(kBegin + 1, 1, "a", 2);

@@ -160,6 +160,8 @@ void PeerTable::Report(const FlowKey& key, const model::SideCounters& counters, 
   report.identity.container = name->container;
   report.identity.unit = name->unit;
   report.identity.pod_uid = name->pod_uid;
+  report.identity.container_name = name->container_name;
+  report.identity.image = name->image;
   report.identity.netns_name = *identities_.NetnsNameOf(key.flow.netns);
   if (key.quic != 0) report.identity.application = "quic";
   report.counters = counters;

@@ -160,7 +160,10 @@ void UdpSource::Collect(Nanos now, Collection& out) {
   last_collection_ = now;
   identities_->Expire();
   Poll();
-  if (options_.tracker.dns) dns_->Emit(now, out.reports);
+  if (options_.tracker.dns) {
+    dns_->Emit(now, out.reports);
+    out.resolved = dns_->TakeNames();
+  }
   if (options_.tracker.flows) {
     if (tracker_ != nullptr) ReadPairs(now);
     peers_->Emit(out.reports);
