@@ -140,6 +140,8 @@ enum class MetricSeverity { kInfo, kLoss, kError };
   X(server_clock_steps, "weir_server_clock_steps_total", kCounter, kError,                                          \
     "Times the server's own clock was set by more than a second. Run NTP there; the status page says what it did.") \
   X(server_rows_stored, "weir_server_rows_stored_total", kCounter, kInfo, "Flow rows written to the store.")        \
+  X(server_names_lost, "weir_server_names_lost_total", kCounter, kError,                                               \
+    "New names of ends that were not stored because the store refused writes for too long.")                           \
   X(server_node_samples, "weir_server_node_samples_stored_total", kCounter, kInfo,                                  \
     "Samples of node signals written to the store.")                                                                \
   X(server_node_unknown, "weir_server_node_samples_unknown_total", kCounter, kInfo,                                 \

@@ -403,6 +403,12 @@ inline constexpr size_t kTimeColumnCount = [] {
   for (const Column& column : kColumns) count += column.kind == ColumnKind::kTime ? 1 : 0;
   return count;
 }();
+// Dimensions of the connection; in kFlowColumns they follow the times.
+inline constexpr size_t kConnectionColumnCount = [] {
+  size_t count = 0;
+  for (const Column& column : kColumns) count += column.source == ColumnSource::kFlow && column.groupable() ? 1 : 0;
+  return count;
+}();
 // The columns that are fields of a FlowRow, in order.
 inline constexpr auto kFlowColumns = [] {
   std::array<const Column*, kFlowColumnCount> fields{};

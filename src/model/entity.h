@@ -86,6 +86,7 @@ struct Entity {
   uint64_t version = 0;       // of several versions of one id the highest holds, see VersionAt
   UnixMillis valid_from = 0;  // 0 = since ever, as far as known
   UnixMillis valid_to = 0;    // 0 = still
+  Address address;            // what an end that only its peer reports is known by; else unspecified
 #define WEIR_ENTITY_FIELD(name, cpp, type, help) cpp name{};
   WEIR_ALL_ENTITY_FIELDS(WEIR_ENTITY_FIELD)
 #undef WEIR_ENTITY_FIELD
@@ -99,6 +100,12 @@ using EntityRef = std::shared_ptr<const Entity>;
 
 // Null stands for an entity without attributes.
 const Entity& Of(const EntityRef& entity);
+
+// A hash of all but version and validity: what SameAs() compares.
+uint64_t ContentHash(const Entity& entity);
+// An attribute as a number, 0 for a text; and as text, "" for a number. The text lives as long as the entity.
+uint64_t UintOf(const Entity& entity, EntityField field);
+const std::string& TextOf(const Entity& entity, EntityField field);
 
 // Calls visit(field, value) for every attribute, in the order of EntityField. Any is Entity or const Entity.
 template <typename Any, typename Visitor>

@@ -61,6 +61,8 @@ bool Holds(const FlowRow& row, const Comparison& comparison) {
   return negative;
 }
 
+}  // namespace
+
 bool Holds(const FlowRow& row, const FilterNode& node) {
   const auto holds = [&](const std::unique_ptr<FilterNode>& child) { return Holds(row, *child); };
   switch (node.kind) {
@@ -71,8 +73,6 @@ bool Holds(const FlowRow& row, const FilterNode& node) {
   }
   return false;
 }
-
-}  // namespace
 
 Result<Filter> Filter::Parse(std::string_view text) {
   WEIR_ASSIGN_OR_RETURN(std::unique_ptr<FilterNode> root, ParseFilter(text));

@@ -45,6 +45,9 @@ struct FilterNode {
   Comparison comparison;                              // kComparison
 };
 
+// Whether a part of an expression holds for the row.
+bool Holds(const FlowRow& row, const FilterNode& node);
+
 // A parsed, type-checked expression. Movable, immutable; safe to evaluate from several threads.
 class Filter {
  public:

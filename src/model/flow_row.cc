@@ -185,27 +185,6 @@ constexpr auto kAccess = std::to_array<Access>({
 
 const Access& AccessOf(const Column& column) { return kAccess[column.place]; }
 
-// The same for attributes, by EntityField.
-struct EntityAccess {
-  uint64_t (*get)(const Entity&) = nullptr;
-  const std::string& (*text)(const Entity&) = nullptr;
-};
-
-template <auto Member>
-constexpr EntityAccess EntityAccessTo() {
-  if constexpr (std::is_integral_v<std::remove_cvref_t<decltype(std::declval<Entity>().*Member)>>) {
-    return {[](const Entity& entity) { return static_cast<uint64_t>(entity.*Member); }, nullptr};
-  } else {
-    return {nullptr, [](const Entity& entity) -> const std::string& { return entity.*Member; }};
-  }
-}
-
-constexpr auto kEntityAccess = std::to_array<EntityAccess>({
-#define WEIR_ACCESS(name, cpp, type, help) EntityAccessTo<&Entity::name>(),
-    WEIR_ALL_ENTITY_FIELDS(WEIR_ACCESS)
-#undef WEIR_ACCESS
-});
-
 }  // namespace
 
 const Entity& EntityOf(const FlowRow& row, const Column& column) {
@@ -215,10 +194,7 @@ const Entity& EntityOf(const FlowRow& row, const Column& column) {
 }
 
 uint64_t UintOf(const FlowRow& row, const Column& column) {
-  if (column.of_entity()) {
-    const auto get = kEntityAccess[column.place].get;
-    return get == nullptr ? 0 : get(EntityOf(row, column));
-  }
+  if (column.of_entity()) return UintOf(EntityOf(row, column), column.field());
   if (!column.stored()) return DerivedUint(row, column.name);
   const auto get = AccessOf(column).get;
   return get == nullptr ? 0 : get(row);
@@ -236,10 +212,7 @@ double NumberOf(const FlowRow& row, const Column& column) {
 }
 
 std::string TextOf(const FlowRow& row, const Column& column) {
-  if (column.of_entity()) {
-    const auto text = kEntityAccess[column.place].text;
-    return text == nullptr ? "" : text(EntityOf(row, column));
-  }
+  if (column.of_entity()) return TextOf(EntityOf(row, column), column.field());
   if (column.stored()) {
     const auto text = AccessOf(column).text;
     return text == nullptr ? "" : text(row);

@@ -29,26 +29,12 @@ void VisitStored(Row& row, Visitor&& visit) {
 #undef WEIR_VISIT
 }
 
-// Calls visit(column, value) for every dimension that is kept of a flow: of the connection, of its ends and its
-// service.
+// Calls visit(column, value) for every dimension of the connection, in table order.
 template <typename Visitor>
-void VisitDimensions(const FlowRow& row, Visitor&& visit) {
+void VisitConnection(const FlowRow& row, Visitor&& visit) {
   size_t index = kTimeColumnCount;
 #define WEIR_VISIT(name, cpp, type, kind, unit, help) visit(*kFlowColumns[index++], row.name);
   WEIR_CONNECTION_COLUMNS(WEIR_VISIT)
-#undef WEIR_VISIT
-  const Entity& client = Of(row.client);
-  const Entity& server = Of(row.server);
-  const Entity& service = Of(row.service);
-  const Column* column = kFlowColumns[index - 1] + 1;  // the attributes follow
-#define WEIR_VISIT(name, cpp, type, help) visit(*column++, client.name);
-  WEIR_ENTITY_FIELDS(WEIR_VISIT)
-#undef WEIR_VISIT
-#define WEIR_VISIT(name, cpp, type, help) visit(*column++, server.name);
-  WEIR_ENTITY_FIELDS(WEIR_VISIT)
-#undef WEIR_VISIT
-#define WEIR_VISIT(name, field, help) visit(*column++, service.field);
-  WEIR_SERVICE_COLUMNS(WEIR_VISIT)
 #undef WEIR_VISIT
 }
 

@@ -49,6 +49,7 @@ model::EntityRef EntityPool::Unreported(const model::Address& address, std::stri
   model::Entity entity;
   entity.id = id;
   entity.kind = "address";
+  entity.address = address;
   if (!address.is_link_local()) entity.node = holder;  // else the holder is who sees it, and the other end next door
   return Keep(std::move(entity), now);
 }

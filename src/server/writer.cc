@@ -18,6 +18,7 @@ static_assert(2 * kMaxReportsPerInsert + kMaxExcessRowsPerInsert + 10'000 <= sto
 static_assert(wire::kMaxReports <= kMaxReportsPerInsert);
 
 constexpr size_t kMaxNodeSamplesPerInsert = 100'000;
+constexpr size_t kMaxChangedNames = 100'000;
 constexpr size_t kRowsKept = 100'000;  // some 100 MB
 
 constexpr std::chrono::milliseconds kFirstBackOff{100};
@@ -59,8 +60,7 @@ void Writer::Step(bool final_round) {
     intake_.ReleaseImpatient(last_failure_);
     return;
   }
-  if (!StoreNode(final_round)) return;
-  PublishNames();
+  if (!StoreNode(final_round) || !StoreNames()) return;
   while (true) {
     if (outbox_.rows.empty()) FillOutbox(clock_.WallMillis(), final_round);
     if (outbox_.rows.empty()) return;
@@ -73,13 +73,6 @@ void Writer::Step(bool final_round) {
   }
 }
 
-// Names that came after the rows of their ends were stored.
-void Writer::PublishNames() {
-  if (namer_ == nullptr) return;
-  const UnixMillis now = clock_.WallMillis();
-  live_.Rename(namer_->TakeChanged(now), now);
-}
-
 bool Writer::StoreNode(bool final_round) {
   Status status = EmptyNodeOutbox();
   for (int attempt = 1; final_round && !status.ok() && attempt < kFinalAttempts; ++attempt) status = EmptyNodeOutbox();
@@ -87,6 +80,32 @@ bool Writer::StoreNode(bool final_round) {
   Failed(status);
   if (final_round) GiveUp();
   return false;
+}
+
+bool Writer::StoreNames() {
+  if (namer_ == nullptr) return true;
+  const UnixMillis now = clock_.WallMillis();
+  std::vector<model::EntityRef> changed = namer_->TakeChanged(now);
+  live_.Rename(changed, now);
+  for (model::EntityRef& entity : changed) {
+    // They come again with the next row that names them.
+    if (changed_names_.size() >= kMaxChangedNames) {
+      Count(Metric::server_names_lost);
+      continue;
+    }
+    const model::EntityId id = entity->id;
+    changed_names_[id] = std::move(entity);
+  }
+  if (changed_names_.empty()) return true;
+  std::vector<model::EntityRef> entities;
+  entities.reserve(changed_names_.size());
+  for (const auto& [id, entity] : changed_names_) entities.push_back(entity);
+  if (const Status status = store_.Publish(entities); !status.ok()) {
+    Failed(status);
+    return false;
+  }
+  changed_names_.clear();
+  return true;
 }
 
 void Writer::TakeNode(PendingBatch& pending) {

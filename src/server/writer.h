@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <thread>
+#include <unordered_map>
 
 #include "base/log.h"
 #include "server/hold.h"
@@ -54,11 +55,12 @@ class Writer {
   };
 
   void TakeBatches();
-  void PublishNames();
   void TakeNode(PendingBatch& batch);
   Status EmptyNodeOutbox();
   // False: failed, to be repeated in the next round.
   bool StoreNode(bool final_round);
+  // Stores what is known better by now of ends whose flows may not move any more. False as above.
+  bool StoreNames();
   void FillOutbox(UnixMillis now, bool everything);
   Status EmptyOutbox();
   void GiveUp();
@@ -76,6 +78,7 @@ class Writer {
   Matcher matcher_;
   Outbox outbox_;
   NodeOutbox node_outbox_;
+  std::unordered_map<model::EntityId, model::EntityRef> changed_names_;  // not stored yet, the newest of each
   Nanos retry_at_ = 0;  // monotonic
   std::chrono::milliseconds back_off_{0};
   Status last_failure_;

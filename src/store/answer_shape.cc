@@ -55,15 +55,15 @@ FieldKind KindOfDimension(const Column& column) {
                                               : FieldKind::kNumber;
 }
 
-AnswerShape::AnswerShape(std::vector<const Column*> columns, bool flow_first)
-    : columns_(std::move(columns)), flow_first_(flow_first) {
+AnswerShape::AnswerShape(std::vector<const Column*> columns, bool flow_first, const Packing& packing)
+    : columns_(std::move(columns)), flow_first_(flow_first), packing_(packing) {
   if (flow_first_) fields_.push_back(FieldKind::kFlow);
   std::string uses;
   std::string derived;
   for (const Column* column : columns_) {
     if (!column->groupable()) {
-      uses += ColumnSql(*column) + " ";
-      if (!column->stored()) derived += ColumnSql(*column) + " ";
+      uses += ColumnSql(*column, packing) + " ";
+      if (!column->stored()) derived += ColumnSql(*column, packing) + " ";
     } else if (!flow_first_) {
       dimensions_.push_back(column);
       fields_.push_back(KindOfDimension(*column));
@@ -75,7 +75,7 @@ AnswerShape::AnswerShape(std::vector<const Column*> columns, bool flow_first)
   for (const std::string& name : sums_) {
     const bool load = std::find(loaded.begin(), loaded.end(), name) != loaded.end();
     for (const Column* column : MeasuresIn(name)) {
-      const Source source{fields_.size(), column, PlaceOf(*column)};
+      const Source source{fields_.size(), column, packing.Of(*column)};
       if (load) sources_.push_back(source);
       const auto wanted = std::find(columns_.begin(), columns_.end(), column);
       if (wanted != columns_.end()) direct_[static_cast<size_t>(wanted - columns_.begin())] = source;
@@ -101,7 +101,7 @@ std::vector<const Column*> AnswerShape::MeasuresIn(const std::string& table_colu
                         : static_cast<Pack>(static_cast<size_t>(Pack::kSums) + (array - kArrayNames.begin()));
   std::vector<const Column*> packed;
   for (const Column& column : model::kColumns) {
-    if (PlaceOf(column).pack == pack) packed.push_back(&column);
+    if (PackOf(column) == pack) packed.push_back(&column);
   }
   return packed;
 }

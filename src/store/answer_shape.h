@@ -24,8 +24,8 @@ model::Histogram HistogramFrom(const std::vector<uint64_t>& counts, size_t first
 class AnswerShape {
  public:
   // `columns` of an answer: dimensions, times and measures. With `flow_first` rows begin with the flow, and dimensions
-  // are not selected: their cells stay empty.
-  AnswerShape(std::vector<const model::Column*> columns, bool flow_first);
+  // are not selected: their cells stay empty. The packing outlives this.
+  AnswerShape(std::vector<const model::Column*> columns, bool flow_first, const Packing& packing);
 
   // Comma-separated. `start` and `flow` are the expressions to select as such.
   std::string SelectList(const std::string& start, const std::string& flow = "flow") const;
@@ -47,6 +47,7 @@ class AnswerShape {
 
   std::vector<const model::Column*> columns_;
   bool flow_first_;
+  const Packing& packing_;
   std::vector<const model::Column*> dimensions_;  // selected, in order
   std::vector<std::string> sums_;                 // columns of the tables, selected after them
   std::vector<FieldKind> fields_;

@@ -12,8 +12,8 @@
 namespace weir::store {
 
 // Grows when a binary that does not know the change would misread the tables.
-inline constexpr int kSchemaVersion = 5;
-// The oldest a store can convert: 5 added a level between 1 min and 1 h.
+inline constexpr int kSchemaVersion = 6;
+// The oldest a store can convert: 5 added a level between 1 min and 1 h, 6 made the ends of flows entities.
 inline constexpr int kOldestConvertible = 4;
 
 // Holds the lock while it lives; movable.

@@ -20,11 +20,6 @@ std::string ArrayAggregate(Pack pack) {
                      kArrayNames[static_cast<size_t>(pack) - static_cast<size_t>(Pack::kSums)]);
 }
 
-std::string Aggregate(std::string_view name) { return AggregateSql(*model::FindColumn(name)); }
-std::string Aggregate(std::string_view a, std::string_view b) {
-  return fmt::format("({} + {})", Aggregate(a), Aggregate(b));
-}
-
 // RTT answers come from the client's samples, and from the server's only where the client has none: the
 // client's include both hosts' delays.
 std::string OfMeasuringSide(std::string_view client, std::string_view server) {
@@ -35,55 +30,11 @@ std::string Ratio(std::string_view dividend, std::string_view divisor) {
   return fmt::format("if({1} = 0, 0., toFloat64({0}) / toFloat64({1}))", dividend, divisor);
 }
 
-// The counts of the buckets of a histogram.
-std::string HistogramSql(std::string_view histogram) {
-  const Place place = PlaceOf(*model::FindColumn(histogram));
-  if (place.pack == Pack::kHistogram) return AggregateOfTableColumn(histogram);
-  const std::string all = AggregateOfTableColumn(kRequestHistogramsName);
-  const std::string block =
-      fmt::format("arraySlice({}, {}, {})", all,
-                  RequestHistogramPlace(place.index, 0) - place.index % kBlockHistograms + 1, kBlockPlaces);
-  return fmt::format("arrayFilter((c, i) -> (i - 1) % {} = {}, {}, arrayEnumerate({}))", kBlockHistograms,
-                     place.index % kBlockHistograms, block, block);
-}
-
-// model::Histogram::Quantile and BucketMiddle: the first bucket whose running count reaches the wanted share.
-std::string Quantile(std::string_view stem, double share) {
-  const std::string counts = HistogramSql(fmt::format("{}_histogram", stem));
-  return fmt::format(
-      "if(arraySum({0}) = 0, 0., exp2((arrayFirstIndex(c -> c >= {1} * arraySum({0}), arrayCumSum({0})) - 0.5) / 2))",
-      counts, share);
-}
-
-std::string RttQuantile(double share) {
-  return OfMeasuringSide(Quantile("client_rtt", share), Quantile("server_rtt", share));
-}
-
-std::string RttMinimum() {
-  const std::string client = AggregateSql(*model::FindColumn("client_rtt_min_us"));
-  const std::string server = AggregateSql(*model::FindColumn("server_rtt_min_us"));
-  return fmt::format("multiIf({0} = 0, {1}, {1} = 0, {0}, least({0}, {1}))", client, server);
-}
-
 std::string ReportedBy() {
   return "multiIf(sum(client_reports) != 0 AND sum(server_reports) != 0, 'both', sum(client_reports) != 0, "
          "'client', "
          "sum(server_reports) != 0, 'server', '')";
 }
-
-std::string PercentOfSegments(std::string_view what) {
-  return fmt::format("if({0} = 0, 0., 100. * toFloat64({1}) / toFloat64({0}))",
-                     Aggregate("segments_to_server", "segments_to_client"), what);
-}
-
-std::string AllRetransmits() {
-  return fmt::format("({} + {})", Aggregate("retransmits_to_server", "retransmits_to_client"),
-                     Aggregate("retransmits_syn"));
-}
-
-std::string RetransmitPercent() { return PercentOfSegments(AllRetransmits()); }
-
-std::string LatePercent() { return PercentOfSegments(Aggregate("late_segments_to_server", "late_segments_to_client")); }
 
 // Whether an address is in one of the ranges.
 std::string WithinSql(std::string_view address, const std::vector<model::AddressRange>& ranges) {
@@ -123,12 +74,70 @@ std::string LocalitySql() {
       outside("client"), outside("server"), is_public("client"), is_public("server"));
 }
 
-std::string DerivedSql(std::string_view name) {
+// Derived columns over the measures of one directory.
+class Derivation {
+ public:
+  explicit Derivation(const Packing& packing) : packing_(packing) {}
+
+  std::string Derived(std::string_view name) const;
+
+ private:
+  std::string Aggregate(std::string_view name) const { return AggregateSql(*model::FindColumn(name), packing_); }
+  std::string Aggregate(std::string_view a, std::string_view b) const {
+    return fmt::format("({} + {})", Aggregate(a), Aggregate(b));
+  }
+
+  // The counts of the buckets of a histogram.
+  std::string Counts(std::string_view histogram) const {
+    const Place place = packing_.Of(*model::FindColumn(histogram));
+    if (place.pack == Pack::kHistogram) return AggregateOfTableColumn(histogram);
+    const std::string all = AggregateOfTableColumn(kRequestHistogramsName);
+    const std::string block =
+        fmt::format("arraySlice({}, {}, {})", all,
+                    RequestHistogramPlace(place.index, 0) - place.index % kBlockHistograms + 1, kBlockPlaces);
+    return fmt::format("arrayFilter((c, i) -> (i - 1) % {} = {}, {}, arrayEnumerate({}))", kBlockHistograms,
+                       place.index % kBlockHistograms, block, block);
+  }
+
+  // model::Histogram::Quantile and BucketMiddle: the first bucket whose running count reaches the wanted share.
+  std::string Quantile(std::string_view stem, double share) const {
+    const std::string counts = Counts(fmt::format("{}_histogram", stem));
+    return fmt::format(
+        "if(arraySum({0}) = 0, 0., exp2((arrayFirstIndex(c -> c >= {1} * arraySum({0}), arrayCumSum({0})) - 0.5) / 2))",
+        counts, share);
+  }
+
+  std::string RttQuantile(double share) const {
+    return OfMeasuringSide(Quantile("client_rtt", share), Quantile("server_rtt", share));
+  }
+
+  std::string RttMinimum() const {
+    const std::string client = Aggregate("client_rtt_min_us");
+    const std::string server = Aggregate("server_rtt_min_us");
+    return fmt::format("multiIf({0} = 0, {1}, {1} = 0, {0}, least({0}, {1}))", client, server);
+  }
+
+  std::string PercentOfSegments(std::string_view what) const {
+    return fmt::format("if({0} = 0, 0., 100. * toFloat64({1}) / toFloat64({0}))",
+                       Aggregate("segments_to_server", "segments_to_client"), what);
+  }
+
+  std::string Retransmits() const {
+    return fmt::format("({} + {})", Aggregate("retransmits_to_server", "retransmits_to_client"),
+                       Aggregate("retransmits_syn"));
+  }
+
+  std::string LateSegments() const { return Aggregate("late_segments_to_server", "late_segments_to_client"); }
+
+  const Packing& packing_;
+};
+
+std::string Derivation::Derived(std::string_view name) const {
   if (name == "reported_by") return ReportedBy();
   if (name == "bytes") return Aggregate("bytes_to_server", "bytes_to_client");
   if (name == "cost_usd") return fmt::format("toFloat64({}) / 1e9", Aggregate("cost_nano_usd"));
-  if (name == "retransmits") return AllRetransmits();
-  if (name == "retransmit_percent") return RetransmitPercent();
+  if (name == "retransmits") return Retransmits();
+  if (name == "retransmit_percent") return PercentOfSegments(Retransmits());
   if (name == "timeouts") return Aggregate("timeouts_to_server", "timeouts_to_client");
   if (name == "connect_avg_us") return Ratio(Aggregate("connect_sum_us"), Aggregate("connect_count"));
   if (name == "rtt_avg_us") {
@@ -140,8 +149,8 @@ std::string DerivedSql(std::string_view name) {
   if (name == "rtt_p50_us") return RttQuantile(0.5);
   if (name == "rtt_p90_us") return RttQuantile(0.9);
   if (name == "rtt_p99_us") return RttQuantile(0.99);
-  if (name == "late_segments") return Aggregate("late_segments_to_server", "late_segments_to_client");
-  if (name == "late_percent") return LatePercent();
+  if (name == "late_segments") return LateSegments();
+  if (name == "late_percent") return PercentOfSegments(LateSegments());
   if (name == "closed_reset") return Aggregate("closed_reset_by_client", "closed_reset_by_server");
 #define WEIR_TIMES(stem)                                                                            \
   if (name == #stem "_avg_us") return Ratio(Aggregate(#stem "_sum_us"), Aggregate(#stem "_count")); \
@@ -154,8 +163,8 @@ std::string DerivedSql(std::string_view name) {
 
 }  // namespace
 
-std::string AggregateSql(const Column& column) {
-  const Place place = PlaceOf(column);
+std::string AggregateSql(const Column& column, const Packing& packing) {
+  const Place place = packing.Of(column);
   if (place.pack != Pack::kOwn) return fmt::format("{}[{}]", ArrayAggregate(place.pack), place.index + 1);
   return AggregateOfTableColumn(column.name);
 }
@@ -174,13 +183,19 @@ std::string AggregateOfTableColumn(std::string_view name) {
   }
 }
 
-std::string FlowDimensionSql(const Column& column) {
-  return column.source == model::ColumnSource::kComputed ? LocalitySql() : std::string(column.name);
+std::string ComputedSql(const Column&) { return LocalitySql(); }
+
+std::vector<const Column*> PartsOf(const Column&) {
+  std::vector<const Column*> parts{model::FindColumn("client_address"), model::FindColumn("server_address")};
+  for (const char* attribute : {"cluster", "namespace", "pod", "node", "zone", "region", "cloud_service"}) {
+    for (const char* end : {"client", "server"}) parts.push_back(model::FindColumn(fmt::format("{}_{}", end, attribute)));
+  }
+  return parts;
 }
 
-std::string ColumnSql(const Column& column) {
+std::string ColumnSql(const Column& column, const Packing& packing) {
   if (column.groupable()) return std::string(column.name);
-  return column.stored() ? AggregateSql(column) : DerivedSql(column.name);
+  return column.stored() ? AggregateSql(column, packing) : Derivation(packing).Derived(column.name);
 }
 
 }  // namespace weir::store

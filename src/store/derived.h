@@ -4,23 +4,26 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/columns.h"
+#include "store/packing.h"
 
 namespace weir::store {
 
 // How a stored column adds up: sum(x), max(x), the smallest non-zero x, min(start), max(end).
 // REQUIRES: stored, neither dimension nor histogram.
-std::string AggregateSql(const model::Column& column);
+std::string AggregateSql(const model::Column& column, const Packing& packing);
 
 // How a column of a table that is no dimension adds up, by its name: start, end, a measure of its own, an array of
 // packing.h. Over the answers of these all the others here answer the same as over the rows themselves.
 std::string AggregateOfTableColumn(std::string_view name);
-// A dimension over the columns of the table of flows: a column, or computed from them.
-std::string FlowDimensionSql(const model::Column& column);
+// A computed dimension over the others, and those it is computed from.
+std::string ComputedSql(const model::Column& column);
+std::vector<const model::Column*> PartsOf(const model::Column& column);
 
 // The column in an answer: a dimension by its name, a stored measure aggregated, a derived column computed
 // from aggregates. Evaluates to 0 (or '') without samples. REQUIRES: not a histogram.
-std::string ColumnSql(const model::Column& column);
+std::string ColumnSql(const model::Column& column, const Packing& packing);
 
 }  // namespace weir::store

@@ -13,11 +13,14 @@
 #include "store/data_dir.h"
 #include "store/disk_room.h"
 #include "store/engine/engine.h"
+#include "store/entity_catalogue.h"
+#include "store/entity_lookup.h"
 #include "store/flow_catalogue.h"
 #include "store/flow_hash.h"
 #include "store/flow_names.h"
 #include "store/native_block.h"
 #include "store/node_tables.h"
+#include "store/packed_places.h"
 #include "store/query_sql.h"
 #include "store/result_binary.h"
 #include "store/result_json.h"
@@ -25,6 +28,7 @@
 #include "store/rollup.h"
 #include "store/row_binary.h"
 #include "store/schema.h"
+#include "store/schema_changes.h"
 #include "store/sql.h"
 #include "store/store.h"
 #include "store/tables.h"
@@ -37,6 +41,7 @@ constexpr auto kReaderWait = std::chrono::seconds(30);
 constexpr int64_t kRetentionPeriodMs = 10 * kSecond;
 constexpr uint64_t kNodeShareOfBudget = 8;  // at most an eighth of the disk is the nodes', the rest the flows'
 constexpr size_t kMaxEngineMessageBytes = 500;
+constexpr int kFiveLevelsVersion = 5;  // of the schema: before, hours were rolled up from minutes
 
 // What a statement answers with. Totals, and how many rows lie beyond a limit, are told in JSON only, which takes ten
 // times as long to read.
@@ -137,6 +142,7 @@ class EmbeddedStore final : public Store {
   Status Open(const Library& library);
 
   Status Insert(const std::vector<StoredRow>& rows) override;
+  Status Publish(const std::vector<model::EntityRef>& entities) override;
   Result<std::map<std::string, uint64_t>> Watermarks() override;
   Result<FlowResult> Query(const FlowQuery& query) override;
   Result<std::map<uint32_t, RttDistribution>> RttOfGroups(const TimeRange& range, const FlowGroups& groups) override;
@@ -145,8 +151,10 @@ class EmbeddedStore final : public Store {
   NodeStore* node() override { return node_.get(); }
 
  private:
+  Status OpenTables();
   Status Convert();
   Status ReportDamage();
+  Status InsertEntities(const std::vector<model::EntityRef>& entities, uint64_t received);
   Status InsertFlows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows, uint64_t received);
   Status TryInsert(const MemoryFile& file, size_t rows, uint64_t received);
   uint64_t NextReceived();
@@ -164,7 +172,7 @@ class EmbeddedStore final : public Store {
                      const std::vector<uint64_t>* order = nullptr);
   Result<Answer> AskGroups(const QueryPlan& plan);
   Result<Answer> AskGroupsOnly(const QueryPlan& plan);
-  Result<FlowNames::Names> LookUp(const QueryPlan& plan, const std::vector<uint64_t>& flows);
+  Result<std::vector<NamedFlow>> LookUpFlows(const QueryPlan& plan, const std::vector<uint64_t>& flows);
 
   const ProcessClaim claim_;  // this and the lock outlive the connections
   DataDir directory_;
@@ -181,7 +189,10 @@ class EmbeddedStore final : public Store {
   uint64_t last_received_ = 0;
   std::atomic<uint64_t> received_ahead_us_{0};  // of the clock, after it was set back
   std::atomic<bool> disk_full_{false};          // the last insert found no room
-  FlowCatalogue catalogue_;
+  FlowCatalogue flow_catalogue_;
+  EntityCatalogue entity_catalogue_;
+
+  Packing packing_;  // changes in Open() only
 
   std::unique_ptr<Connection> maintainer_;
   std::unique_ptr<Rollup> rollup_;
@@ -202,12 +213,7 @@ Status EmbeddedStore::Open(const Library& library) {
   WEIR_ASSIGN_OR_RETURN(version_, writer_->Execute("SELECT version()"));
   version_ = version_.substr(0, version_.find('\n'));
 
-  std::vector<std::string> statements{fmt::format("CREATE DATABASE IF NOT EXISTS {}", kDatabase),
-                                      CreateSequenceTableSql(), CreateFlowTableSql(), ExtendFlowTableSql()};
-  for (size_t level = 0; level < kLevels; ++level) statements.push_back(CreateTableSql(level));
-  for (const std::string& statement : statements) {
-    WEIR_RETURN_IF_ERROR(writer_->Execute(statement).status());
-  }
+  WEIR_RETURN_IF_ERROR(OpenTables());
   for (size_t level = 0; level < kLevels; ++level) {
     WEIR_ASSIGN_OR_RETURN(TableState state, ReadTableState(*writer_, level));
     if (level > 0) {
@@ -224,13 +230,29 @@ Status EmbeddedStore::Open(const Library& library) {
   return ReportDamage();
 }
 
+Status EmbeddedStore::OpenTables() {
+  WEIR_RETURN_IF_ERROR(writer_->Execute(fmt::format("CREATE DATABASE IF NOT EXISTS {}", kDatabase)).status());
+  if (directory_.version() != kSchemaVersion) {
+    LogInfo("converting the store from schema {} to {}; a month of data takes minutes", directory_.version(),
+            kSchemaVersion);
+  }
+  WEIR_RETURN_IF_ERROR(ChangeSchema(*writer_, directory_.version()));
+  std::vector<std::string> statements{CreateSequenceTableSql(), CreateFlowTableSql(), CreateEntityTableSql(),
+                                      CreatePlaceTableSql()};
+  for (size_t level = 0; level < kLevels; ++level) statements.push_back(CreateTableSql(level));
+  for (std::string& statement : ExtendTablesSql()) statements.push_back(std::move(statement));
+  for (const std::string& statement : statements) {
+    WEIR_RETURN_IF_ERROR(writer_->Execute(statement).status());
+  }
+  WEIR_ASSIGN_OR_RETURN(packing_, OpenPacking(*writer_));
+  return Status::Ok();
+}
+
 // Version 4 rolled hours up from minutes; the level in between is made for what they hold. Interrupted, it goes on.
 Status EmbeddedStore::Convert() {
-  if (directory_.version() == kSchemaVersion) return Status::Ok();
-  LogInfo("converting the store from schema {} to {}; a month of data takes minutes", directory_.version(),
-          kSchemaVersion);
-  WEIR_RETURN_IF_ERROR(rollup_->FillIn(kLevels - 2));
-  return directory_.WriteCurrentVersion();
+  if (directory_.version() < kFiveLevelsVersion) WEIR_RETURN_IF_ERROR(rollup_->FillIn(kLevels - 2));
+  if (directory_.version() != kSchemaVersion) WEIR_RETURN_IF_ERROR(directory_.WriteCurrentVersion());
+  return DropLeftovers(*writer_);
 }
 
 // ClickHouse sets parts it cannot read aside and goes on; what was in them is missing from then on.
@@ -268,14 +290,29 @@ Status EmbeddedStore::TryInsert(const MemoryFile& file, size_t rows, uint64_t re
   return stored.ok() && *stored == fmt::format("{}\n", rows) ? Status::Ok() : status;
 }
 
+// REQUIRES: none is null, their texts are not too long.
+Status EmbeddedStore::InsertEntities(const std::vector<model::EntityRef>& entities, uint64_t received) {
+  const auto look_up = [&](const std::vector<model::EntityId>& ids) {
+    return LookUpEntities({}, ids, [&](const std::string& sql) { return writer_->Execute(sql, "RowBinary"); });
+  };
+  WEIR_ASSIGN_OR_RETURN(const std::vector<model::EntityRef> missing,
+                        entity_catalogue_.Missing(entities, received, look_up));
+  if (missing.empty()) return Status::Ok();
+  WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteEntities(missing));
+  WEIR_RETURN_IF_ERROR(writer_->Execute(InsertEntitiesSql(file.path(), received)).status());
+  entity_catalogue_.Add(missing, received);
+  names_.Put(missing);
+  return Status::Ok();
+}
+
 // What rows are about is stored before them: a crash in between leaves flows nobody names, which harms nobody.
 Status EmbeddedStore::InsertFlows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows,
                                   uint64_t received) {
-  const std::vector<size_t> missing = catalogue_.Missing(flows, received);
+  const std::vector<size_t> missing = flow_catalogue_.Missing(flows, received);
   if (missing.empty()) return Status::Ok();
   WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteFlows(rows, flows, missing));
   WEIR_RETURN_IF_ERROR(writer_->Execute(InsertFlowsSql(file.path(), received)).status());
-  catalogue_.Add(flows, missing);
+  flow_catalogue_.Add(flows, missing);
   return Status::Ok();
 }
 
@@ -287,6 +324,16 @@ uint64_t EmbeddedStore::NextReceived() {
   return last_received_ = now_us + received_ahead_us_;
 }
 
+Status EmbeddedStore::Publish(const std::vector<model::EntityRef>& entities) {
+  if (entities.empty()) return Status::Ok();
+  for (const model::EntityRef& entity : entities) WEIR_RETURN_IF_ERROR(CheckEntity(*entity, "entity"));
+  const std::lock_guard lock(write_mutex_);
+  NextReceived();
+  const Status status = health_.Note(Health::kInsert, InsertEntities(entities, last_received_));
+  if (!status.ok()) Count(Metric::store_insert_errors);
+  return status;
+}
+
 Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
   if (rows.empty()) return Status::Ok();
   if (rows.size() > kMaxRowsPerInsert) {
@@ -295,10 +342,12 @@ Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
   std::vector<uint64_t> flows;
   flows.reserve(rows.size());
   for (const StoredRow& stored : rows) flows.push_back(FlowHash(stored.row));
-  WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteRows(rows, flows));
+  WEIR_ASSIGN_OR_RETURN(const std::vector<model::EntityRef> entities, EntitiesOf(rows));
+  WEIR_ASSIGN_OR_RETURN(const MemoryFile file, WriteRows(rows, flows, packing_));
   const std::lock_guard lock(write_mutex_);
   NextReceived();
-  Status status = InsertFlows(rows, flows, last_received_);
+  Status status = InsertEntities(entities, last_received_);
+  if (status.ok()) status = InsertFlows(rows, flows, last_received_);
   if (status.ok()) status = TryInsert(file, rows.size(), last_received_);
   disk_full_ = status.code() == Code::kExhausted;
   if (disk_full_) {
@@ -415,24 +464,28 @@ Result<Answer> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql,
     answer.flows.erase(answer.flows.begin() + static_cast<ptrdiff_t>(i));
   }
   if (!plan.by_flow) return answer;
-  const auto look_up = [&](const std::vector<uint64_t>& flows) { return LookUp(plan, flows); };
-  WEIR_RETURN_IF_ERROR(names_.Fill(answer.flows, plan.group_by, look_up, answer.rows));
+  const FlowNames::Tables tables{
+      [&](const std::vector<uint64_t>& flows) { return LookUpFlows(plan, flows); },
+      [&](const std::vector<model::EntityId>& ids) {
+        return LookUpEntities(plan.as_of, ids, [&](const std::string& text) { return readers_.Execute(text, "RowBinary"); });
+      }};
+  WEIR_RETURN_IF_ERROR(names_.Fill(answer.flows, plan.group_by, tables, plan.as_of.at == 0, answer.rows));
   return answer;
 }
 
-Result<FlowNames::Names> EmbeddedStore::LookUp(const QueryPlan& plan, const std::vector<uint64_t>& flows) {
-  WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-flows"));
-  WEIR_RETURN_IF_ERROR(file.Write({reinterpret_cast<const char*>(flows.data()), flows.size() * sizeof(flows.front())}));
-  FlowNames::Names names;
-  std::vector<FieldKind> fields{FieldKind::kFlow};
-  for (const model::Column* column : DefaultGroup()) fields.push_back(KindOfDimension(*column));
+Result<std::vector<NamedFlow>> EmbeddedStore::LookUpFlows(const QueryPlan& plan, const std::vector<uint64_t>& flows) {
+  WEIR_ASSIGN_OR_RETURN(const MemoryFile file, MemoryFile::OfNumbers(flows));
+  std::vector<FieldKind> fields(4, FieldKind::kNumber);
+  for (const model::Column* column : ConnectionDimensions()) fields.push_back(KindOfDimension(*column));
+  std::vector<NamedFlow> found;
   const auto read = [&](AnswerRow& row, bool) {
-    names.flows.push_back(row.flow);
-    row.cells.erase(row.cells.begin());
-    names.rows.push_back(std::move(row.cells));
+    NamedFlow& flow = found.emplace_back();
+    flow.flow = row.cells[0].exact;
+    for (size_t i = 0; i < flow.entities.size(); ++i) flow.entities[i] = row.cells[1 + i].exact;
+    flow.connection.assign(std::make_move_iterator(row.cells.begin() + 4), std::make_move_iterator(row.cells.end()));
   };
-  WEIR_RETURN_IF_ERROR(Read(NamesSql(plan, file.path()), Told::kRows, fields, read).status());
-  return names;
+  WEIR_RETURN_IF_ERROR(Read(FlowsByNumberSql(plan, file.path()), Told::kRows, fields, read).status());
+  return found;
 }
 
 Status EmbeddedStore::AddBuckets(const QueryPlan& plan, bool all_groups, FlowResult& result) {
@@ -474,7 +527,7 @@ Result<FlowResult> EmbeddedStore::Run(const QueryPlan& plan) {
 
 Result<FlowResult> EmbeddedStore::Query(const FlowQuery& query) {
   const auto begin = std::chrono::steady_clock::now();
-  WEIR_ASSIGN_OR_RETURN(const QueryPlan plan, PlanQuery(query, tables_.Snapshot(), split_from_rows_));
+  WEIR_ASSIGN_OR_RETURN(const QueryPlan plan, PlanQuery(query, tables_.Snapshot(), split_from_rows_, packing_));
   Result<FlowResult> result = Run(plan);
   if (!result.ok()) {
     const Status status = result.status();
@@ -502,7 +555,7 @@ Result<std::map<uint32_t, RttDistribution>> EmbeddedStore::RttOfGroups(const Tim
   WEIR_RETURN_IF_ERROR(file.Write(list));
   FlowQuery query;
   query.range = range;
-  WEIR_ASSIGN_OR_RETURN(const QueryPlan plan, PlanQuery(query, tables_.Snapshot(), split_from_rows_));
+  WEIR_ASSIGN_OR_RETURN(const QueryPlan plan, PlanQuery(query, tables_.Snapshot(), split_from_rows_, packing_));
   const auto read = [&](const AnswerRow& row, bool) {
     distributions[static_cast<uint32_t>(row.cells[0].exact)] = {HistogramFrom(row.arrays[1]),
                                                                 HistogramFrom(row.arrays[2])};

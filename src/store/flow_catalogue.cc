@@ -20,9 +20,11 @@ constexpr uint64_t kRollupSlackUs = [] {
   return slack;
 }();
 
-std::string PartsSql(std::string_view what) {
-  return fmt::format("SELECT {} FROM system.parts WHERE active AND database = {} AND table = {}", what,
-                     QuoteText(kDatabase), QuoteText(kFlowTable.substr(kDatabase.size() + 1)));
+std::string PartsSql(std::string_view what, const std::vector<std::string_view>& tables) {
+  std::vector<std::string> names;
+  for (const std::string_view table : tables) names.push_back(QuoteText(table.substr(kDatabase.size() + 1)));
+  return fmt::format("SELECT {} FROM system.parts WHERE active AND database = {} AND table IN ({})", what,
+                     QuoteText(kDatabase), Join(names));
 }
 
 }  // namespace
@@ -56,7 +58,7 @@ uint64_t FlowsSince(UnixMillis from) {
   return from_us < kPartitionUs ? 0 : (from_us / kPartitionUs - 1) * kPartitionUs;
 }
 
-std::string FlowTableBytesSql() { return PartsSql("sum(bytes_on_disk)"); }
+std::string FlowTableBytesSql() { return PartsSql("sum(bytes_on_disk)", {kFlowTable, kEntityTable}); }
 
 Status DropUnneededFlows(Connection& connection, const TableStates& states) {
   uint64_t oldest = UINT64_MAX;
@@ -64,12 +66,15 @@ Status DropUnneededFlows(Connection& connection, const TableStates& states) {
     if (state.min_received != 0) oldest = std::min(oldest, state.min_received);
   }
   if (oldest == UINT64_MAX) return Status::Ok();  // an empty store has nothing worth dropping
-  WEIR_ASSIGN_OR_RETURN(const std::string answer, connection.Execute(PartsSql("DISTINCT toUInt64(partition_id)")));
-  WEIR_ASSIGN_OR_RETURN(const auto partitions, ParseNumbers(answer));
-  for (const auto& partition : partitions) {
-    if ((partition.at(0) + 1) * kPartitionUs + kRollupSlackUs > oldest) continue;
-    WEIR_RETURN_IF_ERROR(
-        connection.Execute(fmt::format("ALTER TABLE {} DROP PARTITION ID '{}'", kFlowTable, partition.at(0))).status());
+  for (const std::string_view table : {kFlowTable, kEntityTable}) {
+    WEIR_ASSIGN_OR_RETURN(const std::string answer,
+                          connection.Execute(PartsSql("DISTINCT toUInt64(partition_id)", {table})));
+    WEIR_ASSIGN_OR_RETURN(const auto partitions, ParseNumbers(answer));
+    for (const auto& partition : partitions) {
+      if ((partition.at(0) + 1) * kPartitionUs + kRollupSlackUs > oldest) continue;
+      WEIR_RETURN_IF_ERROR(
+          connection.Execute(fmt::format("ALTER TABLE {} DROP PARTITION ID '{}'", table, partition.at(0))).status());
+    }
   }
   return Status::Ok();
 }

@@ -37,10 +37,10 @@ std::string InsertFlowsSql(std::string_view file, uint64_t received);
 // microseconds): rows are received after they start, but for what clocks do.
 uint64_t FlowsSince(UnixMillis from);
 
-// Asks for the bytes of the table of flows on disk: one number.
+// Asks for the bytes of the tables of flows and entities on disk: one number.
 std::string FlowTableBytesSql();
 
-// Drops the partitions of flows of which no table has a row any more.
+// Drops the partitions of flows, and of the entities they name, of which no table has a row any more.
 Status DropUnneededFlows(Connection& connection, const TableStates& states);
 
 }  // namespace weir::store

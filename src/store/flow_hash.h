@@ -8,12 +8,6 @@
 
 namespace weir::store {
 
-inline constexpr size_t kDimensions = [] {
-  size_t count = 0;
-  for (const model::Column& column : model::kColumns) count += column.kind == model::ColumnKind::kDimension ? 1 : 0;
-  return count;
-}();
-
 // A 64-bit hash of the numbers of a row's entities and of all that its connections have in common (protocol, addresses,
 // port, application, ...), never of a name. Stored with the row as `flow`, so that rows are grouped by eight bytes. Two
 // different flows get the same number, and are then shown as one, with a probability of n² / 2^65 among n flows: 3 in

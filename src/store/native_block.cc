@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "store/entity_sql.h"
 #include "store/packing.h"
 #include "store/row_binary.h"
 #include "store/schema.h"
@@ -18,6 +19,7 @@ namespace {
 
 using model::Column;
 using model::ColumnKind;
+using model::ColumnSource;
 
 // One column of a block in the making.
 struct ColumnBuffer {
@@ -65,9 +67,12 @@ class Block {
 };
 
 // Numbers of one array of a row, to be cut after the last that is not 0.
-template <typename Number, size_t kSize>
+template <typename Number>
 class Packed {
  public:
+  explicit Packed(size_t places) : values_(places) {}
+
+  // REQUIRES: the index is below the number of places.
   void Set(size_t index, Number value) {
     if (value == 0) return;
     for (; size_ <= index; ++size_) values_[size_] = 0;
@@ -79,7 +84,7 @@ class Packed {
   }
 
  private:
-  std::array<Number, kSize> values_;
+  std::vector<Number> values_;
   size_t size_ = 0;
 };
 
@@ -87,14 +92,19 @@ class Packed {
 // columns.
 class RowsBlock {
  public:
-  RowsBlock() {
+  explicit RowsBlock(const Packing& packing)
+      : packing_(packing),
+        packed_{Packed<uint64_t>(packing.names()[0].size()), Packed<uint64_t>(packing.names()[1].size()),
+                Packed<uint64_t>(packing.names()[2].size()), Packed<uint64_t>(packing.names()[3].size())},
+        counts_(model::kHistogramBuckets),
+        request_histograms_(packing.request_histogram_places()) {
     block_.AddColumn("client_agent", FileType<std::string>());
     block_.AddColumn("client_sequence", kMeasureType);
     block_.AddColumn("server_agent", FileType<std::string>());
     block_.AddColumn("server_sequence", kMeasureType);
     block_.AddColumn("flow", FileType<uint64_t>());
     for (const Column& column : model::kColumns) {
-      const Pack pack = PlaceOf(column).pack;
+      const Pack pack = PackOf(column);
       if (pack == Pack::kHistogram) block_.AddColumn(column.name, kCountsType);
       if (pack != Pack::kOwn) continue;
       block_.AddColumn(column.name, column.kind == ColumnKind::kTime ? FileType<UnixMillis>() : kMeasureType);
@@ -110,7 +120,7 @@ class RowsBlock {
     AppendText((at_++)->values, row.server_agent);
     AppendNumber((at_++)->values, row.server_sequence);
     AppendNumber((at_++)->values, flow);
-    model::VisitStored(row.row, [&](const Column& column, const auto& value) { AddValue(PlaceOf(column), value); });
+    model::VisitStored(row.row, [&](const Column& column, const auto& value) { AddValue(packing_.Of(column), value); });
     for (auto& packed : packed_) packed.AppendTo(*at_++);
     request_histograms_.AppendTo(*at_);
   }
@@ -138,45 +148,79 @@ class RowsBlock {
     }
   }
 
+  const Packing& packing_;
   Block block_;
   std::vector<ColumnBuffer>::iterator at_;
-  std::array<Packed<uint64_t, model::kColumns.size()>, kArrays> packed_;
-  Packed<uint32_t, model::kHistogramBuckets> counts_;
-  Packed<uint32_t, kRequestHistogramPlaces> request_histograms_;
+  std::array<Packed<uint64_t>, kArrays> packed_;
+  Packed<uint32_t> counts_;
+  Packed<uint32_t> request_histograms_;
 };
+
+void AppendValue(ColumnBuffer& column, const std::string& value) { AppendText(column.values, value); }
+void AppendValue(ColumnBuffer& column, const model::Address& value) {
+  column.values.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
+}
+template <typename Integer>
+  requires std::is_integral_v<Integer>
+void AppendValue(ColumnBuffer& column, Integer value) {
+  AppendNumber(column.values, value);
+}
 
 // Rows of the table of flows.
 class FlowsBlock {
  public:
   FlowsBlock() {
     block_.AddColumn("flow", FileType<uint64_t>());
-    model::VisitDimensions({}, [&](const Column& column, const auto& value) {
+    for (const ColumnSource end : {ColumnSource::kClient, ColumnSource::kServer, ColumnSource::kService}) {
+      block_.AddColumn(EntityColumn(end), FileType<model::EntityId>());
+    }
+    model::VisitConnection({}, [&](const Column& column, const auto& value) {
       block_.AddColumn(column.name, FileType<std::remove_cvref_t<decltype(value)>>());
     });
   }
 
   void Add(const model::FlowRow& row, uint64_t flow) {
-    at_ = block_.columns().begin();
-    AppendNumber((at_++)->values, flow);
-    model::VisitDimensions(row, [&](const Column&, const auto& value) { AddValue(value); });
+    auto at = block_.columns().begin();
+    AppendValue(*at++, flow);
+    for (const model::EntityRef* entity : {&row.client, &row.server, &row.service}) AppendValue(*at++, Of(*entity).id);
+    model::VisitConnection(row, [&](const Column&, const auto& value) { AppendValue(*at++, value); });
   }
 
   Status Finish(MemoryFile& file, size_t rows) { return block_.Finish(file, rows); }
 
  private:
-  template <typename Value>
-  void AddValue(const Value& value) {
-    if constexpr (std::is_same_v<Value, std::string>) {
-      AppendText((at_++)->values, value);
-    } else if constexpr (std::is_same_v<Value, model::Address>) {
-      (at_++)->values.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
-    } else if constexpr (std::is_integral_v<Value>) {
-      AppendNumber((at_++)->values, value);
-    }
+  Block block_;
+};
+
+// Rows of the table of entities.
+class EntitiesBlock {
+ public:
+  EntitiesBlock() {
+    block_.AddColumn("id", FileType<model::EntityId>());
+    block_.AddColumn("version", FileType<uint64_t>());
+    block_.AddColumn("valid_from", FileType<UnixMillis>());
+    block_.AddColumn("valid_to", FileType<UnixMillis>());
+    block_.AddColumn("address", FileType<model::Address>());
+    model::VisitEntity(model::Of(nullptr), [&](model::EntityField field, const auto& value) {
+      block_.AddColumn(model::kEntityFields[static_cast<size_t>(field)].name,
+                       FileType<std::remove_cvref_t<decltype(value)>>());
+    });
   }
 
+  void Add(const model::Entity& entity) {
+    auto at = block_.columns().begin();
+    AppendValue(*at++, entity.id);
+    AppendValue(*at++, entity.version);
+    AppendValue(*at++, entity.valid_from);
+    AppendValue(*at++, entity.valid_to);
+    AppendValue(*at++, entity.address);
+    model::VisitEntity(entity, [&](model::EntityField, const auto& value) { AppendValue(*at++, value); });
+  }
+
+  Status Finish(MemoryFile& file, size_t rows) { return block_.Finish(file, rows); }
+
+ private:
   Block block_;
-  std::vector<ColumnBuffer>::iterator at_;
 };
 
 Status CheckText(std::string_view name, std::string_view text) {
@@ -194,7 +238,7 @@ Status CheckRow(const StoredRow& row) {
 
 Status CheckFlow(const model::FlowRow& row) {
   Status status;
-  model::VisitDimensions(row, [&](const Column& column, const auto& value) {
+  model::VisitConnection(row, [&](const Column& column, const auto& value) {
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, std::string>) {
       if (status.ok()) status = CheckText(column.name, value);
     }
@@ -208,6 +252,12 @@ Result<MemoryFile> MemoryFile::Create(const char* name) {
   const int fd = memfd_create(name, MFD_CLOEXEC);
   if (fd < 0) return Status::FromErrno(errno, "memfd_create");
   return MemoryFile(fd);
+}
+
+Result<MemoryFile> MemoryFile::OfNumbers(const std::vector<uint64_t>& numbers) {
+  WEIR_ASSIGN_OR_RETURN(MemoryFile file, Create("weir-numbers"));
+  WEIR_RETURN_IF_ERROR(file.Write({reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(uint64_t)}));
+  return file;
 }
 
 MemoryFile::MemoryFile(MemoryFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -232,14 +282,13 @@ namespace {
 
 constexpr size_t kRowsPerBlock = 65'536;
 
-// Calls add(block, i) for i below `count` and writes the blocks that makes.
+// Calls add(i) for i below `count` and writes the blocks that makes.
 template <typename AnyBlock, typename Add>
-Result<MemoryFile> WriteBlocks(size_t count, const char* name, const Add& add) {
+Result<MemoryFile> WriteBlocks(AnyBlock& block, size_t count, const char* name, const Add& add) {
   WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create(name));
-  AnyBlock block;
   size_t rows = 0;
   for (size_t i = 0; i < count; ++i) {
-    WEIR_RETURN_IF_ERROR(add(block, i));
+    WEIR_RETURN_IF_ERROR(add(i));
     if (++rows < kRowsPerBlock && i + 1 < count) continue;
     WEIR_RETURN_IF_ERROR(block.Finish(file, std::exchange(rows, 0)));
   }
@@ -248,8 +297,10 @@ Result<MemoryFile> WriteBlocks(size_t count, const char* name, const Add& add) {
 
 }  // namespace
 
-Result<MemoryFile> WriteRows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows) {
-  return WriteBlocks<RowsBlock>(rows.size(), "weir-insert", [&](RowsBlock& block, size_t i) {
+Result<MemoryFile> WriteRows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows,
+                             const Packing& packing) {
+  RowsBlock block(packing);
+  return WriteBlocks(block, rows.size(), "weir-insert", [&](size_t i) {
     WEIR_RETURN_IF_ERROR(CheckRow(rows[i]).Annotate(fmt::format("row {}", i)));
     block.Add(rows[i], flows[i]);
     return Status::Ok();
@@ -258,11 +309,32 @@ Result<MemoryFile> WriteRows(const std::vector<StoredRow>& rows, const std::vect
 
 Result<MemoryFile> WriteFlows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows,
                               const std::vector<size_t>& which) {
-  return WriteBlocks<FlowsBlock>(which.size(), "weir-flows", [&](FlowsBlock& block, size_t i) {
+  FlowsBlock block;
+  return WriteBlocks(block, which.size(), "weir-flows", [&](size_t i) {
     WEIR_RETURN_IF_ERROR(CheckFlow(rows[which[i]].row).Annotate(fmt::format("row {}", which[i])));
     block.Add(rows[which[i]].row, flows[which[i]]);
     return Status::Ok();
   });
+}
+
+Result<MemoryFile> WriteEntities(const std::vector<model::EntityRef>& entities) {
+  EntitiesBlock block;
+  return WriteBlocks(block, entities.size(), "weir-entities", [&](size_t i) {
+    block.Add(*entities[i]);
+    return Status::Ok();
+  });
+}
+
+Status CheckEntity(const model::Entity& entity, std::string_view end) {
+  Status status;
+  model::VisitEntity(entity, [&](model::EntityField field, const auto& value) {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, std::string>) {
+      if (status.ok() && value.size() > model::kMaxStringBytes) {
+        status = CheckText(fmt::format("{}_{}", end, model::kEntityFields[static_cast<size_t>(field)].name), value);
+      }
+    }
+  });
+  return status;
 }
 
 }  // namespace weir::store

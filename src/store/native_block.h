@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "store/packing.h"
 #include "store/store.h"
 
 namespace weir::store {
@@ -15,6 +16,8 @@ class MemoryFile {
  public:
   // kExhausted: no memory or no file descriptors.
   static Result<MemoryFile> Create(const char* name);
+  // Of these numbers, 8 bytes each.
+  static Result<MemoryFile> OfNumbers(const std::vector<uint64_t>& numbers);
   ~MemoryFile();
   MemoryFile(MemoryFile&& other) noexcept;
   MemoryFile& operator=(MemoryFile&&) = delete;
@@ -30,11 +33,18 @@ class MemoryFile {
 
 // Blocks with the columns of InsertStructure(), in its order; flows[i] is the number of rows[i]'s flow. kExhausted as
 // MemoryFile; kInvalid, naming row and column: an agent longer than kMaxStringBytes, or a time before 1970.
-Result<MemoryFile> WriteRows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows);
+Result<MemoryFile> WriteRows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows,
+                             const Packing& packing);
 
 // Blocks with the columns of FlowInsertStructure(): the flows of rows[i] for i in `which`. Errors as
 // WriteRows(), of any text.
 Result<MemoryFile> WriteFlows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows,
                               const std::vector<size_t>& which);
+
+// Blocks with the columns of EntityInsertStructure(). None of them null.
+Result<MemoryFile> WriteEntities(const std::vector<model::EntityRef>& entities);
+
+// kInvalid, naming the attribute as a column of that end: a text longer than kMaxStringBytes.
+Status CheckEntity(const model::Entity& entity, std::string_view end);
 
 }  // namespace weir::store

@@ -1,7 +1,7 @@
 // Which measures have a column of their own in the tables, and where in a row the others are.
 //
 // A column costs ClickHouse much the same whatever is in it, and most measures of most rows are 0. So only what is
-// nearly always set has its own column; the rest stands packed in a few arrays per row, each measure at a fixed place,
+// nearly always set has its own column; the rest stands packed in a few arrays per row, each measure at its place,
 // without the zeros at the end: an array of nothing but zeros is empty. Histograms are arrays of counts, in the same
 // way. See docs/adr/0007.
 #pragma once
@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/columns.h"
 #include "model/histogram.h"
@@ -32,9 +34,14 @@ inline constexpr size_t kArrays = 4;
 inline constexpr std::array<std::string_view, kArrays> kArrayNames{"sums", "maxima", "request_sums", "request_maxima"};
 inline constexpr std::string_view kRequestHistogramsName = "request_histograms";
 
+// What has places: the arrays, and the histograms about requests.
+inline constexpr size_t kPlaceLists = kArrays + 1;
+inline constexpr std::array<std::string_view, kPlaceLists> kPlaceListNames{kArrayNames[0], kArrayNames[1], kArrayNames[2],
+                                                                          kArrayNames[3], kRequestHistogramsName};
+
 struct Place {
   Pack pack = Pack::kNone;
-  uint8_t index = 0;  // from 0; of a histogram about requests: its number
+  uint16_t index = 0;  // from 0; of a histogram about requests: its number
 };
 
 // Set in most rows about a TCP connection.
@@ -71,34 +78,31 @@ constexpr Pack PackOf(const model::Column& column) {
   }
 }
 
-// By position in model::kColumns. Part of what is on disk: a change needs a new kSchemaVersion.
-inline constexpr auto kPlaces = [] {
-  std::array<Place, model::kColumns.size()> places{};
-  std::array<uint8_t, static_cast<size_t>(Pack::kNone) + 1> next{};
-  for (size_t i = 0; i < places.size(); ++i) {
-    const Pack pack = PackOf(model::kColumns[i]);
-    places[i] = {pack, next[static_cast<size_t>(pack)]++};
-  }
-  return places;
-}();
+// The place of each measure, as a directory has it. A directory tells places by the measures' names, so that measures
+// may come, go and change their order in the column table; one that moves to another list needs a new kSchemaVersion.
+// Immutable.
+class Packing {
+ public:
+  // The measures at the places of each list, in the order of kPlaceListNames. "" = nothing stands there.
+  using Names = std::array<std::vector<std::string>, kPlaceLists>;
 
-constexpr const Place& PlaceOf(const model::Column& column) {
-  return kPlaces[static_cast<size_t>(&column - model::kColumns.data())];
-}
+  // Of a directory that tells these. What it does not tell gets the next places, in the order of the column table.
+  explicit Packing(Names names = {});
 
-// How many histograms stand in `request_histograms`.
-inline constexpr size_t kRequestHistograms = [] {
-  size_t count = 0;
-  for (const Place& place : kPlaces) count += place.pack == Pack::kRequestHistograms ? 1 : 0;
-  return count;
-}();
+  Place Of(const model::Column& column) const { return places_[static_cast<size_t>(&column - model::kColumns.data())]; }
+  const Names& names() const { return names_; }
+  // How many numbers `request_histograms` has at most.
+  size_t request_histogram_places() const;
+
+ private:
+  Names names_;
+  std::array<Place, model::kColumns.size()> places_{};
+};
 
 // They stand there in blocks of four histograms, bucket after bucket: small buckets of all four come first, so that the
 // zeros at the end are many. Further histograms are further blocks, and what was written before stays valid.
 inline constexpr size_t kBlockHistograms = 4;
 inline constexpr size_t kBlockPlaces = kBlockHistograms * model::kHistogramBuckets;
-inline constexpr size_t kRequestHistogramPlaces =
-    (kRequestHistograms + kBlockHistograms - 1) / kBlockHistograms * kBlockPlaces;
 
 // From 0.
 constexpr size_t RequestHistogramPlace(size_t histogram, size_t bucket) {

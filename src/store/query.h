@@ -40,6 +40,8 @@ struct FlowQuery {
   // cheaper than grouping by their values, which is done all the same where the order or an or / not of the filter
   // needs the value of a dimension. Without group_by, and with all dimensions in it, rows are flows anyway.
   bool by_flow = false;
+  // Names as they are known now, 0, or as they were at this time: the last that held from then or before.
+  UnixMillis names_at = 0;
   bool totals = true;  // false = FlowResult::totals stays empty, which is cheaper
   // The measures and derived columns to answer with. Empty = all of them but histograms; fewer are faster.
   std::vector<const model::Column*> columns;

@@ -6,6 +6,8 @@
 
 #include "store/derived.h"
 #include "store/flow_catalogue.h"
+#include "store/flow_names.h"
+#include "store/sql.h"
 
 namespace weir::store {
 namespace {
@@ -96,7 +98,8 @@ std::string ColumnsNamedIn(std::string_view sql) {
 bool GroupsByFlow(const FlowQuery& query, const QueryPlan& plan) {
   if (!query.by_flow && plan.group_by.size() != DefaultGroup().size()) return false;
   const auto names_dimension = [](const SortKey& key) { return key.column->groupable(); };
-  return std::none_of(plan.sort.begin(), plan.sort.end(), names_dimension) && TranslateFilter(query.filter, {}).ok();
+  return std::none_of(plan.sort.begin(), plan.sort.end(), names_dimension) &&
+         TranslateFilter(query.filter, {}, plan.as_of, *plan.packing).ok();
 }
 
 // The rows of one table with start in `range` and `after` < received <= `upto`.
@@ -106,8 +109,7 @@ std::string TableSql(const QueryPlan& plan, std::string_view columns, size_t lev
       fmt::format("SELECT {} FROM {} WHERE received > {} AND received <= {} AND start >= {} AND start < {}", columns,
                   kLevelTable[level].table, after, upto, range.from, range.to);
   if (!plan.filter.rows.empty()) {
-    sql += fmt::format(" AND flow IN (SELECT flow FROM {} WHERE received >= {} AND ({}))", kFlowTable,
-                       FlowsSince(plan.range.from), plan.filter.rows);
+    sql += fmt::format(" AND flow IN ({})", ChosenFlowsSql(plan.filter, plan.as_of));
   }
   return sql;
 }
@@ -156,17 +158,10 @@ std::string NamedRowsSql(const QueryPlan& plan, std::string_view uses, std::stri
   for (const std::string& column : TableColumnsIn(uses)) {
     if (column != "flow") items.push_back(fmt::format("{} AS {}", AggregateOfTableColumn(column), column));
   }
-  std::vector<std::string> names{"flow"};
-  for (const Column* column : plan.group_by) {
-    const std::string value = FlowDimensionSql(*column);
-    names.push_back(value == column->name ? value : fmt::format("{} AS {}", value, column->name));
-  }
   const std::string added = Join(items);
-  return fmt::format(
-      "(SELECT {} FROM {} GROUP BY flow{}) AS added ANY LEFT JOIN (SELECT {} FROM {} WHERE received >= {}) AS names "
-      "USING flow",
-      added, RowsSql(plan, added), bucket.empty() ? "" : ", bucket", Join(names), kFlowTable,
-      FlowsSince(plan.range.from));
+  const std::string rows = fmt::format("(SELECT {} FROM {} GROUP BY flow{}) AS added", added, RowsSql(plan, added),
+                                       bucket.empty() ? "" : ", bucket");
+  return fmt::format("({})", WithNamesSql(rows, plan.group_by, plan.as_of));
 }
 
 // Rows to be grouped by GroupNames().
@@ -193,7 +188,7 @@ std::string OrderBy(const QueryPlan& plan, const std::string& start, bool by_buc
   std::vector<std::string> keys;
   if (by_bucket) keys.push_back(start);
   for (const SortKey& key : plan.sort) {
-    const std::string sql = key.column->name == "start" ? start : ColumnSql(*key.column);
+    const std::string sql = key.column->name == "start" ? start : ColumnSql(*key.column, *plan.packing);
     keys.push_back(sql + (key.descending ? " DESC" : " ASC"));
   }
   for (const std::string& name : GroupNames(plan)) keys.push_back(name);
@@ -217,14 +212,15 @@ std::string GroupClause(const QueryPlan& plan, bool totals) {
 // Fills in plan.filter and plan.chosen. REQUIRES: the rest of the plan.
 Status ChooseRows(const FlowQuery& query, QueryPlan& plan) {
   if (!query.filter_group_by) {
-    WEIR_ASSIGN_OR_RETURN(plan.filter, TranslateFilter(query.filter, plan.group_by));
+    WEIR_ASSIGN_OR_RETURN(plan.filter, TranslateFilter(query.filter, plan.group_by, plan.as_of, *plan.packing));
     return Status::Ok();
   }
   QueryPlan choice = plan;
   choice.group_by = query.filter_group_by->empty() ? DefaultGroup() : *query.filter_group_by;
   WEIR_RETURN_IF_ERROR(CheckGroupBy(choice.group_by));
-  WEIR_ASSIGN_OR_RETURN(choice.filter, TranslateFilter(query.filter, choice.group_by));
+  WEIR_ASSIGN_OR_RETURN(choice.filter, TranslateFilter(query.filter, choice.group_by, plan.as_of, *plan.packing));
   plan.filter.rows = choice.filter.rows;
+  plan.filter.named = choice.filter.named;
   if (choice.filter.groups.empty()) return Status::Ok();
   choice.sort.clear();
   FlowQuery by_groups = query;
@@ -234,17 +230,17 @@ Status ChooseRows(const FlowQuery& query, QueryPlan& plan) {
   const std::string tail = GroupClause(choice, false);
   plan.chosen = fmt::format("SELECT {} FROM {}{}", names, SourceSql(choice, names + tail), tail);
   if (choice.by_flow) return Status::Ok();
-  std::vector<std::string> values;
-  for (const Column* column : choice.group_by) values.push_back(FlowDimensionSql(*column));
-  plan.chosen = fmt::format("SELECT flow FROM {} WHERE received >= {} AND ({}) IN ({})", kFlowTable,
-                            FlowsSince(plan.range.from), Join(values), plan.chosen);
+  plan.chosen = fmt::format("SELECT flow FROM ({}) WHERE ({}) IN ({})", NamedFlowsSql(choice.group_by, plan.as_of), names,
+                            plan.chosen);
   return Status::Ok();
 }
 
 }  // namespace
 
-Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, uint64_t split_from_rows) {
+Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, uint64_t split_from_rows,
+                            const Packing& packing) {
   QueryPlan plan;
+  plan.packing = &packing;
   if (query.range.from >= query.range.to)
     return Status::Invalid("the range of time is empty").WithRemedy("since must be before until");
   if (query.limit < 1 || query.limit > 100'000) return Status::Invalid("limit must be between 1 and 100000");
@@ -265,12 +261,13 @@ Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, u
   const bool split = states[plan.level].rows >= split_from_rows;
   plan.spans = SpansOf(plan.range, plan.level, query.bucket_ms, split, HeldSinceOf(states));
   plan.states = states;
+  plan.as_of = {FlowsSince(plan.range.from), query.names_at};
   WEIR_RETURN_IF_ERROR(ChooseRows(query, plan));
   plan.by_flow = GroupsByFlow(query, plan);
   return plan;
 }
 
-AnswerShape ShapeOf(const QueryPlan& plan) { return {plan.columns, plan.by_flow}; }
+AnswerShape ShapeOf(const QueryPlan& plan) { return {plan.columns, plan.by_flow, *plan.packing}; }
 
 std::string GroupsSql(const QueryPlan& plan, uint32_t limit) {
   const std::string start = StartSql(plan);
@@ -301,13 +298,13 @@ std::string ChosenGroupsSql(const QueryPlan& plan, const std::vector<uint64_t>& 
   return fmt::format("SELECT {} FROM {} GROUP BY shown WITH TOTALS{}", select, RowsSql(plan, select), kSettings);
 }
 
-std::string NamesSql(const QueryPlan& plan, std::string_view file) {
-  std::vector<std::string> items{"flow"};
-  for (const Column* column : DefaultGroup()) items.push_back(DimensionSql(*column, FlowDimensionSql(*column)));
+std::string FlowsByNumberSql(const QueryPlan& plan, std::string_view file) {
+  std::vector<std::string> items{"flow", "client_entity", "server_entity", "service_entity"};
+  for (const Column* column : ConnectionDimensions()) items.push_back(DimensionSql(*column, std::string(column->name)));
   return fmt::format(
       "SELECT {} FROM {} WHERE received >= {} AND flow IN (SELECT flow FROM file('{}', 'RowBinary', 'flow UInt64')) "
       "LIMIT 1 BY flow{}",
-      Join(items), kFlowTable, FlowsSince(plan.range.from), file, kSettings);
+      Join(items), kFlowTable, plan.as_of.since, file, kSettings);
 }
 
 std::string RttOfGroupsSql(const QueryPlan& plan, std::string_view file) {

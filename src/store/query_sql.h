@@ -6,8 +6,8 @@
 
 #include "base/status.h"
 #include "store/answer_shape.h"
+#include "store/filter_sql.h"
 #include "store/query.h"
-#include "store/sql.h"
 #include "store/tables.h"
 
 namespace weir::store {
@@ -28,6 +28,8 @@ struct QueryPlan {
   FilterSql filter;
   std::string chosen;  // a statement that answers with the flows whose rows count; "" = all that `filter` lets through
   TableStates states;
+  NamesAsOf as_of;
+  const Packing* packing = nullptr;  // outlives the plan
 };
 
 // Most rows of one answer, over all groups and buckets.
@@ -36,8 +38,9 @@ inline constexpr size_t kMaxResultRows = 1'000'000;
 inline constexpr int64_t kMaxBuckets = 11'000;
 
 // kInvalid, with the possible, for anything that cannot be asked.
-// From `split_from_rows` rows on, the middle of the range is read from roll-ups.
-Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, uint64_t split_from_rows);
+// From `split_from_rows` rows on, the middle of the range is read from roll-ups. The packing outlives the plan.
+Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, uint64_t split_from_rows,
+                            const Packing& packing);
 
 // What the rows of all answers but names look like.
 AnswerShape ShapeOf(const QueryPlan& plan);
@@ -56,8 +59,8 @@ std::string ChosenFlowsSql(const QueryPlan& plan);
 // In no order. Rows of all other flows are added up into one, so that ClickHouse keeps few states. Its flow is 0.
 std::string ChosenGroupsSql(const QueryPlan& plan, const std::vector<uint64_t>& flows);
 
-// One row per flow of those listed in the file, 8 bytes each: the flow and DefaultGroup().
-std::string NamesSql(const QueryPlan& plan, std::string_view file);
+// One row per flow of those listed in the file, 8 bytes each: the flow, its three entities and ConnectionDimensions().
+std::string FlowsByNumberSql(const QueryPlan& plan, std::string_view file);
 
 // One row per group of flows: its number, the client's and the server's distribution of round-trip times. The file
 // lists flows (8 bytes) with their group (4 bytes).

@@ -89,7 +89,7 @@ class QueryTest : public StoreTest {
     const auto level = std::find_if(kLevelTable.begin(), kLevelTable.end(),
                                     [&](const Level& candidate) { return candidate.resolution == result->resolution; });
     ExpectAnswer(*result,
-                 NaiveQuery(held_, query, level->step_ms, *model::Filter::Parse(filter.rows),
+                 NaiveQuery(WithNewestNames(held_), query, level->step_ms, *model::Filter::Parse(filter.rows),
                             *model::Filter::Parse(filter.groups)),
                  query);
   }

@@ -9,13 +9,16 @@
 
 #include "base/clock.h"
 #include "model/flow_row.h"
+#include "store/entity_sql.h"
 #include "store/packing.h"
+#include "store/sql.h"
 
 namespace weir::store {
 namespace {
 
 using model::Column;
 using model::ColumnKind;
+using model::ColumnSource;
 
 enum class Purpose { kTable, kFile };
 
@@ -38,7 +41,7 @@ void VisitTable(bool raw, Purpose purpose, const Visit& visit) {
   }
   visit("flow", FileType<uint64_t>());
   for (const Column& column : model::kColumns) {
-    const Pack pack = PlaceOf(column).pack;
+    const Pack pack = PackOf(column);
     if (pack == Pack::kOwn) {
       visit(column.name, column.kind == ColumnKind::kTime ? FileType<UnixMillis>() : kMeasureType);
     } else if (pack == Pack::kHistogram) {
@@ -52,8 +55,24 @@ void VisitTable(bool raw, Purpose purpose, const Visit& visit) {
 // The same for the table of flows.
 void VisitFlows(Purpose purpose, const Visit& visit) {
   visit("flow", FileType<uint64_t>());
-  model::VisitDimensions({}, [&](const Column& column, const auto& value) {
+  for (const ColumnSource end : {ColumnSource::kClient, ColumnSource::kServer, ColumnSource::kService}) {
+    visit(EntityColumn(end), FileType<model::EntityId>());
+  }
+  model::VisitConnection({}, [&](const Column& column, const auto& value) {
     visit(column.name, TypeFor<std::remove_cvref_t<decltype(value)>>(purpose));
+  });
+}
+
+// And for the table of entities.
+void VisitEntities(Purpose purpose, const Visit& visit) {
+  visit("id", FileType<model::EntityId>());
+  visit("version", FileType<uint64_t>());
+  visit("valid_from", FileType<UnixMillis>());
+  visit("valid_to", FileType<UnixMillis>());
+  visit("address", FileType<model::Address>());
+  model::VisitEntity(model::Of(nullptr), [&](model::EntityField field, const auto& value) {
+    visit(model::kEntityFields[static_cast<size_t>(field)].name,
+          TypeFor<std::remove_cvref_t<decltype(value)>>(purpose));
   });
 }
 
@@ -93,12 +112,37 @@ std::string CreateFlowTableSql() {
       kFlowTable, Listed(columns, true), kFlowPartitionUs, kDurable);
 }
 
-std::string ExtendFlowTableSql() {
-  std::vector<std::string> additions;
-  VisitFlows(Purpose::kTable, [&](std::string_view name, std::string_view type) {
-    additions.push_back(fmt::format("ADD COLUMN IF NOT EXISTS {} {}", name, type));
-  });
-  return fmt::format("ALTER TABLE {} {}", kFlowTable, fmt::join(additions, ", "));
+std::string CreateEntityTableSql() {
+  const auto columns = [](const Visit& visit) { VisitEntities(Purpose::kTable, visit); };
+  // Merges leave one row of each version in a partition.
+  return fmt::format(
+      "CREATE TABLE IF NOT EXISTS {} (received UInt64, {}) ENGINE = ReplacingMergeTree PARTITION BY "
+      "intDiv(received, {}) ORDER BY (id, version) SETTINGS {}",
+      kEntityTable, Listed(columns, true), kFlowPartitionUs, kDurable);
+}
+
+std::string CreatePlaceTableSql() {
+  return fmt::format(
+      "CREATE TABLE IF NOT EXISTS {} (list LowCardinality(String), place UInt16, measure String) ENGINE = "
+      "ReplacingMergeTree ORDER BY (list, place) SETTINGS {}",
+      kPlaceTable, kDurable);
+}
+
+std::vector<std::string> ExtendTablesSql() {
+  std::vector<std::string> statements;
+  const auto extend = [&](std::string_view table, const auto& columns) {
+    std::vector<std::string> additions;
+    columns([&](std::string_view name, std::string_view type) {
+      additions.push_back(fmt::format("ADD COLUMN IF NOT EXISTS {} {}", name, type));
+    });
+    statements.push_back(fmt::format("ALTER TABLE {} {}", table, Join(additions)));
+  };
+  extend(kFlowTable, [](const Visit& visit) { VisitFlows(Purpose::kTable, visit); });
+  extend(kEntityTable, [](const Visit& visit) { VisitEntities(Purpose::kTable, visit); });
+  for (size_t level = 0; level < kLevels; ++level) {
+    extend(kLevelTable[level].table, [&](const Visit& visit) { VisitTable(level == 0, Purpose::kTable, visit); });
+  }
+  return statements;
 }
 
 std::string CreateSequenceTableSql() {
@@ -144,6 +188,14 @@ std::string InsertStructure() {
 
 std::string FlowInsertColumns() {
   return Listed([](const Visit& visit) { VisitFlows(Purpose::kTable, visit); }, false);
+}
+
+std::string EntityInsertColumns() {
+  return Listed([](const Visit& visit) { VisitEntities(Purpose::kTable, visit); }, false);
+}
+
+std::string EntityInsertStructure() {
+  return Listed([](const Visit& visit) { VisitEntities(Purpose::kFile, visit); }, true);
 }
 
 std::string FlowInsertStructure() {

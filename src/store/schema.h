@@ -1,8 +1,8 @@
-// The tables, generated from the column table. Which flows there are, that is their dimensions, stands in a table of
-// its own; rows name their flow by its number. One table of rows per resolution, all of one shape:
+// The tables, generated from the column table. Which flows there are stands in a table of its own, and so do the
+// entities they name; rows name their flow by its number. One table of rows per resolution, all of one shape:
 //
 // * `received`, Unix microseconds of storing, one value per insert, strictly growing: orders the roll-ups;
-// * `flow`, all dimensions as one number, see flow_hash.h;
+// * `flow`, what tells flows apart as one number, see flow_hash.h;
 // * in the raw table client_agent, client_sequence, server_agent, server_sequence, the batches a row came from;
 // * start, end and the measures, as packing.h says.
 //
@@ -49,16 +49,23 @@ inline constexpr std::array<Level, kLevels> kLevelTable{{
 // Highest sequences of agents whose rows have been dropped from the raw table.
 inline constexpr std::string_view kSequenceTable = "weir.agent_sequences";
 
-// `received`, `flow` and its dimensions: of each flow at least one row in every partition in which a row of it was
-// received. See flow_catalogue.h.
+// `received`, `flow`, the entities it names, and what its connections have in common: of each flow at least one row in
+// every partition in which a row of it was received. See flow_catalogue.h.
 inline constexpr std::string_view kFlowTable = "weir.flows";
-inline constexpr int64_t kFlowPartitionUs = 24 * kHourUs;
+// What the entities are that flows name, see entity_sql.h: in every partition in which a flow that names one stands, or
+// in a later one, its highest version. See entity_catalogue.h.
+inline constexpr std::string_view kEntityTable = "weir.entities";
+inline constexpr int64_t kFlowPartitionUs = 24 * kHourUs;  // of both
+// Where packed measures stand, see packing.h: list, place, measure.
+inline constexpr std::string_view kPlaceTable = "weir.packed_places";
 
 std::string CreateTableSql(size_t level);
 std::string CreateFlowTableSql();
-// Gives a table made by an older Weir the columns it lacks; what it has stays.
-std::string ExtendFlowTableSql();
+std::string CreateEntityTableSql();
+std::string CreatePlaceTableSql();
 std::string CreateSequenceTableSql();
+// Give tables made by another Weir the columns they lack; what they have stays.
+std::vector<std::string> ExtendTablesSql();
 
 // Names of the columns an insert into `level` fills, comma-separated, in order, without `received`.
 std::string InsertColumns(size_t level);
@@ -71,6 +78,9 @@ std::string InsertStructure();
 // The same for the flow table: the columns, comma-separated, and their structure.
 std::string FlowInsertColumns();
 std::string FlowInsertStructure();
+// And for the table of entities.
+std::string EntityInsertColumns();
+std::string EntityInsertStructure();
 
 // Arrays of packed measures.
 inline constexpr std::string_view kArrayType = "Array(UInt64)";

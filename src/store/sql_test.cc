@@ -1,5 +1,3 @@
-#include "store/sql.h"
-
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +6,9 @@
 
 #include "store/answer_shape.h"
 #include "store/engine/engine.h"
+#include "store/filter_sql.h"
 #include "store/packing.h"
+#include "store/sql.h"
 #include "store/result_binary.h"
 #include "store/result_json.h"
 #include "store/row_binary.h"
@@ -53,25 +53,47 @@ TEST(Sql, AddressesAndHexadecimal) {
 }
 
 FilterSql Translate(std::string_view text, std::vector<const model::Column*> group_by = {}) {
-  const Result<FilterSql> sql = TranslateFilter(*model::Filter::Parse(text), group_by);
+  const Result<FilterSql> sql = TranslateFilter(*model::Filter::Parse(text), group_by, {}, Packing());
   EXPECT_TRUE(sql.ok()) << sql.status().message();
   return sql.ok() ? *sql : FilterSql{};
 }
 
 TEST(Sql, FiltersAreSplitAtTheAndsThatJoinThem) {
   EXPECT_EQ(Translate("").rows, "");
-  EXPECT_EQ(Translate("port = 80").rows, "(server_port = 80)");
+  EXPECT_EQ(Translate("port = 80").rows, "((server_port = 80))");
   EXPECT_EQ(Translate("port = 80").groups, "");
-  const FilterSql split = Translate("port = 80 and (bytes_to_server > 5 and client_process != a)");
-  EXPECT_EQ(split.rows, "(server_port = 80) AND NOT (client_process = 'a')");
+  const FilterSql split = Translate("port = 80 and (bytes_to_server > 5 and protocol != a)");
+  EXPECT_EQ(split.rows, "((server_port = 80) AND NOT (protocol = 'a'))");
   EXPECT_EQ(split.groups, "(sum(bytes_to_server) > 5)");
-  EXPECT_EQ(Translate("process ~ 'a.b'").rows,
-            "(match(client_process, '\\x28\\x3f-s\\x29a.b') OR match(server_process, '\\x28\\x3f-s\\x29a.b'))");
   EXPECT_EQ(Translate("connect_max_us < 5").groups, "((sum(connect_count) != 0) AND (max(connect_max_us) < 5))");
 }
 
+size_t CountOf(std::string_view part, std::string_view text) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(Sql, WhatIsAskedOfAnEndIsOneQuestionToTheEntities) {
+  EXPECT_EQ(Translate("client_process ~ 'a.b'").rows,
+            "(client_entity IN (SELECT client_entity FROM (SELECT id AS client_entity, argMax(process, version) AS "
+            "client_process FROM weir.entities WHERE received >= 0 GROUP BY id) WHERE (match(client_process, "
+            "'\\x28\\x3f-s\\x29a.b'))))");
+  for (const std::string_view two :
+       {"process = a", "process = a or pod = b or pod in (c, d)", "process != a and pod !~ b and client_zone = x",
+        "client_process = a and (port = 80 and server_pod = b) and not client_zone = c"}) {
+    EXPECT_EQ(CountOf("FROM weir.entities", Translate(two).rows), 2U) << two;
+  }
+  EXPECT_THAT(Translate("client_pod = '' and client_node = a").rows, HasSubstr("client_entity IN"))
+      << "nobody's node is not a";
+  EXPECT_THAT(Translate("client_pod != a").rows, HasSubstr("client_entity NOT IN")) << "nobody has no pod";
+  const FilterSql computed = Translate("locality = same_node and client_pod = a and port = 80");
+  EXPECT_EQ(computed.rows, "(locality = 'same_node') AND (client_pod = 'a') AND (server_port = 80)");
+  EXPECT_EQ(computed.named.size(), 3U);
+}
+
 TEST(Sql, MixedClausesNeedTheirDimensionsGrouped) {
-  const Result<FilterSql> sql = TranslateFilter(*model::Filter::Parse("not (bytes > 5 and port = 80)"), {});
+  const Result<FilterSql> sql = TranslateFilter(*model::Filter::Parse("not (bytes > 5 and port = 80)"), {}, {}, Packing());
   ASSERT_EQ(sql.status().code(), Code::kInvalid);
   EXPECT_THAT(sql.status().message(), HasSubstr("add server_port to group_by"));
   EXPECT_THAT(Translate("bytes_to_server > 5 or port = 80", {model::FindColumn("server_port")}).groups,
@@ -190,19 +212,20 @@ TEST(ResultJson, AnAnswerGivenUpHalfWaySaysWhy) {
 
 TEST(AnswerShape, FlowsStandInPlaceOfDimensionsAndDerivedColumnsAreComputedHere) {
   const auto column = [](std::string_view name) { return model::FindColumn(name); };
+  const Packing packing;
   AnswerShape shape({column("protocol"), column("bytes"), column("rtt_p50_us"), column("failed_refused"),
                      column("first_chunk_p99_us"), column("reported_by"), column("client_idle_p50_us")},
-                    true);
+                    true, packing);
   EXPECT_EQ(
       shape.SelectList("unused"),
       "flow, sum(client_reports), sum(server_reports), sum(bytes_to_server), sum(bytes_to_client), "
       "sum(client_rtt_count), sumForEach(client_rtt_histogram), sumForEach(server_rtt_histogram), sumForEach(sums), "
       "sumForEach(request_histograms)");
-  const uint8_t refused = PlaceOf(*column("failed_refused")).index;
-  std::vector<uint64_t> sums(refused + 1U);
+  const size_t refused = packing.Of(*column("failed_refused")).index;
+  std::vector<uint64_t> sums(refused + 1);
   sums[refused] = 9;
-  const uint8_t chunk = PlaceOf(*column("first_chunk_histogram")).index;
-  const uint8_t idle = PlaceOf(*column("client_idle_histogram")).index;
+  const size_t chunk = packing.Of(*column("first_chunk_histogram")).index;
+  const size_t idle = packing.Of(*column("client_idle_histogram")).index;
   std::vector<uint64_t> requests(RequestHistogramPlace(idle, 5) + 1);
   requests[RequestHistogramPlace(chunk, 8)] = uint64_t{1} << 40;
   requests[RequestHistogramPlace(idle, 5)] = 1;

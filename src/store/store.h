@@ -62,6 +62,9 @@ class Store {
   // Durable (fsync) when it returns OK; on any error nothing was stored. At most kMaxRowsPerInsert rows.
   // Thread: one writer.
   virtual Status Insert(const std::vector<StoredRow>& rows) = 0;
+  // New versions of entities, whether or not a flow that names them moves; none of them null. A version that is not above
+  // the stored one changes nothing. Durable when it returns OK. Thread: the writer's, too.
+  virtual Status Publish(const std::vector<model::EntityRef>& /*entities*/) { return Status::Ok(); }
   // Highest sequence stored for each agent, either side. Called once at start.
   virtual Result<std::map<std::string, uint64_t>> Watermarks() = 0;
   // Thread-safe, concurrent with Insert and Maintain.

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
+#include <utility>
 
 #include "model/row_edit.h"
 #include "store/engine/library.h"
@@ -45,9 +46,16 @@ FlowRow GroupOf(const FlowRow& row) {
 
 using Groups = std::map<std::vector<std::string>, FlowRow>;
 
-void AddTo(Groups& groups, const FlowRow& row, const std::vector<const Column*>& group_by, std::string bucket) {
+// What rows are grouped by: values, or the flow, whatever its ends are called.
+struct Grouping {
+  const std::vector<const Column*>& columns;
+  bool by_flow = false;
+};
+
+void AddTo(Groups& groups, const FlowRow& row, const Grouping& grouping, std::string bucket) {
   std::vector<std::string> key{std::move(bucket)};
-  for (const Column* column : group_by) {
+  if (grouping.by_flow) key.push_back(fmt::format("{}", FlowHash(row)));
+  for (const Column* column : grouping.by_flow ? std::vector<const Column*>{} : grouping.columns) {
     key.push_back(IsText(*column) ? model::TextOf(row, *column) : fmt::format("{}", model::NumberOf(row, *column)));
   }
   auto [at, fresh] = groups.try_emplace(std::move(key));
@@ -137,13 +145,7 @@ const std::vector<std::string>& HostileTexts() {
   return texts;
 }
 
-// One of some hundred; one in eight is nobody.
-model::EntityRef RandomRows::RandomEntity(bool client) {
-  constexpr size_t kEntities = 150;
-  std::vector<model::EntityRef>& entities = client ? clients_ : servers_;
-  if (Below(8) == 0) return nullptr;
-  if (entities.size() == kEntities) return entities[Below(kEntities)];
-  model::Entity entity;
+void RandomRows::SetAttributes(model::Entity& entity, bool client) {
   model::VisitEntity(entity, [&](model::EntityField field, auto& value) {
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, std::string>) {
       const bool any_text = client && field == model::EntityField::process;
@@ -152,7 +154,26 @@ model::EntityRef RandomRows::RandomEntity(bool client) {
       value = Below(4) * 1000;
     }
   });
-  return entities.emplace_back(model::MakeEntity(std::move(entity)));
+}
+
+// One of some hundred; one in eight is nobody. Now and then one becomes known better, or otherwise.
+model::EntityRef RandomRows::RandomEntity(bool client) {
+  constexpr size_t kEntities = 150;
+  std::vector<model::EntityRef>& entities = client ? clients_ : servers_;
+  if (Below(8) == 0) return nullptr;
+  if (entities.size() < kEntities) {
+    model::Entity entity;
+    SetAttributes(entity, client);
+    return entities.emplace_back(model::MakeEntity(std::move(entity)));
+  }
+  model::EntityRef& entity = entities[Below(kEntities)];
+  if (Below(16) == 0) {
+    model::Entity changed = *entity;
+    SetAttributes(changed, client);
+    ++changed.version;
+    entity = std::make_shared<const model::Entity>(std::move(changed));
+  }
+  return entity;
 }
 
 StoredRow RandomRows::Row(UnixMillis from, UnixMillis to) {
@@ -189,17 +210,34 @@ std::vector<StoredRow> RandomRows::Rows(size_t count, UnixMillis from, UnixMilli
   return rows;
 }
 
+std::vector<FlowRow> WithNewestNames(std::vector<FlowRow> rows) {
+  std::map<model::EntityId, model::EntityRef> newest;
+  const auto visit_ends = [&](const auto& visit) {
+    for (FlowRow& row : rows) {
+      for (model::EntityRef* end : {&row.client, &row.server, &row.service}) {
+        if (*end != nullptr) visit(*end);
+      }
+    }
+  };
+  visit_ends([&](const model::EntityRef& end) {
+    model::EntityRef& known = newest[end->id];
+    if (known == nullptr || known->version < end->version) known = end;
+  });
+  visit_ends([&](model::EntityRef& end) { end = newest.at(end->id); });
+  return rows;
+}
+
 namespace {
 
 // The rows in groups the filter chooses.
-std::vector<FlowRow> RowsOfChosen(const std::vector<FlowRow>& rows, const std::vector<const Column*>& group_by,
+std::vector<FlowRow> RowsOfChosen(const std::vector<FlowRow>& rows, const Grouping& grouping,
                                   const model::Filter& filter) {
   Groups groups;
-  for (const FlowRow& row : rows) AddTo(groups, row, group_by, "");
+  for (const FlowRow& row : rows) AddTo(groups, row, grouping, "");
   std::vector<FlowRow> chosen;
   for (const FlowRow& row : rows) {
     Groups one;
-    AddTo(one, row, group_by, "");
+    AddTo(one, row, grouping, "");
     if (filter.Matches(groups.at(one.begin()->first))) chosen.push_back(row);
   }
   return chosen;
@@ -226,11 +264,12 @@ NaiveAnswer NaiveQuery(const std::vector<FlowRow>& rows, const FlowQuery& query,
     selected.push_back(std::move(row));
   }
   if (query.filter_group_by) {
-    selected =
-        RowsOfChosen(selected, query.filter_group_by->empty() ? DefaultGroup() : *query.filter_group_by, group_filter);
+    const bool flows = query.filter_group_by->empty() || query.filter_group_by->size() == DefaultGroup().size();
+    selected = RowsOfChosen(selected, {flows ? DefaultGroup() : *query.filter_group_by, flows}, group_filter);
   }
+  const Grouping grouping{group_by, by_flow};
   Groups groups;
-  for (const FlowRow& row : selected) AddTo(groups, row, group_by, "");
+  for (const FlowRow& row : selected) AddTo(groups, row, grouping, "");
   NaiveAnswer answer;
   for (const auto& [key, group] : groups) {
     if (!query.filter_group_by && !group_filter.Matches(group)) continue;
@@ -243,14 +282,14 @@ NaiveAnswer NaiveQuery(const std::vector<FlowRow>& rows, const FlowQuery& query,
   if (!series) return answer;
 
   Groups shown;
-  for (const FlowRow& row : answer.rows) AddTo(shown, row, group_by, "");
+  for (const FlowRow& row : answer.rows) AddTo(shown, row, grouping, "");
   Groups buckets;
   for (FlowRow& row : selected) {
     Groups one;
-    AddTo(one, row, group_by, "");
+    AddTo(one, row, grouping, "");
     if (!shown.contains(one.begin()->first)) continue;
     row.start = floored(row.start, query.bucket_ms);
-    AddTo(buckets, row, group_by, fmt::format("{}", row.start));
+    AddTo(buckets, row, grouping, fmt::format("{}", row.start));
   }
   answer.rows.clear();
   for (const auto& [key, bucket] : buckets) answer.rows.push_back(bucket);

@@ -56,11 +56,15 @@ class RandomRows {
 
  private:
   model::EntityRef RandomEntity(bool client);
+  void SetAttributes(model::Entity& entity, bool client);
 
   std::mt19937_64 random_;
   std::vector<model::EntityRef> clients_;
   std::vector<model::EntityRef> servers_;
 };
+
+// The rows as they are known now: each end as the highest version any of them has of it.
+std::vector<model::FlowRow> WithNewestNames(std::vector<model::FlowRow> rows);
 
 // Column -> cell as the answer should have it.
 struct NaiveAnswer {
