@@ -19,9 +19,10 @@ std::string Quoted(std::string_view text) {
   return out + '"';
 }
 
-std::string Rule(const MetricDescription& metric) {
+std::string Rule(Metric id) {
+  const MetricDescription& metric = MetricCatalogue()[static_cast<size_t>(id)];
   const bool loss = metric.severity == MetricSeverity::kLoss;
-  const std::string name(metric.name);
+  const std::string name = ExpositionName(id);
   // A gauge of a fault stands above 0 while the fault lasts; a counter grows when it happens.
   const std::string expression =
       metric.kind == MetricKind::kGauge ? fmt::format("{} > 0", name) : fmt::format("increase({}[10m]) > 0", name);
@@ -39,8 +40,8 @@ std::string AlertRules() {
       "# Made by ./dev gen from src/base/metrics.h. Do not edit.\n# One alert for each number that says data is "
       "missing "
       "from answers (WeirDataLost) or something is to be fixed (WeirFault).\ngroups:\n- name: weir-itself\n  rules:\n";
-  for (const MetricDescription& metric : MetricCatalogue()) {
-    if (metric.severity != MetricSeverity::kInfo) out += Rule(metric);
+  for (size_t i = 0; i < kMetricCount; ++i) {
+    if (MetricCatalogue()[i].severity != MetricSeverity::kInfo) out += Rule(static_cast<Metric>(i));
   }
   return out;
 }

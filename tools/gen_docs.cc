@@ -19,6 +19,7 @@
 #include "man_pages.h"
 #include "model/columns.h"
 #include "model/filter.h"
+#include "model/metric_families.h"
 #include "model/node_signals.h"
 
 namespace weir {
@@ -64,15 +65,61 @@ std::string_view SeverityName(MetricSeverity severity) {
   return "info";
 }
 
+// The name of its samples.
+std::string SampleName(const MetricFamily& family) {
+  return std::string(family.name) + (family.type == FamilyType::kCounter ? "_total" : "");
+}
+
+std::string FamilyRow(const MetricFamily& family) {
+  std::string labels;
+  ForEachWord(family.labels, [&](std::string_view label) { labels += fmt::format("{}`{}`", labels.empty() ? "" : " ", label); });
+  const std::string otel = family.otel.empty() ? "" : fmt::format("`{}`", family.otel);
+  return fmt::format("| `{}` | {} | {} | {} | {} |\n", SampleName(family), model::FamilyTypeName(family.type), labels, otel,
+                     Escaped(family.help));
+}
+
+std::string FamilyTables() {
+  struct Section {
+    model::FamilyRole role;
+    const char* title;
+  };
+  static constexpr Section kSections[] = {
+      {model::FamilyRole::kCompatible, "Under the names of the agent of Amazon's Network Flow Monitor"},
+      {model::FamilyRole::kPod, "Pods"},
+      {model::FamilyRole::kNode, "Nodes"},
+      {model::FamilyRole::kContainer, "Containers"},
+      {model::FamilyRole::kFabric, "RDMA"},
+  };
+  std::string out;
+  for (const auto& [role, title] : kSections) {
+    out += fmt::format("\n### {}\n\n| metric | type | labels | OpenTelemetry | meaning |\n|---|---|---|---|---|\n", title);
+    for (const model::FamilyDescription& description : model::kAgentFamilies) {
+      if (description.role == role) out += FamilyRow(description.family);
+    }
+    if (role != model::FamilyRole::kCompatible) continue;
+    for (const model::EfaCounter& counter : model::kEfaCounters) out += FamilyRow(counter.family);
+  }
+  return out;
+}
+
 std::string Metrics() {
-  std::string out = fmt::format(fmt::runtime(kNotice), "src/base/metrics.h");
+  std::string out = fmt::format(fmt::runtime(kNotice), "src/model/metric_families.h and src/base/metrics.h");
   out +=
-      "# Metrics about Weir itself\n\nServed at `/metrics` (OpenMetrics) and in `/api/v1/status`. *loss* = data "
+      "# Metrics\n\n`/metrics` answers in OpenMetrics 1.0 or in Prometheus' text format 0.0.4, as the scraper asks, and packed "
+      "where it can unpack. `?created=off` leaves out when counters began, which Prometheus stores as series of their own.\n\n"
+      "## Of a node, served by its agent (`--metrics-listen`, port 9101)\n\nAll counters grow for ever: two scrapers see the "
+      "same, a missed scrape loses nothing. Those the kernel keeps survive the agent. A pod is a network namespace with "
+      "interfaces; where it has no name yet, its uid, its container's id or the namespace's name stands there. Series of what "
+      "is gone are gone with the next answer. [prometheus.md](prometheus.md) has scrape jobs and explains the choices.\n";
+  out += FamilyTables();
+  out +=
+      "\n## About Weir itself\n\nServed by agent and server, and in `/api/v1/status`, where times are microseconds. *loss* = data "
       "missing from answers;"
       " *error* = something to fix.\n\n| metric | type | severity | meaning, and what to do |\n|---|---|---|---|\n";
-  for (const MetricDescription& metric : MetricCatalogue()) {
+  for (size_t i = 0; i < kMetricCount; ++i) {
+    const MetricDescription& metric = MetricCatalogue()[i];
     const std::string_view severity = SeverityName(metric.severity);
-    out += fmt::format("| `{}` | {} | {} | {} |\n", metric.name,
+    out += fmt::format("| `{}` | {} | {} | {} |\n", ExpositionName(static_cast<Metric>(i)),
                        metric.kind == MetricKind::kCounter ? "counter" : "gauge", severity, Escaped(metric.help));
   }
   return out;

@@ -1,8 +1,10 @@
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <future>
@@ -17,6 +19,9 @@
 #include "agent/export/data_directory.h"
 #include "agent/export/exporter.h"
 #include "agent/export/local_names.h"
+#include "agent/metrics/agent_metrics.h"
+#include "agent/metrics/endpoint.h"
+#include "agent/metrics/instance_id.h"
 #include "agent/node/node_watch.h"
 #include "agent/place/cloud_place.h"
 #include "agent/privileges.h"
@@ -33,6 +38,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kShortestInterval{100};
 constexpr milliseconds kLongestInterval{60'000};
 constexpr milliseconds kStopBudget{2'000};
+constexpr int kMissedIntervals = 10;  // that make an agent ill
+constexpr milliseconds kIllAtLeast{30'000};
 constexpr milliseconds kLongestSleep{1'000};  // a stepped or slewed clock is noticed this soon
 
 std::string HostName() {
@@ -71,8 +78,13 @@ void LogIfNamesUnsaved(const Status& status) {
   if (!status.ok()) LogWarn("names of this node's pods could not be kept: {}", status.message());
 }
 
+uint32_t OwnNetNamespace() {
+  struct stat info {};
+  return ::stat("/proc/self/ns/net", &info) == 0 ? static_cast<uint32_t>(info.st_ino) : 0;
+}
+
 // Threads: the caller's for Start and Stop; "weir-agent", the loop, which owns the source from its start to
-// its end; "weir-export", see exporter.h; "weir-node" and "weir-rates", see node/node_watch.h.
+// its end; "weir-export", see exporter.h; "weir-node" and "weir-rates", see node/node_watch.h; those of the endpoint.
 class RunningAgent final : public Agent {
  public:
   RunningAgent(AgentOptions options, DataDirectory directory, std::unique_ptr<LocalNames> names,
@@ -82,20 +94,24 @@ class RunningAgent final : public Agent {
         names_(std::move(names)),
         exporter_(std::move(exporter)),
         clock_(clock),
-        place_({options_.zone, options_.region}) {}
+        place_({options_.zone, options_.region}),
+        flow_totals_(OwnNetNamespace(), clock) {}
   ~RunningAgent() override { Stop(); }
 
   Status Start(std::vector<std::unique_ptr<Source>> candidates);
   void Stop() override;
   std::string_view mode() const override { return mode_; }
+  std::string metrics_address() const override { return endpoint_ ? endpoint_->address() : ""; }
 
  private:
   void Loop(std::vector<std::unique_ptr<Source>> candidates, std::promise<Status> started);
   Result<std::unique_ptr<Source>> FirstThatStarts(std::vector<std::unique_ptr<Source>> candidates,
                                                   std::vector<model::ProbeReport>& probes) const;
   std::unique_ptr<node::NodeWatch> StartNodeWatch() const;
+  void StartEndpoint();
+  std::string Trouble() const;
   budget::Budget::Wiring WireBudget(Source& source, node::NodeWatch* node) const;
-  void Collect(Source& source, node::NodeWatch* node, std::vector<model::ProbeReport> start_probes);
+  void Collect(Source& source, std::vector<model::ProbeReport> start_probes);
 
   const AgentOptions options_;
   const DataDirectory directory_;
@@ -103,7 +119,12 @@ class RunningAgent final : public Agent {
   const std::unique_ptr<Exporter> exporter_;
   const Clock& clock_;
   PlaceFinder place_;
-  std::string mode_;  // set before Start() returns, constant then
+  std::string mode_;                        // set before Start() returns, constant then
+  std::unique_ptr<node::NodeWatch> node_;   // made by the loop before Start() returns, stopped by it
+  metrics::FlowTotals flow_totals_;
+  std::unique_ptr<metrics::AgentMetrics> metrics_;
+  std::unique_ptr<metrics::Endpoint> endpoint_;  // ends before what it shows
+  std::atomic<Nanos> collected_{0};              // monotonic; 0 = never
 
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -112,6 +133,11 @@ class RunningAgent final : public Agent {
 };
 
 Status RunningAgent::Start(std::vector<std::unique_ptr<Source>> candidates) {
+  metrics::AgentFacts facts{.node = options_.node,
+                            .instance_id = options_.instance_id.empty() ? metrics::ReadInstanceId() : options_.instance_id,
+                            .version = WEIR_VERSION,
+                            .mode = "",
+                            .started = clock_.WallMillis()};
   std::promise<Status> started;
   std::future<Status> result = started.get_future();
   loop_ = std::thread([this, sources = std::move(candidates), promise = std::move(started)]() mutable {
@@ -132,7 +158,37 @@ Status RunningAgent::Start(std::vector<std::unique_ptr<Source>> candidates) {
   // The calling thread too, and with it every thread it makes later: in one process the weakest thread
   // counts.
   if (drop) LogIfFailed("the starting thread", KeepNoPrivileges());
+  facts.mode = mode_;
+  metrics_ = std::make_unique<metrics::AgentMetrics>(
+      std::move(facts), node_.get(), flow_totals_, [](const std::string&, const std::string&) { return metrics::PodLabels{}; },
+      clock_);
+  StartEndpoint();
   return Status::Ok();
+}
+
+// A node is observed all the same where its port is taken.
+void RunningAgent::StartEndpoint() {
+  if (options_.metrics_listen.empty()) return;
+  auto endpoint = metrics::Endpoint::Start(options_.metrics_listen,
+                                           {.visit = [this](MetricVisitor& visitor) { metrics_->Visit(visitor); },
+                                            .ill = [this] { return Trouble(); },
+                                            .not_ready = [this] {
+                                              return collected_ == 0 ? "no interval has ended yet" : Trouble();
+                                            }});
+  if (!endpoint.ok()) {
+    LogWarn("no metrics are served: {}", endpoint.status().message());
+    return;
+  }
+  endpoint_ = *std::move(endpoint);
+  LogInfo("metrics of this node: http://{}/metrics", endpoint_->address());
+}
+
+std::string RunningAgent::Trouble() const {
+  const Nanos last = collected_;
+  const milliseconds limit = std::max(kIllAtLeast, options_.interval * kMissedIntervals);
+  const Nanos silent = clock_.MonotonicNanos() - last;
+  if (last == 0 || silent < std::chrono::nanoseconds(limit).count()) return "";
+  return fmt::format("nothing was collected for {} s", silent / 1'000'000'000);
 }
 
 void RunningAgent::Loop(std::vector<std::unique_ptr<Source>> candidates, std::promise<Status> started) {
@@ -143,12 +199,12 @@ void RunningAgent::Loop(std::vector<std::unique_ptr<Source>> candidates, std::pr
     return;
   }
   mode_ = (*source)->mode();
-  const std::unique_ptr<node::NodeWatch> node = StartNodeWatch();
+  node_ = StartNodeWatch();
   // Only now: loading and attaching eBPF programs needs more than reading their maps.
   if (options_.drop_privileges)
     LogIfFailed("thread weir-agent", KeepPrivilegesForCollecting(mode_, options_.observe.nat));
   started.set_value(Status::Ok());
-  Collect(**source, node.get(), std::move(probes));
+  Collect(**source, std::move(probes));
 }
 
 // Its threads start with all privileges of this one, and each gives up what it does not need.
@@ -211,7 +267,8 @@ budget::Budget::Wiring RunningAgent::WireBudget(Source& source, node::NodeWatch*
   return wiring;
 }
 
-void RunningAgent::Collect(Source& source, node::NodeWatch* node, std::vector<model::ProbeReport> start_probes) {
+void RunningAgent::Collect(Source& source, std::vector<model::ProbeReport> start_probes) {
+  node::NodeWatch* const node = node_.get();
   CollectorOptions options;
   options.agent_id = directory_.agent_id();
   options.machine = ReadBootId();
@@ -231,7 +288,13 @@ void RunningAgent::Collect(Source& source, node::NodeWatch* node, std::vector<mo
     budget.OnInterval(batch);
   };
   Collector collector(
-      std::move(options), source, [this](model::AgentBatch batch) { exporter_->Submit(std::move(batch)); }, clock_);
+      std::move(options), source,
+      [this](model::AgentBatch batch) {
+        flow_totals_.Add(batch.reports);
+        collected_ = clock_.MonotonicNanos();
+        exporter_->Submit(std::move(batch));
+      },
+      clock_);
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();
@@ -246,6 +309,7 @@ void RunningAgent::Collect(Source& source, node::NodeWatch* node, std::vector<mo
 
 void RunningAgent::Stop() {
   if (!loop_.joinable()) return;
+  endpoint_.reset();
   const auto deadline = std::chrono::steady_clock::now() + kStopBudget;
   {
     const std::lock_guard lock(mutex_);

@@ -31,6 +31,8 @@ struct AgentOptions {
   std::filesystem::path record;  // a new file for what comes from the kernel (recording/recorder.h); "" = none
   uint64_t record_limit_bytes = uint64_t{256} << 20;
   budget::Limits budget;  // what the agent may use; beyond, it gives up features in a fixed order (docs/budget.md)
+  std::string metrics_listen;  // host:port of /metrics (metrics/endpoint.h); "" = none
+  std::string instance_id;     // of the machine, in labels; "" = as its firmware says
   bool drop_privileges = true;  // keep only what collecting needs, after start
 };
 
@@ -44,6 +46,8 @@ class Agent {
   // Collects once more, sends or spools what is left (at most 2 s), stops. Idempotent.
   virtual void Stop() = 0;
   virtual std::string_view mode() const = 0;
+  // Where /metrics is served, "127.0.0.1:9101"; "" when it is not.
+  virtual std::string metrics_address() const = 0;
 };
 
 }  // namespace weir::agent

@@ -6,6 +6,7 @@
 #include "api/routes.h"
 #include "api/row_writer.h"
 #include "api/status_page.h"
+#include "base/metric_text.h"
 #include "base/metrics.h"
 #include "model/filter.h"
 
@@ -108,10 +109,12 @@ net::HttpResponse AnswerReady(Service& service, Arguments&) {
   return PlainResponse(200, "ready");
 }
 
-net::HttpResponse AnswerMetrics(Service&, Arguments& arguments) {
+net::HttpResponse AnswerMetrics(Service& service, Arguments& arguments) {
   if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
-  net::HttpResponse response = PlainResponse(200, RenderOpenMetrics());
-  response.content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+  MetricText text(MetricFormat::kOpenMetrics, /*created=*/true);
+  VisitMetrics("", service.started, text);
+  net::HttpResponse response = PlainResponse(200, text.Finish());
+  response.content_type = ContentTypeOf(MetricFormat::kOpenMetrics);
   return response;
 }
 

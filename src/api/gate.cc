@@ -90,21 +90,6 @@ bool EqualInConstantTime(std::string_view given, std::string_view secret) {
   return difference == 0;
 }
 
-bool IsLoopbackHost(std::string_view host_header) {
-  std::string host = Lower(host_header);
-  if (host.starts_with('[')) {
-    const size_t end = host.find(']');
-    if (end == std::string::npos) return false;
-    host = host.substr(1, end - 1);
-  } else {
-    host = host.substr(0, host.find(':'));
-  }
-  if (host.ends_with('.')) host.pop_back();
-  if (host == "localhost" || host.ends_with(".localhost")) return true;
-  const std::optional<model::Address> address = model::Address::Parse(host);
-  return address && address->is_loopback();
-}
-
 Result<Gate> Gate::Create(std::string_view listen, std::string token) {
   WEIR_ASSIGN_OR_RETURN(const net::ListenAddress address, net::ParseListenAddress(listen));
   if (!address.loopback && token.empty()) {
@@ -121,7 +106,7 @@ std::optional<net::HttpResponse> Gate::Check(const net::HttpRequest& request) co
   Count(Metric::server_http_requests);
   if (request.path == "/healthz" || request.path == "/readyz") return std::nullopt;
   if (token_.empty()) {
-    if (IsLoopbackHost(HeaderOf(request, "host"))) return std::nullopt;
+    if (net::IsLoopbackHost(HeaderOf(request, "host"))) return std::nullopt;
     return ForeignHost();
   }
   // With a token the Host does not matter: a page that got here by rebinding has no credentials for its own name.

@@ -25,8 +25,6 @@ class Gate {
   std::string token_;  // "" = open, on a loopback address
 };
 
-// "localhost", "127.0.0.1:7600", "[::1]:7600", "x.localhost" (RFC 6761, 6.3).
-bool IsLoopbackHost(std::string_view host_header);
 // Time depends on the length of `given` only.
 bool EqualInConstantTime(std::string_view given, std::string_view secret);
 // RFC 4648, section 4; nullopt when it is not.

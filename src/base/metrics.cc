@@ -5,6 +5,50 @@ namespace {
 
 std::array<std::atomic<uint64_t>, kMetricCount> g_values{};  // the one global the house allows besides the log
 
+constexpr std::string_view kCounted = "_total";
+constexpr std::string_view kMicroseconds = "_microseconds";
+
+// A row of the catalogue as /metrics shows it.
+struct OwnFamily {
+  std::string name;    // with _total
+  std::string title;   // without, what `family` borrows
+  double divisor = 1;  // from what is counted to what is shown
+  MetricFamily family;
+
+  bool counter() const { return family.type == FamilyType::kCounter; }
+};
+
+OwnFamily MakeFamily(const MetricDescription& metric) {
+  OwnFamily own;
+  own.title = metric.name;
+  const bool counter = metric.kind == MetricKind::kCounter;
+  if (counter) own.title.resize(own.title.size() - kCounted.size());
+  if (own.title.ends_with(kMicroseconds)) {
+    own.title.resize(own.title.size() - kMicroseconds.size());
+    own.title += "_seconds";
+    own.divisor = 1e6;
+  }
+  own.name = own.title + std::string(counter ? kCounted : "");
+  own.family.type = counter ? FamilyType::kCounter : FamilyType::kGauge;
+  for (const std::string_view unit : {"bytes", "seconds"}) {
+    if (own.title.ends_with("_" + std::string(unit))) own.family.unit = unit;
+  }
+  own.family.help = metric.help;
+  return own;
+}
+
+const OwnFamily& FamilyOf(Metric metric) {
+  static const std::array<OwnFamily, kMetricCount> kFamilies = [] {
+    std::array<OwnFamily, kMetricCount> families;
+    for (size_t i = 0; i < kMetricCount; ++i) {
+      families[i] = MakeFamily(MetricCatalogue()[i]);
+      families[i].family.name = families[i].title;  // where it stays
+    }
+    return families;
+  }();
+  return kFamilies[static_cast<size_t>(metric)];
+}
+
 }  // namespace
 
 const std::array<MetricDescription, kMetricCount>& MetricCatalogue() {
@@ -26,19 +70,16 @@ void SetGauge(Metric metric, uint64_t value) {
 
 uint64_t Read(Metric metric) { return g_values[static_cast<size_t>(metric)].load(std::memory_order_relaxed); }
 
-std::string RenderOpenMetrics() {
-  std::string out;
+std::string ExpositionName(Metric metric) { return FamilyOf(metric).name; }
+
+void VisitMetrics(std::string_view prefix, UnixMillis created, MetricVisitor& visitor) {
   for (size_t i = 0; i < kMetricCount; ++i) {
-    const MetricDescription& metric = MetricCatalogue()[i];
-    const bool counter = metric.kind == MetricKind::kCounter;
-    std::string_view family = metric.name;
-    if (counter) family.remove_suffix(std::string_view("_total").size());
-    out.append("# TYPE ").append(family).append(counter ? " counter\n" : " gauge\n");
-    out.append("# HELP ").append(family).append(" ").append(metric.help).append("\n");
-    out.append(metric.name).append(" ").append(std::to_string(Read(static_cast<Metric>(i)))).append("\n");
+    const auto metric = static_cast<Metric>(i);
+    const OwnFamily& own = FamilyOf(metric);
+    if (!own.name.starts_with(prefix)) continue;
+    visitor.Begin(own.family);
+    visitor.Add({}, static_cast<double>(Read(metric)) / own.divisor, own.counter() ? created : 0);
   }
-  out += "# EOF\n";
-  return out;
 }
 
 }  // namespace weir

@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/metric_family.h"
+
 namespace weir {
 
 enum class MetricKind { kCounter, kGauge };
@@ -26,7 +28,7 @@ enum class MetricSeverity { kInfo, kLoss, kError };
   X(agent_snapshot_records, "weir_agent_snapshot_records_total", kCounter, kInfo,                                   \
     "Live socket records read from the kernel.")                                                                    \
   X(agent_snapshot_microseconds, "weir_agent_snapshot_microseconds_total", kCounter, kInfo,                         \
-    "Time spent reading live sockets, in microseconds.")                                                            \
+    "Time spent reading live sockets.")                                                                             \
   X(agent_sockets, "weir_agent_sockets", kGauge, kInfo, "TCP sockets tracked now.")                                 \
   X(agent_flows, "weir_agent_flows", kGauge, kInfo, "Flows in the agent's flow table now.")                         \
   X(agent_kernel_map_full, "weir_agent_kernel_map_full_total", kCounter, kLoss,                                     \
@@ -47,7 +49,7 @@ enum class MetricSeverity { kInfo, kLoss, kError };
   X(agent_nat_lookups, "weir_agent_nat_lookups_total", kCounter, kInfo,                                             \
     "Connections looked up in the kernel's connection tracking, to learn what NAT made of them.")                   \
   X(agent_nat_microseconds, "weir_agent_nat_microseconds_total", kCounter, kInfo,                                   \
-    "Time spent on them, in microseconds.")                                                                         \
+    "Time spent on them.")                                                                                          \
   X(agent_nat_unknown, "weir_agent_nat_unknown_total", kCounter, kLoss,                                             \
     "Connections whose server behind NAT stayed unknown: more than 5,000 look-ups a second, or no entry any more.") \
   X(agent_nat_assumed, "weir_agent_nat_assumed_total", kCounter, kInfo,                                             \
@@ -85,9 +87,9 @@ enum class MetricSeverity { kInfo, kLoss, kError };
   X(agent_other_bytes, "weir_agent_other_bytes_total", kCounter, kInfo,                                             \
     "Bytes of these packets, IP headers included.")                                                                 \
   X(agent_cpu_microseconds, "weir_agent_cpu_microseconds_total", kCounter, kInfo,                                   \
-    "CPU time of the agent's own threads, in microseconds.")                                                        \
+    "CPU time of the agent's own threads.")                                                                         \
   X(agent_kernel_microseconds, "weir_agent_kernel_microseconds_total", kCounter, kInfo,                             \
-    "Time of the agent's kernel programs, in microseconds; stands still unless kernel.bpf_stats_enabled is set.")   \
+    "Time of the agent's kernel programs; stands still unless kernel.bpf_stats_enabled is set.")                    \
   X(agent_memory_bytes, "weir_agent_memory_bytes", kGauge, kInfo, "Memory of the agent's process (resident set).")  \
   X(agent_budget_given_up, "weir_agent_budget_given_up", kGauge, kError,                                            \
     "Features given up now to stay within --cpu-budget or --memory-budget; the probes say which.")                  \
@@ -114,17 +116,27 @@ enum class MetricSeverity { kInfo, kLoss, kError };
   X(agent_node_passes, "weir_agent_node_passes_total", kCounter, kInfo,                                             \
     "Readings of the node's own limits (docs/node-signals.md).")                                                    \
   X(agent_node_pass_microseconds, "weir_agent_node_pass_microseconds_total", kCounter, kInfo,                       \
-    "Time spent reading the node's limits, in microseconds.")                                                       \
+    "Time spent reading the node's limits.")                                                                        \
   X(agent_node_rate_readings, "weir_agent_node_rate_readings_total", kCounter, kInfo,                               \
     "Readings of interface counters for the 10 ms rate ring.")                                                      \
   X(agent_node_rate_microseconds, "weir_agent_node_rate_microseconds_total", kCounter, kInfo,                       \
-    "Time spent on them, in microseconds.")                                                                         \
-  X(agent_node_resets, "weir_agent_node_counter_resets_total", kCounter, kInfo,                                     \
+    "Time spent on them.")                                                                                          \
+  X(agent_node_resets, "weir_agent_node_resets_total", kCounter, kInfo,                                     \
     "Counters of the node that went backwards, e.g. because a driver was restarted; counting goes on from there.")  \
   X(agent_node_samples_dropped, "weir_agent_node_samples_dropped_total", kCounter, kLoss,                           \
     "Samples of node signals dropped because an interval or the agent's table held too many.")                      \
   X(agent_node_skipped, "weir_agent_node_skipped_total", kCounter, kInfo,                                           \
     "Control groups and network namespaces not read in a pass because there are more than it may read.")            \
+  X(agent_metrics_scrapes, "weir_agent_metrics_scrapes_total", kCounter, kInfo,                                     \
+    "Requests for /metrics answered by the agent.")                                                                 \
+  X(agent_metrics_microseconds, "weir_agent_metrics_microseconds_total", kCounter, kInfo,                           \
+    "Time spent reading and writing what they asked for.")                                                          \
+  X(agent_metrics_stale, "weir_agent_metrics_stale_total", kCounter, kError,                                        \
+    "Answers with values of the last pass, up to 5 s old, because reading anew took over a second. The node is short of CPU.")\
+  X(agent_metrics_objects_full, "weir_agent_metrics_objects_full_total", kCounter, kLoss,                           \
+    "Readings that are not at /metrics because it holds 50,000 objects of this node.")                              \
+  X(agent_metrics_pods_full, "weir_agent_metrics_pods_full_total", kCounter, kLoss,                                 \
+    "Reports of sockets not added up for /metrics because it holds 4,096 pods.")                                    \
   X(agent_drops_not_counted, "weir_agent_drops_not_counted_total", kCounter, kLoss,                                 \
     "Packets the kernel dropped that are in no signal because there were more than 2,048 kinds of drops.")          \
   X(server_batches_accepted, "weir_server_batches_accepted_total", kCounter, kInfo,                                 \
@@ -224,7 +236,10 @@ void Count(Metric metric, uint64_t by = 1);
 void SetGauge(Metric metric, uint64_t value);
 uint64_t Read(Metric metric);
 
-// OpenMetrics 1.0 text of the whole catalogue, ending in "# EOF\n".
-std::string RenderOpenMetrics();
+// What the number is called in /metrics: times are seconds there, whatever is counted here.
+std::string ExpositionName(Metric metric);
+
+// Visits the numbers whose names begin with `prefix`, "" = all. `created`: when the process began.
+void VisitMetrics(std::string_view prefix, UnixMillis created, MetricVisitor& visitor);
 
 }  // namespace weir

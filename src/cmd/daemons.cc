@@ -163,6 +163,8 @@ agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   options.node_signals = settings.Text("node-signals") != "off";
   options.drops = settings.Text("drops") != "off";
   options.rate_ring = settings.Text("rate-ring") != "off";
+  if (settings.Text("metrics-listen") != "off") options.metrics_listen = settings.Text("metrics-listen");
+  options.instance_id = settings.Text("instance-id");
   options.require_ebpf = settings.Text("mode") == "ebpf";
   options.budget.cores = settings.Fraction("cpu-budget");
   options.budget.memory_bytes = settings.Bytes("memory-budget");

@@ -93,6 +93,11 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"rate-ring", 0, FlagType::kChoice, "on|off", "on", kCollecting,
      "Keep the traffic of the last 30 s in steps of 10 ms while there is any, to show what led to a limit."},
 
+    {"metrics-listen", 0, FlagType::kText, "HOST:PORT", "127.0.0.1:9101", kCollecting,
+     "Address of /metrics, /healthz and /readyz of this node; off: none. Whoever reaches it reads names of pods and "
+     "their traffic."},
+    {"instance-id", 0, FlagType::kText, "ID", "", kCollecting,
+     "What metrics call the machine. Default: the cloud's id or the UUID in its firmware tables."},
     {"cpu-budget", 0, FlagType::kFraction, "CORES", "0", kCollecting,
      "What the agent may use of a core, e.g. 0.05; beyond, it gives up features in the order of docs/budget.md, never "
      "TCP connections. 0: whatever it takes."},

@@ -300,7 +300,7 @@ Status MicrohttpdServer::Start() {
 
 Status MicrohttpdServer::StartDaemon() {
   WEIR_ASSIGN_OR_RETURN(const ListenAddress listen_address, ParseListenAddress(options_.listen));
-  WEIR_ASSIGN_OR_RETURN(const int listener, OpenListenSocket(listen_address));
+  WEIR_ASSIGN_OR_RETURN(const int listener, OpenListenSocket(listen_address, options_.listen_flag));
   sockaddr_storage bound{};
   socklen_t length = sizeof bound;
   getsockname(listener, reinterpret_cast<sockaddr*>(&bound), &length);

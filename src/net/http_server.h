@@ -62,6 +62,7 @@ struct HttpPool {
 
 struct HttpServerOptions {
   std::string listen = "127.0.0.1:7600";  // host:port; [v6]:port; port 0 = any free one
+  std::string listen_flag = "--listen";   // what it was given by, for remedies
   std::string tls_certificate_file;       // PEM; both or neither
   std::string tls_key_file;
   std::vector<HttpPool> pools = {HttpPool{}};

@@ -45,22 +45,37 @@ Status Misread(std::string_view text, std::string_view what) {
       .WithRemedy("write host:port, e.g. 127.0.0.1:7600, [::1]:7600, or 0.0.0.0:7600 for every IPv4 interface");
 }
 
-Status BindFailure(int error_number, const std::string& where) {
+Status BindFailure(int error_number, const std::string& where, std::string_view flag) {
   switch (error_number) {
     case EADDRINUSE:
       return Status::Conflict(fmt::format("{} is in use by another process", where))
-          .WithRemedy("stop it or choose another --listen address");
+          .WithRemedy(fmt::format("stop it or choose another {} address", flag));
     case EACCES:
       return Status::Denied(fmt::format("{}: ports below 1024 need CAP_NET_BIND_SERVICE", where))
-          .WithRemedy("choose a higher port with --listen");
+          .WithRemedy(fmt::format("choose a higher port with {}", flag));
     case EADDRNOTAVAIL:
       return Status::Invalid(fmt::format("{}: no interface of this machine has that address", where))
-          .WithRemedy("choose another --listen address");
+          .WithRemedy(fmt::format("choose another {} address", flag));
     default: return Status::FromErrno(error_number, "listen on " + where);
   }
 }
 
 }  // namespace
+
+bool IsLoopbackHost(std::string_view host_header) {
+  std::string host = Lower(host_header);
+  if (host.starts_with('[')) {
+    const size_t end = host.find(']');
+    if (end == std::string::npos) return false;
+    host = host.substr(1, end - 1);
+  } else {
+    host = host.substr(0, host.find(':'));
+  }
+  if (host.ends_with('.')) host.pop_back();
+  if (host == "localhost" || host.ends_with(".localhost")) return true;
+  const std::optional<model::Address> address = model::Address::Parse(host);
+  return address && address->is_loopback();
+}
 
 Result<ListenAddress> ParseListenAddress(std::string_view text) {
   const size_t colon = text.rfind(':');
@@ -99,7 +114,7 @@ std::string FormatSocketAddress(const sockaddr_storage& storage) {
   return fmt::format("{}{}{}:{}", v6 ? "[" : "", host, v6 ? "]" : "", PortOf(storage));
 }
 
-Result<int> OpenListenSocket(const ListenAddress& address) {
+Result<int> OpenListenSocket(const ListenAddress& address, std::string_view flag) {
   const std::string where = FormatSocketAddress(address.storage);
   const int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return Status::FromErrno(errno, "open a socket for " + where);
@@ -113,7 +128,7 @@ Result<int> OpenListenSocket(const ListenAddress& address) {
       listen(fd, SOMAXCONN) != 0) {
     const int error_number = errno;
     close(fd);
-    return BindFailure(error_number, where);
+    return BindFailure(error_number, where, flag);
   }
   return fd;
 }

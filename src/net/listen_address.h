@@ -27,7 +27,11 @@ std::string FormatSocketAddress(const sockaddr_storage& storage);
 std::string FormatSocketHost(const sockaddr_storage& storage);
 
 // A listening TCP socket, not blocking, closed on exec. kConflict: taken; kDenied: privileged port; kInvalid: no such
-// address here. Messages name the address and the remedy.
-Result<int> OpenListenSocket(const ListenAddress& address);
+// address here. Messages name the address and the remedy, with the `flag` it was given by.
+Result<int> OpenListenSocket(const ListenAddress& address, std::string_view flag = "--listen");
+
+// Of a request's Host header: "localhost", "127.0.0.1:7600", "[::1]:7600", "x.localhost" (RFC 6761, 6.3). On a loopback
+// address any other name is a web page that had its own name point here.
+bool IsLoopbackHost(std::string_view host_header);
 
 }  // namespace weir::net

@@ -10,6 +10,7 @@
 #include "agent/node/proc_text.h"
 #include "agent/node/source_catalogue.h"
 #include "base/metrics.h"
+#include "model/metric_families.h"
 
 namespace weir::agent::node {
 namespace {
@@ -32,6 +33,21 @@ std::vector<fs::path> Folders(const fs::path& path) {
   }
   std::sort(folders.begin(), folders.end());
   return folders;
+}
+
+// Its driver calls its devices so, unless udev renames them; then by counters that no other driver has.
+bool IsEfa(std::string_view device, const std::vector<std::string>& names) {
+  return device.starts_with("efa") || std::find(names.begin(), names.end(), "rdma_read_resp_bytes") != names.end();
+}
+
+std::vector<std::pair<size_t, uint64_t>> EfaValues(const std::vector<std::string>& names,
+                                                   const std::vector<uint64_t>& values) {
+  std::vector<std::pair<size_t, uint64_t>> found;
+  for (size_t i = 0; i < model::kEfaCounters.size(); ++i) {
+    const auto at = std::find(names.begin(), names.end(), model::kEfaCounters[i].file);
+    if (at != names.end()) found.emplace_back(i, values[static_cast<size_t>(at - names.begin())]);
+  }
+  return found;
 }
 
 }  // namespace
@@ -81,7 +97,8 @@ void HostReader::ReadPressure() {
   probes_.On("node_pressure");
 }
 
-void HostReader::ReadRdmaPort(const fs::path& port, const std::string& subject) {
+void HostReader::ReadRdmaPort(const std::string& device, const fs::path& port) {
+  const std::string subject = fmt::format("{}/{}", device, port.filename().native());
   std::vector<std::string> names;
   std::vector<uint64_t> values;
   for (const char* folder : {"hw_counters", "counters"}) {
@@ -93,6 +110,7 @@ void HostReader::ReadRdmaPort(const fs::path& port, const std::string& subject) 
       values.push_back(*value);
     }
   }
+  if (IsEfa(device, names)) efa_ports_.push_back({device, port.filename(), EfaValues(names, values)});
   const uint64_t number = std::hash<std::string>()(subject);
   for (const ResolvedSignal& signal : Resolve("rdma", names)) {
     // A name may be in both folders, and be the same counter.
@@ -102,9 +120,10 @@ void HostReader::ReadRdmaPort(const fs::path& port, const std::string& subject) 
 
 void HostReader::ReadRdma() {
   size_t ports = 0;
+  efa_ports_.clear();
   for (const fs::path& device : Folders(sys_ / "class" / "infiniband")) {
     for (const fs::path& port : Folders(device / "ports")) {
-      ReadRdmaPort(port, fmt::format("{}/{}", device.filename().native(), port.filename().native()));
+      ReadRdmaPort(device.filename(), port);
       ++ports;
     }
   }

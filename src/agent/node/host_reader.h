@@ -10,6 +10,7 @@
 
 #include "agent/kernel/group_tree.h"
 #include "agent/node/cgroups.h"
+#include "agent/node/node_snapshot.h"
 #include "agent/node/probe_list.h"
 #include "agent/node/sample_table.h"
 
@@ -31,8 +32,11 @@ class HostReader {
   void ReadSoftnet();
   void ReadCgroups();
 
+  // As the last ReadRdma() found them.
+  const std::vector<NodeSnapshot::EfaPort>& efa_ports() const { return efa_ports_; }
+
  private:
-  void ReadRdmaPort(const std::filesystem::path& port, const std::string& subject);
+  void ReadRdmaPort(const std::string& device, const std::filesystem::path& port);
 
   SampleTable& table_;
   ProbeList& probes_;
@@ -44,6 +48,7 @@ class HostReader {
   bool machines_network_ = true;
   std::unordered_set<uint64_t> known_cgroups_;  // of the last complete listing
   bool cgroups_listed_ = false;
+  std::vector<NodeSnapshot::EfaPort> efa_ports_;
 };
 
 }  // namespace weir::agent::node

@@ -82,6 +82,8 @@ std::optional<Link> ParseLink(Bytes payload) {
     if (type == IFLA_IFNAME) link.name = TextOf(value);
     if (type == IFLA_STATS64) link.counters = CountersOf(value);
     if (type == kParentDevName) link.has_parent = true;
+    if (type == IFLA_LINK) link.peer = static_cast<uint32_t>(NumberOf(value));
+    if (type == IFLA_LINK_NETNSID) link.peer_elsewhere = true;
   });
   return link.name.empty() ? std::nullopt : std::optional(std::move(link));
 }

@@ -1,6 +1,7 @@
 #include "agent/node/network_reader.h"
 
 #include <fmt/format.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <sys/stat.h>
 
@@ -55,6 +56,13 @@ bool IsHardware(const Link& link, bool own) {
 uint32_t InodeOf(const fs::path& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 ? static_cast<uint32_t>(info.st_ino) : 0;
+}
+
+// /proc/PID/ns/net -> /proc/PID/cgroup; "" where it was not found by a process.
+std::string ContainerOf(const kernel::NetNamespace& found) {
+  if (found.path.filename() != "net") return "";
+  const Result<std::string> text = ReadText(found.path.parent_path().parent_path() / "cgroup");
+  return text.ok() ? identity::NameFromProcFile(*text).container : "";
 }
 
 std::unordered_map<uint32_t, std::string> BoundNames() {
@@ -114,7 +122,9 @@ Status NetworkReader::ReadNamespace(NetlinkSocket& socket, Namespace& space) {
     links.emplace(ifindex, std::move(link));
   });
   if (status.ok()) {
+    space.links.clear();
     for (const auto& [ifindex, link] : links) AddLink(space, link);
+    std::sort(space.links.begin(), space.links.end(), [](const auto& a, const auto& b) { return a.ifindex < b.ifindex; });
     status = ReadQdiscs(socket, space, links);
   }
   space.listed = status.ok();
@@ -128,12 +138,17 @@ void NetworkReader::AddEvidence(const Namespace& space, const Link& link, const 
   rises_.push_back({link.ifindex, link.name, signal, std::string(object.name)});
 }
 
-void NetworkReader::AddLink(const Namespace& space, const Link& link) {
+void NetworkReader::AddCounters(Namespace& space, const Link& link, bool hardware, const Object& object) {
+  for (const auto& [signal, field] : kLinkSignals) AddEvidence(space, link, object, signal, link.counters.*field);
+  if (link.up) space.links.push_back({link.ifindex, link.name, link.peer_elsewhere ? link.peer : 0, hardware});
+}
+
+void NetworkReader::AddLink(Namespace& space, const Link& link) {
   const std::string subject = model::NodeSubjectText({space.name, link.name, ""});
   const bool hardware = IsHardware(link, space.number == 0);
   // A device that is plugged in, or comes from another namespace, brings its counters along.
   const Object object{space.number, link.ifindex, subject, !hardware && (space.is_new || space.listed)};
-  for (const auto& [signal, field] : kLinkSignals) AddEvidence(space, link, object, signal, link.counters.*field);
+  AddCounters(space, link, hardware, object);
   if (!link.up) return;
   table_.Add(object, NodeSignal::interface_hardware, hardware ? 1 : 0);
   if (space.number == 0) own_links_.push_back({link.ifindex, link.name, hardware, false});
@@ -273,9 +288,11 @@ void NetworkReader::UpdateNamespaces(const std::vector<kernel::NetNamespace>& fo
     const auto [at, added] = others_.try_emplace(item.inode);
     at->second.present = true;
     LookForPod(item, at->second);
+    at->second.path = item.path;
     if (!added) continue;
     at->second.number = item.inode;
     at->second.name = NameOf(item);
+    at->second.container = ContainerOf(item);
     at->second.is_new = others_listed_;
   }
   std::erase_if(others_, [](const auto& entry) { return !entry.second.present; });
@@ -324,6 +341,80 @@ void NetworkReader::ReadOthers() {
   } else {
     probes_.Judge("node_namespaces", last);
   }
+}
+
+Status NetworkReader::LookAt(NetlinkSocket& socket, Namespace& space) {
+  std::vector<Link> links;
+  WEIR_RETURN_IF_ERROR(DumpLinks(socket, [&](Link link) {
+    if (!link.loopback) links.push_back(std::move(link));
+  }));
+  space.links.clear();
+  for (const Link& link : links) {
+    const std::string subject = model::NodeSubjectText({space.name, link.name, ""});
+    const bool hardware = IsHardware(link, space.number == 0);
+    AddCounters(space, link, hardware, {space.number, link.ifindex, subject, !hardware && space.listed});
+  }
+  const Object object = ObjectOf(space);
+  return ReadProtocolCounters("/proc/thread-self/net",
+                              [&](NodeSignal signal, uint64_t value) { table_.Add(object, signal, value); });
+}
+
+void NetworkReader::Look() {
+  (void)LookAt(*socket_, own_);  // the next pass says what is wrong
+  const Nanos begin = clock_.MonotonicNanos();
+  for (auto& [inode, space] : others_) {
+    if (clock_.MonotonicNanos() - begin > kNamespaceBudget) return Count(Metric::agent_node_skipped);
+    const kernel::UniqueFd fd(::open(space.path.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat info {};
+    // Its process may have ended: the next pass knows another one of it, or that it is gone.
+    if (!fd.valid() || ::fstat(fd.get(), &info) != 0 || static_cast<uint32_t>(info.st_ino) != inode) continue;
+    (void)kernel::RunInNetNamespace(fd.get(), [&] {
+      WEIR_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
+      return LookAt(socket, space);
+    });
+  }
+}
+
+std::string NetworkReader::HostNameOf(const ShownLink& link) const {
+  if (link.peer == 0) return "";
+  for (const ShownLink& own : own_.links) {
+    if (own.ifindex == link.peer && own.peer == link.ifindex) return own.name;
+  }
+  return "";
+}
+
+void NetworkReader::Show(const CounterBoard& board, NodeSnapshot& into) const {
+  const auto values_of = [](const CounterBoard::Entry& entry) {
+    NodeSnapshot::Values values;
+    for (const CounterBoard::Value& value : entry.values) values.emplace_back(value.signal, value.value);
+    return values;
+  };
+  const auto show = [&](const Namespace& space) {
+    NodeSnapshot::Space& shown = into.spaces.emplace_back();
+    shown.netns = space.number;
+    shown.name = space.name;
+    shown.container = space.container;
+    if (const auto* entry = board.Find(space.number, model::SignalScope::kNetns, 0); entry != nullptr) {
+      shown.created = entry->created;
+      shown.values = values_of(*entry);
+    }
+    for (const ShownLink& link : space.links) {
+      // The node's ends of pods' interfaces would count their traffic once more.
+      if (space.number == 0 && !link.hardware) continue;
+      const auto* entry = board.Find(space.number, model::SignalScope::kInterface, link.ifindex);
+      if (entry == nullptr) continue;
+      shown.interfaces.push_back({link.name, HostNameOf(link), link.hardware, entry->created, values_of(*entry)});
+    }
+  };
+  show(own_);
+  for (const auto& [inode, space] : others_) show(space);
+  board.ForEachOther([&](uint32_t netns, model::SignalScope scope, const CounterBoard::Entry& entry) {
+    const auto space = others_.find(netns);
+    std::string_view name = entry.name;
+    // Reasons of drops stand alone; the others have their namespace in front.
+    if (space != others_.end() && scope != model::SignalScope::kDrop) name.remove_prefix(space->second.name.size() + 1);
+    into.objects.push_back({netns, scope, std::string(name), entry.created, values_of(entry)});
+  });
 }
 
 std::vector<RateTarget> NetworkReader::RateTargets(size_t limit) const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -12,6 +13,7 @@
 #include "agent/kernel/net_namespaces.h"
 #include "agent/node/ethtool.h"
 #include "agent/node/link_message.h"
+#include "agent/node/node_snapshot.h"
 #include "agent/node/probe_list.h"
 #include "agent/node/queue_stats.h"
 #include "agent/node/sample_table.h"
@@ -51,6 +53,12 @@ class NetworkReader {
   // Driver statistics and queues of the own namespace; some devices are asked by a command of their own.
   void ReadDevices();
   void ReadOthers();
+  // Interfaces and protocol counters of all namespaces known, for the board alone (SampleTable::BeginLook). Some 100 us a
+  // namespace; bounded like a pass.
+  void Look();
+  // The namespaces that are there with their interfaces, and their values on `board`.
+  void Show(const CounterBoard& board, NodeSnapshot& into) const;
+  bool IsThere(uint32_t netns) const { return netns == 0 || others_.contains(netns); }
 
   // As subjects begin: "" for the agent's own namespace; of one that is gone or not read yet, its number.
   std::string SpaceName(uint32_t inode) const;
@@ -63,9 +71,18 @@ class NetworkReader {
   std::vector<RateTarget> RateTargets(size_t limit) const;
 
  private:
+  struct ShownLink {
+    uint32_t ifindex = 0;
+    std::string name;
+    uint32_t peer = 0;  // in another namespace; 0 = not there
+    bool hardware = false;
+  };
   struct Namespace {
-    uint32_t number = 0;  // inode; 0 = the agent's own
-    std::string name;     // "" = the agent's own
+    uint32_t number = 0;           // inode; 0 = the agent's own
+    std::string name;              // "" = the agent's own
+    std::filesystem::path path;    // where it was found last
+    std::string container;         // id, of the process it was found by
+    std::vector<ShownLink> links;  // up, without loopback
     bool is_new = false;  // came to be after the last complete listing
     bool listed = false;  // its objects were listed before, so one not seen then is new
     bool present = false;
@@ -85,7 +102,10 @@ class NetworkReader {
   // The name is borrowed from `space`.
   static Object ObjectOf(const Namespace& space);
   Status ReadNamespace(NetlinkSocket& socket, Namespace& space);
-  void AddLink(const Namespace& space, const Link& link);
+  Status LookAt(NetlinkSocket& socket, Namespace& space);
+  void AddCounters(Namespace& space, const Link& link, bool hardware, const Object& object);
+  void AddLink(Namespace& space, const Link& link);
+  std::string HostNameOf(const ShownLink& link) const;
   Status ReadQdiscs(NetlinkSocket& socket, const Namespace& space, const LinkNames& links);
   Status AddProtocols(const Namespace& space);
   void AddDevice(const OwnLink& link);

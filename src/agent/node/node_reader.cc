@@ -18,6 +18,7 @@ constexpr Nanos kSlowPeriod = 5 * kSecondNanos;  // other namespaces, control gr
 NodeReader::NodeReader(std::chrono::milliseconds interval, const Clock& clock)
     : interval_(std::chrono::nanoseconds(interval).count()),
       clock_(clock),
+      table_(&board_),
       network_(table_, probes_, clock),
       host_(table_, probes_),
       drops_(table_, probes_) {}
@@ -59,6 +60,19 @@ void NodeReader::Pass() {
   table_.Say({}, model::NodeSignal::node_pass_us, cost_us);
   Count(Metric::agent_node_passes);
   Count(Metric::agent_node_pass_microseconds, cost_us);
+}
+
+void NodeReader::Look() {
+  table_.BeginLook(clock_.WallMillis(), clock_.MonotonicNanos());
+  network_.Look();
+}
+
+NodeSnapshot NodeReader::Show() {
+  board_.Forget([this](uint32_t netns) { return network_.IsThere(netns); });
+  NodeSnapshot snapshot;
+  network_.Show(board_, snapshot);
+  snapshot.efa = host_.efa_ports();
+  return snapshot;
 }
 
 }  // namespace weir::agent::node

@@ -23,6 +23,9 @@ class NodeReader {
   // In the network namespace that is to be the node's own. `drops`: count what the kernel drops, by eBPF.
   Status Open(bool drops);
   void Pass();
+  // Reads what moves fast once more, for Show() alone.
+  void Look();
+  NodeSnapshot Show();
 
   std::vector<model::NodeSample> TakeSamples() { return table_.Take(); }
   std::vector<model::NetNamespace> TakeNamespaces() { return network_.TakeNamespaces(); }
@@ -38,6 +41,7 @@ class NodeReader {
   const Nanos interval_;
   const Clock& clock_;
   ProbeList probes_;
+  CounterBoard board_;
   SampleTable table_;
   NetworkReader network_;
   HostReader host_;

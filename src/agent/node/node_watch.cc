@@ -22,6 +22,10 @@ constexpr Nanos kAfter = 2 * kSecondNanos;
 // A limit that is hit all the time makes one window in this time, not one a second.
 constexpr Nanos kBetweenWindows = 30 * kSecondNanos;
 constexpr size_t kMaxPending = 8;
+// Between readings for /metrics: long enough to share, and a multiple of what one costs.
+constexpr Nanos kFreshAtLeast = 200'000'000;
+constexpr Nanos kFreshAtMost = 5 * kSecondNanos;
+constexpr Nanos kFreshPerCost = 20;
 constexpr const char* kRatesProbe = "node_rates";
 
 }  // namespace
@@ -68,11 +72,17 @@ void NodeWatch::Loop() {
   const auto interval = std::chrono::nanoseconds(options_.interval);
   auto due = std::chrono::steady_clock::now() + interval;
   std::unique_lock lock(mutex_);
-  while (!wake_.wait_until(lock, due, [this] { return stopping_; })) {
+  while (true) {
+    wake_.wait_until(lock, due, [this] { return stopping_ || look_wanted_; });
+    if (stopping_) break;
+    const bool look = std::exchange(look_wanted_, false);
     lock.unlock();
-    Pass(false);
-    // A pass that took longer than the interval is not made up for.
-    due = std::max(due + interval, std::chrono::steady_clock::now());
+    if (look) LookNow();
+    if (std::chrono::steady_clock::now() >= due) {
+      Pass(false);
+      // A pass that took longer than the interval is not made up for.
+      due = std::max(due + interval, std::chrono::steady_clock::now());
+    }
     lock.lock();
   }
   lock.unlock();
@@ -96,6 +106,33 @@ void NodeWatch::Pass(bool last) {
     reader_.TakeRises();
   }
   Publish(std::move(windows));
+}
+
+void NodeWatch::LookNow() {
+  const Nanos begin = clock_.MonotonicNanos();
+  reader_.Look();
+  PublishSnapshot(begin);
+}
+
+void NodeWatch::PublishSnapshot(Nanos begin) {
+  auto snapshot = std::make_shared<const NodeSnapshot>(reader_.Show());
+  const Nanos cost = clock_.MonotonicNanos() - begin;
+  const std::lock_guard lock(mutex_);
+  snapshot_ = std::move(snapshot);
+  snapshot_at_ = begin;
+  fresh_for_ = std::clamp(kFreshPerCost * cost, kFreshAtLeast, kFreshAtMost);
+  looked_.notify_all();
+}
+
+NodeWatch::Looked NodeWatch::Look(std::chrono::milliseconds patience) {
+  const Nanos asked = clock_.MonotonicNanos();
+  std::unique_lock lock(mutex_);
+  if (!thread_.joinable()) return {};
+  if (snapshot_ != nullptr && asked - snapshot_at_ < fresh_for_) return {snapshot_, false};
+  look_wanted_ = true;
+  wake_.notify_all();
+  const bool fresh = looked_.wait_for(lock, patience, [&] { return stopping_ || snapshot_at_ >= asked; });
+  return {snapshot_, !fresh};
 }
 
 void NodeWatch::NoteRises() {
@@ -166,6 +203,7 @@ void NodeWatch::Stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     wake_.notify_all();
+    looked_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
   if (ring_) ring_->Stop();

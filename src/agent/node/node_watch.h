@@ -25,7 +25,8 @@ struct NodeOptions {
   bool drops = true;
 };
 
-// Threads: "weir-node" reads, "weir-rates" fills the rate ring (rate_ring.h); public calls from any one thread.
+// Threads: "weir-node" reads, "weir-rates" fills the rate ring (rate_ring.h); public calls from any one thread, Look() from
+// any number of them.
 class NodeWatch {
  public:
   // `clock` outlives the watch.
@@ -50,6 +51,14 @@ class NodeWatch {
   // oldest first, and counted.
   void TakeInto(model::AgentBatch& batch);
 
+  struct Looked {
+    std::shared_ptr<const NodeSnapshot> snapshot;  // null when nothing can be read
+    bool stale = false;  // reading anew took longer than `patience`: these are the values of the last pass
+  };
+  // The values as they stand: what moves fast is read anew, unless that was done a moment ago. Those who ask at the same
+  // time share a reading, and however many ask, it is done so seldom that it costs a twentieth of a core at most.
+  Looked Look(std::chrono::milliseconds patience);
+
  private:
   // A rise whose aftermath is still being recorded.
   struct PendingCut {
@@ -60,6 +69,8 @@ class NodeWatch {
 
   void Loop();
   void Pass(bool last);
+  void LookNow();
+  void PublishSnapshot(Nanos begin);
   std::string WhyRatesPaused();
   void NoteRises();
   void CutDue(bool all, std::vector<model::RateWindow>& windows);
@@ -75,7 +86,12 @@ class NodeWatch {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool stopping_ = false;  // these five: guarded by mutex_
+  std::condition_variable looked_;
+  bool stopping_ = false;  // these nine: guarded by mutex_
+  bool look_wanted_ = false;
+  std::shared_ptr<const NodeSnapshot> snapshot_;
+  Nanos snapshot_at_ = 0;  // when its reading began
+  Nanos fresh_for_ = 0;    // how long it need not be read anew
   std::vector<model::NetNamespace> namespaces_;
   std::vector<model::NodeSample> samples_;
   std::vector<model::RateWindow> windows_;

@@ -5,12 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <cstdio>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -302,6 +304,69 @@ TEST_F(NodeKernelTest, SoftnetIsTheFile) {
   EXPECT_GE(processed, inner_after - inner_before) << "the node is not quiet: between two readings of the file";
   EXPECT_LE(processed, outer_after - outer_before);
   EXPECT_GE(processed, 100U);
+}
+
+// What a scraper of the node is given: read inside other namespaces, anew, and gone with them.
+TEST_F(NodeKernelTest, ALookReadsAnewAndForgetsWhatIsGone) {
+  there->Enter();
+  struct stat info {};
+  ASSERT_EQ(::stat("/proc/thread-self/ns/net", &info), 0);
+  here->Enter();
+  FakeClock time;
+  NodeReader reader(milliseconds(1'000), time);
+  ASSERT_TRUE(reader.Open(false).ok());
+  reader.Pass();
+  const auto find = [&](const NodeSnapshot& snapshot) -> const NodeSnapshot::Space* {
+    for (const NodeSnapshot::Space& space : snapshot.spaces) {
+      if (space.netns == static_cast<uint32_t>(info.st_ino)) return &space;
+    }
+    return nullptr;
+  };
+  const auto received = [&](const NodeSnapshot& snapshot) {
+    const NodeSnapshot::Space* space = find(snapshot);
+    if (space == nullptr || space->interfaces.size() != 1) return UINT64_MAX;
+    EXPECT_EQ(space->interfaces[0].name, "weir0");
+    EXPECT_EQ(space->interfaces[0].host_name, "weir0");
+    for (const auto& [signal, value] : space->interfaces[0].values) {
+      if (signal == NodeSignal::interface_rx_packets) return value;
+    }
+    return UINT64_MAX;
+  };
+  reader.Look();
+  const uint64_t before = received(reader.Show());
+  reader.TakeSamples();
+  SendPackets(40);
+  reader.Look();
+  const uint64_t after = received(reader.Show());
+  EXPECT_GE(after, before + 40);
+  EXPECT_LT(after, before + 80) << "neighbour discovery may come between";
+  EXPECT_TRUE(reader.TakeSamples().empty()) << "a look makes no samples";
+  there.reset();
+  const auto slow_pass = [&] {
+    time.Advance(5'000'000'000);
+    reader.Pass();
+  };
+  EXPECT_TRUE(kernel::Eventually(slow_pass, [&] { return find(reader.Show()) == nullptr; }));
+}
+
+// Many who ask share a reading, and it is not the pass that they wait for.
+TEST_F(NodeKernelTest, ThoseWhoAskTogetherShareALook) {
+  NodeWatch watch({.interval = milliseconds(60'000), .rate_ring = false, .drops = false}, clock);
+  watch.Start();
+  std::vector<std::shared_ptr<const NodeSnapshot>> seen(8);
+  std::vector<std::thread> scrapers;
+  for (auto& mine : seen) {
+    scrapers.emplace_back([&] {
+      const NodeWatch::Looked looked = watch.Look(milliseconds(30'000));
+      EXPECT_FALSE(looked.stale);
+      mine = looked.snapshot;
+    });
+  }
+  for (std::thread& scraper : scrapers) scraper.join();
+  const std::set<std::shared_ptr<const NodeSnapshot>> different(seen.begin(), seen.end());
+  EXPECT_FALSE(different.contains(nullptr));
+  EXPECT_LE(different.size(), 3U);
+  watch.Stop();
 }
 
 TEST_F(NodeKernelTest, APassReportsItsOwnCost) {

@@ -80,9 +80,10 @@ void AddQdiscs(const std::vector<NamedQdisc>& qdiscs, uint32_t netns, bool is_ne
       if (counter.of_every_parent || OnlyAddsUp(qdiscs[parent].qdisc)) of_children[parent] += added[i];
     }
     for (size_t i = 0; i < qdiscs.size(); ++i) {
-      const uint64_t own = counts(i) ? Less(added[i], of_children[i]) : 0;
+      if (!counts(i)) continue;
+      const uint64_t own = Less(added[i], of_children[i]);
+      table.SayAdded(object(qdiscs[i]), counter.signal, own);
       if (own == 0) continue;
-      table.Say(object(qdiscs[i]), counter.signal, own);
       if (!model::Describe(counter.signal).limit.empty()) on_rise(qdiscs[i], counter.signal);
     }
   }

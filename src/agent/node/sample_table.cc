@@ -14,12 +14,6 @@ constexpr Nanos kForgetAfter = 60 * kSecondNanos;
 // A level that does not change is repeated, so that a question about the last minute finds it.
 constexpr Nanos kRepeatGaugesAfter = 15 * kSecondNanos;
 constexpr size_t kMaxValues = 500'000;  // some 40 MB
-constexpr uint64_t kHighEnd32 = uint64_t{3} << 30;
-constexpr uint64_t kLowEnd32 = uint64_t{1} << 30;
-
-bool HasWrapped(uint64_t before, uint64_t now, Width width) {
-  return width == Width::k32 && before >= kHighEnd32 && before < uint64_t{1} << 32 && now < kLowEnd32;
-}
 
 }  // namespace
 
@@ -32,7 +26,14 @@ size_t SampleTable::KeyHash::operator()(const Key& key) const {
 void SampleTable::BeginPass(UnixMillis time, Nanos monotonic) {
   time_ = time;
   now_ = monotonic;
+  looking_ = false;
+  if (board_ != nullptr) board_->At(time, monotonic);
   if (now_ >= forget_at_) Forget();
+}
+
+void SampleTable::BeginLook(UnixMillis time, Nanos monotonic) {
+  looking_ = true;
+  if (board_ != nullptr) board_->At(time, monotonic);
 }
 
 void SampleTable::Forget() {
@@ -56,6 +57,25 @@ SampleTable::Value* SampleTable::Find(const Object& object, model::NodeSignal si
 }
 
 uint64_t SampleTable::Add(const Object& object, model::NodeSignal signal, uint64_t value, Width width) {
+  // Kinds of drops come and go, so what they add is added up by reason.
+  const bool is_drop = model::Describe(signal).scope == model::SignalScope::kDrop;
+  if (board_ != nullptr && !is_drop) board_->Put(object, signal, value, width);
+  if (looking_) return 0;
+  const uint64_t added = Change(object, signal, value, width);
+  if (board_ != nullptr && is_drop && added > 0) board_->AddToReason(object, signal, added);
+  return added;
+}
+
+void SampleTable::Say(const Object& object, model::NodeSignal signal, uint64_t level) {
+  if (!looking_) Emit(object, signal, level);
+}
+
+void SampleTable::SayAdded(const Object& object, model::NodeSignal signal, uint64_t added) {
+  if (board_ != nullptr) board_->AddTo(object, signal, added);
+  if (added > 0) Emit(object, signal, added);
+}
+
+uint64_t SampleTable::Change(const Object& object, model::NodeSignal signal, uint64_t value, Width width) {
   if (model::Describe(signal).kind != model::SignalKind::kGauge) {
     const uint64_t added = Advance(object, signal, value, width);
     if (added > 0) Emit(object, signal, added);

@@ -11,39 +11,37 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/node/counter_board.h"
+#include "agent/node/object.h"
 #include "base/clock.h"
 #include "model/node_report.h"
 
 namespace weir::agent::node {
 
-// Whose value it is. `name` is the sample's subject.
-struct Object {
-  uint32_t netns = 0;
-  uint64_t number = 0;  // ifindex, inode of a control group, ...: unique within scope and namespace
-  std::string_view name;
-  // It came to be after the last pass, so its counters began at 0: a first value counts whole. Otherwise a first
-  // value is the base line.
-  bool is_new = false;
-};
-
-enum class Width { k64, k32 };  // of the kernel's counter: one of 32 bits that passes 2^32 goes on, it is not reset
-
 // Thread: one.
 class SampleTable {
  public:
+  // What is shown at /metrics goes to `board` as well, which outlives the table. Null = nothing is shown.
+  explicit SampleTable(CounterBoard* board = nullptr) : board_(board) {}
+
   // Values added until the next call belong to this pass.
   void BeginPass(UnixMillis time, Nanos monotonic);
+  // From here on values are for the board alone, until the next pass: no samples are made of them.
+  void BeginLook(UnixMillis time, Nanos monotonic);
   // How often the values that follow are read.
   void SetPeriod(uint32_t period_ms) { period_ms_ = period_ms; }
 
   // Returns what was added since the last value; 0 for a gauge, a base line and a reset.
   uint64_t Add(const Object& object, model::NodeSignal signal, uint64_t value, Width width = Width::k64);
 
-  // The same of a counter, but the sample is left to the caller, who may know that some of it is counted elsewhere.
+  // The same of a counter, but sample and board are left to the caller, who may know that some of it is counted
+  // elsewhere: SayAdded().
   uint64_t Advance(const Object& object, model::NodeSignal signal, uint64_t value, Width width = Width::k64);
 
-  // A level that is sent with every pass, changed or not; or what Advance() said was added.
-  void Say(const Object& object, model::NodeSignal signal, uint64_t value) { Emit(object, signal, value); }
+  void SayAdded(const Object& object, model::NodeSignal signal, uint64_t added);
+
+  // A level that is sent with every pass, changed or not.
+  void Say(const Object& object, model::NodeSignal signal, uint64_t level);
 
   std::vector<model::NodeSample> Take();
   size_t values() const { return values_.size(); }
@@ -67,8 +65,11 @@ class SampleTable {
   // nullptr: there is no room.
   Value* Find(const Object& object, model::NodeSignal signal, bool* is_first);
   void Forget();
+  uint64_t Change(const Object& object, model::NodeSignal signal, uint64_t value, Width width);
   void Emit(const Object& object, model::NodeSignal signal, uint64_t value);
 
+  CounterBoard* const board_;
+  bool looking_ = false;
   std::unordered_map<Key, Value, KeyHash> values_;
   std::vector<model::NodeSample> samples_;
   UnixMillis time_ = 0;
