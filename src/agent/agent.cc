@@ -78,6 +78,17 @@ void LogIfNamesUnsaved(const Status& status) {
   if (!status.ok()) LogWarn("names of this node's pods could not be kept: {}", status.message());
 }
 
+metrics::PodLabels LabelsOf(const LocalNames& names, const std::string& uid, const std::string& container) {
+  auto known = uid.empty() ? nullptr : names.OfPod(uid);
+  if (known == nullptr && !container.empty()) known = names.OfContainer(container);
+  if (known == nullptr) return {};
+  metrics::PodLabels labels{known->name_space, known->pod, known->workload_kind, known->workload, "", known->uid};
+  for (const model::ContainerName& named : known->containers) {
+    if (named.id == container) labels.container = named.name;
+  }
+  return labels;
+}
+
 uint32_t OwnNetNamespace() {
   struct stat info {};
   return ::stat("/proc/self/ns/net", &info) == 0 ? static_cast<uint32_t>(info.st_ino) : 0;
@@ -160,8 +171,8 @@ Status RunningAgent::Start(std::vector<std::unique_ptr<Source>> candidates) {
   if (drop) LogIfFailed("the starting thread", KeepNoPrivileges());
   facts.mode = mode_;
   metrics_ = std::make_unique<metrics::AgentMetrics>(
-      std::move(facts), node_.get(), flow_totals_, [](const std::string&, const std::string&) { return metrics::PodLabels{}; },
-      clock_);
+      std::move(facts), node_.get(), flow_totals_,
+      [this](const std::string& uid, const std::string& container) { return LabelsOf(*names_, uid, container); }, clock_);
   StartEndpoint();
   return Status::Ok();
 }

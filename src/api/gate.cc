@@ -6,7 +6,6 @@
 
 #include "base/metrics.h"
 #include "base/text.h"
-#include "model/address.h"
 #include "net/http_error.h"
 #include "net/listen_address.h"
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/text.h"
 #include "model/address.h"
 
 namespace weir::net {

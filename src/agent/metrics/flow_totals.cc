@@ -19,7 +19,7 @@ constexpr std::string_view kHostInterface = "host";  // of pods that have none o
 }  // namespace
 
 FlowTotals::Totals* FlowTotals::Find(const model::LocalIdentity& identity, Nanos now) {
-  const std::string& key = identity.container;
+  const std::string& key = identity.pod_uid.empty() ? identity.container : identity.pod_uid;
   if (key.empty()) return nullptr;
   auto found = pods_.find(key);
   if (found == pods_.end()) {
@@ -27,7 +27,7 @@ FlowTotals::Totals* FlowTotals::Find(const model::LocalIdentity& identity, Nanos
       Count(Metric::agent_metrics_pods_full);
       return nullptr;
     }
-    found = pods_.emplace(key, Item{"", identity.container, {}}).first;
+    found = pods_.emplace(key, Item{identity.pod_uid, identity.container, {}}).first;
     found->second.totals.created = clock_.WallMillis();
   }
   found->second.totals.heard = now;

@@ -47,7 +47,7 @@ class FlowTotals {
   };
   struct Item {
     std::string uid;        // of the pod; "" = not known
-    std::string container;  // id of one of its containers, where there is no uid
+    std::string container;  // id of one of its containers; "" = in none
     Totals totals;
   };
   // A copy, in no order.

@@ -393,6 +393,7 @@ void NetworkReader::Show(const CounterBoard& board, NodeSnapshot& into) const {
     NodeSnapshot::Space& shown = into.spaces.emplace_back();
     shown.netns = space.number;
     shown.name = space.name;
+    shown.pod_uid = space.pod_uid;
     shown.container = space.container;
     if (const auto* entry = board.Find(space.number, model::SignalScope::kNetns, 0); entry != nullptr) {
       shown.created = entry->created;
