@@ -15,7 +15,7 @@ ROOMS = {
     "agent": (4, set(), set()),
     "kube": (4, set(), {"wire"}),
     "store": (4, set(), {"net", "wire"}),
-    "server": (5, set(), {"agent", "kube", "net"}),
+    "server": (5, {"diagnose"}, {"agent", "kube", "net"}),
     "diagnose": (5, set(), {"agent", "kube", "store", "net", "wire"}),
     "api": (6, set(), {"agent"}),
     "cli": (6, set(), {"agent", "kube", "store", "server", "wire"}),

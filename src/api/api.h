@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "kube/cluster_status.h"
+#include "server/diagnosis_view.h"
 #include "server/server.h"
 #include "store/store.h"
 
@@ -21,6 +22,8 @@ struct ApiOptions {
   std::string tls_certificate_file;  // PEM; both or neither
   std::string tls_key_file;
   std::function<kube::ClusterStatus()> cluster;  // called by any thread; nullptr = Kubernetes is no topic here
+  // What the detectors know now; called by any thread. nullptr: nobody judges.
+  std::function<std::shared_ptr<const server::DiagnosisView>()> diagnosis;
 };
 
 class Api {

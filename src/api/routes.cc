@@ -78,6 +78,42 @@ constexpr auto kWindowsParameters = std::to_array<Parameter>({
     {"limit", kInteger, "20", "Windows at most, the latest first.", "", 1, 200},
 });
 
+constexpr Parameter kAbout{"subject", kName, "",
+                           "Only what concerns it, as culprit or victim too: pod:NAMESPACE/NAME, "
+                           "workload:NAMESPACE/NAME, node:NAME, process:NAME@NODE and so on; empty = all."};
+constexpr Parameter kDay{"since", kTime, "24h", "Start of the range, in the forms of /flows."};
+
+constexpr auto kFindingsParameters = std::to_array<Parameter>({
+    kDay,
+    kUntil,
+    {"state", kChoice, "all", "Open ones, closed ones, or both.", "all|open|closed"},
+    {"detector", kName, "", "Comma-separated detectors, see docs/detectors; empty = all."},
+    {"confidence", kChoice, "low", "What is at least that sure.", "low|medium|high"},
+    kAbout,
+    {"id", kName, "", "This finding alone, whenever it was."},
+    {"limit", kInteger, "200", "Findings at most, the latest first.", "", 1, 5'000},
+});
+
+constexpr auto kLoadsParameters = std::to_array<Parameter>({
+    kDay,
+    kUntil,
+    kAbout,
+    {"limit", kInteger, "200", "Loads at most, the latest first.", "", 1, 5'000},
+});
+
+constexpr auto kHealthParameters = std::to_array<Parameter>({
+    kDay,
+    kUntil,
+    {"scope", kName, "", "Only this one: node:NAME, zones:A,B or service:NAMESPACE/NAME; empty = all."},
+});
+
+constexpr auto kWhyParameters = std::to_array<Parameter>({
+    {"subject", kName, "",
+     "Required: the name of a pod, workload, node or process, NAMESPACE/NAME, one of the forms of /findings, or the id "
+     "of a finding."},
+    {"at", kTime, "now", "The moment that is asked about; a minute around it, or the last five minutes."},
+});
+
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kPlain = "text/plain; charset=utf-8";
 
@@ -132,6 +168,30 @@ constexpr auto kRoutes = std::to_array<Route>({
      .content_types = kJson,
      .parameters = kNodesParameters,
      .answer = AnswerAccounts},
+    {.method = "GET",
+     .path = "/api/v1/findings",
+     .summary = "What the detectors found: who, when, how sure, by what evidence, what to do.",
+     .content_types = kJson,
+     .parameters = kFindingsParameters,
+     .answer = AnswerFindings},
+    {.method = "GET",
+     .path = "/api/v1/why",
+     .summary = "What was wrong with a subject at a time, in five lines, and the evidence.",
+     .content_types = kJson,
+     .parameters = kWhyParameters,
+     .answer = AnswerWhy},
+    {.method = "GET",
+     .path = "/api/v1/loads",
+     .summary = "Loads of models and images: bytes, rate, phases, share of what the node may receive.",
+     .content_types = kJson,
+     .parameters = kLoadsParameters,
+     .answer = AnswerLoads},
+    {.method = "GET",
+     .path = "/api/v1/health",
+     .summary = "The network health indicator of zone pairs, nodes and services, now and before.",
+     .content_types = kJson,
+     .parameters = kHealthParameters,
+     .answer = AnswerHealth},
     {.method = "GET",
      .path = "/api/v1/columns",
      .summary = "Every column, the filter's either-end fields and the flow key.",

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "kube/cluster_status.h"
 #include "net/http_server.h"
+#include "server/diagnosis_view.h"
 #include "server/server.h"
 #include "store/store.h"
 
@@ -27,8 +28,9 @@ struct Service {
   const Clock& clock;
   LiveViewers& live;
   StoreWatch& watch;
-  UnixMillis started;                            // by the clock
-  std::function<kube::ClusterStatus()> cluster;  // may be nullptr
+  UnixMillis started;                                                       // by the clock
+  std::function<kube::ClusterStatus()> cluster;                             // may be nullptr
+  std::function<std::shared_ptr<const server::DiagnosisView>()> diagnosis;  // nullptr: nobody judges
 };
 
 // Whose threads run a route's handler: routes that may take long hold up nobody else.
@@ -63,7 +65,11 @@ net::HttpResponse AnswerNodes(Service& service, Arguments& arguments);  // answe
 net::HttpResponse AnswerNodeSeries(Service& service, Arguments& arguments);
 net::HttpResponse AnswerRateWindows(Service& service, Arguments& arguments);
 net::HttpResponse AnswerAccounts(Service& service, Arguments& arguments);  // answer_accounts.cc
-net::HttpResponse AnswerColumns(Service& service, Arguments& arguments);   // answer_about.cc
+net::HttpResponse AnswerFindings(Service& service, Arguments& arguments);  // answer_findings.cc
+net::HttpResponse AnswerLoads(Service& service, Arguments& arguments);
+net::HttpResponse AnswerHealth(Service& service, Arguments& arguments);
+net::HttpResponse AnswerWhy(Service& service, Arguments& arguments);      // answer_why.cc
+net::HttpResponse AnswerColumns(Service& service, Arguments& arguments);  // answer_about.cc
 net::HttpResponse AnswerStatus(Service& service, Arguments& arguments);
 net::HttpResponse AnswerOpenApi(Service& service, Arguments& arguments);
 net::HttpResponse AnswerHealthy(Service& service, Arguments& arguments);

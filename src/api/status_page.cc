@@ -90,9 +90,9 @@ diagnose::AgentFacts FactsOf(const server::AgentStatus& agent, UnixMillis now) {
 std::vector<std::string> ProblemsOfStore(const StatusFacts& facts) {
   if (!facts.store.ok()) {
     const Status status = facts.store.status();
-    return diagnose::StoreProblems({.answers = false, .error = status.message()});
+    return diagnose::StoreProblems({.answers = false, .error = status.message(), .path = {}});
   }
-  return diagnose::StoreProblems({.error = facts.store->last_error, .path = facts.store->path});
+  return diagnose::StoreProblems({.answers = true, .error = facts.store->last_error, .path = facts.store->path});
 }
 
 }  // namespace

@@ -180,6 +180,25 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Flows forgotten early because too many were active. Their ends are joined anew and may be doubled once.")      \
   X(server_live_dropped, "weir_server_live_dropped_rows_total", kCounter, kLoss,                                    \
     "Rows not sent to a live viewer that reads too slowly; they are still in the store.")                           \
+  X(server_diagnose_samples, "weir_server_diagnose_samples_total", kCounter, kInfo,                                 \
+    "Rows of flows judged by the detectors.")                                                                       \
+  X(server_diagnose_dropped, "weir_server_diagnose_dropped_total", kCounter, kLoss,                                 \
+    "Rows and readings the detectors did not see because they were behind; findings may be missing.")               \
+  X(server_diagnose_late, "weir_server_diagnose_late_total", kCounter, kInfo,                                       \
+    "Rows that came too late to be judged; they are stored all the same.")                                          \
+  X(server_diagnose_unusable, "weir_server_diagnose_unusable_total", kCounter, kError,                              \
+    "Rows whose times or sizes cannot be, which the detectors left out. Check the clocks of the nodes.")            \
+  X(server_diagnose_not_remembered, "weir_server_diagnose_not_remembered_total", kCounter, kLoss,                   \
+    "Rows not judged because more flows are active than the detectors remember.")                                   \
+  X(server_findings_open, "weir_server_findings_open", kGauge, kInfo, "Findings that are open now.")                \
+  X(server_findings_stored, "weir_server_findings_stored_total", kCounter, kInfo,                                   \
+    "States of findings written to the store.")                                                                     \
+  X(server_findings_refused, "weir_server_findings_refused_total", kCounter, kLoss,                                 \
+    "Findings not opened because 10,000 others were open.")                                                         \
+  X(server_findings_store_errors, "weir_server_findings_store_errors_total", kCounter, kError,                      \
+    "Attempts to store findings that failed and are repeated. Check the store on the status page.")                 \
+  X(server_findings_lost, "weir_server_findings_lost_total", kCounter, kLoss,                                       \
+    "States of findings and indicators lost because the store refused them for too long.")                          \
   X(server_queries, "weir_server_queries_total", kCounter, kInfo, "Queries answered.")                              \
   X(server_query_errors, "weir_server_query_errors_total", kCounter, kError, "Queries that failed.")                \
   X(server_http_requests, "weir_server_http_requests_total", kCounter, kInfo, "HTTP requests received.")            \

@@ -30,6 +30,11 @@ struct Question {
   bool problems_only = false;
   std::string node;  // of `nodes`: "" = the list
   bool accounts = false;
+  std::string subject;  // of findings, loads and why; of health: the scope
+  std::string at = "now";
+  std::string state = "all";
+  std::string detector;
+  std::string confidence = "low";
 
   OutputFormat output = OutputFormat::kTable;
   bool headers = true;
@@ -46,6 +51,10 @@ int RunStatus(const Question& question);
 // Of `nodes`: the limits, or with `accounts` what interfaces carried.
 int RunNodes(const Question& question);
 int RunAccounts(const Question& question);
+int RunFindings(const Question& question);
+int RunWhy(const Question& question);
+int RunLoads(const Question& question);
+int RunHealth(const Question& question);
 
 // Pure: an API answer to text.
 std::string RenderFlows(const Json& answer, const Question& question);
@@ -54,5 +63,9 @@ std::string RenderTop(const Json& answer, const Question& question);
 std::string RenderNodes(const Json& answer, const Question& question);
 std::string RenderAccounts(const Json& answer, const Question& question);
 std::string RenderStatus(const Json& answer, const Question& question);
+std::string RenderFindings(const Json& answer, const Question& question);
+std::string RenderWhy(const Json& answer, const Question& question);
+std::string RenderLoads(const Json& answer, const Question& question);
+std::string RenderHealth(const Json& answer, const Question& question);
 
 }  // namespace weir::cli

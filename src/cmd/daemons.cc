@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
 
 #include "agent/agent.h"
 #include "api/api.h"
@@ -17,6 +18,8 @@
 #include "cmd/naming.h"
 #include "cmd/server_sink.h"
 #include "cmd/token.h"
+#include "model/cluster_listeners.h"
+#include "server/diagnosis.h"
 #include "server/server.h"
 #include "store/store.h"
 
@@ -81,11 +84,32 @@ class ClockKeeper {
   RateLimit failure_log_{std::chrono::hours(1)};
 };
 
+// "a,b" -> a, b.
+std::vector<std::string> ListOf(const std::string& text) {
+  std::vector<std::string> items;
+  std::istringstream rest(text);
+  for (std::string item; std::getline(rest, item, ',');) items.push_back(item);
+  return items;
+}
+
+Result<server::DiagnosisOptions> DiagnosisOptionsOf(const Settings& settings) {
+  server::DiagnosisOptions options;
+  for (const std::string& assignment : ListOf(settings.Text("thresholds"))) {
+    WEIR_RETURN_IF_ERROR(SetThreshold(options.thresholds, assignment).Annotate("--thresholds"));
+  }
+  for (const std::string& assignment : ListOf(settings.Text("node-bandwidth"))) {
+    WEIR_RETURN_IF_ERROR(options.capacities.Configure(assignment).Annotate("--node-bandwidth"));
+  }
+  return options;
+}
+
 // Store, server, cluster and API, stopped in the opposite order of their start.
 struct Serving {
   std::unique_ptr<store::Store> store;
   std::unique_ptr<Naming> names;
+  std::unique_ptr<server::Diagnosis> diagnosis;
   std::unique_ptr<server::Server> server;
+  std::unique_ptr<model::ClusterListeners> listeners;
   std::unique_ptr<Kubernetes> kubernetes;
   std::unique_ptr<api::Api> api;
 
@@ -96,6 +120,7 @@ struct Serving {
     if (api) api->Stop();
     if (kubernetes) kubernetes->Stop();
     if (server) server->Stop();
+    if (diagnosis) diagnosis->Stop();
   }
 };
 
@@ -111,24 +136,33 @@ Result<Serving> StartServing(const Settings& settings, DisciplinedClock& clock) 
                              .ten_seconds_seconds = seconds("retain-10s"),
                              .minute_seconds = seconds("retain-1m"),
                              .hour_seconds = seconds("retain-1h"),
+                             .findings_seconds = seconds("retain-findings"),
                              .disk_budget_bytes = settings.Bytes("disk-budget")};
   WEIR_ASSIGN_OR_RETURN(serving.store, store::OpenEmbedded(std::move(store_options)));
   server::ServerOptions server_options;
   server_options.housekeeping = [keeper = std::make_shared<ClockKeeper>(clock, DataDir(settings) / "clock")] {
     keeper->KeepWhenDue();
   };
+  WEIR_ASSIGN_OR_RETURN(server::DiagnosisOptions diagnosis_options, DiagnosisOptionsOf(settings));
+  serving.diagnosis =
+      std::make_unique<server::Diagnosis>(std::move(diagnosis_options), *serving.store->findings(), clock);
+  WEIR_RETURN_IF_ERROR(serving.diagnosis->Start());
+  server_options.sinks = {serving.diagnosis.get()};
   WEIR_ASSIGN_OR_RETURN(serving.names, Naming::Start(settings, DataDir(settings), clock));
   server_options.namer = &serving.names->stage();
   WEIR_ASSIGN_OR_RETURN(serving.server, server::Server::Start(std::move(server_options), *serving.store, clock));
 
   const auto listener_of = [&](const std::string& cluster) -> model::ClusterListener& {
-    return serving.names->stage().ListenerOf(cluster);
+    const std::vector<model::ClusterListener*> both{&serving.names->stage().ListenerOf(cluster), serving.diagnosis.get()};
+    serving.listeners = std::make_unique<model::ClusterListeners>(both);
+    return *serving.listeners;
   };
   WEIR_ASSIGN_OR_RETURN(Kubernetes kubernetes, Kubernetes::Start(settings, listener_of, clock));
   serving.kubernetes = std::make_unique<Kubernetes>(std::move(kubernetes));
 
   api::ApiOptions api_options;
   api_options.cluster = [followed = serving.kubernetes.get()] { return followed->Report(); };
+  api_options.diagnosis = [diagnosis = serving.diagnosis.get()] { return diagnosis->view(); };
   api_options.listen = settings.Text("listen");
   api_options.tls_certificate_file = settings.Text("tls-cert");
   api_options.tls_key_file = settings.Text("tls-key");

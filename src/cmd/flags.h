@@ -20,11 +20,16 @@ enum Command : uint32_t {
   kStatus = 64,
   kNodes = 128,
   kReplay = 256,
+  kFindings = 512,
+  kWhy = 1024,
+  kLoads = 2048,
+  kHealth = 4096,
 };
 inline constexpr uint32_t kDaemons = kUp | kAgent | kServer;
 inline constexpr uint32_t kStoring = kUp | kServer;
 inline constexpr uint32_t kCollecting = kUp | kAgent;
-inline constexpr uint32_t kQuestions = kFlows | kMap | kTop | kStatus | kNodes;
+inline constexpr uint32_t kFindingQuestions = kFindings | kWhy | kLoads | kHealth;
+inline constexpr uint32_t kQuestions = kFlows | kMap | kTop | kStatus | kNodes | kFindingQuestions;
 
 enum class FlagType { kText, kSwitch, kDuration, kBytes, kCount, kFraction, kChoice };
 
@@ -128,8 +133,17 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"retain-10s", 0, FlagType::kDuration, "TIME", "3d", kStoring, "How long 10 s roll-ups are kept."},
     {"retain-1m", 0, FlagType::kDuration, "TIME", "30d", kStoring, "How long 1 min and 5 min roll-ups are kept."},
     {"retain-1h", 0, FlagType::kDuration, "TIME", "400d", kStoring, "How long 1 h roll-ups are kept."},
+    {"retain-findings", 0, FlagType::kDuration, "TIME", "400d", kStoring, "How long findings are kept."},
     {"disk-budget", 0, FlagType::kBytes, "BYTES", "10Gi", kStoring,
      "Disk the store may use; the oldest data goes first."},
+
+    // Judging
+    {"thresholds", 0, FlagType::kText, "LIST", "", kStoring,
+     "Comma-separated NAME=VALUE: numbers by which detectors judge, see docs/detectors/thresholds.md."},
+    {"node-bandwidth", 0, FlagType::kText, "LIST", "", kStoring,
+     "Comma-separated NODE=BASELINE/PEAK in Mbit/s: what nodes may send and receive, * for all others. Default: by "
+     "their "
+     "labels, their instance type, the speed of their link."},
 
     // Kubernetes
     {"kubernetes", 0, FlagType::kChoice, "auto|on|off", "auto", kStoring,
@@ -157,7 +171,13 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     // Questions
     {"since", 0, FlagType::kText, "TIME", "15m", kFlows | kMap | kNodes,
      "Start: 15m, 2h, now-1d, RFC 3339 or Unix time."},
-    {"until", 0, FlagType::kText, "TIME", "now", kFlows | kMap | kNodes, "End, in the same forms."},
+    {"since", 0, FlagType::kText, "TIME", "24h", kFindings | kLoads | kHealth, "Start, in the same forms."},
+    {"until", 0, FlagType::kText, "TIME", "now", kFlows | kMap | kNodes | kFindings | kLoads | kHealth,
+     "End, in the same forms."},
+    {"at", 0, FlagType::kText, "TIME", "now", kWhy, "The moment that is asked about, in the same forms."},
+    {"state", 0, FlagType::kChoice, "all|open|closed", "all", kFindings, "Open findings, closed ones, or both."},
+    {"detector", 0, FlagType::kText, "NAMES", "", kFindings, "Comma-separated detectors, see docs/detectors."},
+    {"confidence", 0, FlagType::kChoice, "low|medium|high", "low", kFindings, "Findings that are at least that sure."},
     {"filter", 'f', FlagType::kText, "EXPR", "", kFlows | kMap | kTop,
      "Only matching flows, e.g. 'server_port = 443 and retransmits > 0'. See docs/filter.md."},
     {"group-by", 'g', FlagType::kText, "COLUMNS", "", kFlows | kTop,
@@ -166,7 +186,7 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "Comma-separated columns to show; `all` for every one."},
     {"sort", 0, FlagType::kText, "COLUMNS", "-bytes", kFlows | kTop,
      "Comma-separated columns to sort by; - in front sorts downwards."},
-    {"limit", 'n', FlagType::kCount, "N", "", kFlows | kMap | kTop | kReplay,
+    {"limit", 'n', FlagType::kCount, "N", "", kFlows | kMap | kTop | kReplay | kFindings | kLoads,
      "At most N rows. Default: 50 in a table; json and csv have all of them, or say on stderr what is left out."},
     {"level", 0, FlagType::kChoice, "process|container|host", "process", kMap, "What a node of the map is."},
     {"problems", 0, FlagType::kSwitch, "", "", kMap, "Only edges that are not healthy."},
@@ -178,7 +198,7 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"no-headers", 0, FlagType::kSwitch, "", "", kQuestions | kReplay, "Leave out the header line of tables and CSV."},
     {"watch", 'w', FlagType::kSwitch, "", "", kQuestions,
      "Go on: flows streams new rows as they happen, the others redraw."},
-    {"every", 0, FlagType::kDuration, "TIME", "2s", kMap | kTop | kStatus | kNodes,
+    {"every", 0, FlagType::kDuration, "TIME", "2s", kMap | kTop | kStatus | kNodes | kFindingQuestions,
      "How often --watch and top redraw."},
 });
 

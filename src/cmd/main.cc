@@ -31,6 +31,10 @@ Result<cli::Question> QuestionOf(const Settings& settings) {
   if (!settings.Text("level").empty()) question.level = settings.Text("level");
   question.problems_only = settings.Switch("problems");
   question.accounts = settings.Switch("accounts");
+  if (!settings.Text("at").empty()) question.at = settings.Text("at");
+  if (!settings.Text("state").empty()) question.state = settings.Text("state");
+  question.detector = settings.Text("detector");
+  if (!settings.Text("confidence").empty()) question.confidence = settings.Text("confidence");
   question.output = cli::FormatOf(settings.Text("output"));
   question.headers = !settings.Switch("no-headers");
   question.watch = settings.Switch("watch");
@@ -42,15 +46,16 @@ Result<cli::Question> QuestionOf(const Settings& settings) {
 
 using QuestionRunner = int (*)(const cli::Question&);
 
-int Ask(const Settings& settings, QuestionRunner run, const std::string& node = "") {
+// `subject`: a node, or whom findings are about.
+int Ask(const Settings& settings, QuestionRunner run, const std::string& subject = "") {
   Result<cli::Question> question = QuestionOf(settings);
-  if (question.ok()) question->node = node;
+  if (question.ok()) question->node = question->subject = subject;
   if (question.ok()) return run(*question);
   std::fprintf(stderr, "weir: %s\n", question.status().message().c_str());
   return 1;
 }
 
-int Dispatch(std::string_view command, const Settings& settings, const std::string& node, const std::string& file) {
+int Dispatch(std::string_view command, const Settings& settings, const std::string& subject, const std::string& file) {
   if (command == "up") return RunUp(settings);
   if (command == "agent") return RunAgent(settings);
   if (command == "server") return RunServer(settings);
@@ -58,7 +63,11 @@ int Dispatch(std::string_view command, const Settings& settings, const std::stri
   if (command == "flows") return Ask(settings, cli::RunFlows);
   if (command == "map") return Ask(settings, cli::RunMap);
   if (command == "top") return Ask(settings, cli::RunTop);
-  if (command == "nodes") return Ask(settings, cli::RunNodes, node);
+  if (command == "nodes") return Ask(settings, cli::RunNodes, subject);
+  if (command == "findings") return Ask(settings, cli::RunFindings, subject);
+  if (command == "why") return Ask(settings, cli::RunWhy, subject);
+  if (command == "loads") return Ask(settings, cli::RunLoads, subject);
+  if (command == "health") return Ask(settings, cli::RunHealth, subject);
   return Ask(settings, cli::RunStatus);
 }
 
@@ -82,7 +91,7 @@ int Main(int argc, char** argv) {
 
   std::map<std::string_view, Settings> settings;
   std::string shell = "bash";
-  std::string node;
+  std::string subject;
   std::string file;
   for (const CommandHelp& command : Commands()) {
     CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
@@ -92,7 +101,17 @@ int Main(int argc, char** argv) {
     if (command.name == "replay") {
       sub->add_option("file", file, "what --record wrote")->type_name("FILE")->required();
     }
-    if (command.name == "nodes") sub->add_option("name", node, "the node to show in detail")->type_name("NODE");
+    if (command.name == "nodes") sub->add_option("name", subject, "the node to show in detail")->type_name("NODE");
+    if (command.name == "why") {
+      sub->add_option("subject", subject,
+                      "a pod, workload, node or process by name or as NAMESPACE/NAME, or the id of a finding")
+          ->type_name("SUBJECT")
+          ->required();
+    }
+    if (command.name == "findings" || command.name == "loads" || command.name == "health") {
+      sub->add_option("subject", subject, "only what concerns it, e.g. pod:NAMESPACE/NAME or node:NAME")
+          ->type_name("SUBJECT");
+    }
   }
   CLI11_PARSE(app, argc, argv);
 
@@ -104,7 +123,7 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "weir %s: %s\n", chosen.c_str(), status.message().c_str());
     return 2;
   }
-  return Dispatch(chosen, values, node, file);
+  return Dispatch(chosen, values, subject, file);
 }
 
 }  // namespace

@@ -85,13 +85,13 @@ NodeSecond NodeActivity::In(int64_t second) const {
 }
 
 double NodeActivity::RxBits(int64_t second) const {
-  return kBitsPerByte * static_cast<double>(In(second).rx_bytes[has_hardware ? 1 : 0]);
+  return kBitsPerByte * static_cast<double>(In(second).rx_bytes[has_uplink ? 1 : 0]);
 }
 double NodeActivity::TxBits(int64_t second) const {
-  return kBitsPerByte * static_cast<double>(In(second).tx_bytes[has_hardware ? 1 : 0]);
+  return kBitsPerByte * static_cast<double>(In(second).tx_bytes[has_uplink ? 1 : 0]);
 }
 double NodeActivity::Packets(int64_t second) const {
-  return static_cast<double>(In(second).packets[has_hardware ? 1 : 0]);
+  return static_cast<double>(In(second).packets[has_uplink ? 1 : 0]);
 }
 
 double NodeActivity::Peak10ms(int64_t second, bool inbound) const {
@@ -133,17 +133,28 @@ void Activity::Add(const NodeReadings& readings, UnixMillis now) {
   if (number == 0) return;
   NodeActivity& node = Node(number);
   node.heard = now;
-  // Which interfaces are hardware must be known before their bytes are added.
-  for (const model::NodeSample& sample : readings.samples) {
-    if (sample.signal != NodeSignal::interface_hardware || !SubjectOf(sample).is_own()) continue;
-    if (node.hardware.size() < kMaxInterfaces) node.hardware[sample.subject] = sample.value == 1;
-    node.has_hardware = node.has_hardware || sample.value == 1;
-  }
+  LearnUplinks(node, readings.samples);
   for (const model::NodeSample& sample : readings.samples) {
     const bool apart = std::abs(sample.time - now) > kMaxApartMs;  // a spool that empties, or a clock that jumped
     if (sample.value <= kNonsense && !apart) AddSample(node, sample);
   }
   for (const model::RateWindow& window : readings.windows) AddWindow(node, window);
+}
+
+// Which interfaces the node's traffic leaves by must be known before their bytes are added. Agents that do not tell say
+// which are hardware.
+void Activity::LearnUplinks(NodeActivity& node, std::span<const model::NodeSample> samples) {
+  for (const NodeSignal signal : {NodeSignal::interface_hardware, NodeSignal::interface_uplink}) {
+    for (const model::NodeSample& sample : samples) {
+      if (sample.signal != signal || !SubjectOf(sample).is_own()) continue;
+      node.tells_uplinks = node.tells_uplinks || signal == NodeSignal::interface_uplink;
+      if (signal == NodeSignal::interface_hardware && node.tells_uplinks && node.uplinks.contains(sample.subject)) {
+        continue;
+      }
+      if (node.uplinks.size() < kMaxInterfaces) node.uplinks[sample.subject] = sample.value == 1;
+      node.has_uplink = node.has_uplink || sample.value == 1;
+    }
+  }
 }
 
 void Activity::AddSample(NodeActivity& node, const model::NodeSample& sample) {
@@ -157,9 +168,9 @@ void Activity::AddSample(NodeActivity& node, const model::NodeSample& sample) {
     if (*resource == Resource::kQueue) {
       node.queue_subject = sample.subject;
       const model::NodeSubject queue = SubjectOf(sample);
-      // Disciplines of other namespaces are no queues of this node's hardware.
-      const auto known = queue.is_own() ? node.hardware.find(std::string(queue.interface)) : node.hardware.end();
-      node.queue_is_virtual = known != node.hardware.end() && !known->second && node.has_hardware;
+      // Disciplines of other namespaces are no queues of this node's uplinks.
+      const auto known = queue.is_own() ? node.uplinks.find(std::string(queue.interface)) : node.uplinks.end();
+      node.queue_is_virtual = known != node.uplinks.end() && !known->second && node.has_uplink;
     } else {
       node.has_allowance = true;
     }
@@ -170,8 +181,8 @@ void Activity::AddSample(NodeActivity& node, const model::NodeSample& sample) {
     if (sample.signal == NodeSignal::drop_rule) node.rule_place = sample.subject;
     return;
   }
-  const auto known = node.hardware.find(sample.subject);
-  const size_t kind = known != node.hardware.end() && known->second ? 1 : 0;
+  const auto known = node.uplinks.find(sample.subject);
+  const size_t kind = known != node.uplinks.end() && known->second ? 1 : 0;
   const bool own = SubjectOf(sample).is_own();
   switch (sample.signal) {
     case NodeSignal::interface_rx_bytes: slot.rx_bytes[kind] += own ? sample.value : 0; break;

@@ -59,7 +59,7 @@ inline constexpr size_t kResources = static_cast<size_t>(Resource::kCount);
 
 struct NodeSecond {
   int64_t second = -1;
-  std::array<uint64_t, 2> rx_bytes{};  // of virtual interfaces, of hardware
+  std::array<uint64_t, 2> rx_bytes{};  // of other interfaces, of uplinks
   std::array<uint64_t, 2> tx_bytes{};
   std::array<uint64_t, 2> packets{};
   std::array<uint64_t, kResources> exceeded{};
@@ -84,8 +84,9 @@ struct RatePeak {
 struct NodeActivity {
   NodeNumber node = 0;
   std::array<NodeSecond, kNodeSeconds> seconds;
-  std::map<std::string, bool> hardware;  // own interfaces by name
-  bool has_hardware = false;
+  std::map<std::string, bool> uplinks;  // own interfaces by name, and whether the node's traffic leaves by them
+  bool has_uplink = false;
+  bool tells_uplinks = false;
   bool has_allowance = false;     // some counter of what is allowed was ever read
   std::string queue_subject;      // the discipline that was over its limit last
   bool queue_is_virtual = false;  // it shapes a virtual interface: towards pods
@@ -122,6 +123,7 @@ class Activity {
   NodeActivity& Node(NodeNumber node);
   const NodeActivity* FindNode(NodeNumber node) const;
   std::unordered_map<NodeNumber, NodeActivity>& nodes() { return nodes_; }
+  const std::unordered_map<NodeNumber, NodeActivity>& nodes() const { return nodes_; }
 
   PartyActivity& Party(PartyNumber number) {
     if (number >= parties_.size()) parties_.resize(std::max(names_.parties(), static_cast<size_t>(number) + 1));
@@ -143,6 +145,7 @@ class Activity {
   void Forget(int64_t before_s);
 
  private:
+  static void LearnUplinks(NodeActivity& node, std::span<const model::NodeSample> samples);
   void AddSample(NodeActivity& node, const model::NodeSample& sample);
   void AddWindow(NodeActivity& node, const model::RateWindow& window);
 

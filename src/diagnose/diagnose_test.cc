@@ -344,7 +344,7 @@ TEST(FindingBook, TakesOverWhatWasOpen) {
   FindingBook before(thresholds);
   const uint64_t id = before.Report(Draft(), kNow);
   FindingBook after(thresholds);
-  after.Restore(before.Open(), kNow + 5'000);
+  after.Restore(before.Open(), kNow + 5'000, kNow + 5'000);
   EXPECT_EQ(after.Report(Draft(), kNow + 6'000), id);
   EXPECT_EQ(after.Open()[0].start, kNow);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -68,6 +69,28 @@ uint64_t FindingId(Detector detector, uint64_t subject_key, uint64_t peer_key, u
   // Programs read ids as JSON numbers, which are exact up to 2^53.
   const uint64_t id = XXH3_64bits(parts.data(), sizeof parts) >> 11;
   return id == 0 ? 1 : id;
+}
+
+std::vector<std::string> AboutWhom(const Finding& finding) {
+  std::vector<std::string> about;
+  const auto add = [&](std::string reference) {
+    if (reference.empty() || about.size() >= kMaxAbout) return;
+    if (std::find(about.begin(), about.end(), reference) == about.end()) about.push_back(std::move(reference));
+  };
+  const auto add_subject = [&](const Subject& subject) {
+    add(SubjectReference(subject));
+    if (subject.kind != SubjectKind::kPod || subject.workload.empty()) return;
+    Subject workload = subject;
+    workload.kind = SubjectKind::kWorkload;
+    add(SubjectReference(workload));
+  };
+  add_subject(finding.subject);
+  add_subject(finding.peer);
+  for (const Involved& culprit : finding.culprits) add_subject(culprit.subject);
+  for (const Involved& victim : finding.victims) add_subject(victim.subject);
+  if (finding.load) add_subject(finding.load->helper);
+  if (!finding.node.empty()) add("node:" + finding.node);
+  return about;
 }
 
 void Add(Finding& finding, Evidence evidence) {

@@ -180,6 +180,11 @@ struct Finding {
 
 uint64_t FindingId(Detector detector, uint64_t subject_key, uint64_t peer_key, uint64_t variant, UnixMillis start);
 
+// References (SubjectReference) of all whom it concerns: subject and peer, culprits and victims, their workloads, and
+// the node it rests on. Each once, at most kMaxAbout.
+inline constexpr size_t kMaxAbout = 200;
+std::vector<std::string> AboutWhom(const Finding& finding);
+
 // Adds evidence and its points.
 void Add(Finding& finding, Evidence evidence);
 

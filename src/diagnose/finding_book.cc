@@ -165,11 +165,11 @@ const Finding* FindingBook::Find(Detector detector, uint64_t subject_key, uint64
   return found == entries_.end() ? nullptr : &found->second.finding;
 }
 
-void FindingBook::Restore(const std::vector<Finding>& open, UnixMillis now) {
+void FindingBook::Restore(const std::vector<Finding>& open, UnixMillis now, UnixMillis heard) {
   now_ = std::max(now_, now);
   for (const Finding& finding : open) {
     if (entries_.size() >= kMaxOpen) return;
-    entries_[KeyOf(finding)] = {finding, now, now, false, false};
+    entries_[KeyOf(finding)] = {finding, heard, now, false, false};
   }
 }
 

@@ -101,6 +101,69 @@ std::string FlowFilter(const Subject& subject, std::string_view end) {
   return "";
 }
 
+std::string SubjectReference(const Subject& subject) {
+  switch (subject.kind) {
+    case SubjectKind::kPod: return "pod:" + Joined(subject.name_space, subject.pod);
+    case SubjectKind::kWorkload: return "workload:" + Joined(subject.name_space, subject.workload);
+    case SubjectKind::kProcess: {
+      const std::string& name = subject.process.empty() ? subject.container : subject.process;
+      return subject.node.empty() ? "process:" + name : fmt::format("process:{}@{}", name, subject.node);
+    }
+    case SubjectKind::kNode:
+    case SubjectKind::kInterface: return "node:" + subject.node;
+    case SubjectKind::kService: return "service:" + Joined(subject.name_space, subject.name);
+    case SubjectKind::kZonePair: return fmt::format("zones:{},{}", subject.zone, subject.other_zone);
+    case SubjectKind::kExternal: return subject.name.empty() ? "" : "external:" + subject.name;
+    case SubjectKind::kCluster: return "cluster:" + subject.cluster;
+    case SubjectKind::kUnknown: return "";
+  }
+  return "";
+}
+
+std::optional<Subject> ParseSubject(std::string_view reference) {
+  const size_t colon = reference.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const std::string_view kind = reference.substr(0, colon);
+  const std::string_view name = reference.substr(colon + 1);
+  Subject subject;
+  if (name.empty() && kind != "cluster") return std::nullopt;
+  const auto namespaced = [&](std::string& own) {
+    const size_t slash = name.find('/');
+    subject.name_space = slash == std::string_view::npos ? "" : name.substr(0, slash);
+    own = slash == std::string_view::npos ? name : name.substr(slash + 1);
+  };
+  if (kind == "pod") {
+    subject.kind = SubjectKind::kPod;
+    namespaced(subject.pod);
+  } else if (kind == "workload") {
+    subject.kind = SubjectKind::kWorkload;
+    namespaced(subject.workload);
+  } else if (kind == "service") {
+    subject.kind = SubjectKind::kService;
+    namespaced(subject.name);
+  } else if (kind == "process") {
+    const size_t at = name.rfind('@');
+    subject.kind = SubjectKind::kProcess;
+    subject.process = name.substr(0, at);
+    subject.node = at == std::string_view::npos ? "" : name.substr(at + 1);
+  } else if (kind == "node") {
+    subject.kind = SubjectKind::kNode;
+    subject.node = name;
+  } else if (kind == "zones") {
+    const size_t comma = name.find(',');
+    subject = ZonePairSubject(name.substr(0, comma), comma == std::string_view::npos ? name : name.substr(comma + 1));
+  } else if (kind == "external") {
+    subject.kind = SubjectKind::kExternal;
+    subject.name = name;
+  } else if (kind == "cluster") {
+    subject.kind = SubjectKind::kCluster;
+    subject.cluster = name;
+  } else {
+    return std::nullopt;
+  }
+  return subject;
+}
+
 std::string FilterQuote(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -48,6 +49,12 @@ std::string Title(const Subject& subject);
 // A condition of the filter language (docs/filter.md) that selects the flows of the subject; "" = all of them.
 // `end` is "client_" or "server_" where only one end is meant, "" for either.
 std::string FlowFilter(const Subject& subject, std::string_view end = "");
+
+// "pod:shop/web-1", "node:n1", "process:curl@n1", "zones:a,b": what questions, addresses in a browser and the store
+// name the subject by. "" when it has no name.
+std::string SubjectReference(const Subject& subject);
+// The kind and the names in such a reference; the key stays 0. nullopt when it is none.
+std::optional<Subject> ParseSubject(std::string_view reference);
 
 // A value quoted for the filter language.
 std::string FilterQuote(std::string_view text);

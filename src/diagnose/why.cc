@@ -169,10 +169,10 @@ void LookAtServing(const WhyFacts& facts, WhyAnswer& answer) {
     answer.unknown.emplace_back("No request was measured (--requests may be off, or nobody asked).");
     return;
   }
-  if (facts.receive_wait_p95_us && *facts.receive_wait_p95_us < kReceiveWaitUs) {
+  if (facts.receive_wait_p99_us && *facts.receive_wait_p99_us < kReceiveWaitUs) {
     Acquit(answer.acquittals, "receive_wait",
-           fmt::format("Requests waited {} to be read (95th percentile).", MicrosText(*facts.receive_wait_p95_us)),
-           *facts.receive_wait_p95_us, "us");
+           fmt::format("Requests waited {} to be read (99th percentile).", MicrosText(*facts.receive_wait_p99_us)),
+           *facts.receive_wait_p99_us, "us");
   }
 }
 

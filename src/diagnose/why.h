@@ -26,9 +26,9 @@ struct WhyFacts {
   std::optional<double> rtt_us;
   std::optional<double> rtt_usual_us;  // of the hour before
   uint64_t requests = 0;
-  std::optional<double> first_chunk_p95_us;
+  std::optional<double> first_chunk_p99_us;
   std::optional<double> first_chunk_usual_us;
-  std::optional<double> receive_wait_p95_us;
+  std::optional<double> receive_wait_p99_us;
   uint64_t dns_queries = 0;
   uint64_t dns_failed = 0;
   std::string node;                     // "" = unknown, or several

@@ -40,7 +40,7 @@ WhyFacts Healthy() {
   facts.node_baseline_bits = 5e9;
   facts.capacity_source = "node label";
   facts.requests = 500;
-  facts.receive_wait_p95_us = 800;
+  facts.receive_wait_p99_us = 800;
   facts.dns_queries = 40;
   return facts;
 }

@@ -68,6 +68,8 @@ enum class SignalKind : uint8_t {
   /* Interfaces, every driver */                                                                                          \
   X(interface_hardware, "interface.hardware", kInterface, kGauge, "", "",                                                 \
     "1: a device of the machine; 0: a virtual interface (veth, bridge, loopback). Sent for every interface that is up.", "link:parent_dev") \
+  X(interface_uplink, "interface.uplink", kInterface, kGauge, "", "",                                                     \
+    "1: the node's traffic leaves by it: a device of the machine, or where there is none, as in a nested node, what carries a default route.", "link:parent_dev route:default") \
   X(interface_rx_bytes, "interface.rx_bytes", kInterface, kCounter, "bytes", "", "Bytes received, headers included.", "link:rx_bytes") \
   X(interface_tx_bytes, "interface.tx_bytes", kInterface, kCounter, "bytes", "", "Bytes sent, headers included.", "link:tx_bytes") \
   X(interface_rx_packets, "interface.rx_packets", kInterface, kCounter, "packets", "", "Packets received.", "link:rx_packets") \

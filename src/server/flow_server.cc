@@ -35,7 +35,9 @@ FlowServer::FlowServer(const ServerOptions& options, store::Store& store, const 
       intake_({.max_pending_reports = options.max_pending_reports}, clock, watermarks),
       live_({.window = options.live_window, .max_rows = options.live_max_rows}),
       writer_({.flush_interval = options.flush_interval, .matcher = {.match_hold_ms = options.match_hold.count()}},
-              intake_, store, live_, clock, options.namer) {}
+              intake_, store, live_, clock, options.namer) {
+  for (LiveSink* sink : options.sinks) live_.AddSink(*sink);
+}
 
 FlowServer::~FlowServer() { Stop(); }
 

@@ -30,6 +30,7 @@ struct ServerOptions {
   std::chrono::seconds live_window{180};          // age of rows kept in memory
   size_t live_max_rows = 200'000;
   Namer* namer = nullptr;                   // outlives the server; null = ends have the names that agents give
+  std::vector<LiveSink*> sinks{};           // follow everything that is stored; outlive the server
   std::function<void()> housekeeping = {};  // called every second or so on `weir-maintain`; may be empty
 };
 

@@ -15,6 +15,7 @@
 #include "store/engine/engine.h"
 #include "store/entity_catalogue.h"
 #include "store/entity_lookup.h"
+#include "store/finding_tables.h"
 #include "store/flow_catalogue.h"
 #include "store/flow_hash.h"
 #include "store/flow_names.h"
@@ -40,6 +41,7 @@ constexpr size_t kReaders = 2;
 constexpr auto kReaderWait = std::chrono::seconds(30);
 constexpr int64_t kRetentionPeriodMs = 10 * kSecond;
 constexpr uint64_t kNodeShareOfBudget = 8;  // at most an eighth of the disk is the nodes', the rest the flows'
+constexpr uint64_t kFindingShareOfBudget = 32;
 constexpr size_t kMaxEngineMessageBytes = 500;
 constexpr int kFiveLevelsVersion = 5;  // of the schema: before, hours were rolled up from minutes
 
@@ -57,7 +59,7 @@ struct Answer {
 // What went wrong last in each kind of work, until it works again. Thread-safe.
 class Health {
  public:
-  enum Work : size_t { kInsert, kRollup, kRetention, kDamage, kNode, kWorks };
+  enum Work : size_t { kInsert, kRollup, kRetention, kDamage, kNode, kFindings, kWorks };
 
   // Remembers the outcome and passes it on, without the parts of ClickHouse's message that run on for pages.
   Status Note(Work work, Status status) {
@@ -149,6 +151,7 @@ class EmbeddedStore final : public Store {
   Status Maintain(UnixMillis now) override;
   Result<StoreStatus> GetStatus() override;
   NodeStore* node() override { return node_.get(); }
+  FindingStore* findings() override { return findings_.get(); }
 
  private:
   Status OpenTables();
@@ -197,6 +200,7 @@ class EmbeddedStore final : public Store {
   std::unique_ptr<Connection> maintainer_;
   std::unique_ptr<Rollup> rollup_;
   std::unique_ptr<NodeTables> node_;
+  std::unique_ptr<FindingTables> findings_;
   UnixMillis next_retention_ = 0;
 
   ReaderPool readers_;
@@ -227,6 +231,8 @@ Status EmbeddedStore::Open(const Library& library) {
   WEIR_RETURN_IF_ERROR(Convert());
   WEIR_ASSIGN_OR_RETURN(node_, NodeTables::Open(library, directory_.clickhouse(), clock_, retention_,
                                                 retention_.disk_budget_bytes / kNodeShareOfBudget));
+  WEIR_ASSIGN_OR_RETURN(findings_, FindingTables::Open(library, directory_.clickhouse(), retention_,
+                                                       retention_.disk_budget_bytes / kFindingShareOfBudget));
   return ReportDamage();
 }
 
@@ -595,7 +601,7 @@ Status EmbeddedStore::EnforceRetention(UnixMillis now) {
   Retention retention = retention_;
   WEIR_ASSIGN_OR_RETURN(const std::string flow_answer, maintainer_->Execute(FlowTableBytesSql()));
   WEIR_ASSIGN_OR_RETURN(const auto flow_bytes, ParseNumbers(flow_answer));
-  const uint64_t other_bytes = node_->disk_bytes() + flow_bytes.at(0).at(0);
+  const uint64_t other_bytes = node_->disk_bytes() + findings_->disk_bytes() + flow_bytes.at(0).at(0);
   WEIR_ASSIGN_OR_RETURN(const DiskSpace space, ReadDiskSpace(directory_.path()));
   retention.disk_budget_bytes = BudgetOnDisk(retention_.disk_budget_bytes, bytes + other_bytes, space);
   const bool disk_decides = retention.disk_budget_bytes < retention_.disk_budget_bytes;
@@ -663,13 +669,15 @@ void EmbeddedStore::CloseWhenIdle(UnixMillis now) {
 
 Status EmbeddedStore::Maintain(UnixMillis now) {
   const Status node = health_.Note(Health::kNode, node_->Maintain(now));
+  const Status findings = health_.Note(Health::kFindings, findings_->Maintain(now).Annotate("retention of findings"));
   CloseWhenIdle(now);
   const Status rolled_up = health_.Note(Health::kRollup, rollup_->Run(now));
   if (now < next_retention_ && now >= next_retention_ - kRetentionPeriodMs && !IsCrowded()) return rolled_up;
   next_retention_ = now + kRetentionPeriodMs;
   const Status retained = health_.Note(Health::kRetention, EnforceRetention(now).Annotate("retention"));
   if (!rolled_up.ok()) return rolled_up;
-  return retained.ok() ? node : retained;
+  if (!retained.ok()) return retained;
+  return node.ok() ? findings : node;
 }
 
 Result<StoreStatus> EmbeddedStore::GetStatus() {
@@ -692,7 +700,7 @@ Result<StoreStatus> EmbeddedStore::GetStatus() {
   }
   WEIR_ASSIGN_OR_RETURN(const std::string flow_answer, readers_.Execute(FlowTableBytesSql()));
   WEIR_ASSIGN_OR_RETURN(const auto flow_bytes, ParseNumbers(flow_answer));
-  status.disk_bytes += flow_bytes.at(0).at(0) + node_->disk_bytes();
+  status.disk_bytes += flow_bytes.at(0).at(0) + node_->disk_bytes() + findings_->disk_bytes();
   SetGauge(Metric::store_disk_bytes, status.disk_bytes);
   return status;
 }

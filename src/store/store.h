@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "model/flow_row.h"
+#include "store/finding_store.h"
 #include "store/node_store.h"
 #include "store/query.h"
 
@@ -35,6 +36,7 @@ struct Retention {
   int64_t ten_seconds_seconds = 3 * 24 * 3600;
   int64_t minute_seconds = 30LL * 24 * 3600;
   int64_t hour_seconds = 400LL * 24 * 3600;
+  int64_t findings_seconds = 400LL * 24 * 3600;
   uint64_t disk_budget_bytes = uint64_t{10} << 30;  // over all tables; oldest partitions go first
 };
 
@@ -77,6 +79,8 @@ class Store {
   virtual Result<StoreStatus> GetStatus() = 0;
   // Where the nodes' signals are kept; nullptr: this store keeps none. Lives as long as the store.
   virtual NodeStore* node() { return nullptr; }
+  // Where findings are kept; nullptr: this store keeps none. Lives as long as the store.
+  virtual FindingStore* findings() { return nullptr; }
 };
 
 inline constexpr size_t kMaxRowsPerInsert = 500'000;

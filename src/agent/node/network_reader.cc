@@ -7,6 +7,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -77,6 +81,31 @@ std::unordered_map<uint32_t, std::string> BoundNames() {
   return names;
 }
 
+// Of the thread's namespace. Lines of net/route: device, destination, gateway, ...; of net/ipv6_route: destination,
+// prefix length, ..., device.
+std::set<std::string> DefaultRouteInterfaces() {
+  constexpr std::string_view kAny6 = "00000000000000000000000000000000";
+  std::set<std::string> names;
+  std::ifstream four("/proc/thread-self/net/route");
+  std::string line;
+  for (std::getline(four, line); std::getline(four, line);) {
+    std::istringstream words(line);
+    std::string device, destination, gateway, flags, references, use, metric, mask;
+    words >> device >> destination >> gateway >> flags >> references >> use >> metric >> mask;
+    if (destination == "00000000" && mask == "00000000") names.insert(device);
+  }
+  std::ifstream six("/proc/thread-self/net/ipv6_route");
+  while (std::getline(six, line)) {
+    std::istringstream words(line);
+    std::string destination, prefix, device;
+    words >> destination >> prefix;
+    while (words >> device) {
+    }
+    if (destination == kAny6 && prefix == "00" && device != "lo") names.insert(device);
+  }
+  return names;
+}
+
 }  // namespace
 
 Status NetworkReader::Open() {
@@ -125,6 +154,7 @@ Status NetworkReader::ReadNamespace(NetlinkSocket& socket, Namespace& space) {
     space.links.clear();
     for (const auto& [ifindex, link] : links) AddLink(space, link);
     std::sort(space.links.begin(), space.links.end(), [](const auto& a, const auto& b) { return a.ifindex < b.ifindex; });
+    if (space.number == 0) AddUplinks(links);
     status = ReadQdiscs(socket, space, links);
   }
   space.listed = status.ok();
@@ -170,6 +200,16 @@ Status NetworkReader::ReadQdiscs(NetlinkSocket& socket, const Namespace& space, 
               if (space.number == 0) rises_.push_back({ifindex, links.at(ifindex).name, signal, grown.subject});
             });
   return status;
+}
+
+void NetworkReader::AddUplinks(const LinkNames& links) {
+  const bool any_hardware =
+      std::any_of(own_links_.begin(), own_links_.end(), [](const OwnLink& own) { return own.hardware; });
+  const std::set<std::string> routed = any_hardware ? std::set<std::string>{} : DefaultRouteInterfaces();
+  for (const OwnLink& own : own_links_) {
+    const Object object{0, own.ifindex, links.at(own.ifindex).name, false};
+    table_.Add(object, NodeSignal::interface_uplink, own.hardware || routed.contains(own.name) ? 1 : 0);
+  }
 }
 
 Object NetworkReader::ObjectOf(const Namespace& space) {

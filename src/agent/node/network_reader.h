@@ -106,6 +106,8 @@ class NetworkReader {
   void AddCounters(Namespace& space, const Link& link, bool hardware, const Object& object);
   void AddLink(Namespace& space, const Link& link);
   std::string HostNameOf(const ShownLink& link) const;
+  // Which interfaces of the own namespace the node's traffic leaves by.
+  void AddUplinks(const LinkNames& links);
   Status ReadQdiscs(NetlinkSocket& socket, const Namespace& space, const LinkNames& links);
   Status AddProtocols(const Namespace& space);
   void AddDevice(const OwnLink& link);
