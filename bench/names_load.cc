@@ -72,7 +72,7 @@ template <typename LookUp>
 void Measure(const char* what, uint32_t pods, LookUp&& look_up) {
   std::mt19937 random(1);
   std::vector<uint32_t> order(1 << 20);
-  for (uint32_t& number : order) number = random() % pods;
+  for (uint32_t& number : order) number = static_cast<uint32_t>(random() % pods);
   std::vector<double> rates;
   uint64_t found = 0;
   for (int round = 0; round < kRounds; ++round) {

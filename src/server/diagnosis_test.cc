@@ -110,7 +110,7 @@ struct DiagnosisTest : ::testing::Test {
 };
 
 TEST_F(DiagnosisTest, RowsAndReadingsBecomeAFindingWithCulpritStoredOnce) {
-  for (int second = 0; second < 30; ++second) Second();
+  for (int second = 0; second < 40; ++second) Second();
   const store::StoredFinding* breach = Stored("bandwidth_breach");
   ASSERT_NE(breach, nullptr);
   EXPECT_TRUE(breach->open);

@@ -109,9 +109,10 @@ Status Intake::CheckMachine(Agent& agent, const model::AgentBatch& batch, UnixMi
   const int64_t silent_ms = std::abs(now - status.last_seen);
   const int64_t hold_ms = both_told ? std::max(kMachineHoldMs, 3 * agent.interval_ms) : kNodeNameHoldMs;
   if (status.last_seen == 0 || same || silent_ms > hold_ms) {
+    status.node = batch.node;
     agent.machine = batch.machine;
     agent.interval_ms = batch.end - batch.start;
-    agent.other_machine.clear();
+    if (!same) agent.other_machine.clear();
     return Status::Ok();
   }
   if (agent.other_machine != batch.machine || agent.other_since == 0) {

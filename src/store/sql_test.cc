@@ -77,8 +77,8 @@ size_t CountOf(std::string_view part, std::string_view text) {
 TEST(Sql, WhatIsAskedOfAnEndIsOneQuestionToTheEntities) {
   EXPECT_EQ(Translate("client_process ~ 'a.b'").rows,
             "(client_entity IN (SELECT client_entity FROM (SELECT id AS client_entity, argMax(process, version) AS "
-            "client_process FROM weir.entities WHERE received >= 0 GROUP BY id) WHERE (match(client_process, "
-            "'\\x28\\x3f-s\\x29a.b'))))");
+            "client_process FROM weir.entities WHERE received >= 0 GROUP BY id) WHERE ((match(client_process, "
+            "'\\x28\\x3f-s\\x29a.b')))))");
   for (const std::string_view two :
        {"process = a", "process = a or pod = b or pod in (c, d)", "process != a and pod !~ b and client_zone = x",
         "client_process = a and (port = 80 and server_pod = b) and not client_zone = c"}) {
