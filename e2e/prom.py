@@ -23,7 +23,7 @@ def free_port():
         return chosen.getsockname()[1]
 
 
-def job(targets, name="weir", interval="1s", **options):
+def job(targets, name="weir", interval="2s", **options):
     return {"job_name": name, "scrape_interval": interval, "scrape_timeout": interval, "honor_labels": True,
             "static_configs": [{"targets": list(targets)}], **options}
 
@@ -33,13 +33,13 @@ class Scraper:
 
     program = None
 
-    def __init__(self, *jobs, rules=()):
+    def __init__(self, *jobs, rules=(), port=None):
         if shutil.which(self.program) is None:
             import pytest  # benches use this file without it
 
             pytest.skip(f"SKIPPED: no {self.program}; ./dev setup installs it")
         self.folder = tempfile.mkdtemp(prefix="weir-prom-")
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         config = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "scrape_configs": list(jobs)}
         if rules:

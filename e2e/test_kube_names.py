@@ -2,9 +2,11 @@
 
 What is true is known without Weir: servers keep access logs, and the harness notes which pod had which address when."""
 
+import contextlib
 import json
 import threading
 import time
+import urllib.request
 
 import pytest
 
@@ -15,6 +17,7 @@ from kube.machines import Machines
 from kube.named import Named
 from kube.service_proxy import ServiceProxy
 from lab import eventually
+from prom import free_port
 from weir import total
 
 UP, DOWN = 300, 20_000
@@ -252,3 +255,31 @@ def test_nothing_that_happened_between_pods_is_without_a_name(named):
 def test_the_agents_know_the_names_of_their_pods(cluster, named):
     names = [json.dumps(agent["counters"]) for agent in named.status()["agents"]]
     assert all("weir_agent_local_names" in each for each in names)
+
+
+def test_an_agents_metrics_have_the_names_that_flow_back(cluster, named):
+    parser = pytest.importorskip("prometheus_client.parser", reason="SKIPPED: no python3-prometheus-client; ./dev setup installs it")
+    here = {pod["metadata"]["name"] for pod in cluster.wait_ready("shop", "ui") if pod["spec"]["nodeName"] == "n1"}
+    assert here
+    address = f"127.0.0.1:{free_port()}"
+    assert named.agents["n1"].stop() == 0
+    named.start_agent("n1", node_signals="on", metrics=address)
+
+    def of(family):
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            families = {each.name: each for each in parser.text_string_to_metric_families(answer.read().decode())}
+        return [sample.labels for sample in families[family].samples]
+
+    def named_pods():
+        with contextlib.suppress(OSError):
+            return {labels["pod"] for labels in of("ingress_bytes") if labels.get("namespace") == "shop"} >= here
+
+    try:
+        eventually(named_pods, 60)
+        mine = [labels for labels in of("ingress_bytes") if labels["pod"] in here]
+        assert len(mine) == len(here)
+        assert all(labels["node"] == "n1" and labels["iface"] for labels in mine)
+        assert {(labels["workload_kind"], labels["workload"]) for labels in of("weir_pod_info") if labels["pod"] in here} == {("Deployment", "ui")}
+    finally:
+        assert named.agents["n1"].stop() == 0
+        named.start_agent("n1")

@@ -44,9 +44,10 @@ class Named:
         file = self.cluster.plane.authority.file
         return self.cluster.plane.kubeconfig("named", client_certificate=file("admin.crt"), client_key=file("admin.key"))
 
-    def start_agent(self, node):
+    def start_agent(self, node, *options, node_signals="off", metrics="off"):
         self.agents[node] = Process("agent", "--server", self.url, "--node", node, "--within", str(self.machines.node_group(node)), "--node-signals",
-                                    "off", "--data-dir", f"{self.folder}/{node}", *self.agent_options, expect_ready=False)
+                                    node_signals, "--metrics-listen", metrics, "--data-dir", f"{self.folder}/{node}", *self.agent_options, *options,
+                                    expect_ready=False)
 
     # --- what Weir says -----------------------------------------------------------------------------------------
 

@@ -28,6 +28,12 @@ Result<NetlinkSocket> NetlinkSocket::Open(int protocol) {
   return NetlinkSocket(std::move(fd));
 }
 
+uint64_t NetlinkSocket::NamespaceCookie() const {
+  uint64_t cookie = 0;
+  socklen_t size = sizeof(cookie);
+  return ::getsockopt(fd_.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) == 0 ? cookie : 0;
+}
+
 Status NetlinkSocket::Talk(uint16_t type, uint16_t flags, Bytes body, const Visitor& visit) {
   std::array<uint8_t, 256> question{};
   nlmsghdr header{};

@@ -21,6 +21,9 @@ class NetlinkSocket {
   // `protocol`: NETLINK_ROUTE or NETLINK_GENERIC.
   static Result<NetlinkSocket> Open(int protocol);
 
+  // The kernel's number of the namespace, which no later one has, other than inodes; 0 = a kernel before 5.14.
+  uint64_t NamespaceCookie() const;
+
   // Everything there is. A dump that the kernel marks as interrupted by a change is complete but for that change.
   Status Dump(uint16_t type, Bytes body, const Visitor& visit) { return Talk(type, 0x300, body, visit); }
   // One thing; kNotFound and others as the kernel says.

@@ -327,6 +327,9 @@ void NetworkReader::UpdateNamespaces(const std::vector<kernel::NetNamespace>& fo
     if (item.inode == own_inode_) continue;
     const auto [at, added] = others_.try_emplace(item.inode);
     at->second.present = true;
+    // Kernels without cookies tell another namespace of the same inode by its name, where it has one.
+    const auto bound = bound_names_.find(item.inode);
+    if (!added && at->second.cookie == 0 && bound != bound_names_.end()) at->second.present = bound->second == at->second.name;
     LookForPod(item, at->second);
     at->second.path = item.path;
     if (!added) continue;
@@ -335,8 +338,24 @@ void NetworkReader::UpdateNamespaces(const std::vector<kernel::NetNamespace>& fo
     at->second.container = ContainerOf(item);
     at->second.is_new = others_listed_;
   }
-  std::erase_if(others_, [](const auto& entry) { return !entry.second.present; });
+  DropGone();
   others_listed_ = found.size() < kMaxNamespaces;
+}
+
+bool NetworkReader::IsSame(const NetlinkSocket& socket, Namespace& space) {
+  const uint64_t cookie = socket.NamespaceCookie();
+  if (space.cookie == 0) space.cookie = cookie;
+  return cookie == space.cookie;
+}
+
+void NetworkReader::DropGone() {
+  std::set<uint32_t> gone;
+  for (const auto& [inode, space] : others_) {
+    if (!space.present) gone.insert(inode);
+  }
+  if (gone.empty()) return;
+  table_.ForgetNamespaces([&](uint32_t netns) { return gone.contains(netns); });
+  std::erase_if(others_, [](const auto& entry) { return !entry.second.present; });
 }
 
 void NetworkReader::ReadOthers() {
@@ -360,6 +379,9 @@ void NetworkReader::ReadOthers() {
     }
     Status status = kernel::RunInNetNamespace(item.fd.get(), [&] {
       WEIR_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
+      // Another in its place is met as a new one by the next pass.
+      space.present = IsSame(socket, space);
+      if (!space.present) return Status::Ok();
       WEIR_RETURN_IF_ERROR(ReadNamespace(socket, space));
       WEIR_RETURN_IF_ERROR(ReadAddresses(socket, space));
       return AddProtocols(space);
@@ -368,6 +390,7 @@ void NetworkReader::ReadOthers() {
     if (!status.ok()) space.listed = false;
     if (!status.ok()) last = std::move(status);
   }
+  DropGone();
   next_other_ = first_skipped.value_or(0);
   if (const Status own = ReadAddresses(*socket_, own_); !own.ok()) last = own;
   Tell();
@@ -410,7 +433,7 @@ void NetworkReader::Look() {
     if (!fd.valid() || ::fstat(fd.get(), &info) != 0 || static_cast<uint32_t>(info.st_ino) != inode) continue;
     (void)kernel::RunInNetNamespace(fd.get(), [&] {
       WEIR_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
-      return LookAt(socket, space);
+      return IsSame(socket, space) ? LookAt(socket, space) : Status::Ok();
     });
   }
 }

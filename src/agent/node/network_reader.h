@@ -79,6 +79,7 @@ class NetworkReader {
   };
   struct Namespace {
     uint32_t number = 0;           // inode; 0 = the agent's own
+    uint64_t cookie = 0;           // of the namespace, where the inode is soon another's; 0 = not read, or unknown
     std::string name;              // "" = the agent's own
     std::filesystem::path path;    // where it was found last
     std::string container;         // id, of the process it was found by
@@ -120,6 +121,10 @@ class NetworkReader {
   // Its pod, by the control group of the process it was found by. A new namespace is without processes at first.
   static void LookForPod(const kernel::NetNamespace& found, Namespace& space);
   static Status ReadAddresses(NetlinkSocket& socket, Namespace& space);
+  // Whether the namespace `socket` is in is the one `space` describes: inodes of namespaces are soon given again.
+  static bool IsSame(const NetlinkSocket& socket, Namespace& space);
+  // Leaves out what is not there any more, with all that was counted of it.
+  void DropGone();
   void Tell();
   void UpdateNamespaces(const std::vector<kernel::NetNamespace>& found);
 

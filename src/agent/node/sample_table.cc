@@ -41,6 +41,12 @@ void SampleTable::Forget() {
   forget_at_ = now_ + kForgetAfter / 6;
 }
 
+void SampleTable::ForgetNamespaces(const std::function<bool(uint32_t netns)>& gone) {
+  std::erase_if(values_, [&](const auto& entry) {
+    return model::Describe(entry.first.signal).scope != model::SignalScope::kDrop && gone(entry.first.netns);
+  });
+}
+
 SampleTable::Value* SampleTable::Find(const Object& object, model::NodeSignal signal, bool* is_first) {
   const Key key{object.netns, signal, object.number};
   auto found = values_.find(key);

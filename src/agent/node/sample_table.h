@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -42,6 +43,10 @@ class SampleTable {
 
   // A level that is sent with every pass, changed or not.
   void Say(const Object& object, model::NodeSignal signal, uint64_t level);
+
+  // Their inodes may be given to others, whose counters begin anew. What is dropped is counted by inode, whosever it
+  // is.
+  void ForgetNamespaces(const std::function<bool(uint32_t netns)>& gone);
 
   std::vector<model::NodeSample> Take();
   size_t values() const { return values_.size(); }

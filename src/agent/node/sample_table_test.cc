@@ -47,6 +47,16 @@ TEST_F(SampleTableTest, ACounterThatGoesBackwardsIsAResetNotAHugeAddition) {
   EXPECT_EQ(Drops("eth0", 12), 2U) << "counting goes on from the new value";
 }
 
+TEST_F(SampleTableTest, AnInodeThatIsGivenAgainBeginsAnew) {
+  Pass(0);
+  Drops("eth0", 1'000);
+  table.Add({2, 7, "eth0", false}, NodeSignal::qdisc_drops, 50);
+  table.ForgetNamespaces([](uint32_t netns) { return netns == 1; });
+  Pass(5);
+  EXPECT_EQ(Drops("eth0", 1'200, true), 1'200U);
+  EXPECT_EQ(table.Add({2, 7, "eth0", false}, NodeSignal::qdisc_drops, 51), 1U);
+}
+
 TEST_F(SampleTableTest, ACounterOf32BitsWraps) {
   const uint64_t resets = Read(Metric::agent_node_resets);
   Pass(0);
