@@ -58,15 +58,16 @@ def storm(lab, port):
 
 
 def metric(weir, name):
-    return int(re.search(rf"^{name} (\d+)$", weir.get("/metrics"), re.MULTILINE).group(1))
+    """What the one agent says of itself."""
+    return float(re.search(rf"^{name}\{{node=\"[^\"]*\"\}} (\S+)$", weir.get("/metrics"), re.MULTILINE).group(1))
 
 
 def share(weir, seconds=2):
     """Of a core, by the agent's own account: threads and kernel programs."""
-    names = ("weir_agent_cpu_microseconds_total", "weir_agent_kernel_microseconds_total")
+    names = ("weir_agent_cpu_seconds_total", "weir_agent_kernel_seconds_total")
     before, begin = sum(metric(weir, name) for name in names), time.monotonic()
     time.sleep(seconds)
-    return (sum(metric(weir, name) for name in names) - before) / 1e6 / (time.monotonic() - begin)
+    return (sum(metric(weir, name) for name in names) - before) / (time.monotonic() - begin)
 
 
 def probes(weir):

@@ -30,7 +30,7 @@ std::string Rule(Metric id) {
       "  - alert: {}\n    expr: {}\n    labels: {{severity: {}, metric: {}}}\n    annotations:\n      summary: {}\n"
       "      description: {}\n      runbook: docs/runbooks/weir-itself.md\n",
       loss ? "WeirDataLost" : "WeirFault", expression, loss ? "warning" : "info", name,
-      Quoted(fmt::format("{} on {{{{ $labels.instance }}}}", name)), Quoted(metric.help));
+      Quoted(fmt::format("{} on {{{{ or $labels.node $labels.instance }}}}", name)), Quoted(metric.help));
 }
 
 }  // namespace

@@ -17,13 +17,14 @@ ROOMS = {
     "store": (4, set(), {"net", "wire"}),
     "server": (5, {"diagnose"}, {"agent", "kube", "net"}),
     "diagnose": (5, set(), {"agent", "kube", "store", "net", "wire"}),
+    "telemetry": (6, set(), {"agent", "diagnose", "kube", "store", "wire"}),
     "api": (6, set(), {"agent"}),
     "cli": (6, set(), {"agent", "kube", "store", "server", "wire"}),
     "cmd": (7, set(), set()),
 }
 BPF_READERS = {"agent"}  # the only room that may include bpf/abi.h and the skeleton
-GENERATED = {"weir"}  # protobuf output, "weir/v1/batch.pb.h"
-PROTOBUF_READERS = {"wire"}
+# Protobuf output, "weir/v1/batch.pb.h" -> the rooms that may include it
+GENERATED = {"weir": {"wire"}, "foreign": {"telemetry"}}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 
@@ -47,8 +48,8 @@ def complaints(root: pathlib.Path):
                 if room not in BPF_READERS:
                     yield f"{where}: only {sorted(BPF_READERS)} may include kernel-side headers"
             elif target in GENERATED:
-                if room not in PROTOBUF_READERS:
-                    yield f"{where}: only {sorted(PROTOBUF_READERS)} may include generated protobuf headers"
+                if room not in GENERATED[target]:
+                    yield f"{where}: only {sorted(GENERATED[target])} may include generated protobuf headers of '{target}'"
             elif target not in ROOMS:
                 yield f'{where}: "{match.group(1)}" is not a path from src/ (use the full path, or <> for libraries)'
             elif target != room:

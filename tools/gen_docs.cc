@@ -4,6 +4,7 @@
 // weir-gen --json FILE: writes columns, metrics and thresholds for programs that are not C++.
 // weir-gen --install DIR: writes what is installed beside the program, manual pages and shell completion.
 // weir-gen --rules FILE: writes Prometheus' alerting rules about Weir itself.
+// weir-gen --dashboards DIR: writes Grafana's dashboards.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -15,6 +16,7 @@
 #include "cmd/completion.h"
 #include "cmd/flags.h"
 #include "cmd/settings.h"
+#include "dashboards.h"
 #include "diagnose/thresholds.h"
 #include "man_pages.h"
 #include "model/columns.h"
@@ -72,17 +74,38 @@ std::string SampleName(const MetricFamily& family) {
 
 std::string FamilyRow(const MetricFamily& family) {
   std::string labels;
-  ForEachWord(family.labels, [&](std::string_view label) { labels += fmt::format("{}`{}`", labels.empty() ? "" : " ", label); });
+  ForEachWord(family.labels,
+              [&](std::string_view label) { labels += fmt::format("{}`{}`", labels.empty() ? "" : " ", label); });
   const std::string otel = family.otel.empty() ? "" : fmt::format("`{}`", family.otel);
-  return fmt::format("| `{}` | {} | {} | {} | {} |\n", SampleName(family), model::FamilyTypeName(family.type), labels, otel,
-                     Escaped(family.help));
+  return fmt::format("| `{}` | {} | {} | {} | {} |\n", SampleName(family), model::FamilyTypeName(family.type), labels,
+                     otel, Escaped(family.help));
+}
+
+struct Section {
+  model::FamilyRole role;
+  const char* title;
+};
+
+constexpr const char* kFamilyHeads =
+    "\n### {}\n\n| metric | type | labels | OpenTelemetry | meaning |\n|---|---|---|---|---|\n";
+
+std::string ServerFamilyTables() {
+  static constexpr Section kSections[] = {
+      {model::FamilyRole::kWorkload, "Workloads"},
+      {model::FamilyRole::kInference, "Requests and their answers"},
+      {model::FamilyRole::kVerdict, "Verdicts"},
+  };
+  std::string out;
+  for (const auto& [role, title] : kSections) {
+    out += fmt::format(fmt::runtime(kFamilyHeads), title);
+    for (const model::FamilyDescription& description : model::kServerFamilies) {
+      if (description.role == role) out += FamilyRow(description.family);
+    }
+  }
+  return out;
 }
 
 std::string FamilyTables() {
-  struct Section {
-    model::FamilyRole role;
-    const char* title;
-  };
   static constexpr Section kSections[] = {
       {model::FamilyRole::kCompatible, "Under the names of the agent of Amazon's Network Flow Monitor"},
       {model::FamilyRole::kPod, "Pods"},
@@ -92,7 +115,7 @@ std::string FamilyTables() {
   };
   std::string out;
   for (const auto& [role, title] : kSections) {
-    out += fmt::format("\n### {}\n\n| metric | type | labels | OpenTelemetry | meaning |\n|---|---|---|---|---|\n", title);
+    out += fmt::format(fmt::runtime(kFamilyHeads), title);
     for (const model::FamilyDescription& description : model::kAgentFamilies) {
       if (description.role == role) out += FamilyRow(description.family);
     }
@@ -105,15 +128,32 @@ std::string FamilyTables() {
 std::string Metrics() {
   std::string out = fmt::format(fmt::runtime(kNotice), "src/model/metric_families.h and src/base/metrics.h");
   out +=
-      "# Metrics\n\n`/metrics` answers in OpenMetrics 1.0 or in Prometheus' text format 0.0.4, as the scraper asks, and packed "
-      "where it can unpack. `?created=off` leaves out when counters began, which Prometheus stores as series of their own.\n\n"
-      "## Of a node, served by its agent (`--metrics-listen`, port 9101)\n\nAll counters grow for ever: two scrapers see the "
-      "same, a missed scrape loses nothing. Those the kernel keeps survive the agent. A pod is a network namespace with "
-      "interfaces; where it has no name yet, its uid, its container's id or the namespace's name stands there. Series of what "
-      "is gone are gone with the next answer. [prometheus.md](prometheus.md) has scrape jobs and explains the choices.\n";
+      "# Metrics\n\n`/metrics` answers in OpenMetrics 1.0 or in Prometheus' text format 0.0.4, as the scraper asks, "
+      "and packed "
+      "where it can unpack. `?created=off` leaves out when counters began, which Prometheus stores as series of their "
+      "own.\n\n"
+      "## Of a node, served by its agent (`--metrics-listen`, port 9101)\n\nAll counters grow for ever: two scrapers "
+      "see the "
+      "same, a missed scrape loses nothing. Those the kernel keeps survive the agent. A pod is a network namespace "
+      "with "
+      "interfaces; where it has no name yet, its uid, its container's id or the namespace's name stands there. Series "
+      "of what "
+      "is gone are gone with the next answer. [prometheus.md](prometheus.md) has scrape jobs and explains the "
+      "choices.\n";
   out += FamilyTables();
   out +=
-      "\n## About Weir itself\n\nServed by agent and server, and in `/api/v1/status`, where times are microseconds. *loss* = data "
+      "\n## Of workloads, served by the server (`--listen`, port 7600)\n\nA workload is the topmost controller of a "
+      "pod; another "
+      "end is called by its name, its cloud service, container, unit or process, or `internet` and `private`. The "
+      "1,000 busiest "
+      "pairs, 500 askers of names and 1,000 servers have series of their own; the rest is added up under `(other)`, "
+      "and "
+      "`weir_server_workload_pairs_folded` says how many pairs that are. A pair nothing is heard of for 15 minutes "
+      "goes away.\n";
+  out += ServerFamilyTables();
+  out +=
+      "\n## About Weir itself\n\nServed by agent and server, those of agents by the server with the label `node`, and "
+      "in `/api/v1/status`, where times are microseconds. *loss* = data "
       "missing from answers;"
       " *error* = something to fix.\n\n| metric | type | severity | meaning, and what to do |\n|---|---|---|---|\n";
   for (size_t i = 0; i < kMetricCount; ++i) {
@@ -240,6 +280,12 @@ int Write(const std::filesystem::path& path, const std::string& text) {
   return 1;
 }
 
+int WriteDashboards(const std::filesystem::path& directory) {
+  int failed = 0;
+  for (const auto& [name, text] : Dashboards()) failed |= Write(directory / name, text);
+  return failed;
+}
+
 int WriteInstalledFiles(const std::filesystem::path& directory) {
   int failed = 0;
   for (const auto& [name, text] : ManualPages()) failed |= Write(directory / name, text);
@@ -254,12 +300,13 @@ int WriteInstalledFiles(const std::filesystem::path& directory) {
 int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "--install") return weir::WriteInstalledFiles(argv[2]);
   if (argc == 3 && std::string_view(argv[1]) == "--rules") return weir::Write(argv[2], weir::AlertRules());
+  if (argc == 3 && std::string_view(argv[1]) == "--dashboards") return weir::WriteDashboards(argv[2]);
   if (argc == 3 && std::string_view(argv[1]) == "--ui") return weir::Write(argv[2], weir::UiSchema());
   if (argc == 3 && std::string_view(argv[1]) == "--json") return weir::Write(argv[2], weir::Tables());
   if (argc != 2) {
     std::fprintf(stderr,
                  "usage: weir-gen DIR | weir-gen --install DIR | weir-gen --rules FILE | weir-gen --ui FILE | "
-                 "weir-gen --json FILE\n");
+                 "weir-gen --json FILE | weir-gen --dashboards DIR\n");
     return 2;
   }
   const std::filesystem::path directory = argv[1];

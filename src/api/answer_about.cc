@@ -6,9 +6,9 @@
 #include "api/routes.h"
 #include "api/row_writer.h"
 #include "api/status_page.h"
-#include "base/metric_text.h"
 #include "base/metrics.h"
 #include "model/filter.h"
+#include "net/metrics_page.h"
 
 namespace weir::api {
 namespace {
@@ -109,13 +109,17 @@ net::HttpResponse AnswerReady(Service& service, Arguments&) {
   return PlainResponse(200, "ready");
 }
 
-net::HttpResponse AnswerMetrics(Service& service, Arguments& arguments) {
-  if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
-  MetricText text(MetricFormat::kOpenMetrics, /*created=*/true);
-  VisitMetrics("", service.started, text);
-  net::HttpResponse response = PlainResponse(200, text.Finish());
-  response.content_type = ContentTypeOf(MetricFormat::kOpenMetrics);
-  return response;
+void RespondMetrics(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder,
+                    Arguments& arguments) {
+  const std::string created = arguments.Choice("created");
+  if (arguments.refusal()) return responder->Send(net::ErrorResponse(*arguments.refusal()));
+  request.query["created"] = created;
+  net::HttpResponse response = net::MetricsPage(request, [&](MetricVisitor& visitor) {
+    if (service.metrics) return service.metrics(visitor);
+    VisitMetrics("", service.started, visitor);
+  });
+  response.headers["X-Content-Type-Options"] = "nosniff";
+  responder->Send(std::move(response));
 }
 
 }  // namespace weir::api

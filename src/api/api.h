@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/metric_family.h"
 #include "base/status.h"
 #include "kube/cluster_status.h"
 #include "server/diagnosis_view.h"
@@ -24,6 +25,8 @@ struct ApiOptions {
   std::function<kube::ClusterStatus()> cluster;  // called by any thread; nullptr = Kubernetes is no topic here
   // What the detectors know now; called by any thread. nullptr: nobody judges.
   std::function<std::shared_ptr<const server::DiagnosisView>()> diagnosis;
+  // Everything at /metrics; called by any thread. nullptr: the process' own numbers alone.
+  std::function<void(MetricVisitor&)> metrics;
 };
 
 class Api {

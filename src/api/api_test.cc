@@ -421,9 +421,15 @@ TEST_F(ApiTest, HealthReadinessMetrics) {
   const Answer unready = Get("/readyz");
   EXPECT_EQ(unready.status, 503);
   EXPECT_THAT(unready.body, Not(HasSubstr("secret")));
-  const Answer metrics = Get("/metrics");
+  EXPECT_THAT(Get("/metrics").headers.at("content-type"), StartsWith("text/plain; version=0.0.4"));
+  const std::vector<std::string> open{"Accept: application/openmetrics-text; version=1.0.0"};
+  const Answer metrics = Ask({.method = "GET", .path = "/metrics", .headers = open});
   EXPECT_THAT(metrics.headers.at("content-type"), StartsWith("application/openmetrics-text; version=1.0.0"));
+  EXPECT_THAT(metrics.body, HasSubstr("weir_server_queries_created "));
   EXPECT_TRUE(metrics.body.ends_with("# EOF\n"));
+  const Answer without = Ask({.method = "GET", .path = "/metrics?created=off", .headers = open});
+  EXPECT_THAT(without.body, Not(HasSubstr("_created ")));
+  EXPECT_EQ(Get("/metrics?created=maybe").status, 400);
 }
 
 TEST_F(ApiTest, IngestAnswersWhatTheServerDecides) {

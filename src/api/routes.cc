@@ -22,8 +22,8 @@ constexpr auto kFlowsParameters = std::to_array<Parameter>({
     kFilterParameter,
     {"group_by", kDimensions, "", "Comma-separated dimensions, one row for each combination; empty = the flow key."},
     {"sort", kSort, "-bytes", "Comma-separated columns, most important first; '-' in front = descending."},
-    {"limit", kInteger, "1000", "Rows at most; csv without a limit has all of them, or is refused beyond 100000.", "", 1,
-     100'000},
+    {"limit", kInteger, "1000", "Rows at most; csv without a limit has all of them, or is refused beyond 100000.", "",
+     1, 100'000},
     {"format", kChoice, "json",
      "csv answers text/csv with a header line; the response headers X-Weir-Rows and X-Weir-Rows-Left-Out count rows.",
      "json|csv"},
@@ -112,6 +112,11 @@ constexpr auto kWhyParameters = std::to_array<Parameter>({
      "Required: the name of a pod, workload, node or process, NAMESPACE/NAME, one of the forms of /findings, or the id "
      "of a finding."},
     {"at", kTime, "now", "The moment that is asked about; a minute around it, or the last five minutes."},
+});
+
+constexpr auto kMetricsParameters = std::to_array<Parameter>({
+    {"created", kChoice, "on", "Also when counters began, in OpenMetrics alone; Prometheus stores that as series.",
+     "on|off"},
 });
 
 constexpr std::string_view kJson = "application/json";
@@ -231,9 +236,11 @@ constexpr auto kRoutes = std::to_array<Route>({
      .lane = Lane::kProbes},
     {.method = "GET",
      .path = "/metrics",
-     .summary = "Weir's own counters as OpenMetrics 1.0, see docs/metrics.md.",
-     .content_types = "application/openmetrics-text; version=1.0.0; charset=utf-8",
-     .answer = AnswerMetrics,
+     .summary = "Workloads, verdicts, agents and Weir itself as OpenMetrics or Prometheus' text, see docs/metrics.md.",
+     .content_types =
+         "application/openmetrics-text; version=1.0.0; charset=utf-8|text/plain; version=0.0.4; charset=utf-8",
+     .parameters = kMetricsParameters,
+     .respond = RespondMetrics,
      .lane = Lane::kPages},
 });
 

@@ -31,6 +31,7 @@ struct Service {
   UnixMillis started;                                                       // by the clock
   std::function<kube::ClusterStatus()> cluster;                             // may be nullptr
   std::function<std::shared_ptr<const server::DiagnosisView>()> diagnosis;  // nullptr: nobody judges
+  std::function<void(MetricVisitor&)> metrics;                              // nullptr: the process' own alone
 };
 
 // Whose threads run a route's handler: routes that may take long hold up nobody else.
@@ -74,7 +75,8 @@ net::HttpResponse AnswerStatus(Service& service, Arguments& arguments);
 net::HttpResponse AnswerOpenApi(Service& service, Arguments& arguments);
 net::HttpResponse AnswerHealthy(Service& service, Arguments& arguments);
 net::HttpResponse AnswerReady(Service& service, Arguments& arguments);
-net::HttpResponse AnswerMetrics(Service& service, Arguments& arguments);
+void RespondMetrics(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder,
+                    Arguments& arguments);
 void RespondLive(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder,
                  Arguments& arguments);  // answer_stream.cc
 void RespondIngest(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder,

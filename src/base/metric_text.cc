@@ -11,7 +11,6 @@ namespace weir {
 namespace {
 
 constexpr double kLargestExact = 9007199254740992.0;  // 2^53
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 
 std::string_view TypeIn(MetricFormat format, FamilyType type) {
   switch (type) {
@@ -50,7 +49,7 @@ void AppendLabelValue(std::string& out, std::string_view value) {
     if (value.empty()) return;
     const CodePoint point = FirstCodePoint(value);
     if (!point.valid) {
-      out += kReplacement;
+      out += kReplacementCharacter;
     } else if (point.bytes == 1) {
       AppendEscaped(out, value[0], true);
     } else {

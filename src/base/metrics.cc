@@ -1,5 +1,7 @@
 #include "base/metrics.h"
 
+#include <unordered_map>
+
 namespace weir {
 namespace {
 
@@ -49,6 +51,17 @@ const OwnFamily& FamilyOf(Metric metric) {
   return kFamilies[static_cast<size_t>(metric)];
 }
 
+template <typename Wanted>
+void VisitOwn(UnixMillis created, MetricVisitor& visitor, Wanted wanted) {
+  for (size_t i = 0; i < kMetricCount; ++i) {
+    const auto metric = static_cast<Metric>(i);
+    const OwnFamily& own = FamilyOf(metric);
+    if (!wanted(own.name)) continue;
+    visitor.Begin(own.family);
+    visitor.Add({}, static_cast<double>(Read(metric)) / own.divisor, own.counter() ? created : 0);
+  }
+}
+
 }  // namespace
 
 const std::array<MetricDescription, kMetricCount>& MetricCatalogue() {
@@ -68,17 +81,52 @@ void SetGauge(Metric metric, uint64_t value) {
   g_values[static_cast<size_t>(metric)].store(value, std::memory_order_relaxed);
 }
 
+void AddToGauge(Metric metric, int64_t by) {
+  g_values[static_cast<size_t>(metric)].fetch_add(static_cast<uint64_t>(by), std::memory_order_relaxed);
+}
+
 uint64_t Read(Metric metric) { return g_values[static_cast<size_t>(metric)].load(std::memory_order_relaxed); }
 
 std::string ExpositionName(Metric metric) { return FamilyOf(metric).name; }
 
 void VisitMetrics(std::string_view prefix, UnixMillis created, MetricVisitor& visitor) {
+  VisitOwn(created, visitor, [&](std::string_view name) { return name.starts_with(prefix); });
+}
+
+void VisitMetricsBut(std::string_view prefix, UnixMillis created, MetricVisitor& visitor) {
+  VisitOwn(created, visitor, [&](std::string_view name) { return !name.starts_with(prefix); });
+}
+
+std::optional<Metric> MetricNamed(std::string_view name) {
+  static const std::unordered_map<std::string_view, Metric> kNames = [] {
+    std::unordered_map<std::string_view, Metric> names;
+    for (size_t i = 0; i < kMetricCount; ++i) names.emplace(MetricCatalogue()[i].name, static_cast<Metric>(i));
+    return names;
+  }();
+  const auto found = kNames.find(name);
+  if (found == kNames.end()) return std::nullopt;
+  return found->second;
+}
+
+void VisitReported(std::span<const ReportedMetrics> reports, MetricVisitor& visitor) {
+  static const std::array<MetricFamily, kMetricCount> kFamilies = [] {
+    std::array<MetricFamily, kMetricCount> families;
+    for (size_t i = 0; i < kMetricCount; ++i) {
+      families[i] = FamilyOf(static_cast<Metric>(i)).family;
+      families[i].labels = "node";
+    }
+    return families;
+  }();
+  std::array<std::vector<std::pair<std::string_view, uint64_t>>, kMetricCount> found;
+  for (const ReportedMetrics& report : reports) {
+    for (const auto& [metric, value] : report.values)
+      found[static_cast<size_t>(metric)].emplace_back(report.node, value);
+  }
   for (size_t i = 0; i < kMetricCount; ++i) {
-    const auto metric = static_cast<Metric>(i);
-    const OwnFamily& own = FamilyOf(metric);
-    if (!own.name.starts_with(prefix)) continue;
-    visitor.Begin(own.family);
-    visitor.Add({}, static_cast<double>(Read(metric)) / own.divisor, own.counter() ? created : 0);
+    if (found[i].empty()) continue;
+    visitor.Begin(kFamilies[i]);
+    const double divisor = FamilyOf(static_cast<Metric>(i)).divisor;
+    for (const auto& [node, value] : found[i]) visitor.Add({&node, 1}, static_cast<double>(value) / divisor, 0);
   }
 }
 

@@ -19,6 +19,19 @@ CodePoint FirstCodePoint(std::string_view text) {
   return {value, length, true};
 }
 
+void AppendValid(std::string& out, std::string_view text) {
+  while (!text.empty()) {
+    size_t plain = 0;
+    while (plain < text.size() && static_cast<uint8_t>(text[plain]) < 0x80) ++plain;
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) return;
+    const CodePoint point = FirstCodePoint(text);
+    out += point.valid ? text.substr(0, point.bytes) : kReplacementCharacter;
+    text.remove_prefix(point.bytes);
+  }
+}
+
 bool BreaksText(uint32_t c) {
   const bool control = c < 0x20 || (c >= 0x7f && c < 0xa0);
   const bool separates_or_turns = (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);

@@ -16,11 +16,14 @@
 #include "base/version.h"
 #include "cmd/kubernetes.h"
 #include "cmd/naming.h"
+#include "cmd/push.h"
 #include "cmd/server_sink.h"
 #include "cmd/token.h"
 #include "model/cluster_listeners.h"
 #include "server/diagnosis.h"
 #include "server/server.h"
+#include "server/server_metrics.h"
+#include "server/workload_metrics.h"
 #include "store/store.h"
 
 namespace weir::cmd {
@@ -108,7 +111,10 @@ struct Serving {
   std::unique_ptr<store::Store> store;
   std::unique_ptr<Naming> names;
   std::unique_ptr<server::Diagnosis> diagnosis;
+  std::unique_ptr<server::WorkloadMetrics> workloads;
+  std::unique_ptr<telemetry::Push> push;  // null: nobody is told
   std::unique_ptr<server::Server> server;
+  std::unique_ptr<server::ServerMetrics> metrics;
   std::unique_ptr<model::ClusterListeners> listeners;
   std::unique_ptr<Kubernetes> kubernetes;
   std::unique_ptr<api::Api> api;
@@ -120,9 +126,28 @@ struct Serving {
     if (api) api->Stop();
     if (kubernetes) kubernetes->Stop();
     if (server) server->Stop();
+    if (push) push->Stop();
     if (diagnosis) diagnosis->Stop();
   }
 };
+
+// What they lose they count themselves, by names of their own.
+std::vector<server::Follower> FollowersOf(const Serving& serving) {
+  server::LiveSinkOptions counts_itself;
+  counts_itself.lost = std::nullopt;
+  std::vector<server::Follower> followers{{serving.diagnosis.get(), counts_itself},
+                                          {serving.workloads.get(), counts_itself}};
+  if (serving.push) followers.push_back({serving.push.get(), counts_itself});
+  return followers;
+}
+
+std::unique_ptr<server::ServerMetrics> MetricsOf(const Serving& serving, UnixMillis started) {
+  server::ServerMetricsSources sources;
+  sources.workloads = serving.workloads.get();
+  sources.agents = [server = serving.server.get()] { return server->Agents(); };
+  sources.diagnosis = [diagnosis = serving.diagnosis.get()] { return diagnosis->view(); };
+  return std::make_unique<server::ServerMetrics>(std::move(sources), started);
+}
 
 Result<Serving> StartServing(const Settings& settings, DisciplinedClock& clock) {
   clock.Load(DataDir(settings) / "clock");
@@ -147,13 +172,19 @@ Result<Serving> StartServing(const Settings& settings, DisciplinedClock& clock) 
   serving.diagnosis =
       std::make_unique<server::Diagnosis>(std::move(diagnosis_options), *serving.store->findings(), clock);
   WEIR_RETURN_IF_ERROR(serving.diagnosis->Start());
-  server_options.sinks = {serving.diagnosis.get()};
+  serving.workloads = std::make_unique<server::WorkloadMetrics>(server::WorkloadMetricsOptions{}, clock);
+  WEIR_ASSIGN_OR_RETURN(serving.push, PushOf(settings, clock));
+  server_options.followers = FollowersOf(serving);
   WEIR_ASSIGN_OR_RETURN(serving.names, Naming::Start(settings, DataDir(settings), clock));
   server_options.namer = &serving.names->stage();
   WEIR_ASSIGN_OR_RETURN(serving.server, server::Server::Start(std::move(server_options), *serving.store, clock));
 
+  serving.metrics = MetricsOf(serving, clock.WallMillis());
+  if (serving.push) serving.push->Start([all = serving.metrics.get()](MetricVisitor& visitor) { all->Visit(visitor); });
+
   const auto listener_of = [&](const std::string& cluster) -> model::ClusterListener& {
-    const std::vector<model::ClusterListener*> both{&serving.names->stage().ListenerOf(cluster), serving.diagnosis.get()};
+    const std::vector<model::ClusterListener*> both{&serving.names->stage().ListenerOf(cluster),
+                                                    serving.diagnosis.get()};
     serving.listeners = std::make_unique<model::ClusterListeners>(both);
     return *serving.listeners;
   };
@@ -163,6 +194,7 @@ Result<Serving> StartServing(const Settings& settings, DisciplinedClock& clock) 
   api::ApiOptions api_options;
   api_options.cluster = [followed = serving.kubernetes.get()] { return followed->Report(); };
   api_options.diagnosis = [diagnosis = serving.diagnosis.get()] { return diagnosis->view(); };
+  api_options.metrics = [all = serving.metrics.get()](MetricVisitor& visitor) { all->Visit(visitor); };
   api_options.listen = settings.Text("listen");
   api_options.tls_certificate_file = settings.Text("tls-cert");
   api_options.tls_key_file = settings.Text("tls-key");

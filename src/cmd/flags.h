@@ -137,6 +137,19 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"disk-budget", 0, FlagType::kBytes, "BYTES", "10Gi", kStoring,
      "Disk the store may use; the oldest data goes first."},
 
+    // Telling others
+    {"remote-write", 0, FlagType::kText, "URLS", "", kStoring,
+     "Send the server's metrics to these receivers of Prometheus remote write, comma-separated."},
+    {"otlp", 0, FlagType::kText, "URL", "", kStoring,
+     "Send them by OTLP/HTTP as well; /v1/metrics is added to the URL, port 4318 in most collectors."},
+    {"otlp-flows", 0, FlagType::kChoice, "off|on", "off", kStoring,
+     "Send each stored row of flows to /v1/logs there as a log event."},
+    {"push-interval", 0, FlagType::kDuration, "TIME", "15s", kStoring, "How often metrics are sent; 1s or more."},
+    {"push-headers", 0, FlagType::kText, "FILE", "", kStoring,
+     "File of headers for --remote-write and --otlp, `Name: value` a line, such as Authorization or X-Scope-OrgID."},
+    {"push-ca-file", 0, FlagType::kText, "FILE", "", kStoring,
+     "PEM file of the authority that signed their certificates. Default: those of the system."},
+
     // Judging
     {"thresholds", 0, FlagType::kText, "LIST", "", kStoring,
      "Comma-separated NAME=VALUE: numbers by which detectors judge, see docs/detectors/thresholds.md."},
@@ -156,17 +169,20 @@ inline constexpr auto kFlags = std::to_array<Flag>({
 
     // Names outside
     {"prefix-file", 0, FlagType::kText, "FILES", "", kStoring,
-     "Files in which clouds publish their address ranges, comma-separated: Amazon's ip-ranges.json, Google's cloud.json "
+     "Files in which clouds publish their address ranges, comma-separated: Amazon's ip-ranges.json, Google's "
+     "cloud.json "
      "and goog.json, Azure's service tags, Hugging Face's meta.json."},
     {"prefix-url", 0, FlagType::kText, "LISTS", "", kStoring,
-     "Lists of the same forms that are fetched once a day, by URL or one of aws, google and huggingface, comma-separated. "
+     "Lists of the same forms that are fetched once a day, by URL or one of aws, google and huggingface, "
+     "comma-separated. "
      "Nothing is fetched unless asked for here."},
     {"cidr-label", 0, FlagType::kText, "LABELS", "", kStoring,
      "Names of address ranges of your own: 10.20.0.0/16=office,192.0.2.0/24=backup:object_store."},
     {"geoip", 0, FlagType::kText, "FILES", "", kStoring,
      "MaxMind databases (.mmdb) of country, city or ASN for public addresses without a better name, comma-separated."},
     {"price-table", 0, FlagType::kText, "NAME|FILE", "", kStoring,
-     "What traffic costs: `aws` for the list prices that ship with Weir, or a YAML file in the same form. Fills cost_usd."},
+     "What traffic costs: `aws` for the list prices that ship with Weir, or a YAML file in the same form. Fills "
+     "cost_usd."},
 
     // Questions
     {"since", 0, FlagType::kText, "TIME", "15m", kFlows | kMap | kNodes,

@@ -21,6 +21,7 @@ std::string_view FamilyRoleName(FamilyRole role) {
     case FamilyRole::kFabric: return "fabric";
     case FamilyRole::kWorkload: return "workload";
     case FamilyRole::kInference: return "inference";
+    case FamilyRole::kVerdict: return "verdict";
   }
   return "node";
 }

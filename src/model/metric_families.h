@@ -1,9 +1,9 @@
 // THE catalogue of metric families about the network: what an agent serves of its node at /metrics, and a server of the
-// workloads that talk to each other. Exposition, remote write, OTLP, docs/metrics.md and the dashboards are made from it;
-// numbers about Weir itself stand in base/metrics.h.
+// workloads that talk to each other. Exposition, remote write, OTLP, docs/metrics.md and the dashboards are made from
+// it; numbers about Weir itself stand in base/metrics.h.
 //
-// Labels: `namespace`, `pod` and `node` are Kubernetes' names, as kube-state-metrics and cAdvisor write them, so that series
-// can be joined; kMetricLabels says what OpenTelemetry calls each.
+// Labels: `namespace`, `pod` and `node` are Kubernetes' names, as kube-state-metrics and cAdvisor write them, so that
+// series can be joined; kMetricLabels says what OpenTelemetry calls each.
 #pragma once
 
 #include <array>
@@ -25,6 +25,7 @@ enum class FamilyRole : uint8_t {
   kFabric,  // RDMA
   kWorkload,
   kInference,  // requests and their answers, streams above all
+  kVerdict,    // what detectors say
 };
 
 // X(identifier, name, type, unit, role, labels, OpenTelemetry name, help)
@@ -175,6 +176,10 @@ enum class FamilyRole : uint8_t {
     "Connections the server's kernel dropped because its application does not accept fast enough.")                       \
   X(workload_rtt, "weir_workload_round_trip_seconds", kHistogram, "seconds", kWorkload, WEIR_PAIR, "",                    \
     "Smoothed round-trip times, of the client's kernel or else the server's.")                                            \
+  X(workload_connect, "weir_workload_connect_seconds", kHistogram, "seconds", kWorkload, WEIR_PAIR, "",                   \
+    "How long handshakes took, as the client's kernel saw them; their number and sum.")                                   \
+  X(workload_cost, "weir_workload_cost_dollars", kCounter, "dollars", kWorkload, WEIR_PAIR, "",                           \
+    "What the traffic between two workloads costs by the price table (--price-table); absent where that has no price for it.")\
   X(zone_io, "weir_zone_io_bytes", kCounter, "bytes", kWorkload, WEIR_PAIR " client_zone server_zone direction", "",      \
     "Payload between two workloads whose nodes are in different zones.")                                                  \
   X(dns_requests, "weir_workload_dns_lookups", kCounter, "", kWorkload, "client_namespace client_workload result", "",    \
@@ -190,7 +195,14 @@ enum class FamilyRole : uint8_t {
   X(http_chunk_gap, "weir_http_server_chunk_gap_seconds", kHistogram, "seconds", kInference, "server_namespace server_workload streaming", "", \
     "Time between the chunks of an answer.")                                                                              \
   X(http_duration, "weir_http_server_request_duration_seconds", kHistogram, "seconds", kInference, "server_namespace server_workload streaming", "http.server.request.duration", \
-    "Time from a request's last byte to the last of its answer.")
+    "Time from a request's last byte to the last of its answer.")                                                         \
+  /* Verdicts */                                                                                                          \
+  X(health, "weir_network_health_indicator", kGauge, "", kVerdict, "scope subject", "",                                   \
+    "1: this part of the network is degraded for several workloads at once, 0: it is not. Absent while that is not known.")\
+  X(health_judged, "weir_network_health_judged_flows", kGauge, "", kVerdict, "scope subject", "",                         \
+    "Flows that spoke for or against it in the last whole period.")                                                       \
+  X(findings, "weir_findings_open", kGauge, "", kVerdict, "detector confidence", "",                                        \
+    "Findings that are open now, by detector and by how sure it is (docs/detectors).")
 
 // Counters of Elastic Fabric Adapters, under the names of their driver with efa_ in front. X(name, help)
 #define WEIR_EFA_COUNTERS(X)                                                                                              \
@@ -289,6 +301,7 @@ enum class FamilyRole : uint8_t {
   X(result, "weir.result") X(streaming, "weir.streaming")      \
   X(client_namespace, "weir.client.namespace") X(client_workload, "weir.client.workload")                                 \
   X(server_namespace, "weir.server.namespace") X(server_workload, "weir.server.workload") X(by, "weir.by")                \
+  X(scope, "weir.scope") X(subject, "weir.subject") X(detector, "weir.detector") X(confidence, "weir.confidence")           \
   X(client_zone, "weir.client.zone") X(server_zone, "weir.server.zone") X(version, "service.version") X(mode, "weir.mode")
 // clang-format on
 
@@ -331,7 +344,9 @@ inline constexpr std::array<FamilyDescription, kServerFamilyCount> kServerFamili
 #undef WEIR_FAMILY_ROW
 }};
 
-constexpr const FamilyDescription& Describe(ServerFamily family) { return kServerFamilies[static_cast<size_t>(family)]; }
+constexpr const FamilyDescription& Describe(ServerFamily family) {
+  return kServerFamilies[static_cast<size_t>(family)];
+}
 
 inline constexpr std::string_view kEfaLabels = "instance_id device port node pod namespace";
 

@@ -36,7 +36,7 @@ FlowServer::FlowServer(const ServerOptions& options, store::Store& store, const 
       live_({.window = options.live_window, .max_rows = options.live_max_rows}),
       writer_({.flush_interval = options.flush_interval, .matcher = {.match_hold_ms = options.match_hold.count()}},
               intake_, store, live_, clock, options.namer) {
-  for (LiveSink* sink : options.sinks) live_.AddSink(*sink);
+  for (const Follower& follower : options.followers) live_.AddSink(*follower.sink, follower.options);
 }
 
 FlowServer::~FlowServer() { Stop(); }

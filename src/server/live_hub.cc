@@ -79,7 +79,7 @@ void LiveHub::Append(LiveBlock made) {
     // A single block larger than the bound is delivered all the same when nothing else waits.
     if (attached->queued_items != 0 && attached->queued_items + items > attached->options.max_queued_items) {
       attached->lost_items += items;
-      Count(attached->options.lost, items);
+      if (attached->options.lost) Count(*attached->options.lost, items);
       continue;
     }
     attached->queue.push_back(block);

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -52,7 +53,8 @@ class LiveSink {
 
 struct LiveSinkOptions {
   size_t max_queued_items = 50'000;
-  Metric lost = Metric::server_live_dropped;  // counts the items that are dropped
+  // Counts the items that are dropped; nothing: the sink does, when it is told that they were lost.
+  std::optional<Metric> lost = Metric::server_live_dropped;
 };
 
 struct LiveHubOptions {

@@ -23,14 +23,20 @@ namespace weir::server {
 
 class Namer;  // naming.h
 
+// Who follows everything that is stored, and how much may wait for it. It outlives the server.
+struct Follower {
+  LiveSink* sink = nullptr;
+  LiveSinkOptions options{};
+};
+
 struct ServerOptions {
   std::chrono::milliseconds flush_interval{200};  // longest wait of a row before it is inserted
   std::chrono::milliseconds match_hold{700};      // longest wait for another node's report of the same flow
   size_t max_pending_reports = 1'000'000;         // beyond: kExhausted, the agent retries
   std::chrono::seconds live_window{180};          // age of rows kept in memory
   size_t live_max_rows = 200'000;
-  Namer* namer = nullptr;                   // outlives the server; null = ends have the names that agents give
-  std::vector<LiveSink*> sinks{};           // follow everything that is stored; outlive the server
+  Namer* namer = nullptr;  // outlives the server; null = ends have the names that agents give
+  std::vector<Follower> followers{};
   std::function<void()> housekeeping = {};  // called every second or so on `weir-maintain`; may be empty
 };
 
@@ -52,8 +58,8 @@ struct AgentStatus {
 
 // A file that names of ends outside come from.
 struct NameSource {
-  std::string kind;  // "aws", "google", "azure", "huggingface": address ranges; "geoip", "prices"
-  std::string path;  // of the file, or where it was fetched from
+  std::string kind;      // "aws", "google", "azure", "huggingface": address ranges; "geoip", "prices"
+  std::string path;      // of the file, or where it was fetched from
   UnixMillis dated = 0;  // as it says itself; 0 = it does not
   size_t entries = 0;
 };

@@ -74,7 +74,8 @@ class Labels {
 
 // Visits a family over a table: show(totals, labels, created) for each entry and for the others together.
 template <typename Totals, typename Show>
-void VisitFamily(ServerFamily family, const TopTable<Totals>& table, size_t key_parts, MetricVisitor& visitor, Show show) {
+void VisitFamily(ServerFamily family, const TopTable<Totals>& table, size_t key_parts, MetricVisitor& visitor,
+                 Show show) {
   if (table.size() == 0 && !table.has_other()) return;
   visitor.Begin(model::Describe(family).family);
   table.ForEach([&](const std::string& key, const auto& entry) {
@@ -88,8 +89,8 @@ void VisitFamily(ServerFamily family, const TopTable<Totals>& table, size_t key_
 
 // The same for a histogram of each entry; those without samples are left out.
 template <typename Totals, typename Member>
-void VisitHistogram(ServerFamily family, const TopTable<Totals>& table, size_t key_parts, const model::ShownBounds& shown,
-                    Member member, MetricVisitor& visitor) {
+void VisitHistogram(ServerFamily family, const TopTable<Totals>& table, size_t key_parts,
+                    const model::ShownBounds& shown, Member member, MetricVisitor& visitor) {
   const std::vector<double> bounds = shown.InSeconds();
   std::vector<uint64_t> buckets;
   VisitFamily(family, table, key_parts, visitor, [&](const Totals& totals, Labels& labels, UnixMillis created) {
@@ -122,6 +123,16 @@ WorkloadMetrics::WorkloadMetrics(WorkloadMetricsOptions options, const Clock& cl
       served_(2 * options.max_workloads),
       asked_(options.max_workloads) {}
 
+void WorkloadMetrics::Take(const LiveBlockRef& block) {
+  if (block->late) {
+    Count(Metric::server_pair_rows_late, block->rows.size());
+  } else {
+    Add(block->rows);
+  }
+}
+
+void WorkloadMetrics::Lost(size_t items) { Count(Metric::server_pair_rows_lost, items); }
+
 void WorkloadMetrics::Add(const std::vector<FlowRow>& rows) {
   const UnixMillis now = clock_.WallMillis();
   const std::lock_guard lock(mutex_);
@@ -147,7 +158,8 @@ void WorkloadMetrics::Add(const std::vector<FlowRow>& rows) {
 void WorkloadMetrics::AddTransport(const FlowRow& row, UnixMillis now) {
   const std::string key = PairKey(row);
   const uint64_t bytes = row.bytes_to_server + row.bytes_to_client;
-  const double trouble = static_cast<double>(row.connections_failed + model::Retransmits(row) + model::LateSegments(row));
+  const double trouble =
+      static_cast<double>(row.connections_failed + model::Retransmits(row) + model::LateSegments(row));
   const double weight = static_cast<double>(bytes) + kTroubleWeight * trouble +
                         kConnectionWeight * static_cast<double>(row.connections_opened);
   bool folded = false;
@@ -164,9 +176,13 @@ void WorkloadMetrics::AddTransport(const FlowRow& row, UnixMillis now) {
   pair.late[0] += row.late_segments_to_server;
   pair.late[1] += row.late_segments_to_client;
   pair.opened += row.connections_opened;
+  pair.connects += row.connect_count;
+  pair.connect_sum_us += row.connect_sum_us;
+  pair.cost_nano_usd += row.cost_nano_usd;
   pair.overflows += row.accept_overflows;
-  const std::array<uint64_t, kFailures.size()> failed{row.failed_refused,   row.failed_timed_out, row.failed_unreachable,
-                                                      row.failed_abandoned, row.failed_no_port,   row.failed_other};
+  const std::array<uint64_t, kFailures.size()> failed{row.failed_refused,     row.failed_timed_out,
+                                                      row.failed_unreachable, row.failed_abandoned,
+                                                      row.failed_no_port,     row.failed_other};
   for (size_t i = 0; i < failed.size(); ++i) pair.failed[i] += failed[i];
   pair.reset[0] += row.closed_reset_by_client;
   pair.reset[1] += row.closed_reset_by_server;
@@ -246,7 +262,27 @@ void WorkloadMetrics::VisitPairs(MetricVisitor& visitor) const {
   ways(ServerFamily::workload_timeouts, &Pair::timeouts);
   ways(ServerFamily::workload_late, &Pair::late);
   count(ServerFamily::workload_overflows, &Pair::overflows);
+  VisitPairSums(visitor);
+}
+
+void WorkloadMetrics::VisitPairSums(MetricVisitor& visitor) const {
+  constexpr size_t kParts = 4;
   VisitHistogram(ServerFamily::workload_rtt, pairs_, kParts, model::kRoundTripBounds, &Pair::rtt, visitor);
+  VisitFamily(ServerFamily::workload_connect, pairs_, kParts, visitor,
+              [&](const Pair& pair, Labels& labels, UnixMillis created) {
+                if (pair.connects == 0) return;
+                visitor.AddHistogram(
+                    labels.With(), {{}, {&pair.connects, 1}, static_cast<double>(pair.connect_sum_us) / 1e6}, created);
+              });
+  // Nothing was priced where all are 0: the family is absent rather than 0.
+  bool priced = pairs_.other().totals.cost_nano_usd != 0;
+  pairs_.ForEach([&](const std::string&, const auto& entry) { priced |= entry.totals.cost_nano_usd != 0; });
+  if (!priced) return;
+  VisitFamily(ServerFamily::workload_cost, pairs_, kParts, visitor,
+              [&](const Pair& pair, Labels& labels, UnixMillis created) {
+                if (pair.cost_nano_usd == 0) return;
+                visitor.Add(labels.With(), static_cast<double>(pair.cost_nano_usd) / 1e9, created);
+              });
 }
 
 void WorkloadMetrics::VisitZones(MetricVisitor& visitor) const {
@@ -265,7 +301,8 @@ void WorkloadMetrics::VisitServed(MetricVisitor& visitor) const {
                   visitor.Add(labels.With({kResults[i]}), static_cast<double>(served.results[i]), created);
                 }
               });
-  const auto histogram = [&](ServerFamily family, const model::ShownBounds& shown, model::HistogramTotal Served::*member) {
+  const auto histogram = [&](ServerFamily family, const model::ShownBounds& shown,
+                             model::HistogramTotal Served::*member) {
     VisitHistogram(family, served_, kParts, shown, member, visitor);
   };
   histogram(ServerFamily::http_latency, model::kResponseBounds, &Served::latency);

@@ -21,8 +21,8 @@
 #include <optional>
 #include <thread>
 
-#include "agent/export/backoff.h"
 #include "agent/export/spool.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"

@@ -34,8 +34,9 @@ net::HttpHandler Health(std::function<std::string()> trouble) {
 std::optional<net::HttpResponse> RefuseForeignHosts(const net::HttpRequest& request) {
   const auto host = request.headers.find("host");
   if (host == request.headers.end() || net::IsLoopbackHost(host->second)) return std::nullopt;
-  return Plain(403, "this is a loopback address and the request's Host header names another machine; use 127.0.0.1 or "
-                    "localhost, or have --metrics-listen name an address that others may reach");
+  return Plain(403,
+               "this is a loopback address and the request's Host header names another machine; use 127.0.0.1 or "
+               "localhost, or have --metrics-listen name an address that others may reach");
 }
 
 }  // namespace
@@ -49,12 +50,12 @@ Result<std::unique_ptr<Endpoint>> Endpoint::Start(const std::string& listen, End
   options.max_connections = kMaxConnections;
   options.max_body_bytes = kMaxBodyBytes;
   std::unique_ptr<net::HttpServer> server = net::HttpServer::Create(std::move(options));
-  server->Route("GET", "/metrics",
-                [visit = std::move(sources.visit)](const net::HttpRequest& request,
-                                                   std::unique_ptr<net::Responder> responder) {
-                  budget::CountThisThread();
-                  responder->Send(net::MetricsPage(request, visit));
-                });
+  server->Route(
+      "GET", "/metrics",
+      [visit = std::move(sources.visit)](const net::HttpRequest& request, std::unique_ptr<net::Responder> responder) {
+        budget::CountThisThread();
+        responder->Send(net::MetricsPage(request, visit));
+      });
   server->Route("GET", "/healthz", Health(std::move(sources.ill)));
   server->Route("GET", "/readyz", Health(std::move(sources.not_ready)));
   server->Route("GET", "/", [](const net::HttpRequest&, std::unique_ptr<net::Responder> responder) {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/metrics/test_visitor.h"
+#include "base/kept_samples.h"
 #include "base/metrics.h"
 
 namespace weir::agent::metrics {
@@ -112,7 +112,8 @@ TEST_F(FlowTotalsTest, DnsByResult) {
   EXPECT_EQ(kept.Of("weir_dns_lookups"), (Values{{"namespace=kube-system pod=proxy-0 result=NOERROR node=n1", 2},
                                                  {"namespace=kube-system pod=proxy-0 result=timeout node=n1", 1}}));
   EXPECT_EQ(kept.Of("weir_dns_lookup_duration_seconds"),
-            (Values{{"namespace=kube-system pod=proxy-0 node=n1 count", 2}, {"namespace=kube-system pod=proxy-0 node=n1 sum", 0.0018}}));
+            (Values{{"namespace=kube-system pod=proxy-0 node=n1 count", 2},
+                    {"namespace=kube-system pod=proxy-0 node=n1 sum", 0.0018}}));
 }
 
 TEST_F(FlowTotalsTest, APodThatIsThereIsShownBeforeItFails) {

@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "agent/metrics/test_visitor.h"
+#include "base/kept_samples.h"
 
 namespace weir::agent::metrics {
 namespace {
@@ -24,7 +24,11 @@ PodLabels Name(const std::string& uid, const std::string& container) {
 }
 
 NodeSnapshot::Interface Interface(std::string name, std::string host_name, uint64_t rx, uint64_t tx) {
-  return {std::move(name), std::move(host_name), false, 7, {{NodeSignal::interface_rx_bytes, rx}, {NodeSignal::interface_tx_bytes, tx}}};
+  return {std::move(name),
+          std::move(host_name),
+          false,
+          7,
+          {{NodeSignal::interface_rx_bytes, rx}, {NodeSignal::interface_tx_bytes, tx}}};
 }
 
 KeptSamples Show(const NodeSnapshot& snapshot) {
@@ -74,8 +78,10 @@ TEST(NodeSamples, ThePodsTrafficUnderBothNames) {
 
 TEST(NodeSamples, WhoHasNoNameIsCalledByWhatIsKnown) {
   NodeSnapshot snapshot;
-  snapshot.spaces.push_back({.netns = 1, .name = "blue", .pod_uid = "uid-9", .interfaces = {Interface("eth0", "", 1, 0)}});
-  snapshot.spaces.push_back({.netns = 2, .name = "blue", .container = std::string(64, 'b'), .interfaces = {Interface("eth0", "", 2, 0)}});
+  snapshot.spaces.push_back(
+      {.netns = 1, .name = "blue", .pod_uid = "uid-9", .interfaces = {Interface("eth0", "", 1, 0)}});
+  snapshot.spaces.push_back(
+      {.netns = 2, .name = "blue", .container = std::string(64, 'b'), .interfaces = {Interface("eth0", "", 2, 0)}});
   snapshot.spaces.push_back({.netns = 3, .name = "blue", .interfaces = {Interface("eth0", "", 3, 0)}});
   snapshot.spaces.push_back({.netns = 4, .name = "sandbox", .values = {{NodeSignal::tcp_retransmits, 1}}});
   const KeptSamples kept = Show(snapshot);
@@ -88,7 +94,10 @@ TEST(NodeSamples, WhoHasNoNameIsCalledByWhatIsKnown) {
 TEST(NodeSamples, TheNodesDevicesAreNoPods) {
   NodeSnapshot snapshot;
   NodeSnapshot::Space own{.netns = 0, .values = {{NodeSignal::tcp_retransmits, 8}, {NodeSignal::tcp_passive_opens, 1}}};
-  own.interfaces.push_back({"ens5", "", true, 0,
+  own.interfaces.push_back({"ens5",
+                            "",
+                            true,
+                            0,
                             {{NodeSignal::interface_rx_bytes, 100},
                              {NodeSignal::interface_rx_missed, 6},
                              {NodeSignal::allowance_bandwidth_in, 5},

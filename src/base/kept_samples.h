@@ -1,13 +1,14 @@
 // A visitor that keeps what it is told, for tests: "family label=value ..." -> value.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "base/metric_family.h"
 
-namespace weir::agent::metrics {
+namespace weir {
 
 class KeptSamples final : public MetricVisitor {
  public:
@@ -34,7 +35,8 @@ class KeptSamples final : public MetricVisitor {
   std::map<std::string, double> Of(const std::string& prefix) const {
     std::map<std::string, double> found;
     for (const auto& [key, value] : values) {
-      if (key.starts_with(prefix + " ") || key == prefix) found[key.substr(std::min(key.size(), prefix.size() + 1))] = value;
+      if (key.starts_with(prefix + " ") || key == prefix)
+        found[key.substr(std::min(key.size(), prefix.size() + 1))] = value;
     }
     return found;
   }
@@ -52,4 +54,4 @@ class KeptSamples final : public MetricVisitor {
   const MetricFamily* family_ = nullptr;
 };
 
-}  // namespace weir::agent::metrics
+}  // namespace weir

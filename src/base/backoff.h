@@ -1,5 +1,5 @@
 // Waiting times between attempts: uniformly distributed between the shortest and a ceiling that doubles with
-// every failure up to the longest ("full jitter"), so that agents that lost their server together do not come
+// every failure up to the longest ("full jitter"), so that those that lost a server together do not come
 // back together.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 
-namespace weir::agent {
+namespace weir {
 
 class Backoff {
  public:
@@ -30,4 +30,4 @@ class Backoff {
   std::mt19937_64 random_;
 };
 
-}  // namespace weir::agent
+}  // namespace weir
