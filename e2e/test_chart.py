@@ -93,6 +93,8 @@ def test_agents_have_the_names_of_the_seed_unless_told_otherwise():
     assert agents["metadata"]["namespace"] == NAMESPACE
     assert agents["spec"]["template"]["metadata"]["labels"]["name"] == "aws-network-flow-monitor-agent"
     assert container([agents], "DaemonSet")["ports"] == [{"name": "metrics", "containerPort": 9101, "protocol": "TCP"}]
+    environment = {each["name"]: each.get("value") for each in container([agents], "DaemonSet")["env"]}
+    assert environment["WEIR_METRICS_LISTEN"] == "0.0.0.0:9101"
     objects = render("compatibility.enabled=false", namespace="observability")
     agents = find(objects, "DaemonSet")
     assert {each["metadata"].get("namespace", "observability") for each in objects} == {"observability"}
@@ -128,6 +130,23 @@ def test_the_programs_know_every_flag_they_are_given():
     assert container(objects, "StatefulSet")["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http", "scheme": "HTTPS"}
 
 
+def test_agents_are_asked_for_their_health_where_they_serve_it():
+    agent = container(render(), "DaemonSet")
+    assert agent["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "metrics"}
+    assert agent["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "metrics"}
+    for setting in ("agent.probes.enabled=false", "agent.metrics.enabled=false"):
+        assert not {"livenessProbe", "readinessProbe"} & set(container(render(setting), "DaemonSet"))
+
+
+def test_headers_for_receivers_come_from_a_secret():
+    objects = render('server.pushHeaders.existingSecret="receivers"', 'server.flags={"remote-write":"https://metrics.example/api/v1/write"}')
+    server = container(objects, "StatefulSet")
+    assert {"--push-headers=/etc/weir/push/headers", "--remote-write=https://metrics.example/api/v1/write"} <= set(server["args"])
+    assert {"name": "push", "mountPath": "/etc/weir/push", "readOnly": True} in server["volumeMounts"]
+    volumes = {each["name"]: each for each in find(objects, "StatefulSet")["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["push"]["secret"]["secretName"] == "receivers"
+
+
 def test_rules_dashboards_and_monitors_are_there_on_demand():
     settings = [f"monitoring.{name}.enabled=true" for name in ("serviceMonitor", "podMonitor", "prometheusRule", "dashboards")]
     plain, objects = render(), render(*settings)
@@ -140,7 +159,7 @@ def test_rules_dashboards_and_monitors_are_there_on_demand():
         assert all(group["rules"] for group in each["spec"]["groups"])
     dashboards = [each for each in objects if each["kind"] == "ConfigMap"]
     files = [name for name in os.listdir(os.path.join(CHART, "files", "dashboards")) if name.endswith(".json")]
-    assert len(dashboards) == len(files)
+    assert len(dashboards) == len(files) >= 4
     for each in dashboards:
         (text,) = each["data"].values()
         json.loads(text)
