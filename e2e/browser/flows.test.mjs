@@ -16,12 +16,15 @@ async function openFlows(hash = '#/flows?refresh=0', options = {}) {
   return opened;
 }
 
+// Processes in columns of their own, as a reader may choose them.
+const kByProcess = '#/flows?refresh=0&columns=client_process,server_process,server_port,bytes';
+
 const headers = (page) => page.$$eval('.th button > span', (cells) => cells.map((c) => c.textContent.trim()));
 
 test('rows, totals and units', async () => {
   const { page, context, complaints } = await openFlows();
-  assert.equal(await page.locator('.table').getAttribute('aria-rowcount'), '22');
-  const row = await page.locator('.tr', { hasText: 'fetch-weights' }).innerText();
+  assert.equal(await page.locator('.table').getAttribute('aria-rowcount'), '23');
+  const row = await page.locator('.tr', { hasText: 'models.s3' }).innerText();
   assert.match(row, /GiB/);
   assert.match(row, /ms/);
   assert.match(await page.locator('.totals').innerText(), /All[\s\S]*GiB/);
@@ -34,7 +37,7 @@ test('rows, totals and units', async () => {
 test('clicking a head sorts, again reverses, and the address tells', async () => {
   const { page, context } = await openFlows();
   await page.click('.th button:has-text("RTT avg")');
-  await page.waitForFunction(() => document.querySelector('.tr')?.textContent.includes('24 ms'));
+  await page.waitForFunction(() => document.querySelector('.tr')?.textContent.includes('31 ms'));
   assert.equal(await page.locator('.th[aria-sort="descending"]').count(), 1);
   await page.click('.th button:has-text("RTT avg")');
   await page.waitForSelector('.th[aria-sort="ascending"]');
@@ -58,7 +61,7 @@ test('columns can be hidden and shown; reset brings the default back; a new visi
   await page.fill('.picker input[type="search"]', 'timeouts');
   await page.locator('.picker label:has-text("Timeouts")').last().click();
   await page.waitForFunction(() => [...document.querySelectorAll('.th')].some((h) => h.textContent.includes('Timeouts')));
-  assert.match(await page.evaluate(() => location.hash), /columns=client_process,server_process/);
+  assert.match(await page.evaluate(() => location.hash), /columns=client_end,server_end/);
   const next = await context.newPage();
   await next.goto(`${mock.url}/#/flows?refresh=0`);
   await next.waitForSelector('.tr');
@@ -74,14 +77,14 @@ test('a column can be made wider, and the address keeps it', async () => {
   await page.mouse.down();
   await page.mouse.move(box.x + 84, box.y + 8, { steps: 4 });
   await page.mouse.up();
-  await page.waitForFunction(() => /widths=client_process\.\d+/.test(location.hash));
+  await page.waitForFunction(() => /widths=client_end\.\d+/.test(location.hash));
   const width = await page.locator('.td.c0').first().evaluate((e) => e.offsetWidth);
   assert.ok(width > 190, `${width}`);
   await context.close();
 });
 
 test('+ and − on a cell add to the filter', async () => {
-  const { page, context } = await openFlows();
+  const { page, context } = await openFlows(kByProcess);
   const cell = page.locator('.tr .td', { hasText: 'postgres' }).first();
   await cell.hover();
   await cell.locator('button[aria-label^="Only"]').click();
@@ -94,6 +97,42 @@ test('+ and − on a cell add to the filter', async () => {
   await page.waitForFunction(() => document.querySelectorAll('.tr').length === 2);
   await page.click('button[aria-label="Remove server_process = postgres"]');
   await page.waitForFunction(() => document.querySelectorAll('.chip').length === 1);
+  await context.close();
+});
+
+test('an end by its name narrows to that thing, and can be excluded', async () => {
+  const { page, context } = await openFlows();
+  const cell = page.locator('.tr .td', { hasText: 'shop/storefront' }).first();
+  await cell.hover();
+  await cell.locator('button[aria-label^="Only"]').click();
+  await page.waitForFunction(() => document.querySelectorAll('.chip').length === 2);
+  assert.match(await page.evaluate(() => decodeURIComponent(location.hash)), /_namespace\+=\+shop\+and\+(client|server)_workload\+=\+storefront/);
+  const other = page.locator('.tr .td', { hasText: 'shop/api' }).or(page.locator('.tr .td', { hasText: 'ingress/gateway' })).first();
+  await other.hover();
+  await other.locator('button[aria-label^="Not"]').click();
+  await page.waitForSelector('.chip.excluding');
+  await context.close();
+});
+
+test('presets: within the cluster with both zones, cloud services by class, the outside, failures', async () => {
+  const { page, context, complaints } = await openFlows();
+  await page.click('button:has-text("Cluster")');
+  await page.waitForFunction(() => [...document.querySelectorAll('.th')].some((h) => h.textContent.includes('Remote zone')));
+  const names = await headers(page);
+  for (const name of ['Client', 'Local zone', 'Server', 'Remote zone', 'Data transferred', 'Retransmissions', 'Retr. timeouts', 'RTT']) assert.ok(names.some((n) => n.startsWith(name)), name);
+  await page.waitForSelector('.tr:has-text("eu-1b"):has-text("eu-1c")');
+  assert.equal(await page.locator('.tr:has-text("models.s3")').count(), 0);
+  await page.click('button:has-text("Cloud services")');
+  await page.waitForSelector('.tr:has-text("object_store")');
+  assert.equal(await page.locator('.tr').count(), 2);
+  await page.click('button:has-text("External")');
+  await page.waitForSelector('.tr:has-text("203.0.113.77")');
+  await page.click('button:has-text("Failures")');
+  await page.waitForFunction(() => document.querySelector('.tr')?.textContent.includes('1433'));
+  assert.match(await page.evaluate(() => location.hash), /preset=failures/);
+  await page.click('button:has-text("Overview")');
+  await page.waitForFunction(() => document.querySelector('.table')?.getAttribute('aria-rowcount') === '23');
+  assert.deepEqual(complaints, []);
   await context.close();
 });
 
@@ -136,14 +175,14 @@ test('dragging over the histogram selects the time', async () => {
 
 test('a row opens with every field; raw JSON; show on map', async () => {
   const { page, context } = await openFlows();
-  await page.locator('.tr', { hasText: 'nginx' }).first().click();
+  await page.locator('.tr', { hasText: 'ingress/gateway' }).first().click();
   const drawer = page.locator('.drawer');
   const text = await drawer.innerText();
   for (const field of ['Client netns', 'Retransmits SYN', 'RTT p99']) assert.match(text, new RegExp(field));
   await drawer.locator('text=Raw JSON').click();
   assert.match(await drawer.locator('pre').innerText(), /"bytes_to_server": \d+/);
   await drawer.locator('text=Show on map').click();
-  await page.waitForSelector('.node:has-text("nginx")');
+  await page.waitForSelector('.node:has-text("ingress")');
   await context.close();
 });
 
@@ -157,7 +196,7 @@ test('Esc closes the drawer', async () => {
 });
 
 test('hostile names stay text in cells, titles, chips and drawer', async () => {
-  const { page, context, complaints } = await openFlows();
+  const { page, context, complaints } = await openFlows(kByProcess);
   const cell = page.locator('.tr .td', { hasText: '<img' }).first();
   assert.match(await cell.getAttribute('title'), /\\u202Egnp\.\\x07\\x00exe/);
   await cell.hover();

@@ -10,7 +10,7 @@ before(async () => { [browser, mock] = [await launch(), await startMock()]; });
 beforeEach(() => mock.use('normal'));
 after(async () => { await browser?.close(); mock?.close(); });
 
-async function openMap(hash = '#/map?refresh=0') {
+async function openMap(hash = '#/map?refresh=0&level=process') {
   const opened = await openPage(browser, mock.url, hash);
   await opened.page.waitForSelector('.node');
   return opened;
@@ -18,7 +18,7 @@ async function openMap(hash = '#/map?refresh=0') {
 
 test('things, arrows, and failed-only edges dashed with a cross', async () => {
   const { page, context, complaints } = await openMap();
-  assert.equal(await page.locator('.node').count(), 21);
+  assert.equal(await page.locator('.node').count(), 22);
   assert.ok(await page.locator('.map-svg .edge').count() >= 20);
   const failed = page.locator('.map-svg .edge.failed').first();
   assert.notEqual(await failed.locator('.line').evaluate((e) => getComputedStyle(e).strokeDasharray), 'none');
@@ -146,6 +146,60 @@ test('300 things fold, unfold by hand, and the picture still answers', async () 
   await context.close();
 });
 
+test('a cluster is shown by namespace at first; a double click steps in, the trail and the keyboard step out', async () => {
+  const { page, context, complaints } = await openMap('#/map?refresh=0');
+  assert.match(await page.locator('.map-bar').innerText(), /Namespaces \(auto\)/);
+  await page.locator('.node:has-text("shop")').first().dblclick();
+  await page.waitForSelector('.node:has-text("storefront")');
+  assert.match(await page.locator('.trail').innerText(), /Everything\s*›\s*namespace\s*shop\s*› workloads/);
+  await page.locator('.node:has-text("api")').first().focus();
+  await page.keyboard.press('Shift+Enter');
+  await page.waitForSelector('.node:has-text("api-5f7b8c9d66-lw9vt")');
+  assert.match(await page.evaluate(() => location.hash), /level=pod/);
+  await page.keyboard.press('u');
+  await page.waitForFunction(() => /level=workload/.test(location.hash));
+  await page.click('.trail button:has-text("Everything")');
+  await page.waitForSelector('.trail', { state: 'detached' });
+  await page.waitForSelector('.node:has-text("ingress")');
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test('edges that leave their zone are marked, and the drawer says between which zones', async () => {
+  const { page, context } = await openMap('#/map?refresh=0&level=workload');
+  const crossing = page.locator('.map-svg .edge:has(.zone-mark)');
+  assert.ok(await crossing.count() >= 4);
+  assert.equal(await page.locator('.map-svg .edge[aria-label^="gateway to storefront"] .zone-mark').count(), 0);  // both on one node
+  await page.locator('.problem:has-text("reports → postgres")').click();
+  await page.waitForSelector('[data-section="zones"]');
+  assert.match(await page.locator('[data-section="zones"]').innerText(), /between zones[\s\S]*eu-1b\s*→\s*eu-1c/);
+  await context.close();
+});
+
+test('what stands outside has its name and the glyph of its class', async () => {
+  const { page, context } = await openMap('#/map?refresh=0');
+  const store = page.locator('.node:has-text("Amazon S3")');
+  assert.equal(await store.locator('.glyph').count(), 1);
+  await store.click();
+  await page.waitForSelector('.drawer .facts');
+  assert.match(await page.locator('.drawer').innerText(), /object store[\s\S]*a DNS answer/);
+  assert.equal(await page.locator('.drawer button:has-text("Step into")').count(), 0);
+  await context.close();
+});
+
+test('several namespaces can be picked, for the map and the table alike', async () => {
+  const { page, context } = await openMap('#/map?refresh=0');
+  await page.click('.namespace-button');
+  await page.click('.picker-row:has-text("ingress") input');
+  await page.waitForFunction(() => document.querySelectorAll('.node').length === 3);
+  await page.click('.picker-row:has-text("ml") input');
+  await page.waitForFunction(() => /namespace=ingress,ml/.test(location.hash) && document.querySelectorAll('.node').length > 3);
+  await page.click('.tab:has-text("Flows")');
+  await page.waitForSelector('.tr');
+  assert.equal(await page.locator('.tr:has-text("prometheus")').count(), 0);
+  await context.close();
+});
+
 test('what the server left out is said', async () => {
   mock.use('huge');
   const { page, context } = await openMap();
@@ -195,7 +249,7 @@ test('a failing refresh keeps the last good answer on screen', async () => {
   mock.use('error');
   await page.keyboard.press('r');
   await page.waitForSelector('[data-state="error-line"]');
-  assert.equal(await page.locator('.node').count(), 21);
+  assert.equal(await page.locator('.node').count(), 22);
   await context.close();
 });
 

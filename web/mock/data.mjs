@@ -17,19 +17,31 @@ function container(seed) {
   return Array.from({ length: 64 }, () => Math.floor(next() * 16).toString(16)).join('');
 }
 
+const kZones = { 'node-a': 'eu-1a', 'node-b': 'eu-1b', 'node-c': 'eu-1c' };
+
+// What the cluster knows of a pod, for an end that runs in one.
+function pod(namespace, workload, suffix, workload_kind = 'Deployment') {
+  return { kind: 'pod', cluster: 'prod', namespace, workload, workload_kind, pod: `${workload}-${suffix}`, container_name: workload, name_source: 'cluster' };
+}
+
+function outside(cloud_service, external_name, external_service, region = 'eu-1') {
+  return { kind: 'cloud_service', cloud_service, external_name, external_service, region, name_source: 'dns' };
+}
+
 const ends = {
   internet: { address: '203.0.113.77', process: '', internet: true },
-  ingress: { address: '10.1.0.2', process: 'nginx', container: container(11), node: 'node-a', netns: 4026532201 },
-  ui: { address: '10.1.0.3', process: 'node', container: container(12), node: 'node-a', netns: 4026532202 },
-  api1: { address: '10.1.1.4', process: 'api-server', container: container(13), node: 'node-b', netns: 4026532301 },
-  api2: { address: '10.1.2.4', process: 'api-server', container: container(14), node: 'node-c', netns: 4026532401 },
-  sidecar: { address: '10.1.1.4', process: 'envoy', container: container(13), node: 'node-b', netns: 4026532301 },
-  db: { address: '10.1.2.9', process: 'postgres', container: container(15), node: 'node-c', netns: 4026532402 },
-  cache: { address: '10.1.1.8', process: 'redis-server', container: container(16), node: 'node-b', netns: 4026532302 },
-  worker: { address: '10.1.1.20', process: 'python3', container: container(17), node: 'node-b', netns: 4026532303 },
-  model: { address: '10.1.2.30', process: 'vllm', container: container(18), node: 'node-c', netns: 4026532403 },
-  loader: { address: '10.1.2.30', process: 'fetch-weights', container: container(18), node: 'node-c', netns: 4026532403 },
-  objects: { address: '198.51.100.10', process: '' },
+  ingress: { address: '10.1.0.2', process: 'nginx', container: container(11), node: 'node-a', netns: 4026532201, ...pod('ingress', 'gateway', '6c8f7d9b54-x2k8p') },
+  ui: { address: '10.1.0.3', process: 'node', container: container(12), node: 'node-a', netns: 4026532202, ...pod('shop', 'storefront', '7d9c5b6f88-q4z7m') },
+  api1: { address: '10.1.1.4', process: 'api-server', container: container(13), node: 'node-b', netns: 4026532301, ...pod('shop', 'api', '5f7b8c9d66-8hj2k') },
+  api2: { address: '10.1.2.4', process: 'api-server', container: container(14), node: 'node-c', netns: 4026532401, ...pod('shop', 'api', '5f7b8c9d66-lw9vt') },
+  sidecar: { address: '10.1.1.4', process: 'envoy', container: container(13), node: 'node-b', netns: 4026532301, ...pod('shop', 'api', '5f7b8c9d66-8hj2k') },
+  db: { address: '10.1.2.9', process: 'postgres', container: container(15), node: 'node-c', netns: 4026532402, ...pod('data', 'postgres', '0', 'StatefulSet') },
+  cache: { address: '10.1.1.8', process: 'redis-server', container: container(16), node: 'node-b', netns: 4026532302, ...pod('data', 'redis', '0', 'StatefulSet') },
+  worker: { address: '10.1.1.20', process: 'python3', container: container(17), node: 'node-b', netns: 4026532303, ...pod('shop', 'reports', '29104560-bq7xz', 'CronJob') },
+  model: { address: '10.1.2.30', process: 'vllm', container: container(18), node: 'node-c', netns: 4026532403, ...pod('ml', 'inference', '84d6f9c7b-mm2xd') },
+  loader: { address: '10.1.2.30', process: 'fetch-weights', container: container(18), node: 'node-c', netns: 4026532403, ...pod('ml', 'inference', '84d6f9c7b-mm2xd') },
+  objects: { address: '198.51.100.10', process: '', ...outside('object_store', 'models.s3.eu-1.amazonaws.com', 'Amazon S3') },
+  hub: { address: '198.51.100.20', process: '', ...outside('model_hub', 'huggingface.co', 'Hugging Face', '') },
   legacy: { address: '192.168.40.12', process: '' },
   prometheus: { address: '192.168.1.10', process: 'prometheus', unit: 'prometheus.service', node: 'node-a', netns: 4026531840 },
   exporterB: { address: '192.168.1.11', process: 'node_exporter', unit: 'node_exporter.service', node: 'node-b', netns: 4026531840 },
@@ -40,7 +52,7 @@ const ends = {
   admin: { address: '192.168.1.5', process: '' },
   hostile: {
     address: '10.1.1.66', process: '<img src=x onerror=alert(1)>\u202egnp.\u0007\u0000exe' + 'x'.repeat(90),
-    container: container(19), node: 'node-b', netns: 4026532304,
+    container: container(19), node: 'node-b', netns: 4026532304, ...pod('shop', 'third-party', '6b5d8-zz9'),
   },
 };
 
@@ -61,6 +73,7 @@ const kLinks = [
   ['api1', 'model', 8000, 12e3, 96e3, 2.2, 610, { failed: { failed_refused: 0.12 } }],
   ['api2', 'model', 8000, 12.5e3, 101e3, 2.1, 70, {}],
   ['loader', 'objects', 443, 160e3, 94e6, 0.5, 14800, { retransmits: 1.6 }],
+  ['loader', 'hub', 443, 2e3, 310e3, 0.02, 31000, {}],
   ['prometheus', 'exporterB', 9100, 1.1e3, 46e3, 0.07, 240, {}],
   ['prometheus', 'exporterC', 9100, 1.1e3, 47e3, 0.07, 260, {}],
   ['admin', 'sshd', 22, 300, 900, 0.01, 1900, {}],
@@ -70,18 +83,25 @@ const kLinks = [
 ];
 
 function locality(client, server) {
-  if (client.internet || server.address === '198.51.100.10') return 'internet';
+  if (server.cloud_service) return 'cloud_service';
+  if (client.internet) return 'internet';
   if (client.node && client.node === server.node) return 'same_node';
+  if (kZones[client.node] && kZones[server.node]) return kZones[client.node] === kZones[server.node] ? 'same_zone' : 'inter_zone';
   return 'private';
 }
 
+const kDimensions = readColumns().filter((c) => c.kind === 'dimension');
+const kUnknown = Object.fromEntries(kDimensions.map((c) => [c.name, c.type === 'uint' ? 0 : '']));
+const kParts = ['address', 'process', 'container', 'unit', 'node', 'netns', 'netns_name', 'cluster', 'namespace', 'workload', 'workload_kind', 'pod', 'container_name',
+  'zone', 'region', 'cloud_service', 'external_name', 'external_service', 'kind', 'name_source'];
+
 function baseFlow(client, server, port) {
-  const at = (end, side) => ({
-    [`${side}_address`]: end.address, [`${side}_process`]: end.process ?? '', [`${side}_container`]: end.container ?? '',
-    [`${side}_unit`]: end.unit ?? '', [`${side}_node`]: end.node ?? '', [`${side}_netns`]: end.netns ?? 0,
-    [`${side}_netns_name`]: end.netns_name ?? '',
-  });
-  return { protocol: 'tcp', ...at(client, 'client'), ...at(server, 'server'), server_port: port, locality: locality(client, server) };
+  const at = (end, side) => {
+    const known = { zone: kZones[end.node] ?? '', region: kZones[end.node] ? 'eu-1' : '', kind: end.node ? (end.process ? 'process' : 'node') : 'address', name_source: end.node ? 'agent' : '', ...end };
+    return Object.fromEntries(kParts.map((name) => [`${side}_${name}`, known[name] ?? (name === 'netns' ? 0 : '')]));
+  };
+  const service = server.workload && server.process !== 'envoy' ? { server_service: server.workload, server_service_namespace: server.namespace } : {};
+  return { ...kUnknown, service_address: '::', protocol: 'tcp', ...at(client, 'client'), ...at(server, 'server'), ...service, server_port: port, locality: locality(client, server) };
 }
 
 export function smallWorld() {
@@ -96,7 +116,7 @@ export function largeWorld(things, links) {
   const names = ['web', 'api', 'cart', 'search', 'auth', 'queue', 'mail', 'img', 'db', 'cache', 'kafka', 'etl'];
   const all = Array.from({ length: things }, (_, i) => ({
     address: `10.${2 + (i >> 8)}.${i & 255}.${1 + (i % 200)}`, process: `${names[i % names.length]}-${i}`,
-    container: container(1000 + (i >> 1)), node: `node-${String(i % 12).padStart(2, '0')}`, netns: 4026530000 + i,
+    container: container(1000 + (i >> 1)), kind: 'container', node: `node-${String(i % 12).padStart(2, '0')}`, netns: 4026530000 + i,
   }));
   // Two processes share a container only when they share a node.
   for (let i = 0; i + 1 < things; i += 2) all[i + 1].node = all[i].node;

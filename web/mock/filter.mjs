@@ -3,6 +3,7 @@ const kEither = {
   address: ['client_address', 'server_address'], process: ['client_process', 'server_process'],
   container: ['client_container', 'server_container'], unit: ['client_unit', 'server_unit'],
   node: ['client_node', 'server_node'], port: ['server_port'],
+  ...Object.fromEntries(['cluster', 'namespace', 'workload', 'pod', 'zone', 'cloud_service', 'external_name'].map((name) => [name, [`client_${name}`, `server_${name}`]])),
 };
 
 export const eitherFields = Object.entries(kEither).map(([name, columns]) => ({ name, columns }));

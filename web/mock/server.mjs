@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { flowRow, largeWorld, smallWorld, statusOf } from './data.mjs';
+import { levelOf, nodeOf } from './levels.mjs';
 import { compileFilter, eitherFields, FilterFault } from './filter.mjs';
 import { kThresholds, readColumns, readCounters } from './tables.mjs';
 
@@ -60,7 +61,9 @@ function merge(into, row) {
 
 function visibleLinks(mock, query, { since, until }) {
   const match = compileFilter(query.get('filter') ?? '', columns.map((c) => c.name));
-  return mock.world.map((link) => ({ link, row: flowRow(link, since, until) })).filter(({ row }) => match(row));
+  const namespaces = (query.get('namespace') ?? '').split(',').filter((name) => name !== '');
+  const inside = (row) => namespaces.length === 0 || namespaces.includes(row.client_namespace) || namespaces.includes(row.server_namespace);
+  return mock.world.map((link) => ({ link, row: flowRow(link, since, until) })).filter(({ row }) => inside(row) && match(row));
 }
 
 function facts(mock, span) {
@@ -72,7 +75,7 @@ function facts(mock, span) {
 }
 
 function flows(mock, query) {
-  allow(query, ['since', 'until', 'filter', 'group_by', 'sort', 'limit', 'format']);
+  allow(query, ['since', 'until', 'filter', 'namespace', 'level', 'group_by', 'sort', 'limit', 'format']);
   const span = range(query, Date.now());
   const groupBy = query.get('group_by') ? query.get('group_by').split(',') : kFlowKey;
   const groups = new Map();
@@ -100,29 +103,6 @@ function flows(mock, query) {
   };
 }
 
-const kNowhere = { group: '', group_kind: '', container: '', netns_name: '', netns: 0, unit: '', node: '', external: false };
-
-// What an end lives in. Only named namespaces: the mock's world has no others that are not a container's.
-function homeOf({ container, netns_name, unit, node }) {
-  if (container) return { group_kind: 'container', group: `container ${container.slice(0, 12)}`, name: container.slice(0, 12), container };
-  if (netns_name) return { group_kind: 'netns', group: netns_name, name: netns_name, netns_name };
-  if (unit) return { group_kind: 'unit', group: unit, name: unit, unit };
-  return { group_kind: 'host', group: node, name: node };
-}
-
-function endOf(row, side, level) {
-  const end = Object.fromEntries(['process', 'container', 'netns_name', 'unit', 'node', 'address'].map((f) => [f, row[`${side}_${f}`]]));
-  const { process, node, address } = end;
-  const external = node === '';
-  if (external && address.startsWith('203.')) return { ...kNowhere, kind: 'internet', name: 'internet', group: 'internet', group_kind: 'internet', addresses: [], external };
-  if (external) return { ...kNowhere, kind: 'host', name: address, group: address, group_kind: 'host', addresses: [address], external };
-  if (level === 'host') return { ...kNowhere, kind: 'host', name: node, group: node, group_kind: 'host', node, addresses: [address] };
-  const home = homeOf(end);
-  const here = { ...kNowhere, ...home, node, addresses: [address] };
-  if (level === 'process') return { ...here, kind: 'process', name: process };
-  return { ...here, kind: home.group_kind === 'unit' ? 'container' : home.group_kind };
-}
-
 function hash(text) {
   let h = 2166136261;
   for (const c of text) h = Math.imul(h ^ c.charCodeAt(0), 16777619) >>> 0;
@@ -147,36 +127,61 @@ function judge(edge) {
   return { ...edge, health, reasons };
 }
 
+const kEdgeSums = ['bytes_to_server', 'bytes_to_client', 'connections_opened', 'connections_failed', 'failed_refused', 'failed_timed_out', 'failed_unreachable', 'failed_abandoned',
+  'failed_no_port', 'failed_other', 'closed_reset', 'late_segments', 'retransmits', 'timeouts', 'retransmit_percent', 'rtt_avg_us', 'rtt_p99_us', 'connect_avg_us', 'reported_by'];
+
+function edgePlaces(rows) {
+  const localities = {};
+  const pairs = new Map();
+  for (const { locality, bytes, client_zone, server_zone } of rows) {
+    localities[locality] = (localities[locality] ?? 0) + bytes;
+    const key = `${client_zone}|${server_zone}`;
+    pairs.set(key, { client_zone, server_zone, bytes: (pairs.get(key)?.bytes ?? 0) + bytes });
+  }
+  const crossing = (localities.inter_zone ?? 0) + (localities.inter_region ?? 0);
+  return {
+    localities, locality: Object.entries(localities).sort((a, b) => b[1] - a[1])[0]?.[0] ?? '', inter_zone_bytes: crossing, cost_usd: (crossing / 1e9) * 0.02,
+    zone_pairs: [...pairs.values()].sort((a, b) => b.bytes - a.bytes).slice(0, 16),
+    services: [...new Set(rows.filter((row) => row.server_service !== '').map((row) => `${row.server_service_namespace}/${row.server_service}`))].slice(0, 16),
+  };
+}
+
+function addNode(nodes, end) {
+  const id = hash(JSON.stringify([end.kind, end.name, end.group, end.container, end.netns_name, end.unit, end.node]));
+  const found = nodes.get(id);
+  if (!found) nodes.set(id, { id, ...end, zones: [...end.zones], addresses: [...end.addresses] });
+  else for (const list of ['zones', 'addresses']) found[list] = [...new Set([...found[list], ...end[list]])];
+  return id;
+}
+
 function map(mock, query) {
-  allow(query, ['since', 'until', 'filter', 'level', 'limit', 'only', 'fold_internet']);
+  allow(query, ['since', 'until', 'filter', 'namespace', 'level', 'limit', 'only', 'fold_internet']);
   const span = range(query, Date.now());
   const [nodes, edges] = [new Map(), new Map()];
-  const add = (end) => {
-    const id = hash(JSON.stringify([end.kind, end.name, end.container, end.netns_name, end.unit, end.node]));
-    if (!nodes.has(id)) nodes.set(id, { id, ...end });
-    return id;
-  };
-  for (const { row } of visibleLinks(mock, query, span)) {
-    const [client, server] = ['client', 'server'].map((side) => add(endOf(row, side, query.get('level') ?? 'process')));
+  const found = visibleLinks(mock, query, span);
+  const asked = query.get('level') ?? 'auto';
+  const level = levelOf(asked, found.map(({ row }) => row));
+  for (const { row } of found) {
+    const [client, server] = ['client', 'server'].map((side) => addNode(nodes, nodeOf(row, side, level)));
     const id = `e${client}${server}`;
     const old = edges.get(id);
-    const base = old ? merge({ ...old.row }, row) : row;
-    const ports = [...new Set([...(old?.ports ?? []), row.server_port])];
-    edges.set(id, { id, client, server, ports, row: base });
+    edges.set(id, { id, client, server, ports: [...new Set([...(old?.ports ?? []), row.server_port])], rows: [...(old?.rows ?? []), row], row: old ? merge({ ...old.row }, row) : row });
   }
-  const all = [...edges.values()].map(({ row, ...edge }) => judge({
-    ...edge, ...Object.fromEntries(['bytes_to_server', 'bytes_to_client', 'connections_opened', 'connections_failed', 'failed_refused', 'failed_timed_out',
-      'failed_unreachable', 'failed_abandoned', 'failed_no_port', 'failed_other', 'closed_reset', 'late_segments', 'retransmits', 'retransmit_percent', 'rtt_avg_us', 'rtt_p99_us', 'connect_avg_us', 'reported_by'].map((f) => [f, row[f]])),
+  const all = [...edges.values()].map(({ row, rows, ...edge }) => judge({
+    ...edge, ...Object.fromEntries(kEdgeSums.map((f) => [f, row[f]])), ...edgePlaces(rows),
     bytes_per_second: row.bytes / ((span.until - span.since) / 1000), segments: row.segments_to_server + row.segments_to_client,
   })).filter((edge) => query.get('only') !== 'problems' || edge.health !== 'ok');
   const limit = Number(query.get('limit') ?? 500);
   const kept = all.sort((a, b) => b.bytes_per_second - a.bytes_per_second).slice(0, limit);
   const used = new Set(kept.flatMap((edge) => [edge.client, edge.server]));
-  return { ...facts(mock, span), nodes: [...nodes.values()].filter((n) => used.has(n.id)), edges: kept, edges_left_out: all.length - kept.length, nodes_left_out: 0, seconds: (span.until - span.since) / 1000 };
+  return {
+    ...facts(mock, span), level, level_asked: asked, nodes: [...nodes.values()].filter((n) => used.has(n.id)), edges: kept, edges_left_out: all.length - kept.length, nodes_left_out: 0,
+    seconds: (span.until - span.since) / 1000,
+  };
 }
 
 function series(mock, query) {
-  allow(query, ['since', 'until', 'filter', 'columns', 'group_by', 'filter_group_by', 'step', 'limit']);
+  allow(query, ['since', 'until', 'filter', 'namespace', 'columns', 'group_by', 'filter_group_by', 'step', 'limit']);
   const span = range(query, Date.now());
   const names = (query.get('columns') ?? 'bytes_to_server,bytes_to_client').split(',');
   const step = [1e3, 5e3, 10e3, 30e3, 6e4, 3e5, 18e5, 36e5, 216e5].find((s) => (span.until - span.since) / s <= 300) ?? 864e5;

@@ -11,6 +11,7 @@ import { HelpDialog } from './widgets/help_dialog';
 import { Icon, type IconName } from './widgets/icons';
 import { TimePicker } from './widgets/time_picker';
 import { FlowsView } from './views/flows/flows_view';
+import { stepOut } from './views/map/map_bar';
 import { MapView } from './views/map/map_view';
 import { kCounterSearchId } from './views/status/counters';
 import { StatusView } from './views/status/status_view';
@@ -108,6 +109,7 @@ function useKeyboard(): void {
       '?': () => store.set({ helpOpen: true }),
       r: reload,
       l: () => navigate({ live: !store.get().live }),
+      u: () => { if (store.get().view === 'map') stepOut(store.get().filter); },
       p: () => { if (store.get().view === 'map') navigate({ onlyProblems: !store.get().onlyProblems }); },
     };
     const onKey = (event: KeyboardEvent) => {

@@ -75,6 +75,7 @@ async function ask<T>(path: string, query: Query, signal?: AbortSignal): Promise
 
 export interface Question extends TimeRange {
   filter: string;
+  namespaces?: readonly string[];
 }
 
 export interface FlowsQuestion extends Question {
@@ -84,7 +85,7 @@ export interface FlowsQuestion extends Question {
 }
 
 function flowsQuery(q: FlowsQuestion): Query {
-  return { since: q.since, until: q.until, filter: q.filter, group_by: q.groupBy.join(','), sort: q.sort, limit: q.limit };
+  return { since: q.since, until: q.until, filter: q.filter, namespace: (q.namespaces ?? []).join(','), group_by: q.groupBy.join(','), sort: q.sort, limit: q.limit };
 }
 
 export function askFlows(q: FlowsQuestion, signal?: AbortSignal): Promise<FlowsAnswer> {
@@ -109,7 +110,7 @@ export interface MapQuestion extends Question {
 
 export function askMap(q: MapQuestion, signal?: AbortSignal): Promise<MapAnswer> {
   return ask('map', {
-    since: q.since, until: q.until, filter: q.filter, level: q.level, only: q.onlyProblems ? 'problems' : 'all', limit: q.limit,
+    since: q.since, until: q.until, filter: q.filter, namespace: (q.namespaces ?? []).join(','), level: q.level, only: q.onlyProblems ? 'problems' : 'all', limit: q.limit,
   }, signal);
 }
 
@@ -122,7 +123,7 @@ export interface SeriesQuestion extends Question {
 
 export function askSeries(q: SeriesQuestion, signal?: AbortSignal): Promise<SeriesAnswer> {
   return ask('series', {
-    since: q.since, until: q.until, filter: q.filter, columns: q.columns.join(','), group_by: (q.groupBy ?? []).join(','),
+    since: q.since, until: q.until, filter: q.filter, namespace: (q.namespaces ?? []).join(','), columns: q.columns.join(','), group_by: (q.groupBy ?? []).join(','),
     filter_group_by: q.filterGroupBy && (q.filterGroupBy.join(',') || 'flow'),
   }, signal);
 }

@@ -5,7 +5,7 @@ import type { TimeRange } from '../domain/time';
 import type { ApiError } from './api';
 import { readSaved, save } from './preferences';
 import type { AnswerFacts, ColumnsAnswer, StatusAnswer } from './types';
-import { formatHash, kDefaults, parseHash, type UrlState, type View } from './url_state';
+import { formatHash, kBackwardViews, kDefaults, parseHash, type UrlState, type View } from './url_state';
 
 export type Theme = 'system' | 'light' | 'dark';
 
@@ -54,7 +54,7 @@ function savedColumns(): string[] {
 // A link with columns shows them; one without shows this browser's own choice.
 function readHash(hash: string): UrlState {
   const url = parseHash(hash);
-  return url.columns.length > 0 ? url : { ...url, columns: savedColumns() };
+  return url.columns.length > 0 || url.preset !== '' ? url : { ...url, columns: savedColumns() };
 }
 
 function initialState(hash: string): State {
@@ -96,7 +96,19 @@ export function followBackButton(): void {
 }
 
 export function showView(view: View): void {
-  if (store.get().view !== view) navigate({ view, facts: undefined } as Partial<UrlState>);
+  const { view: old, since, until } = store.get();
+  if (old === view) return;
+  // Findings are few and worth a longer look back than flows; a range that was chosen stays.
+  const range = until !== 'now' ? {} : kBackwardViews.has(view) && since === kDefaults.since ? { since: kDayBack }
+    : kBackwardViews.has(old) && since === kDayBack ? { since: kDefaults.since } : {};
+  store.set({ facts: undefined });
+  navigate({ view, selected: '', ...range });
+}
+
+const kDayBack = '1d';
+
+export function setPreset(preset: string): void {
+  navigate({ preset, columns: preset === '' ? savedColumns() : [], groupBy: [], sort: kDefaults.sort, widths: {} });
 }
 
 export function setRange(range: TimeRange): void {
@@ -107,8 +119,9 @@ export function setFilter(filter: string): void {
   if (filter !== store.get().filter) navigate({ filter });
 }
 
+// What is chosen for a preset lasts as long as the link; the overview's columns are the reader's own.
 export function setColumns(columns: string[]): void {
-  save('columns', columns.join(','));
+  if (store.get().preset === '') save('columns', columns.join(','));
   navigate({ columns }, 'replace');
 }
 

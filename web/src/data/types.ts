@@ -42,7 +42,8 @@ export interface FlowsAnswer extends AnswerFacts {
   groups_left_out: number;
 }
 
-export type NodeKind = 'process' | 'container' | 'netns' | 'host' | 'internet';
+export type NodeKind = 'process' | 'container' | 'netns' | 'host' | 'internet' | 'pod' | 'workload' | 'namespace' | 'zone' | 'cluster'
+  | 'service' | 'external' | 'cloud_service';
 export type Health = 'ok' | 'warn' | 'bad' | 'failed';
 
 export interface MapNode {
@@ -51,6 +52,23 @@ export interface MapNode {
   name: string;
   group: string;
   group_kind: string;
+  cluster: string;
+  namespace: string;
+  workload: string;
+  workload_kind: string;
+  pod: string;
+  container_name: string;
+  zone: string;           // where it is part of what the node is
+  zones: string[];        // of all the ends that are folded into it
+  region: string;
+  service: string;
+  cloud_service: string;  // class of a service outside: object_store, registry, ...
+  external_name: string;
+  external_service: string;
+  name_source: string;
+  on_behalf_of: string[]; // workloads a helper worked for, as namespace/workload
+  shared: number;         // most pods that share a helper; 0 = it is none
+  filters: { client: string; server: string };  // "" where a filter cannot tell it
   container: string;
   netns_name: string;  // set where the thing is grouped by its network namespace
   netns: number;       // the same for a namespace without a name; 0 = not so
@@ -58,6 +76,12 @@ export interface MapNode {
   node: string;
   addresses: string[];
   external: boolean;
+}
+
+export interface ZonePair {
+  client_zone: string;
+  server_zone: string;
+  bytes: number;
 }
 
 export interface MapEdge {
@@ -78,6 +102,13 @@ export interface MapEdge {
   failed_other: number;
   closed_reset: number;
   late_segments: number;
+  timeouts: number;
+  cost_usd: number | null;
+  locality: string;
+  localities: Record<string, number>;  // bytes
+  inter_zone_bytes: number;
+  zone_pairs: ZonePair[];              // by bytes; "" = unknown
+  services: string[];                  // that were asked for, as namespace/name
   retransmits: number;
   retransmit_percent: number | null;
   rtt_avg_us: number | null;
@@ -90,6 +121,7 @@ export interface MapEdge {
 }
 
 export interface MapAnswer extends AnswerFacts {
+  level: string;    // what the answer is of, never auto
   nodes: MapNode[];
   edges: MapEdge[];
   edges_left_out: number;

@@ -13,7 +13,7 @@ describe('what is chosen survives the address', () => {
     filter: 'client_process = "a & b ? # %" and server_port in (80, 443)', columns: ['bytes', 'server_port'], widths: { bytes: 140 },
     groupBy: ['server_port', 'client_node'], sort: 'rtt_avg_us', limit: 5000, chart: 'rtt',
   };
-  const map: Partial<UrlState> = { view: 'map', level: 'host', label: 'rtt_p99', onlyProblems: true, selected: 'edge folded container x → n1' };
+  const map: Partial<UrlState> = { view: 'map', level: 'workload', label: 'rtt_p99', onlyProblems: true, selected: 'edge folded container x → n1' };
   test.each([flows, map])('%o', (change) => {
     const state = { ...kDefaults, ...change };
     expect(parseHash(formatHash(state))).toEqual(state);
@@ -27,7 +27,7 @@ describe('what is chosen survives the address', () => {
 
 test('nonsense gives a usable state', () => {
   const state = parseHash('#/nowhere?refresh=-5&level=galaxy&label=x&limit=1e99&sort=a;b&columns=a,<b>,c&widths=a.99999,b.x&chart=pie');
-  expect(state).toMatchObject({ view: 'map', refreshMs: 0, level: 'process', label: 'bytes', sort: '-bytes', columns: ['a', 'c'], widths: {}, chart: 'bytes' });
+  expect(state).toMatchObject({ view: 'map', refreshMs: 0, level: 'auto', label: 'bytes', sort: '-bytes', columns: ['a', 'c'], widths: {}, chart: 'bytes' });
 });
 
 test('a malformed escape does not throw', () => {

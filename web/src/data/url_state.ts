@@ -2,9 +2,10 @@
 // out, so that links stay short and keep meaning "the default" when it changes.
 import type { EdgeLabel } from '../domain/graph';
 import { kEdgeLabels } from '../domain/graph';
+import { kLevels, type Level } from '../domain/levels';
+import { kPresets } from '../domain/presets';
 
-export type View = 'map' | 'flows' | 'status';
-export type Level = 'process' | 'container' | 'host';
+export type View = 'map' | 'flows' | 'health' | 'inference' | 'nodes' | 'status';
 
 export interface UrlState {
   view: View;
@@ -13,12 +14,14 @@ export interface UrlState {
   refreshMs: number;
   live: boolean;
   filter: string;
+  namespaces: string[];    // only flows with an end in one of them; empty = all
   // Map
   level: Level;
   label: EdgeLabel;
   onlyProblems: boolean;
-  selected: string;        // "node <id>" or "edge <id>"; "" = nothing
+  selected: string;        // "node <id>" or "edge <id>", the id of a finding or load, the name of a node; "" = nothing
   // Flows
+  preset: string;          // "" = overview
   columns: string[];       // shown, in order; empty = the default
   widths: Record<string, number>;
   groupBy: string[];       // empty = the flow key
@@ -28,13 +31,14 @@ export interface UrlState {
 }
 
 export const kDefaults: UrlState = {
-  view: 'map', since: '15m', until: 'now', refreshMs: 15000, live: false, filter: '',
-  level: 'process', label: 'bytes', onlyProblems: false, selected: '',
-  columns: [], widths: {}, groupBy: [], sort: '-bytes', limit: 1000, chart: 'bytes',
+  view: 'map', since: '15m', until: 'now', refreshMs: 15000, live: false, filter: '', namespaces: [],
+  level: 'auto', label: 'bytes', onlyProblems: false, selected: '',
+  preset: '', columns: [], widths: {}, groupBy: [], sort: '-bytes', limit: 1000, chart: 'bytes',
 };
 
-const kViews: readonly string[] = ['map', 'flows', 'status'];
-const kLevels: readonly string[] = ['process', 'container', 'host'];
+const kViews: readonly string[] = ['map', 'flows', 'health', 'inference', 'nodes', 'status'];
+// Views about findings look back a day where nothing else was chosen.
+export const kBackwardViews: ReadonlySet<View> = new Set<View>(['health', 'inference']);
 
 function list(text: string | null): string[] {
   return text === null || text === '' ? [] : text.split(',').filter((item) => /^\w+$/.test(item)).slice(0, 100);
@@ -69,10 +73,12 @@ export function parseHash(hash: string): UrlState {
     refreshMs: integer(get.get('refresh'), kDefaults.refreshMs, 0, 3_600_000),
     live: get.get('live') === '1',
     filter: get.get('filter') ?? '',
-    level: oneOf<Level>(get.get('level'), kLevels, kDefaults.level),
+    namespaces: (get.get('namespace') ?? '').split(',').filter((name) => name !== '').slice(0, 100),
+    level: oneOf<Level>(get.get('level') === 'host' ? 'node' : get.get('level'), kLevels.map((l) => l.id), kDefaults.level),
     label: oneOf<EdgeLabel>(get.get('label'), kEdgeLabels.map((l) => l.id), kDefaults.label),
     onlyProblems: get.get('only') === 'problems',
     selected: get.get('selected') ?? '',
+    preset: oneOf(get.get('preset'), kPresets.map((p) => p.id), ''),
     columns: list(get.get('columns')),
     widths: widthsOf(get.get('widths')),
     groupBy: list(get.get('group_by')),
@@ -90,13 +96,15 @@ export function formatHash(state: UrlState): string {
   add('refresh', String(state.refreshMs), String(kDefaults.refreshMs));
   add('live', state.live ? '1' : '', '');
   add('filter', state.filter, '');
+  add('namespace', state.namespaces.join(','), '');
   if (state.view === 'map') {
     add('level', state.level, kDefaults.level);
     add('label', state.label, kDefaults.label);
     add('only', state.onlyProblems ? 'problems' : '', '');
-    add('selected', state.selected, '');
   }
+  if (state.view !== 'flows' && state.view !== 'status') add('selected', state.selected, '');
   if (state.view === 'flows') {
+    add('preset', state.preset, '');
     add('columns', state.columns.join(','), '');
     add('widths', Object.entries(state.widths).map(([name, width]) => `${name}.${Math.round(width)}`).join(','), '');
     add('group_by', state.groupBy.join(','), '');

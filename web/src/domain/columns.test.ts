@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Column } from '../data/types';
-import { compareCells, defaultColumns, kDefaultColumns, kDefaultMeasures, kRequestColumns, kRequestMeasures, kSchemaColumns, placeOf, rowKey, showCell, title } from './columns';
+import { compareCells, defaultColumns, endName, kDefaultColumns, kDefaultMeasures, kEndColumns, kRequestColumns, kRequestMeasures, kSchemaColumns, placeOf, rowKey, showCell, title } from './columns';
 
 const named = (name: string): Column => {
-  const column = kSchemaColumns.find((c) => c.name === name);
+  const column = [...kEndColumns, ...kSchemaColumns].find((c) => c.name === name);
   if (!column) throw new Error(name);
   return column;
 };
@@ -72,6 +72,22 @@ describe('cells', () => {
   test('a time that is none does not throw', () => {
     expect(showCell(named('start'), 'not a time').text).toBe('–');
   });
+});
+
+describe('an end by its best name', () => {
+  const row = (part: object) => Object.fromEntries(Object.entries(part).map(([name, value]) => [`server_${name}`, value]));
+  test.each([
+    [{ namespace: 'shop', workload: 'api', pod: 'api-1', process: 'java', address: '10.0.0.1' }, 'shop/api', 'api-1'],
+    [{ namespace: 'shop', workload: 'lone', pod: 'lone', process: 'sh' }, 'shop/lone', 'sh'],
+    [{ kind: 'service', service: 'api', service_namespace: 'shop', address: '10.96.0.1' }, 'shop/api', 'service'],
+    [{ external_name: 'b.s3.amazonaws.com', cloud_service: 'object_store', address: '198.51.100.1' }, 'b.s3.amazonaws.com', 'object store'],
+    [{ process: 'nginx', container: '', container_name: 'web', node: 'n1' }, 'nginx', 'web'],
+    [{ process: '', node: 'n1', address: '10.0.0.2' }, 'n1', ''],
+    [{ address: '10.0.0.2' }, '10.0.0.2', ''],
+    [{ address: '::' }, '', ''],
+  ])('%o', (part, text, place) => expect(endName(row(part), 'server')).toEqual({ text, place }));
+
+  test('names are made visible', () => expect(endName(row({ workload: 'a\u202eb', namespace: '' }), 'server').text).toBe('a\\u202Eb'));
 });
 
 test('unknown sorts last', () => {

@@ -3,15 +3,17 @@ import type { StatusAnswer } from '../data/types';
 import { ago, parseTime, resolveRange, type TimeRange } from './time';
 
 export interface EmptyReason {
-  kind: 'no_agents' | 'no_problems' | 'filter' | 'range' | 'silent';
+  kind: 'no_agents' | 'no_problems' | 'filter' | 'namespaces' | 'preset' | 'range' | 'silent';
   title: string;
   text: string;
-  remedy?: { label: string; action: 'status' | 'clear_filter' | 'show_all' | 'newest' | 'oldest' | 'widen' };
+  remedy?: { label: string; action: 'status' | 'clear_filter' | 'all_namespaces' | 'overview' | 'show_all' | 'newest' | 'oldest' | 'widen' };
 }
 
 export interface EmptyFacts {
   status: StatusAnswer | undefined;
   filter: string;
+  preset?: string;                   // its label; "" = the overview
+  namespaces?: readonly string[];
   onlyProblems: boolean;
   range: TimeRange;
   oldest: string | null | undefined;
@@ -67,6 +69,18 @@ export function whyEmpty(facts: EmptyFacts): EmptyReason {
     return {
       kind: 'filter', title: 'The filter excludes everything',
       text: 'Nothing in this range matches it.', remedy: { label: 'Clear the filter', action: 'clear_filter' },
+    };
+  }
+  if (facts.namespaces && facts.namespaces.length > 0) {
+    return {
+      kind: 'namespaces', title: 'Nothing in the chosen namespaces', text: `No flow of this range has an end in ${facts.namespaces.join(', ')}.`,
+      remedy: { label: 'All namespaces', action: 'all_namespaces' },
+    };
+  }
+  if (facts.preset) {
+    return {
+      kind: 'preset', title: `No flows under “${facts.preset}” in this range`, text: 'There may be others: the overview shows all.',
+      remedy: { label: 'Show the overview', action: 'overview' },
     };
   }
   return {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { MapNode } from '../data/types';
 import { kSchemaColumns } from './columns';
+import { thing } from './fixtures';
 import { addCondition, condition, contextAt, edgeFilter, invertConjunct, nodeFilter, quote, removeConjunct, suggest } from './filter_edit';
 import { checkFilter, tokenize } from './filter_syntax';
 
@@ -48,7 +49,7 @@ describe('adding and removing', () => {
 });
 
 function node(part: Partial<MapNode>): MapNode {
-  return { id: 'n', kind: 'process', name: '', group: '', group_kind: '', container: '', netns_name: '', netns: 0, unit: '', node: '', addresses: [], external: false, ...part };
+  return thing('n', { name: '', group: '', group_kind: '', container: '', node: '', addresses: [], ...part });
 }
 
 describe('filters of map things', () => {

@@ -61,8 +61,10 @@ export function invertConjunct(filter: string, index: number): string {
   }).join(' and ');
 }
 
-// The condition that selects one end of an edge: the most specific facts known of the node.
+// The condition that selects one end of an edge, by the server where it says one: it knows what the node is made of.
 export function endConditions(node: MapNode, side: 'client' | 'server'): string[] {
+  const given = node.filters[side];
+  if (given !== '') return (conjuncts(given) ?? [{ text: given }]).map((part) => part.text);
   if (node.kind === 'internet') return ['locality = internet'];
   const parts: string[] = [];
   if (node.node !== '' && !node.external) parts.push(condition(`${side}_node`, '=', node.node));

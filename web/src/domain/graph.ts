@@ -1,6 +1,7 @@
 // From the API's map to what is drawn: groups of things, folded when there are too many, and merged edges.
-import type { Health, MapAnswer, MapEdge, MapNode } from '../data/types';
+import type { Health, MapAnswer, MapEdge, MapNode, ZonePair } from '../data/types';
 import { severity, worst } from './health';
+import { classLabel } from './levels';
 import { plural, shortContainer } from './text';
 
 // More boxes than this cannot be read at once; groups fold into one row each.
@@ -21,7 +22,7 @@ export interface GraphNode {
 export interface GraphGroup {
   id: string;
   label: string;
-  kind: string;             // container, netns, unit, host, internet
+  kind: string;             // container, netns, unit, host, internet, pod, workload, namespace, cluster, zone, region
   host: string;             // the node it runs on, "" when outside or several
   nodes: GraphNode[];
   folded: boolean;
@@ -69,8 +70,41 @@ function largest(parts: readonly MapEdge[], field: 'rtt_p99_us'): number | null 
 
 const kSums = [
   'bytes_to_server', 'bytes_to_client', 'bytes_per_second', 'connections_opened', 'connections_failed', 'failed_refused',
-  'failed_timed_out', 'failed_unreachable', 'failed_abandoned', 'failed_no_port', 'failed_other', 'closed_reset', 'late_segments', 'retransmits', 'segments',
+  'failed_timed_out', 'failed_unreachable', 'failed_abandoned', 'failed_no_port', 'failed_other', 'closed_reset', 'late_segments', 'retransmits', 'segments', 'timeouts',
+  'inter_zone_bytes',
 ] as const;
+
+function addUp(all: readonly Record<string, number>[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const one of all) for (const [name, value] of Object.entries(one)) sum[name] = (sum[name] ?? 0) + value;
+  return sum;
+}
+
+function mergePairs(pairs: readonly ZonePair[]): ZonePair[] {
+  const merged = new Map<string, ZonePair>();
+  for (const pair of pairs) {
+    const key = JSON.stringify([pair.client_zone, pair.server_zone]);
+    const found = merged.get(key);
+    if (found) found.bytes += pair.bytes;
+    else merged.set(key, { ...pair });
+  }
+  return [...merged.values()].sort((a, b) => b.bytes - a.bytes).slice(0, 16);
+}
+
+function places(parts: readonly MapEdge[]): Pick<MapEdge, 'cost_usd' | 'localities' | 'locality' | 'services' | 'zone_pairs'> {
+  const localities = addUp(parts.map((part) => part.localities));
+  const costs = parts.map((part) => part.cost_usd).filter((cost): cost is number => typeof cost === 'number');
+  return {
+    cost_usd: costs.length === 0 ? null : costs.reduce((a, b) => a + b, 0), localities,
+    locality: Object.entries(localities).sort((a, b) => b[1] - a[1])[0]?.[0] ?? '', zone_pairs: mergePairs(parts.flatMap((part) => part.zone_pairs)),
+    services: [...new Set(parts.flatMap((part) => part.services))].slice(0, 16),
+  };
+}
+
+// Whether traffic of the edge leaves its zone, and so may cost money and time.
+export function crossesZones(edge: MapEdge): boolean {
+  return edge.inter_zone_bytes > 0 || edge.locality === 'inter_zone' || edge.locality === 'inter_region';
+}
 
 // Averages are weighted, percentiles can only be bounded: the largest stands for all.
 export function mergeEdges(id: string, client: string, server: string, parts: readonly MapEdge[]): MapEdge {
@@ -81,6 +115,7 @@ export function mergeEdges(id: string, client: string, server: string, parts: re
   const reporters = new Set(parts.map((part) => part.reported_by));
   return {
     ...sums,
+    ...places(parts),
     id,
     client,
     server,
@@ -95,13 +130,26 @@ export function mergeEdges(id: string, client: string, server: string, parts: re
   };
 }
 
-function groupIdOf(node: MapNode): string {
-  return node.group === '' ? `alone ${node.id}` : `${node.group_kind} ${node.group} ${node.external ? '' : node.node}`;
+// Groups that may span machines: their members are together wherever they run.
+const kWide: ReadonlySet<string> = new Set(['workload', 'namespace', 'cluster', 'zone', 'region']);
+
+// Of those, the ones whose members mostly talk to each other: drawn one by one, so that this can be seen; a box only
+// when there are too many things.
+const kLoose: ReadonlySet<string> = new Set(['namespace', 'cluster', 'zone', 'region']);
+
+function groupIdOf(node: MapNode, loose: boolean): string {
+  if (node.group === '' || (loose && kLoose.has(node.group_kind))) return `alone ${node.id}`;
+  return `${node.group_kind} ${node.group} ${kWide.has(node.group_kind) ? node.cluster : node.external ? '' : node.node}`;
+}
+
+// What many groups fold into: the machine, else the Kubernetes namespace where a level has no machines.
+function hostOf(node: MapNode): string {
+  return node.external ? '' : node.node || node.namespace || node.cluster;
 }
 
 function hostIdOf(node: MapNode): string {
   if (node.kind === 'internet') return `alone ${node.id}`;
-  return node.external || node.node === '' ? 'outside' : `all of ${node.node}`;
+  return hostOf(node) === '' ? 'outside' : `all of ${hostOf(node)}`;
 }
 
 function groupLabel(node: MapNode): string {
@@ -110,6 +158,7 @@ function groupLabel(node: MapNode): string {
   return container === undefined ? node.group : shortContainer(container);
 }
 
+// What a thing is called in its row and alone.
 function nodeLabel(node: MapNode): string {
   if (node.name !== '') return node.name;
   return node.addresses[0] ?? shortContainer(node.container);
@@ -123,10 +172,11 @@ interface Bucket {
   members: MapNode[];
 }
 
-function bucketBy(nodes: readonly MapNode[], byHost: boolean): Bucket[] {
+function bucketBy(nodes: readonly MapNode[], by: 'loose' | 'group' | 'host'): Bucket[] {
+  const byHost = by === 'host';
   const buckets = new Map<string, Bucket>();
   for (const node of nodes) {
-    const id = byHost ? hostIdOf(node) : groupIdOf(node);
+    const id = byHost ? hostIdOf(node) : groupIdOf(node, by === 'loose');
     const found = buckets.get(id);
     if (found) {
       found.members.push(node);
@@ -135,9 +185,9 @@ function bucketBy(nodes: readonly MapNode[], byHost: boolean): Bucket[] {
     const outside = id === 'outside';
     buckets.set(id, {
       id,
-      label: byHost && !id.startsWith('alone') ? (outside ? 'outside' : node.node) : groupLabel(node),
-      kind: byHost ? 'host' : node.group_kind || node.kind,
-      host: outside ? '' : node.node,
+      label: byHost && !id.startsWith('alone') ? (outside ? 'outside' : hostOf(node)) : id.startsWith('alone') ? nodeLabel(node) : groupLabel(node),
+      kind: byHost ? (node.node === '' && !outside ? 'namespace' : 'host') : node.group_kind || node.kind,
+      host: outside || (!byHost && kWide.has(node.group_kind)) ? '' : node.node,
       members: [node],
     });
   }
@@ -157,16 +207,24 @@ function toGroup(bucket: Bucket, folded: boolean): GraphGroup {
   }
   const nodes = bucket.members.map((member) => ({
     ...plain, id: member.id, label: nodeLabel(member), title: nodeLabel(member), kind: member.kind, members: [member],
-    detail: member.external && member.name !== member.addresses[0] ? (member.addresses[0] ?? '') : '',
+    detail: detailOf(member),
   }));
   return { ...base, folded: false, nodes };
 }
 
+// What stands small beside the name: the class of a service outside, where replicas are spread, else the address.
+function detailOf(member: MapNode): string {
+  if (member.cloud_service !== '') return classLabel(member.cloud_service);
+  if (member.external) return member.name === member.addresses[0] ? '' : (member.addresses[0] ?? '');
+  if (member.kind === 'workload' || member.kind === 'service') return member.namespace;
+  return member.kind === 'host' ? member.zone : '';
+}
+
 function choose(nodes: readonly MapNode[], foldAbove: number): { buckets: Bucket[]; folding: Graph['folding'] } {
-  const groups = bucketBy(nodes, false);
-  if (nodes.length <= foldAbove) return { buckets: groups, folding: 'none' };
+  if (nodes.length <= foldAbove) return { buckets: bucketBy(nodes, 'loose'), folding: 'none' };
+  const groups = bucketBy(nodes, 'group');
   if (groups.length <= foldAbove) return { buckets: groups, folding: 'groups' };
-  return { buckets: bucketBy(nodes, true), folding: 'hosts' };
+  return { buckets: bucketBy(nodes, 'host'), folding: 'hosts' };
 }
 
 export function buildGraph(answer: Pick<MapAnswer, 'nodes' | 'edges'>, options: GraphOptions): Graph {
@@ -203,7 +261,7 @@ function connect(edges: readonly MapEdge[], home: ReadonlyMap<string, GraphNode>
   return [...merged.values()].map((edge) => ({ ...edge, total: mergeEdges(edge.id, edge.client, edge.server, edge.parts) }));
 }
 
-export type EdgeLabel = 'bytes' | 'connections' | 'rtt_avg' | 'rtt_p99' | 'retransmits' | 'failures' | 'none';
+export type EdgeLabel = 'bytes' | 'connections' | 'rtt_avg' | 'rtt_p99' | 'retransmits' | 'timeouts' | 'failures' | 'none';
 
 export const kEdgeLabels: readonly { id: EdgeLabel; label: string }[] = [
   { id: 'bytes', label: 'Bytes/s' },
@@ -211,6 +269,7 @@ export const kEdgeLabels: readonly { id: EdgeLabel; label: string }[] = [
   { id: 'rtt_avg', label: 'RTT average' },
   { id: 'rtt_p99', label: 'RTT p99' },
   { id: 'retransmits', label: 'Retransmissions' },
+  { id: 'timeouts', label: 'Retransmission timeouts' },
   { id: 'failures', label: 'Failures' },
   { id: 'none', label: 'No labels' },
 ];
@@ -226,13 +285,13 @@ export function neighbours(graph: Graph, nodeId: string): { nodes: Set<string>; 
   return found;
 }
 
-// Names, addresses, containers, namespaces and units that contain the text; for the find box.
+// Names, addresses and all that a thing is known by that contain the text; for the find box.
 export function findNodes(graph: Graph, text: string): Set<string> {
   const wanted = text.trim().toLowerCase();
   const found = new Set<string>();
   if (wanted === '') return found;
   for (const node of graph.nodes.values()) {
-    const hit = node.members.some((m) => [m.name, m.group, m.container, m.netns_name, m.unit, m.node, ...m.addresses]
+    const hit = node.members.some((m) => [m.name, m.group, m.container, m.netns_name, m.unit, m.node, m.namespace, m.workload, m.pod, m.zone, m.external_service, ...m.addresses]
       .some((field) => field.toLowerCase().includes(wanted)));
     if (hit) found.add(node.id);
   }

@@ -31,7 +31,7 @@ function columnsOf(count: number): number {
 }
 
 function rowWidth(group: GraphGroup): number {
-  const longest = Math.max(...group.nodes.map((n) => n.label.length + (n.detail === '' ? 0 : n.detail.length + 2)));
+  const longest = Math.max(...group.nodes.map((n) => n.label.length + (n.detail === '' ? 0 : n.detail.length + 2) + (n.members[0]?.external && n.members[0].kind !== 'host' ? 3 : 0)));
   // Room for the health mark and the rate at the right.
   return Math.min(250, Math.max(132, 112 + longest * kCharacterWidth));
 }

@@ -80,6 +80,7 @@ export function formatUnit(value: number | null | undefined, unit: string): Show
     case 'us': return { text: formatMicroseconds(value), title: `${exact} µs` };
     case 'ms': return { text: formatMicroseconds(value * 1000), title: `${exact} ms` };
     case '%': return { text: formatPercent(value), title: `${exact} %` };
+    case 'USD': return { text: value < 0.01 && value > 0 ? '< $0.01' : `$${value.toFixed(2)}`, title: `${exact} USD` };
     case '': return { text: String(value), title: exact };
     default: return { text: unit.endsWith('/s') ? `${formatCount(value)} /s` : formatCount(value), title: `${exact} ${unit}` };
   }

@@ -35,7 +35,7 @@ test('both themes define the same colours', () => {
 describe.each([['light', kLight], ['dark', kDarkSystem]])('%s', (_, theme) => {
   const color = (name: string) => theme[name] ?? '';
   const surfaces = ['bg', 'surface', 'raised', 'sunken', 'hover'];
-  const text = ['text', 'text-2', 'text-3', 'accent-text', 'ok', 'warn', 'bad'];
+  const text = ['text', 'text-2', 'text-3', 'accent-text', 'ok', 'warn', 'bad', 'zone'];
   test.each(text.flatMap((t) => surfaces.map((s) => [t, s])))('%s on %s', (t, s) => {
     expect(contrast(color(t), color(s))).toBeGreaterThanOrEqual(4.5);
   });

@@ -8,6 +8,7 @@ import { addCondition, contextAt, invertConjunct, removeConjunct, suggest, type 
 import { checkFilter, conjuncts, type Conjunct, type FilterError } from '../domain/filter_syntax';
 import { visible } from '../domain/text';
 import { Icon } from './icons';
+import { NamespacePicker } from './namespace_picker';
 
 export const kFilterInputId = 'filter-input';
 
@@ -163,6 +164,7 @@ export function FilterBar() {
   const shownError = editor.open ? undefined : (error ?? filterError);
   return (
     <div class="filterbar" role="search">
+      <NamespacePicker />
       <div class="filter-box">
         <div class={`filter-edit ${shownError ? 'wrong' : ''}`} onClick={(e) => { if (e.target === e.currentTarget) input.current?.focus(); }}>
           <span class="lens"><Icon name="search" /></span>

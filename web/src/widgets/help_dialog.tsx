@@ -12,6 +12,8 @@ const kKeys: readonly [string[], string][] = [
   [['r'], 'Refresh now'],
   [['Esc'], 'Close the drawer or dialog'],
   [['Tab'], 'Map: into the picture; arrows move between things, Enter opens'],
+  [['Shift', 'Enter'], 'Map: step into the thing, as a double click does'],
+  [['u'], 'Map: step out again'],
   [['+', '−', '0'], 'Map: zoom in, out, fit'],
   [['?'], 'This page'],
 ];

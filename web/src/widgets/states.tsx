@@ -1,6 +1,6 @@
 // The designed states every view shares: empty (why, and the click that helps) and error (what, where, remedy, retry).
 import type { ApiError } from '../data/api';
-import { navigate, reload, setFilter, setRange, store, useStore } from '../data/store';
+import { navigate, reload, setFilter, setPreset, setRange, store, useStore } from '../data/store';
 import { newestData, whyEmpty, type EmptyReason } from '../domain/empty_reason';
 import { absoluteRange } from '../domain/time';
 import { Icon } from './icons';
@@ -11,6 +11,8 @@ function runRemedy(action: NonNullable<EmptyReason['remedy']>['action'], oldest:
   switch (action) {
     case 'status': navigate({ view: 'status' }); break;
     case 'clear_filter': setFilter(''); break;
+    case 'all_namespaces': navigate({ namespaces: [] }); break;
+    case 'overview': setPreset(''); break;
     case 'show_all': navigate({ onlyProblems: false }); break;
     case 'widen': setRange({ since: '1d', until: 'now' }); break;
     case 'newest': {
@@ -26,12 +28,13 @@ function runRemedy(action: NonNullable<EmptyReason['remedy']>['action'], oldest:
   }
 }
 
-export function EmptyState({ oldest, onlyProblems }: { oldest: string | null | undefined; onlyProblems: boolean }) {
+export function EmptyState({ oldest, onlyProblems, preset = '' }: { oldest: string | null | undefined; onlyProblems: boolean; preset?: string }) {
   const status = useStore((s) => s.status);
   const filter = useStore((s) => s.filter);
   const since = useStore((s) => s.since);
   const until = useStore((s) => s.until);
-  const reason = whyEmpty({ status, filter, onlyProblems, range: { since, until }, oldest, nowMs: Date.now() });
+  const namespaces = useStore((s) => s.namespaces);
+  const reason = whyEmpty({ status, filter, preset, namespaces, onlyProblems, range: { since, until }, oldest, nowMs: Date.now() });
   const { remedy } = reason;
   return (
     <div class="state" data-state="empty" data-reason={reason.kind}>

@@ -51,14 +51,15 @@ export function ColumnPicker({ all, shown }: { all: Column[]; shown: string[] })
   );
 }
 
-export function GroupPicker({ dimensions, groupBy }: { dimensions: Column[]; groupBy: string[] }) {
+export function GroupPicker({ dimensions, groupBy, preset }: { dimensions: Column[]; groupBy: string[]; preset?: string }) {
   const set = (names: string[]) => navigate({ groupBy: names });
-  const label = groupBy.length === 0 ? 'flow' : groupBy.map(title).join(', ');
+  const own = preset === undefined ? 'Flow: every dimension' : `Pair of ends, as ${preset} has it`;
+  const label = groupBy.length === 0 ? (preset === undefined ? 'flow' : 'pair') : groupBy.map(title).join(', ');
   return (
     <Menu label={<><Icon name="group" /><span class="muted">By</span><span class="ellipsis group-label">{label}</span><Icon name="down" /></>} title="Group rows by" panelClass="picker">
       {() => (
         <>
-          <button type="button" class="menu-item" aria-checked={groupBy.length === 0} role="menuitemradio" onClick={() => set([])}>Flow: every dimension</button>
+          <button type="button" class="menu-item" aria-checked={groupBy.length === 0} role="menuitemradio" onClick={() => set([])}>{own}</button>
           <div class="menu-line" />
           {dimensions.map((column) => (
             <div key={column.name} class="picker-row" title={column.help}>

@@ -5,7 +5,8 @@ import { LiveTail, type LiveState } from '../../data/live';
 import { useQuestion, type Asked } from '../../data/query';
 import { kLiveRange, navigate, setColumns, useStore } from '../../data/store';
 import type { Column, FlowRow, FlowsAnswer } from '../../data/types';
-import { defaultColumns, kSchemaColumns, onlyRequests, rowKey } from '../../domain/columns';
+import { defaultColumns, kEndColumns, kSchemaColumns, onlyRequests, rowKey } from '../../domain/columns';
+import { presetOf } from '../../domain/presets';
 import { plural } from '../../domain/text';
 import { Icon } from '../../widgets/icons';
 import { EmptyState, ErrorLine, ErrorState } from '../../widgets/states';
@@ -18,11 +19,11 @@ import { FlowTable } from './table';
 
 // What to show: the reader's columns, or the default; when grouping, the group's own columns come first and other
 // dimensions make no sense.
-export function chosenColumns(all: readonly Column[], chosen: readonly string[], groupBy: readonly string[], live: boolean, totals?: FlowRow): Column[] {
-  const names = chosen.length > 0 ? chosen : defaultColumns(totals, groupBy.length > 0 && !live);
-  const byName = new Map(all.map((column) => [column.name, column]));
+export function chosenColumns(all: readonly Column[], chosen: readonly string[], groupBy: readonly string[], live: boolean, totals?: FlowRow, preset?: readonly string[]): Column[] {
+  const names = chosen.length > 0 ? chosen : preset ?? defaultColumns(totals, groupBy.length > 0 && !live);
+  const byName = new Map([...all, ...kEndColumns].map((column) => [column.name, column]));
   const isDimension = (name: string) => byName.get(name)?.kind === 'dimension';
-  const wanted = groupBy.length === 0 || live ? names : [...groupBy, ...names.filter((name) => !isDimension(name))];
+  const wanted = groupBy.length === 0 || live || preset ? names : [...groupBy, ...names.filter((name) => !isDimension(name))];
   const list = live && !wanted.includes('end') ? ['end', ...wanted] : wanted;
   return [...new Set(list)].map((name) => byName.get(name)).filter((column): column is Column => column !== undefined);
 }
@@ -57,7 +58,10 @@ function StoredFlows({ all }: { all: Column[] }) {
   const [picked, setPicked] = useState('');
   const asked: Asked<FlowsAnswer> = useQuestion(JSON.stringify(question), (signal) => askFlows(question, signal), { showFacts: true });
   useEffect(() => { if (asked.data) setRequests(onlyRequests(asked.data.totals)); }, [asked.data]);
-  const columns = useMemo(() => chosenColumns(all, chosen, question.groupBy, false, asked.data?.totals), [all, chosen, question.groupBy, asked.data]);
+  const preset = presetOf(useStore((s) => s.preset));
+  const ownGroups = useStore((s) => s.groupBy).length > 0;
+  const columns = useMemo(() => chosenColumns(all, chosen, question.groupBy, false, asked.data?.totals, ownGroups ? undefined : preset?.columns),
+    [all, chosen, question.groupBy, asked.data, preset, ownGroups]);
   const rows = asked.data?.rows ?? [];
   const keys = useMemo(() => {
     const dimensions = (asked.data?.columns ?? []).filter((c) => c.kind === 'dimension').map((c) => c.name);
@@ -75,7 +79,7 @@ function StoredFlows({ all }: { all: Column[] }) {
       <div class="flows-body" data-view="flows">
         {blocked && asked.error ? <div class="grow"><ErrorState error={asked.error} /></div>
           : !asked.data ? <div class="grow"><Skeleton /></div>
-            : rows.length === 0 ? <div class="grow"><EmptyState oldest={asked.data.oldest} onlyProblems={false} /></div>
+            : rows.length === 0 ? <div class="grow"><EmptyState oldest={asked.data.oldest} onlyProblems={false} {...(preset ? { preset: preset.label } : {})} /></div>
               : <Table columns={columns} rows={rows} totals={asked.data.totals} keys={keys} picked={picked} sort={question.sort} sortable
                 onPick={(index) => setPicked(keys[index] === picked ? '' : keys[index] ?? '')} />}
         {row && !blocked && <RowDrawer row={row} columns={all} onClose={() => setPicked('')} />}

@@ -18,10 +18,10 @@ export const kCharts: readonly { id: string; label: string; columns: string[]; k
 ];
 
 export function Histogram({ chart }: { chart: string }) {
-  const { since, until, filter, groupBy: filterGroupBy } = useFlowsQuestion();
+  const { since, until, filter, groupBy: filterGroupBy, namespaces = [] } = useFlowsQuestion();
   const choice = kCharts.find((c) => c.id === chart) ?? kCharts[0];
   const columns = choice?.columns ?? [];
-  const asked = useQuestion<SeriesAnswer>(JSON.stringify([since, until, filter, columns, filterGroupBy]), (signal) => askSeries({ since, until, filter, columns, filterGroupBy }, signal));
+  const asked = useQuestion<SeriesAnswer>(JSON.stringify([since, until, filter, namespaces, columns, filterGroupBy]), (signal) => askSeries({ since, until, filter, namespaces, columns, filterGroupBy }, signal));
   const empty = asked.data?.series.length === 0;
   return (
     <div class="flows-chart" title="Drag over a time to look at it">

@@ -2,13 +2,27 @@
 import { useState } from 'preact/hooks';
 import { navigate, setFilter, store } from '../../data/store';
 import type { Column, FlowRow } from '../../data/types';
-import { showCell, title } from '../../domain/columns';
+import { endName, isEndColumn, showCell, title } from '../../domain/columns';
 import { addCondition, condition } from '../../domain/filter_edit';
 import { visible } from '../../domain/text';
 import { unitName } from '../../domain/units';
 import { Icon } from '../../widgets/icons';
 
+// What an end's best name is made of.
+const kNaming = ['namespace', 'workload', 'external_name', 'container', 'netns_name', 'process'];
+
+function filterByEnd(side: string, row: FlowRow, include: boolean): void {
+  const has = (name: string) => typeof row[`${side}_${name}`] === 'string' && row[`${side}_${name}`] !== '';
+  const named = has('workload') ? ['namespace', 'workload'] : kNaming.slice(2).filter(has);
+  const names = named.length > 0 ? named : has('node') ? ['node'] : ['address'];
+  const parts = names.filter((name) => has(name)).map((name) => condition(`${side}_${name}`, '=', String(row[`${side}_${name}`])));
+  if (parts.length === 0) return;
+  const { filter } = store.get();
+  setFilter(include ? parts.reduce(addCondition, filter) : addCondition(filter, `not (${parts.join(' and ')})`));
+}
+
 export function filterBy(column: Column, row: FlowRow, include: boolean): void {
+  if (isEndColumn(column)) return filterByEnd(column.name.slice(0, 6), row, include);
   const value = row[column.name];
   if (typeof value !== 'string' && typeof value !== 'number') return;
   const exact = column.kind === 'dimension' || column.type === 'string';
@@ -16,7 +30,8 @@ export function filterBy(column: Column, row: FlowRow, include: boolean): void {
   setFilter(addCondition(store.get().filter, condition(column.name, operator, value)));
 }
 
-const kEnds = ['client_node', 'client_container', 'client_process', 'server_node', 'server_container', 'server_process', 'server_port'];
+const kEndParts = ['node', 'namespace', 'workload', 'pod', 'container', 'process', 'external_name'];
+const kEnds = [...kEndParts.map((name) => `client_${name}`), ...kEndParts.map((name) => `server_${name}`), 'server_port'];
 
 // The dimensions a row has of those that name both ends; addresses only for ends without an agent.
 function rowFilter(row: FlowRow): string {
@@ -49,7 +64,7 @@ function Field({ column, row }: { column: Column; row: FlowRow }) {
 
 export function RowDrawer({ row, columns, onClose }: { row: FlowRow; columns: Column[]; onClose: () => void }) {
   const [raw, setRaw] = useState(false);
-  const name = (side: string) => visible(String(row[`${side}_process`] || row[`${side}_address`] || row[`${side}_node`] || ''));
+  const name = (side: 'client' | 'server') => endName(row, side).text;
   const heading = name('client') !== '' && name('server') !== '' ? `${name('client')} → ${name('server')}` : 'Group of flows';
   const filter = rowFilter(row);
   const present = columns.filter((column) => row[column.name] !== undefined);

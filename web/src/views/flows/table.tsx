@@ -1,8 +1,9 @@
 // The flow table: fixed row height, only the rows in sight exist, header and totals share the columns' widths.
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { navigate } from '../../data/store';
+import { navigate, useStore } from '../../data/store';
 import type { Column, FlowRow } from '../../data/types';
-import { defaultWidth, isNumeric, placeOf, shortTitle, showCell } from '../../domain/columns';
+import { defaultWidth, endName, isEndColumn, isNumeric, placeOf, shortTitle, showCell } from '../../domain/columns';
+import { presetOf } from '../../domain/presets';
 import { visible } from '../../domain/text';
 import { headerUnit, unitName } from '../../domain/units';
 import { Icon } from '../../widgets/icons';
@@ -27,7 +28,8 @@ export interface TableProps {
 
 // Widths are custom properties set through the DOM; a rule in a constructed sheet would need unsafe-inline.
 function useWidths(columns: readonly Column[], widths: Readonly<Record<string, number>>) {
-  const list = columns.map((column) => widths[column.name] ?? defaultWidth(column));
+  const titles = presetOf(useStore((s) => s.preset))?.titles ?? {};
+  const list = columns.map((column) => widths[column.name] ?? defaultWidth(column, titles[column.name]));
   const sheet = useMemo(() => new CSSStyleSheet(), []);
   useLayoutEffect(() => {
     const rules = list.map((width, i) => `.table-wrap .c${i} { width: ${width}px; }`).join('\n');
@@ -62,19 +64,21 @@ function HeadCell({ column, index, props, width, preview }: { column: Column; in
   const [drop, setDrop] = useState(false);
   const field = props.sort.replace(/^-/, '');
   const sorted = props.sortable && (field === column.name);
+  const sortable = props.sortable && !isEndColumn(column);
+  const name = presetOf(useStore((s) => s.preset))?.titles[column.name] ?? shortTitle(column.name);
   const down = props.sort.startsWith('-');
   const unit = headerUnit(column.name, column.unit);
   const resized = (to: number) => navigate({ widths: { ...props.widths, [column.name]: to } }, 'replace');
   return (
     <div class={`th c${index} ${isNumeric(column) ? 'number' : ''} ${drop ? 'drop' : ''}`} role="columnheader" draggable
       {...(sorted ? { 'aria-sort': down ? 'descending' : 'ascending' } as const : {})}
-      title={`${column.help}${column.unit === '' ? '' : ` Unit: ${unitName(column.unit)}.`}\nClick sorts, dragging moves.`}
+      title={`${column.help}${column.unit === '' ? '' : ` Unit: ${unitName(column.unit)}.`}${sortable ? '\nClick sorts, dragging moves.' : '\nDragging moves.'}`}
       onDragStart={(e) => e.dataTransfer?.setData('text/weir-column', column.name)}
       onDragOver={(e) => { if (e.dataTransfer?.types.includes('text/weir-column')) { e.preventDefault(); setDrop(true); } }}
       onDragLeave={() => setDrop(false)}
       onDrop={(e) => { setDrop(false); props.onOrder(e.dataTransfer?.getData('text/weir-column') ?? '', column.name); }}>
-      <button type="button" disabled={!props.sortable} onClick={() => props.onSort(column.name)}>
-        <span>{shortTitle(column.name)}{unit !== '' && <span class="unit"> {unit}</span>}</span>
+      <button type="button" disabled={!sortable} onClick={() => props.onSort(column.name)}>
+        <span>{name}{unit !== '' && <span class="unit"> {unit}</span>}</span>
         {sorted && <Icon name={down ? 'down' : 'up'} />}
       </button>
       <span class="grip" draggable onDragStart={(e) => { e.preventDefault(); e.stopPropagation(); }}
@@ -83,12 +87,29 @@ function HeadCell({ column, index, props, width, preview }: { column: Column; in
   );
 }
 
+// An end by its best name, with the buttons that narrow to it.
+function EndCell({ column, row, index, onFilter }: { column: Column; row: FlowRow; index: number; onFilter?: TableProps['onFilter'] }) {
+  const { text, place } = endName(row, column.name === 'client_end' ? 'client' : 'server');
+  return (
+    <div class={`td c${index} ${text === '' ? 'unknown' : ''}`} role="cell" title={text === '' ? 'unknown: neither an agent nor a name tells of it' : `${text}${place === '' ? '' : `, ${place}`}`}>
+      {text || '–'}{place !== '' && <span class="place"> {place}</span>}
+      {text !== '' && onFilter && (
+        <span class="cell-filter">
+          <button type="button" tabIndex={-1} title="Only this" aria-label={`Only ${text}`} onClick={(e) => { e.stopPropagation(); onFilter(column, row, true); }}>+</button>
+          <button type="button" tabIndex={-1} title="Not this" aria-label={`Not ${text}`} onClick={(e) => { e.stopPropagation(); onFilter(column, row, false); }}>−</button>
+        </span>
+      )}
+    </div>
+  );
+}
+
 function Cell({ column, row, index, onFilter }: { column: Column; row: FlowRow; index: number; onFilter?: TableProps['onFilter'] }) {
+  if (isEndColumn(column)) return <EndCell column={column} row={row} index={index} {...(onFilter ? { onFilter } : {})} />;
   const shown = showCell(column, row[column.name]);
   const place = placeOf(column, row);
   const zero = row[column.name] === 0 && column.kind !== 'dimension';
   const numeric = isNumeric(column);
-  const trouble = !zero && shown.text !== '–' && /^(connections_failed|failed_|retransmit_percent|closed_timed_out)/.test(column.name);
+  const trouble = !zero && shown.text !== '–' && /^(connections_failed|failed_|retransmit_percent|timeouts|closed_timed_out)/.test(column.name);
   const canFilter = onFilter !== undefined && column.filterable !== false && shown.text !== '–';
   return (
     <div class={`td c${index} ${numeric ? 'number' : ''} ${shown.text === '–' ? 'unknown' : ''} ${zero ? 'zero' : ''} ${trouble ? 'warn' : ''}`} role="cell" title={place === '' ? shown.title : `${shown.title} in ${place}`}>

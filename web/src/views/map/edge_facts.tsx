@@ -51,6 +51,7 @@ export function EdgeFacts({ edge, seconds }: { edge: MapEdge; seconds: number })
           <tr><th>RTT, average</th><td><Value value={edge.rtt_avg_us} unit="us" /></td></tr>
           <tr><th>RTT, 99th percentile</th><td><Value value={edge.rtt_p99_us} unit="us" /></td></tr>
           <tr><th>Retransmitted</th><td class={edge.retransmits > 0 ? '' : 'faint'}><Value value={edge.retransmit_percent} unit="%" /> <span class="faint">{plural(edge.retransmits, 'segment')}</span></td></tr>
+          <tr title="Times a sender waited in vain and started over (RTO)"><th>Retransmission timeouts</th><td class={edge.timeouts > 0 ? 'warn' : 'faint'}><Value value={edge.timeouts} unit="events" /></td></tr>
           <tr title="Segments that reached the receiver after later ones: lost and sent again, or overtaken; losses at the end of a burst are not among them"><th>Late arrivals</th><td class={edge.late_segments > 0 ? '' : 'faint'}>{edge.late_segments > 0 ? '≥ ' : ''}<Value value={edge.late_segments} unit="segments" /></td></tr>
           <tr><th>Reset</th><td><Value value={edge.closed_reset} unit="connections" /></td></tr>
         </tbody>

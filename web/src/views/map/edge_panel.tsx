@@ -5,6 +5,7 @@ import { edgeFilter } from '../../domain/filter_edit';
 import type { Graph, GraphEdge, GraphNode } from '../../domain/graph';
 import { byUrgency, kHealthNames } from '../../domain/health';
 import { visible } from '../../domain/text';
+import { Zones } from './zones';
 import { DrawerHead, openFlows } from './drawer_head';
 import { EdgeFacts, Failures, SmallChart } from './edge_facts';
 
@@ -29,8 +30,9 @@ export function EdgePanel({ edge, graph, seconds }: { edge: GraphEdge; graph: Gr
         {total.reasons.length > 0 && <section><ul class={`reasons ${total.health}`}>{total.reasons.map((r) => <li key={r}>{visible(r)}</li>)}</ul></section>}
         <section class="actions">
           <button type="button" class="button primary" onClick={() => openFlows(flows)}>Open these flows</button>
-          <span class="ports" title="Ports of the server">{total.ports.slice(0, 8).map((port) => <span key={port} class="badge">port {port}</span>)}{total.ports.length > 8 && <span class="badge">+{total.ports.length - 8}</span>}</span>
+          <span class="ports" title="Ports of the server">{total.ports.slice(0, 8).map((port) => <span key={port} class="badge">port {port}</span>)}{total.services.slice(0, 4).map((name) => <span key={name} class="badge" title="Kubernetes service the client asked for">service {visible(name)}</span>)}{total.ports.length > 8 && <span class="badge">+{total.ports.length - 8}</span>}</span>
         </section>
+        <Zones edge={total} />
         <EdgeFacts edge={total} seconds={seconds} />
         <Failures edge={total} />
         {total.bytes_per_second > 0

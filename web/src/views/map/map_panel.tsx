@@ -38,14 +38,14 @@ function Gone() {
   );
 }
 
-export function MapPanel({ graph, selected, seconds }: { graph: Graph; selected: string; seconds: number }) {
+export function MapPanel({ graph, level, selected, seconds }: { graph: Graph; level: string; selected: string; seconds: number }) {
   const [kind, id] = [selected.split(' ', 1)[0], selected.slice(selected.indexOf(' ') + 1)];
   const edge = kind === 'edge' ? graph.edges.find((e) => e.id === id || e.parts.some((part) => part.id === id)) : undefined;
   const node = kind === 'node' ? graph.nodes.get(id) : undefined;
   return (
     <aside class="drawer" aria-label="Details">
       {edge ? <EdgePanel key={edge.id} edge={edge} graph={graph} seconds={seconds} />
-        : node ? <NodePanel key={node.id} node={node} graph={graph} />
+        : node ? <NodePanel key={node.id} node={node} graph={graph} level={level} />
           : selected !== '' ? <Gone /> : <ProblemList graph={graph} />}
     </aside>
   );

@@ -1,15 +1,17 @@
 // The stage: pointer and keyboard on the picture. Hovering lights up neighbours by attributes on existing elements.
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { navigate } from '../../data/store';
-import { edgeLabel } from '../../domain/edge_label';
+import { edgeLabel, zoneLine } from '../../domain/edge_label';
 import { neighbours, type EdgeLabel, type Graph } from '../../domain/graph';
 import { moveGroup, type Layout } from '../../domain/layout';
 import { plural, visible } from '../../domain/text';
 import { Icon } from '../../widgets/icons';
 import { Scene } from './scene';
+import { stepInto } from './step';
 import { Viewport } from './viewport';
 
 export interface StageProps {
+  level: string;   // of the answer, for stepping into a thing
   graph: Graph;
   layout: Layout;
   label: EdgeLabel;
@@ -69,11 +71,11 @@ function tipOf(graph: Graph, target: Target, rangeSeconds: number, x: number, y:
   if (target.kind === 'edge') {
     const edge = graph.edges.find((e) => e.id === target.id);
     if (!edge) return null;
-    const lines = (['bytes', 'connections', 'rtt_avg', 'rtt_p99', 'retransmits'] as const)
+    const lines = (['bytes', 'connections', 'rtt_avg', 'rtt_p99', 'retransmits', 'timeouts'] as const)
       .map((label) => [label, edgeLabel(edge.total, label, rangeSeconds)] as const)
       .filter(([, text]) => text !== '')
-      .map(([label, text]) => `${{ bytes: '', connections: '', rtt_avg: 'RTT ', rtt_p99: 'RTT p99 ', retransmits: 'retransmitted ' }[label]}${text}`);
-    return { x, y, title: `${name(edge.client)} → ${name(edge.server)}`, lines: [lines.join(' · ')], reasons: edge.total.reasons };
+      .map(([label, text]) => `${{ bytes: '', connections: '', rtt_avg: 'RTT ', rtt_p99: 'RTT p99 ', retransmits: 'retransmitted ', timeouts: '' }[label]}${text}`);
+    return { x, y, title: `${name(edge.client)} → ${name(edge.server)}`, lines: [lines.join(' · '), zoneLine(edge.total)].filter((l) => l !== ''), reasons: edge.total.reasons };
   }
   const node = graph.nodes.get(target.id);
   if (!node) return null;
@@ -97,6 +99,12 @@ function nextNode(layout: Layout, from: string, key: string): string | undefined
     if (along > 1 && distance < least) [best, least] = [id, distance];
   }
   return best;
+}
+
+function stepFrom(props: StageProps, id: string): void {
+  const node = props.graph.nodes.get(id);
+  const [member] = node?.members ?? [];
+  if (member && node?.members.length === 1) stepInto(member, props.level);
 }
 
 function usePointer(props: StageProps, viewport: { current: Viewport | null }, svg: { current: SVGSVGElement | null }) {
@@ -135,11 +143,17 @@ function usePointer(props: StageProps, viewport: { current: Viewport | null }, s
     element.addEventListener('pointermove', move);
     element.addEventListener('pointerup', up);
     element.addEventListener('pointercancel', up);
+    const twice = (event: MouseEvent) => {
+      const target = targetOf(event);
+      if (target?.kind === 'node') stepFrom(latest.current, target.id);
+    };
+    element.addEventListener('dblclick', twice);
     return () => {
       element.removeEventListener('pointerdown', down);
       element.removeEventListener('pointermove', move);
       element.removeEventListener('pointerup', up);
       element.removeEventListener('pointercancel', up);
+      element.removeEventListener('dblclick', twice);
     };
   }, []);
 }
@@ -156,6 +170,8 @@ function onKey(event: KeyboardEvent, props: StageProps, viewport: Viewport | nul
     element?.focus();
   } else if (step) {
     viewport?.pan(...step);
+  } else if (event.key === 'Enter' && event.shiftKey && target?.kind === 'node') {
+    stepFrom(props, target.id);
   } else if ((event.key === 'Enter' || event.key === ' ') && target?.kind === 'node') {
     navigate({ selected: `node ${target.id}` }, 'replace');
   } else if (event.key === '+' || event.key === '=') {

@@ -2,55 +2,14 @@
 import { useMemo, useRef, useState } from 'preact/hooks';
 import { askMap } from '../../data/api';
 import { useQuestion } from '../../data/query';
-import { effectiveRange, navigate, useStore } from '../../data/store';
-import type { MapAnswer } from '../../data/types';
-import type { Level } from '../../data/url_state';
-import { buildGraph, findNodes, kEdgeLabels, type EdgeLabel, type Graph } from '../../domain/graph';
+import { effectiveRange, useStore } from '../../data/store';
+import { buildGraph, findNodes, type Graph } from '../../domain/graph';
 import { layoutGraph, type Layout } from '../../domain/layout';
-import { leftOut } from '../../domain/notices';
 import { plural } from '../../domain/text';
-import { Icon } from '../../widgets/icons';
-import { Notices } from '../../widgets/notices';
 import { EmptyState, ErrorLine, ErrorState } from '../../widgets/states';
+import { Bar, Trail } from './map_bar';
 import { MapPanel } from './map_panel';
 import { MapStage } from './map_stage';
-
-const kLevels: readonly { id: Level; label: string }[] = [
-  { id: 'process', label: 'Processes' }, { id: 'container', label: 'Containers' }, { id: 'host', label: 'Hosts' },
-];
-
-function Bar({ graph, find, onFind, onArrange, answer }: {
-  graph: Graph | undefined; find: string; onFind: (text: string) => void; onArrange: () => void; answer: MapAnswer | undefined;
-}) {
-  const level = useStore((s) => s.level);
-  const label = useStore((s) => s.label);
-  const onlyProblems = useStore((s) => s.onlyProblems);
-  const problems = graph?.edges.filter((e) => e.total.health !== 'ok').length ?? 0;
-  return (
-    <div class="map-bar">
-      <span class="joined" role="group" aria-label="Level">
-        {kLevels.map(({ id, label: text }) => (
-          <button key={id} type="button" class="button" aria-pressed={level === id} onClick={() => navigate({ level: id, selected: '' })}>{text}</button>
-        ))}
-      </span>
-      <label class="labelled">Labels
-        <select class="field" value={label} onChange={(e) => navigate({ label: e.currentTarget.value as EdgeLabel }, 'replace')}>
-          {kEdgeLabels.map((l) => <option key={l.id} value={l.id}>{l.label}</option>)}
-        </select>
-      </label>
-      <button type="button" class="button" aria-pressed={onlyProblems} title="Only edges with problems (p)" onClick={() => navigate({ onlyProblems: !onlyProblems })}>
-        <Icon name="warning" />Only problems{problems > 0 && <span class="badge bad">{problems}</span>}
-      </button>
-      <input class="field find" type="search" placeholder="Find a name or address" aria-label="Find" value={find} onInput={(e) => onFind(e.currentTarget.value)} />
-      <button type="button" class="button plain" title="Lay everything out anew" onClick={onArrange}><Icon name="arrange" />Arrange</button>
-      <span class="grow" />
-      {answer && <Notices extra={[
-        ...leftOut(answer.edges_left_out, 'edge', 'Only the busiest are drawn. Narrow the filter, or choose a coarser level.'),
-        ...leftOut(answer.nodes_left_out, 'thing', 'Narrow the filter, or choose a coarser level.'),
-      ]} />}
-    </div>
-  );
-}
 
 const kPlaces: readonly [number, number][] = [[6, 20], [6, 52], [30, 34], [54, 14], [54, 44], [54, 72], [78, 30], [78, 62]];
 
@@ -74,6 +33,8 @@ function Legend() {
       <span>{line('warn', 2)}suspicious</span>
       <span>{line('bad', 2)}bad</span>
       <span>{line('failed', 1.8)}✕ only failures</span>
+      <span><svg viewBox="0 0 26 8"><g class="edge ok"><path class="line" d="M0 4H20" stroke-width="1.4" /><path class="zone-mark" d="M9 0.500V7.500M12 0.500V7.500" /></g></svg>leaves its zone</span>
+      <span class="legend-hint">double click steps into a thing</span>
     </div>
   );
 }
@@ -100,14 +61,15 @@ function useLayout(graph: Graph | undefined) {
 export function MapView() {
   const range = effectiveRange({ since: useStore((s) => s.since), until: useStore((s) => s.until), live: useStore((s) => s.live) });
   const filter = useStore((s) => s.filter);
+  const namespaces = useStore((s) => s.namespaces);
   const level = useStore((s) => s.level);
   const label = useStore((s) => s.label);
   const onlyProblems = useStore((s) => s.onlyProblems);
   const selected = useStore((s) => s.selected);
   const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
   const [find, setFind] = useState('');
-  const asked = useQuestion(JSON.stringify([range, filter, level, onlyProblems]),
-    (signal) => askMap({ ...range, filter, level, onlyProblems }, signal), { showFacts: true });
+  const asked = useQuestion(JSON.stringify([range, filter, namespaces, level, onlyProblems]),
+    (signal) => askMap({ ...range, filter, namespaces, level, onlyProblems }, signal), { showFacts: true });
   const graph = useMemo(() => asked.data && buildGraph(asked.data, { toggled }), [asked.data, toggled]);
   const { layout, fitSignal, move, arrange } = useLayout(graph);
   const found = useMemo(() => (graph ? findNodes(graph, find) : new Set<string>()), [graph, find]);
@@ -123,6 +85,7 @@ export function MapView() {
     <>
       {asked.loading && asked.data && <div class="progress" />}
       <Bar graph={graph} find={find} onFind={setFind} onArrange={arrange} answer={asked.data} />
+      <Trail />
       {asked.error && asked.data && !blocked && <ErrorLine error={asked.error} />}
       <div class="map-body" data-view="map">
         <div class="map-stage">
@@ -130,15 +93,15 @@ export function MapView() {
             : !asked.data ? <Skeleton />
               : empty ? <EmptyState oldest={asked.data.oldest} onlyProblems={onlyProblems} />
                 : graph && layout && (
-                  <MapStage graph={graph} layout={layout} label={label} rangeSeconds={seconds} selected={selected} found={found}
+                  <MapStage graph={graph} level={asked.data.level} layout={layout} label={label} rangeSeconds={seconds} selected={selected} found={found}
                     onFold={fold} onLayout={move} fitSignal={fitSignal} />
                 )}
           {graph && !empty && !blocked && <Legend />}
           {graph && graph.folding !== 'none' && (
-            <div class="map-fold-note">{plural(asked.data?.nodes.length ?? 0, 'thing')}: {graph.folding === 'groups' ? 'groups are folded' : 'folded by host'}; + opens one</div>
+            <div class="map-fold-note">{plural(asked.data?.nodes.length ?? 0, 'thing')}: {graph.folding === 'groups' ? 'groups are folded' : 'folded by host or namespace'}; + opens one</div>
           )}
         </div>
-        {graph && !empty && !blocked && <MapPanel graph={graph} selected={selected} seconds={seconds} />}
+        {graph && !empty && !blocked && <MapPanel graph={graph} level={asked.data?.level ?? ''} selected={selected} seconds={seconds} />}
       </div>
     </>
   );

@@ -3,30 +3,43 @@ import { navigate, useStore } from '../../data/store';
 import { nodeFilter } from '../../domain/filter_edit';
 import type { Graph, GraphEdge, GraphNode } from '../../domain/graph';
 import { byUrgency, kHealthNames } from '../../domain/health';
+import { classLabel, kLevels, levelBelow, nameSource } from '../../domain/levels';
 import { shortContainer, visible } from '../../domain/text';
 import { formatBytesPerSecond } from '../../domain/units';
+import { Icon } from '../../widgets/icons';
 import { DrawerHead, openFlows } from './drawer_head';
+import { stepInto } from './step';
 
 function identity(node: GraphNode): [string, string][] {
   const [member] = node.members;
   if (!member || node.members.length > 1) return [['Members', String(node.members.length)]];
+  const outside = member.cloud_service !== '' ? classLabel(member.cloud_service) : '';
+  const spread = member.zones.length > 0 ? member.zones : member.zone === '' ? [] : [member.zone];
   return ([
-    ['Container', shortContainer(member.container)], ['Namespace', member.netns_name || (member.netns === 0 ? '' : String(member.netns))], ['Unit', member.unit], ['Node', member.node],
-    ['Addresses', member.addresses.slice(0, 6).join(', ')], ['Agent', member.external ? 'none: only its peers report' : ''],
+    ['Cluster', member.cluster], ['Kubernetes namespace', member.namespace], [member.workload_kind || 'Workload', member.workload], ['Pod', member.pod],
+    ['Service', member.service], ['Container name', member.container_name], ['Class', outside], ['Product', member.external_service],
+    [spread.length > 1 ? 'Zones' : 'Zone', spread.join(', ')], ['Region', member.region],
+    ['Works for', member.on_behalf_of.join(', ') + (member.shared > 1 ? ` (shared by ${member.shared} pods)` : '')],
+    ['Container', shortContainer(member.container)], ['Network namespace', member.netns_name || (member.netns === 0 ? '' : String(member.netns))], ['Unit', member.unit], ['Node', member.node],
+    ['Addresses', member.addresses.slice(0, 6).join(', ')], ['Known by', member.name_source === '' || member.name_source === 'agent' ? '' : nameSource(member.name_source)],
+    ['Agent', member.external ? 'none: only its peers report' : ''],
   ] as [string, string][]).filter(([, value]) => value !== '');
 }
 
-export function NodePanel({ node, graph }: { node: GraphNode; graph: Graph }) {
+export function NodePanel({ node, graph, level }: { node: GraphNode; graph: Graph; level: string }) {
   const filter = useStore((s) => s.filter);
   const [member] = node.members;
   const edges = graph.edges.filter((e) => e.client === node.id || e.server === node.id).sort((a, b) => byUrgency(a.total, b.total));
   const group = graph.groups.find((g) => g.id === node.groupId);
+  const below = member && kLevels.find((l) => l.id === levelBelow(member, level));
   const flows = member && node.members.length === 1 ? nodeFilter(filter, member) : filter;
   return (
     <>
       <DrawerHead title={node.title} note={group && group.label !== node.title ? group.label : kHealthNames[node.health]} />
       <div class="drawer-body scrollable">
-        {node.members.length === 1 && <section class="actions"><button type="button" class="button primary" onClick={() => openFlows(flows)}>Open its flows</button></section>}
+        {node.members.length === 1 && <section class="actions"><button type="button" class="button primary" onClick={() => openFlows(flows)}>Open its flows</button>
+          {member && below !== undefined && <button type="button" class="button" title="Double click, or Shift-Enter on it, does the same" onClick={() => stepInto(member, level)}><Icon name="into" />Step into: {below.label.toLowerCase()}</button>}
+        </section>}
         <section><table class="facts"><tbody>{identity(node).map(([label, value]) => <tr key={label}><th>{label}</th><td class="wrap">{visible(value)}</td></tr>)}</tbody></table></section>
         <EdgeList node={node} mine="client" title="Talks to" edges={edges} graph={graph} />
         <EdgeList node={node} mine="server" title="Serves" edges={edges} graph={graph} />

@@ -1,7 +1,7 @@
 // An edge of the picture and its label.
 import { edgeSentence } from '../../domain/edge_label';
 import type { EdgePath, Point } from '../../domain/edge_path';
-import type { Graph, GraphEdge } from '../../domain/graph';
+import { crossesZones, type Graph, type GraphEdge } from '../../domain/graph';
 import { labelWidth } from '../../domain/label_placement';
 import { visible } from '../../domain/text';
 
@@ -9,6 +9,17 @@ export interface Drawn {
   edge: GraphEdge;
   path: EdgePath;
   width: number;
+}
+
+// Two ticks across the line: the border between zones.
+function ticks(path: EdgePath): string {
+  return [0.29, 0.32].map((t) => {
+    const [a, b] = [path.at(t - 0.02), path.at(t + 0.02)];
+    const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
+    const [nx, ny] = [(-(b.y - a.y) / length) * 5, ((b.x - a.x) / length) * 5];
+    const { x, y } = path.at(t);
+    return `M${(x - nx).toFixed(1)} ${(y - ny).toFixed(1)}L${(x + nx).toFixed(1)} ${(y + ny).toFixed(1)}`;
+  }).join('');
 }
 
 export function EdgeLine({ drawn: { edge, path, width }, graph, picked }: { drawn: Drawn; graph: Graph; picked: boolean }) {
@@ -20,6 +31,7 @@ export function EdgeLine({ drawn: { edge, path, width }, graph, picked }: { draw
       <path class="hit" d={path.curve} />
       <path class="line" d={path.curve} stroke-width={failed ? 1.8 : width} />
       <path class="arrow" d={path.arrow} />
+      {crossesZones(edge.total) && <path class="zone-mark" d={ticks(path)} />}
       {failed && <circle class="cross-back" cx={x} cy={y} r="7" />}
       {failed && <path class="cross" d={`M${x - 4} ${y - 4}l8 8M${x + 4} ${y - 4}l-8 8`} />}
     </g>

@@ -1,12 +1,18 @@
 // A group of the picture, a box with a header, and the rows in it.
 import type { GraphGroup, GraphNode } from '../../domain/graph';
+import { glyphOf } from '../../domain/levels';
 import { hasHeader, kHeaderHeight, type Box } from '../../domain/layout';
 import { shorten, visible } from '../../domain/text';
 import { formatBytesPerSecond } from '../../domain/units';
 import { iconPath, type IconName } from '../../widgets/icons';
 
+const kGroupIcons: Readonly<Record<string, IconName>> = {
+  container: 'container', netns: 'netns', unit: 'unit', internet: 'internet', pod: 'pod', workload: 'workload', namespace: 'namespace', zone: 'zone',
+  region: 'zone', cluster: 'cluster', cloud_service: 'cloud', external: 'outside',
+};
+
 function iconOf(kind: string): IconName {
-  return kind === 'container' || kind === 'netns' || kind === 'unit' || kind === 'internet' ? kind : 'host';
+  return kGroupIcons[kind] ?? 'host';
 }
 
 export function GroupBox({ group, box, onFold }: { group: GraphGroup; box: Box; onFold: (id: string) => void }) {
@@ -41,7 +47,10 @@ export function GroupBox({ group, box, onFold }: { group: GraphGroup; box: Box; 
 // SVG attributes are case-sensitive: `tabIndex` would be set and mean nothing.
 export function NodeRow({ node, box, picked, found, focusable }: { node: GraphNode; box: Box; picked: boolean; found: boolean; focusable: boolean }) {
   const rate = node.bytesPerSecond > 0 ? formatBytesPerSecond(node.bytesPerSecond) : '';
-  const room = Math.floor((box.width - 40 - rate.length * 6) / 6.7);
+  const [member] = node.members;
+  const glyph = member && node.members.length === 1 ? glyphOf(member) : undefined;
+  const left = glyph === undefined ? 25 : 41;
+  const room = Math.floor((box.width - left - 16 - rate.length * 6.3) / 7.2);
   const name = shorten(visible(node.label), Math.max(5, room));
   return (
     <g class={`node ${node.health} ${found ? 'found' : ''}`} data-node={node.id} role="button" tabindex={focusable ? 0 : -1} aria-pressed={picked}
@@ -49,7 +58,8 @@ export function NodeRow({ node, box, picked, found, focusable }: { node: GraphNo
       <title>{[visible(node.label), ...node.members.slice(0, 5).flatMap((m) => m.addresses.slice(0, 3))].join('\n')}</title>
       <rect class="hit" x="3" y="1" width={box.width - 6} height={box.height - 2} rx="4" />
       <circle class="lamp" cx="14" cy={box.height / 2} r="3.4" />
-      <text class="name" x="25" y={box.height / 2 + 4.3}>
+      {glyph !== undefined && <path class="glyph" transform={`translate(23 ${box.height / 2 - 6.500}) scale(0.8)`} d={iconPath(glyph)} />}
+      <text class="name" x={left} y={box.height / 2 + 4.3}>
         {name}
         {node.detail !== '' && name.length + node.detail.length + 2 <= room && <tspan class="detail" dx="6">{visible(node.detail)}</tspan>}
       </text>
