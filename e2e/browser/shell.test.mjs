@@ -18,9 +18,11 @@ after(async () => {
   mock?.close();
 });
 
+const kAllViews = ['map', 'flows', 'health', 'inference', 'nodes', 'status'];
+
 // A view is settled when it shows data or one of its designed states.
 async function settled(page, view) {
-  await page.waitForSelector(`[data-view="${view}"] .node, [data-view="${view}"] .tr, [data-view="${view}"] .tile, [data-state="empty"], [data-state="error"]`);
+  await page.waitForSelector(`[data-view="${view}"] .node, [data-view="${view}"] .tr, [data-view="${view}"] .tile, [data-view="${view}"] .finding-card, [data-view="${view}"] [data-row], [data-state="empty"], [data-state="error"]`);
 }
 
 test('the first page is the map of the last 15 minutes', async () => {
@@ -34,7 +36,7 @@ test('the first page is the map of the last 15 minutes', async () => {
 
 test('every view loads in both themes without a complaint of the browser', async () => {
   for (const colorScheme of ['light', 'dark']) {
-    for (const view of ['map', 'flows', 'status']) {
+    for (const view of kAllViews) {
       const { page, context, complaints } = await openPage(browser, base, `#/${view}`, { colorScheme });
       await settled(page, view);
       assert.deepEqual(complaints, [], `${view} ${colorScheme}`);
@@ -43,10 +45,10 @@ test('every view loads in both themes without a complaint of the browser', async
   }
 });
 
-test('g m, g f and g s switch views; / focuses the filter; ? shows help; Esc closes it', async () => {
+test('g and a letter switch views; / focuses the filter; ? shows help; Esc closes it', async () => {
   const { page, context } = await openPage(browser, base, '#/map');
   await settled(page, 'map');
-  for (const [key, view] of [['f', 'flows'], ['s', 'status'], ['m', 'map']]) {
+  for (const [key, view] of [['f', 'flows'], ['h', 'health'], ['i', 'inference'], ['n', 'nodes'], ['s', 'status'], ['m', 'map']]) {
     await page.keyboard.press('g');
     await page.keyboard.press(key);
     await page.waitForFunction((v) => location.hash.startsWith(`#/${v}`), view);
@@ -99,7 +101,7 @@ test('the theme switch overrides the system and is remembered', async () => {
 });
 
 test('no view scrolls sideways at 1024 × 700', async () => {
-  for (const view of ['map', 'flows', 'status']) {
+  for (const view of kAllViews) {
     const { page, context } = await openPage(browser, base, `#/${view}`, { viewport: { width: 1024, height: 700 } });
     await settled(page, view);
     const [content, visible] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);

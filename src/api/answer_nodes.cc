@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "api/findings_page.h"
 #include "api/nodes_page.h"
 #include "api/routes.h"
 #include "api/series.h"
@@ -43,6 +44,7 @@ net::HttpResponse AnswerNodes(Service& service, Arguments& arguments) {
   if (!recent.ok()) return StatusResponse(recent.status());
   facts.now = service.clock.WallMillis();
   facts.agents = service.server.Agents();
+  facts.capacities = ViewOf(service)->capacities;
   facts.totals = *std::move(totals);
   facts.recent = *std::move(recent);
   Json json = NodesJson(facts);

@@ -135,6 +135,14 @@ Json ProbesJson(const server::AgentStatus* agent) {
   return probes;
 }
 
+// What the node may always carry and what for a while, bits per second; null where nobody says it.
+Json CapacityJson(const std::map<std::string, diagnose::Capacity>& capacities, const std::string& node) {
+  const auto found = capacities.find(node);
+  if (found == capacities.end() || !found->second.known()) return nullptr;
+  const auto& [baseline, peak, source] = found->second;
+  return {{"baseline_bits", baseline}, {"peak_bits", peak}, {"source", source}};
+}
+
 Json NodeJson(const std::string& name, const Node& node, UnixMillis now) {
   static const Signals kNothing;
   const double seconds = SecondsCovered(node.recent_heartbeat);
@@ -225,6 +233,7 @@ Json NodesJson(const NodesFacts& facts) {
     Node sorted = node;
     sorted.limits = std::move(limits);
     json["nodes"].push_back(NodeJson(name, sorted, facts.now));
+    json["nodes"].back()["capacity"] = CapacityJson(facts.capacities, name);
   }
   json["complete"] = facts.totals.complete;
   return json;

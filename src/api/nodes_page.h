@@ -1,11 +1,13 @@
 // The answers of /nodes, /nodes/series and /nodes/windows, from what the store and the server know. Pure.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "api/json.h"
 #include "base/clock.h"
+#include "diagnose/capacity.h"
 #include "server/server.h"
 #include "store/node_store.h"
 
@@ -16,10 +18,11 @@ inline constexpr int64_t kRecentMs = 15'000;  // what current rates are averages
 struct NodesFacts {
   store::TimeRange range;
   UnixMillis now = 0;
-  std::string node;                         // "" = all
-  std::vector<server::AgentStatus> agents;  // also those without samples are nodes
-  store::NodeTotals totals;                 // of the range
-  store::NodeTotals recent;                 // of its last kRecentMs
+  std::string node;                                      // "" = all
+  std::vector<server::AgentStatus> agents;               // also those without samples are nodes
+  store::NodeTotals totals;                              // of the range
+  store::NodeTotals recent;                              // of its last kRecentMs
+  std::map<std::string, diagnose::Capacity> capacities;  // of nodes, where known
 };
 
 // The signals whose recent totals NodesJson() needs.

@@ -83,6 +83,14 @@ TEST(NodesPage, ANodeIsItsInterfacesAndLimits) {
   EXPECT_EQ(node["probes"][0]["name"], "node_rdma");
 }
 
+TEST(NodesPage, WhatANodeMayCarryIsToldWithItsSourceOrIsNull) {
+  NodesFacts facts = SomeFacts();
+  EXPECT_TRUE(NodesJson(facts)["nodes"][0]["capacity"].is_null());
+  facts.capacities["n1"] = {.baseline_bits = 5e9, .peak_bits = 1e10, .source = "node label"};
+  EXPECT_EQ(NodesJson(facts)["nodes"][0]["capacity"],
+            Json::parse(R"({"baseline_bits": 5e9, "peak_bits": 1e10, "source": "node label"})"));
+}
+
 TEST(NodesPage, ANodeWithoutReadingsSaysSoWithNulls) {
   NodesFacts facts = SomeFacts();
   facts.totals.totals.clear();

@@ -60,7 +60,7 @@ const ends = {
 const kLinks = [
   ['internet', 'ingress', 443, 48e3, 910e3, 22, 24000, {}],
   ['ingress', 'ui', 3000, 61e3, 880e3, 18, 90, {}],
-  ['ui', 'api1', 8080, 30e3, 210e3, 9, 310, {}],
+  ['ui', 'api1', 8080, 30e3, 210e3, 9, 310, { serving: [14, 21e3, 900] }],
   ['ui', 'api2', 8080, 29e3, 205e3, 9, 480, {}],
   ['sidecar', 'api1', 15006, 200, 150, 0.2, 40, {}],
   ['api1', 'db', 5432, 410e3, 1900e3, 0.4, 520, {}],
@@ -70,8 +70,8 @@ const kLinks = [
   ['worker', 'db', 5432, 22e3, 640e3, 0.3, 505, { retransmits: 7.2 }],
   ['worker', 'cache', 6379, 9e3, 14e3, 0.3, 50, {}],
   ['worker', 'legacy', 1433, 0, 0, 0, null, { failed: { failed_timed_out: 0.4 } }],
-  ['api1', 'model', 8000, 12e3, 96e3, 2.2, 610, { failed: { failed_refused: 0.12 } }],
-  ['api2', 'model', 8000, 12.5e3, 101e3, 2.1, 70, {}],
+  ['api1', 'model', 8000, 12e3, 96e3, 2.2, 610, { failed: { failed_refused: 0.12 }, serving: [2.1, 182e3, 31e3] }],
+  ['api2', 'model', 8000, 12.5e3, 101e3, 2.1, 70, { serving: [2.2, 176e3, 12e3] }],
   ['loader', 'objects', 443, 160e3, 94e6, 0.5, 14800, { retransmits: 1.6 }],
   ['loader', 'hub', 443, 2e3, 310e3, 0.02, 31000, {}],
   ['prometheus', 'exporterB', 9100, 1.1e3, 46e3, 0.07, 240, {}],
@@ -172,8 +172,19 @@ export function flowRow(link, startMs, endMs) {
     bytes: up + down, retransmits,
     retransmit_percent: seg_up + seg_down === 0 ? null : (100 * retransmits) / (seg_up + seg_down),
     timeouts: Math.floor(retransmits / 30), connect_avg_us: rtt === null || opened === 0 ? null : rtt * 1.3,
-    rtt_avg_us: rtt, rtt_min_us: times(0.7), rtt_max_us: times(3), rtt_p50_us: times(0.95), rtt_p90_us: times(1.4), rtt_p99_us: times(2.6),
+    rtt_avg_us: rtt, rtt_min_us: times(0.7), rtt_max_us: times(3), rtt_p50_us: times(0.95), rtt_p90_us: times(1.4), rtt_p99_us: times(2.6), ...servingRow(link.serving, seconds, wave),
   };
+}
+
+// Requests to a server: how many a second, time to the first chunk, gaps between chunks.
+function servingRow(serving, seconds, wave) {
+  const names = ['request_latency', 'first_chunk', 'chunk_gap', 'request_duration'];
+  const blank = Object.fromEntries(names.flatMap((name) => ['avg', 'p50', 'p99'].map((of) => [`${name}_${of}_us`, null])));
+  if (!serving) return blank;
+  const [rate, first, gap] = serving;
+  const times = { request_latency: first * 0.9, first_chunk: first, chunk_gap: gap, request_duration: first + gap * 40 };
+  const spread = Object.fromEntries(names.flatMap((name) => [['avg', 1.1], ['p50', 1], ['p99', 2.4]].map(([of, factor]) => [`${name}_${of}_us`, Math.round(times[name] * factor * wave)])));
+  return { ...blank, ...spread, requests: Math.round(rate * seconds), application: '', first_chunk_count: Math.round(rate * seconds), chunk_gap_count: Math.round(rate * seconds * 40) };
 }
 
 export function statusOf(nowMs, { agents = true, counters = [] } = {}) {

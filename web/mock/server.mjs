@@ -6,8 +6,10 @@ import { createServer } from 'node:http';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { flowRow, largeWorld, smallWorld, statusOf } from './data.mjs';
+import { findingsOf, healthOf, loadsOf } from './findings.mjs';
 import { levelOf, nodeOf } from './levels.mjs';
 import { compileFilter, eitherFields, FilterFault } from './filter.mjs';
+import { accountsOf, nodeSeriesOf, nodesOf, windowsOf } from './nodes.mjs';
 import { kThresholds, readColumns, readCounters } from './tables.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -32,8 +34,8 @@ function time(text, now) {
   return parsed;
 }
 
-function range(query, now) {
-  const [since, until] = [time(query.get('since') ?? '15m', now), time(query.get('until') ?? 'now', now)];
+function range(query, now, back = '15m') {
+  const [since, until] = [time(query.get('since') ?? back, now), time(query.get('until') ?? 'now', now)];
   if (since >= until) throw new Fault(400, 'invalid', 'since is not before until', { parameter: 'since', remedy: 'swap them' });
   return { since, until };
 }
@@ -79,10 +81,11 @@ function flows(mock, query) {
   const span = range(query, Date.now());
   const groupBy = query.get('group_by') ? query.get('group_by').split(',') : kFlowKey;
   const groups = new Map();
+  const [grouped, key_] = [new Set(groupBy), new Set(kFlowKey)];
   const rows = visibleLinks(mock, query, span).map(({ row }) => row);
   for (const row of rows) {
     const key = groupBy.map((name) => row[name]).join('\u0000');
-    const own = Object.fromEntries(Object.entries(row).filter(([name]) => groupBy.includes(name) || !kFlowKey.includes(name)));
+    const own = Object.fromEntries(Object.entries(row).filter(([name]) => grouped.has(name) || !key_.has(name)));
     if (groups.has(key)) merge(groups.get(key), own);
     else groups.set(key, own);
   }
@@ -228,6 +231,30 @@ function worldOf(scenario) {
   return scenario === 'empty' || scenario === 'no_agents' ? [] : smallWorld();
 }
 
+const within = (one, span) => Date.parse(one.start) < span.until && Date.parse(one.end) >= span.since;
+
+// Findings, loads, health and the nodes; a world without agents has none.
+function aboutNodes(mock, path, query) {
+  const none = mock.world.length === 0;
+  const span = range(query, Date.now(), path === 'findings' || path === 'loads' || path === 'health' ? '24h' : '15m');
+  const whole = { range: { since: new Date(span.since).toISOString(), until: new Date(span.until).toISOString() }, complete: true };
+  const node = query.get('node') ?? '';
+  if (path === 'findings') {
+    allow(query, ['since', 'until', 'state', 'detector', 'confidence', 'subject', 'id', 'limit']);
+    const id = query.get('id') ?? '';
+    const all = none ? [] : findingsOf(mock.base).filter((one) => (id === '' ? within(one, span) : one.id === id));
+    if (id !== '' && all.length === 0) throw new Fault(404, 'not_found', `no finding ${id}; GET /api/v1/findings lists them`);
+    return { ...whole, findings: all.slice(0, Number(query.get('limit') ?? 200)), open: all.filter((one) => one.state === 'open').length, judged: none ? null : new Date(Date.now() - 1500).toISOString() };
+  }
+  if (path === 'loads') { allow(query, ['since', 'until', 'subject', 'limit']); return { ...whole, loads: none ? [] : loadsOf(mock.base).filter((one) => within(one, span)) }; }
+  if (path === 'health') { allow(query, ['since', 'until', 'scope']); return none ? { ...healthOf(mock.base, span), now: [], history: [], judged: null } : healthOf(mock.base, span); }
+  if (path === 'nodes') { allow(query, ['since', 'until', 'node']); return { ...whole, nodes: none ? [] : nodesOf(mock.base, span).filter((one) => node === '' || one.node === node) }; }
+  if (path === 'nodes/series') { allow(query, ['since', 'until', 'node', 'signal', 'subject', 'step']); return nodeSeriesOf(mock.base, span, query); }
+  if (path === 'nodes/windows') { allow(query, ['since', 'until', 'node', 'limit']); return { ...whole, windows: none ? [] : windowsOf(mock.base, node).slice(0, Number(query.get('limit') ?? 20)) }; }
+  if (path === 'accounts') { allow(query, ['since', 'until', 'node']); return { ...whole, elsewhere_bytes: 0, accounts: none ? [] : accountsOf(span, node) }; }
+  return undefined;
+}
+
 function api(mock, path, query, response) {
   if (mock.scenario === 'error' && ['flows', 'map', 'series'].includes(path)) {
     throw new Fault(500, 'internal', 'the store does not answer: disk is full', { remedy: 'free disk space or lower --disk-budget, then try again' });
@@ -241,6 +268,8 @@ function api(mock, path, query, response) {
   }
   if (path === 'map') return map(mock, query);
   if (path === 'series') return series(mock, query);
+  const about = aboutNodes(mock, path, query);
+  if (about !== undefined) return about;
   if (path === 'columns') return { columns: columns.map((c) => ({ ...c, groupable: c.kind === 'dimension', filterable: c.kind !== 'histogram' })), either_fields: eitherFields, default_group_by: kFlowKey };
   if (path === 'status') return statusOf(Date.now(), { agents: mock.scenario !== 'no_agents', counters: readCounters() });
   if (path === 'live') { live(mock, query, response); return undefined; }
@@ -282,7 +311,7 @@ function handle(mock, request, response) {
 // Resolves to {url, use(scenario), close()}. Port 0 = any free one.
 export function startMock({ port = 0, scenario = 'normal', liveEveryMs = 1000 } = {}) {
   const mock = {
-    liveEveryMs, use(name) { mock.scenario = name; mock.world = worldOf(name); },
+    liveEveryMs, base: Date.now(), use(name) { mock.scenario = name; mock.world = worldOf(name); },
   };
   mock.use(scenario);
   const server = createServer((request, response) => {

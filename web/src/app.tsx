@@ -13,11 +13,15 @@ import { TimePicker } from './widgets/time_picker';
 import { FlowsView } from './views/flows/flows_view';
 import { stepOut } from './views/map/map_bar';
 import { MapView } from './views/map/map_view';
+import { HealthView } from './views/health/health_view';
+import { InferenceView } from './views/inference/inference_view';
+import { NodesView } from './views/nodes/nodes_view';
 import { kCounterSearchId } from './views/status/counters';
 import { StatusView } from './views/status/status_view';
 
 const kTabs: readonly { view: View; label: string }[] = [
-  { view: 'map', label: 'Map' }, { view: 'flows', label: 'Flows' }, { view: 'status', label: 'Status' },
+  { view: 'map', label: 'Map' }, { view: 'flows', label: 'Flows' }, { view: 'health', label: 'Health' }, { view: 'inference', label: 'Inference' },
+  { view: 'nodes', label: 'Nodes' }, { view: 'status', label: 'Status' },
 ];
 
 function Wordmark() {
@@ -56,7 +60,7 @@ function TopBar() {
         ))}
       </nav>
       <div class="topbar-end">
-        <TimePicker onlyRefresh={view === 'status'} />
+        <TimePicker onlyRefresh={view === 'status'} withLive={view === 'map' || view === 'flows'} />
         <button type="button" class="button plain icon" title={`${theme.label}. Click to change.`} aria-label={theme.label} onClick={() => setTheme(theme.next)}><Icon name={theme.icon} /></button>
         <button type="button" class="button plain icon" title="Keyboard (?)" aria-label="Keyboard" onClick={() => store.set({ helpOpen: true })}><Icon name="help" /></button>
       </div>
@@ -98,7 +102,7 @@ function Background() {
   return null;
 }
 
-const kGoTo: Readonly<Record<string, View>> = { m: 'map', f: 'flows', s: 'status' };
+const kGoTo: Readonly<Record<string, View>> = { m: 'map', f: 'flows', h: 'health', i: 'inference', n: 'nodes', s: 'status' };
 
 // Single keys act only when no text is being typed.
 function useKeyboard(): void {
@@ -140,10 +144,13 @@ export function App() {
     <div class="shell">
       <Background />
       <TopBar />
-      {view === 'status' ? <span /> : <FilterBar />}
+      {view === 'map' || view === 'flows' ? <FilterBar /> : <span />}
       <main class="main">
         {view === 'map' && <MapView />}
         {view === 'flows' && <FlowsView />}
+        {view === 'health' && <HealthView />}
+        {view === 'inference' && <InferenceView />}
+        {view === 'nodes' && <NodesView />}
         {view === 'status' && <StatusView />}
       </main>
       <Footer />

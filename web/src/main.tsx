@@ -7,6 +7,7 @@ import './styles/shell.css';
 import './styles/map.css';
 import './styles/flows.css';
 import './styles/status.css';
+import './styles/findings.css';
 
 applyTheme(store.get().theme);
 followBackButton();

@@ -52,7 +52,7 @@ async function errorOf(response: Response): Promise<ApiError> {
   }, retryAfterMs);
 }
 
-async function ask<T>(path: string, query: Query, signal?: AbortSignal): Promise<T> {
+export async function ask<T>(path: string, query: Query, signal?: AbortSignal): Promise<T> {
   let response: Response;
   try {
     response = await fetch(apiUrl(path, query), { ...(signal ? { signal } : {}), headers: { Accept: 'application/json' } });

@@ -8,6 +8,7 @@ export interface Preset {
   columns: readonly string[];
   sort: string;
   titles: Readonly<Record<string, string>>;
+  chart?: string;                  // in the place of the default one
 }
 
 // A pair of pods, or of what stands in their place, to a port: clients' ports and addresses of replicas are merged.
@@ -21,7 +22,10 @@ export const kPresets: readonly Preset[] = [
     id: 'failures', label: 'Failures', help: 'Flows whose connections failed, most failures first, with the cause', condition: 'connections_failed > 0', groupBy: [],
     columns: ['client_end', 'server_end', 'server_address', 'server_port', 'connections_failed', 'failed_refused', 'failed_timed_out', 'failed_unreachable',
       'failed_abandoned', 'failed_other', 'connections_opened'],
-    sort: '-connections_failed', titles: {},
+    sort: '-connections_failed', chart: 'failures', titles: {
+      connections_failed: 'Failed', failed_refused: 'Refused', failed_timed_out: 'Timed out', failed_unreachable: 'Unreachable', failed_abandoned: 'Abandoned', failed_other: 'Other',
+      connections_opened: 'Opened',
+    },
   },
   {
     id: 'cluster', label: 'Cluster', help: 'Between pods and nodes, within a zone and across zones', condition: 'locality in (same_pod, same_node, same_zone, inter_zone, inter_region)',

@@ -37,6 +37,18 @@ export function formatBytesPerSecond(rate: number): string {
   return `${formatBytes(rate)}/s`;
 }
 
+// As findings say it, and as models are measured: 13.9 GB.
+export function formatDecimalBytes(bytes: number): string {
+  const [number, unit] = scaled(bytes, 1000, kDecimal);
+  return `${number} ${unit}B`;
+}
+
+// Links and allowances are sold in decimal bits.
+export function formatBitsPerSecond(bits: number): string {
+  const [number, unit] = scaled(bits, 1000, kDecimal);
+  return `${number} ${unit}bit/s`;
+}
+
 export function formatMicroseconds(us: number): string {
   if (us < 1000) return `${digits(us)} µs`;
   if (us < 1e6) return `${digits(us / 1000)} ms`;
@@ -77,6 +89,9 @@ export function formatUnit(value: number | null | undefined, unit: string): Show
   switch (unit) {
     case 'bytes': return { text: formatBytes(value), title: `${exact} bytes` };
     case 'bytes/s': return { text: formatBytesPerSecond(value), title: `${exact} bytes per second` };
+    case 'B': return { text: formatDecimalBytes(value), title: `${exact} bytes` };
+    case 'bit/s': return { text: formatBitsPerSecond(value), title: `${exact} bits per second` };
+    case 's': return { text: formatMicroseconds(value * 1e6), title: `${exact} s` };
     case 'us': return { text: formatMicroseconds(value), title: `${exact} µs` };
     case 'ms': return { text: formatMicroseconds(value * 1000), title: `${exact} ms` };
     case '%': return { text: formatPercent(value), title: `${exact} %` };

@@ -12,7 +12,13 @@ export interface ChartProps {
   answer: SeriesAnswer;
   kind: 'bars' | 'lines';
   perSecond?: boolean;     // divide by the step: sums become rates
+  marks?: readonly Mark[]; // levels to measure against, drawn as dashed lines
   onBrush?: (sinceMs: number, untilMs: number) => void;
+  label: string;
+}
+
+export interface Mark {
+  value: number;
   label: string;
 }
 
@@ -83,8 +89,31 @@ function binarySplits(_: uPlot, __: number, min: number, max: number): number[] 
 }
 
 function axisTimes(spanMs: number): string {
+  if (spanMs <= 10_000) return '{mm}:{ss}.{fff}';
   if (spanMs <= 10 * 60_000) return '{HH}:{mm}:{ss}';
   return spanMs > 2 * 86_400_000 ? '{DD}.{MM}. {HH}:{mm}' : '{HH}:{mm}';
+}
+
+function drawMarks(plot: uPlot, marks: readonly Mark[]): void {
+  const { ctx, bbox } = plot;
+  const ratio = devicePixelRatio || 1;
+  ctx.save();
+  ctx.strokeStyle = color('--text-2');
+  ctx.fillStyle = color('--text-2');
+  ctx.font = `${11 * ratio}px ${color('--font')}`;
+  ctx.textAlign = 'left';
+  ctx.lineWidth = ratio;
+  ctx.setLineDash([4 * ratio, 4 * ratio]);
+  for (const { value, label } of marks) {
+    const y = plot.valToPos(value, 'y', true);
+    if (y < bbox.top - 1 || y > bbox.top + bbox.height) continue;
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.fillText(label, bbox.left + 6 * ratio, y + (y - bbox.top < 16 * ratio ? 12 : -4) * ratio);
+  }
+  ctx.restore();
 }
 
 function build(element: HTMLElement, props: ChartProps, curves: Curve[], onCursor: (index: number | null, left: number) => void): uPlot {
@@ -93,6 +122,8 @@ function build(element: HTMLElement, props: ChartProps, curves: Curve[], onCurso
   const values = props.kind === 'bars' ? stacked(curves) : curves.map((c) => c.values);
   const from = Date.parse(props.answer.range.since) / 1000;
   const to = Date.parse(props.answer.range.until) / 1000;
+  const marks = props.marks ?? [];
+  const highest = Math.max(0, ...marks.map((mark) => mark.value));
   const made = axes(unit);
   const [x, y] = made as [uPlot.Axis, uPlot.Axis];
   const pattern = uPlot.fmtDate(axisTimes((to - from) * 1000));
@@ -101,9 +132,10 @@ function build(element: HTMLElement, props: ChartProps, curves: Curve[], onCurso
   return new uPlot({
     width: Math.max(120, element.clientWidth), height: Math.max(60, element.clientHeight),
     legend: { show: false }, padding: [8, 22, 0, 0], axes: made, series: seriesOptions(curves, props.kind),
-    scales: { x: { time: true, range: () => [from, to] }, y: { range: (_, __, max) => binaryRange(max ?? 0) } },
+    scales: { x: { time: true, range: () => [from, to] }, y: { range: (_, __, max) => binaryRange(Math.max(max ?? 0, highest)) } },
     cursor: { y: false, points: { show: false }, drag: { x: props.onBrush !== undefined, y: false, setScale: false } },
     hooks: {
+      draw: [(u) => drawMarks(u, marks)],
       setCursor: [(u) => onCursor(u.cursor.idx ?? null, u.cursor.left ?? 0)],
       setSelect: [(u) => {
         if (u.select.width < 4 || !props.onBrush) return;
@@ -159,7 +191,7 @@ export function Chart(props: ChartProps) {
       scheme.removeEventListener('change', draw);
       plot?.destroy();
     };
-  }, [props.answer, theme, props.kind, props.perSecond]);
+  }, [props.answer, theme, props.kind, props.perSecond, JSON.stringify(props.marks)]);
 
   return (
     <>

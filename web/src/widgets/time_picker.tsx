@@ -75,7 +75,7 @@ function RefreshMenu({ live }: { live: boolean }) {
 }
 
 // Status is always about now: there only the refresh makes sense.
-export function TimePicker({ onlyRefresh }: { onlyRefresh: boolean }) {
+export function TimePicker({ onlyRefresh, withLive = true }: { onlyRefresh: boolean; withLive?: boolean }) {
   const since = useStore((s) => s.since);
   const until = useStore((s) => s.until);
   const live = useStore((s) => s.live);
@@ -84,9 +84,9 @@ export function TimePicker({ onlyRefresh }: { onlyRefresh: boolean }) {
   if (onlyRefresh) return <div class="time"><RefreshMenu live={false} /></div>;
   return (
     <div class="time">
-      <button type="button" class="button live-button" aria-pressed={live} title="Live: rows as they happen (l)" onClick={() => navigate({ live: !live })}>
+      {withLive && <button type="button" class="button live-button" aria-pressed={live} title="Live: rows as they happen (l)" onClick={() => navigate({ live: !live })}>
         <span class="lamp" />Live
-      </button>
+      </button>}
       <span class="joined">
         <button type="button" class="button icon" title="One period back" aria-label="One period back" disabled={live} onClick={() => shift(-1)}><Icon name="left" /></button>
         <RangeMenu range={range} live={live} />

@@ -1,9 +1,11 @@
 // Flows: the table of what talked, its time histogram, grouping, export and the live tail.
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { askFlows } from '../../data/api';
+import { useFindings, type Finding } from '../../data/findings';
 import { LiveTail, type LiveState } from '../../data/live';
 import { useQuestion, type Asked } from '../../data/query';
 import { kLiveRange, navigate, setColumns, useStore } from '../../data/store';
+import { kDefaults } from '../../data/url_state';
 import type { Column, FlowRow, FlowsAnswer } from '../../data/types';
 import { defaultColumns, kEndColumns, kSchemaColumns, onlyRequests, rowKey } from '../../domain/columns';
 import { presetOf } from '../../domain/presets';
@@ -32,9 +34,9 @@ function Skeleton() {
   return <div class="table-skeleton" data-state="loading" aria-label="Loading">{Array.from({ length: 14 }, (_, i) => <div key={i} class="skeleton" />)}</div>;
 }
 
-function Table({ columns, rows, totals, keys, picked, onPick, sort, sortable }: {
+function Table({ columns, rows, totals, keys, picked, onPick, sort, sortable, findings }: {
   columns: Column[]; rows: FlowRow[]; totals?: FlowRow | undefined; keys: string[]; picked: string; onPick: (index: number) => void; sort: string;
-  sortable: boolean;
+  sortable: boolean; findings?: readonly Finding[];
 }) {
   const widths = useStore((s) => s.widths);
   const order = (from: string, to: string) => {
@@ -44,9 +46,11 @@ function Table({ columns, rows, totals, keys, picked, onPick, sort, sortable }: 
   const sorting = (name: string) => navigate({ sort: sort === `-${name}` ? name : `-${name}` });
   return (
     <FlowTable columns={columns} rows={rows} totals={totals} keys={keys} widths={widths} sort={sort} sortable={sortable}
-      picked={picked} onPick={onPick} onSort={sorting} onFilter={filterBy} onOrder={order} />
+      picked={picked} onPick={onPick} onSort={sorting} onFilter={filterBy} onOrder={order} {...(findings ? { findings } : {})} />
   );
 }
+
+const kNone: readonly Finding[] = [];
 
 function StoredFlows({ all }: { all: Column[] }) {
   const [requests, setRequests] = useState(false);
@@ -54,11 +58,12 @@ function StoredFlows({ all }: { all: Column[] }) {
   const question = requests ? forRequests(wanted) : wanted;
   const chosen = useStore((s) => s.columns);
   const wantedChart = useStore((s) => s.chart);
-  const chart = requests ? chartForRequests(wantedChart) : wantedChart;
+  const preset = presetOf(useStore((s) => s.preset));
+  const chart = requests ? chartForRequests(wantedChart) : wantedChart === kDefaults.chart ? preset?.chart ?? wantedChart : wantedChart;
   const [picked, setPicked] = useState('');
   const asked: Asked<FlowsAnswer> = useQuestion(JSON.stringify(question), (signal) => askFlows(question, signal), { showFacts: true });
   useEffect(() => { if (asked.data) setRequests(onlyRequests(asked.data.totals)); }, [asked.data]);
-  const preset = presetOf(useStore((s) => s.preset));
+  const findings = useFindings().data?.findings ?? kNone;
   const ownGroups = useStore((s) => s.groupBy).length > 0;
   const columns = useMemo(() => chosenColumns(all, chosen, question.groupBy, false, asked.data?.totals, ownGroups ? undefined : preset?.columns),
     [all, chosen, question.groupBy, asked.data, preset, ownGroups]);
@@ -80,7 +85,7 @@ function StoredFlows({ all }: { all: Column[] }) {
         {blocked && asked.error ? <div class="grow"><ErrorState error={asked.error} /></div>
           : !asked.data ? <div class="grow"><Skeleton /></div>
             : rows.length === 0 ? <div class="grow"><EmptyState oldest={asked.data.oldest} onlyProblems={false} {...(preset ? { preset: preset.label } : {})} /></div>
-              : <Table columns={columns} rows={rows} totals={asked.data.totals} keys={keys} picked={picked} sort={question.sort} sortable
+              : <Table columns={columns} rows={rows} totals={asked.data.totals} keys={keys} picked={picked} sort={question.sort} sortable findings={findings}
                 onPick={(index) => setPicked(keys[index] === picked ? '' : keys[index] ?? '')} />}
         {row && !blocked && <RowDrawer row={row} columns={all} onClose={() => setPicked('')} />}
       </div>

@@ -1,11 +1,14 @@
 // The flow table: fixed row height, only the rows in sight exist, header and totals share the columns' widths.
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Finding } from '../../data/findings';
 import { navigate, useStore } from '../../data/store';
 import type { Column, FlowRow } from '../../data/types';
 import { defaultWidth, endName, isEndColumn, isNumeric, placeOf, shortTitle, showCell } from '../../domain/columns';
+import { aboutRowEnd } from '../../domain/findings';
 import { presetOf } from '../../domain/presets';
 import { visible } from '../../domain/text';
 import { headerUnit, unitName } from '../../domain/units';
+import { FindingCount } from '../../widgets/finding_badge';
 import { Icon } from '../../widgets/icons';
 
 export const kRowHeight = 28;
@@ -24,6 +27,7 @@ export interface TableProps {
   onSort: (column: string) => void;
   onFilter: (column: Column, row: FlowRow, include: boolean) => void;
   onOrder: (from: string, to: string) => void;
+  findings?: readonly Finding[];
 }
 
 // Widths are custom properties set through the DOM; a rule in a constructed sheet would need unsafe-inline.
@@ -65,9 +69,10 @@ function HeadCell({ column, index, props, width, preview }: { column: Column; in
   const field = props.sort.replace(/^-/, '');
   const sorted = props.sortable && (field === column.name);
   const sortable = props.sortable && !isEndColumn(column);
-  const name = presetOf(useStore((s) => s.preset))?.titles[column.name] ?? shortTitle(column.name);
+  const own = presetOf(useStore((s) => s.preset))?.titles[column.name];
+  const name = own ?? shortTitle(column.name);
   const down = props.sort.startsWith('-');
-  const unit = headerUnit(column.name, column.unit);
+  const unit = own === undefined ? headerUnit(column.name, column.unit) : '';
   const resized = (to: number) => navigate({ widths: { ...props.widths, [column.name]: to } }, 'replace');
   return (
     <div class={`th c${index} ${isNumeric(column) ? 'number' : ''} ${drop ? 'drop' : ''}`} role="columnheader" draggable
@@ -88,11 +93,14 @@ function HeadCell({ column, index, props, width, preview }: { column: Column; in
 }
 
 // An end by its best name, with the buttons that narrow to it.
-function EndCell({ column, row, index, onFilter }: { column: Column; row: FlowRow; index: number; onFilter?: TableProps['onFilter'] }) {
+function EndCell({ column, row, index, onFilter, findings = [] }: {
+  column: Column; row: FlowRow; index: number; onFilter?: TableProps['onFilter']; findings?: readonly Finding[];
+}) {
+  const about = findings.length === 0 ? findings : aboutRowEnd(findings, row, column.name === 'client_end' ? 'client' : 'server');
   const { text, place } = endName(row, column.name === 'client_end' ? 'client' : 'server');
   return (
     <div class={`td c${index} ${text === '' ? 'unknown' : ''}`} role="cell" title={text === '' ? 'unknown: neither an agent nor a name tells of it' : `${text}${place === '' ? '' : `, ${place}`}`}>
-      {text || '–'}{place !== '' && <span class="place"> {place}</span>}
+      {about.length > 0 && <><FindingCount findings={about} />{' '}</>}{text || '–'}{place !== '' && <span class="place"> {place}</span>}
       {text !== '' && onFilter && (
         <span class="cell-filter">
           <button type="button" tabIndex={-1} title="Only this" aria-label={`Only ${text}`} onClick={(e) => { e.stopPropagation(); onFilter(column, row, true); }}>+</button>
@@ -103,8 +111,10 @@ function EndCell({ column, row, index, onFilter }: { column: Column; row: FlowRo
   );
 }
 
-function Cell({ column, row, index, onFilter }: { column: Column; row: FlowRow; index: number; onFilter?: TableProps['onFilter'] }) {
-  if (isEndColumn(column)) return <EndCell column={column} row={row} index={index} {...(onFilter ? { onFilter } : {})} />;
+function Cell({ column, row, index, onFilter, findings }: {
+  column: Column; row: FlowRow; index: number; onFilter?: TableProps['onFilter']; findings?: readonly Finding[] | undefined;
+}) {
+  if (isEndColumn(column)) return <EndCell column={column} row={row} index={index} {...(onFilter ? { onFilter } : {})} {...(findings ? { findings } : {})} />;
   const shown = showCell(column, row[column.name]);
   const place = placeOf(column, row);
   const zero = row[column.name] === 0 && column.kind !== 'dimension';
@@ -151,7 +161,7 @@ function Row({ props, index }: { props: TableProps; index: number }) {
   if (!row) return null;
   return (
     <div class={`tr ${props.keys[index] === props.picked ? 'picked' : ''}`} role="row" aria-rowindex={index + 2} ref={place} onClick={() => props.onPick(index)}>
-      {props.columns.map((column, i) => <Cell key={column.name} column={column} row={row} index={i} onFilter={props.onFilter} />)}
+      {props.columns.map((column, i) => <Cell key={column.name} column={column} row={row} index={i} onFilter={props.onFilter} findings={props.findings} />)}
     </div>
   );
 }

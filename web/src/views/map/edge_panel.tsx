@@ -1,10 +1,12 @@
 // Everything about one edge.
+import type { Finding } from '../../data/findings';
 import { navigate, useStore } from '../../data/store';
 import type { MapNode } from '../../data/types';
 import { edgeFilter } from '../../domain/filter_edit';
 import type { Graph, GraphEdge, GraphNode } from '../../domain/graph';
 import { byUrgency, kHealthNames } from '../../domain/health';
 import { visible } from '../../domain/text';
+import { FindingList } from '../../widgets/finding_badge';
 import { Zones } from './zones';
 import { DrawerHead, openFlows } from './drawer_head';
 import { EdgeFacts, Failures, SmallChart } from './edge_facts';
@@ -13,7 +15,7 @@ const kReporters: Readonly<Record<string, string>> = {
   both: 'seen from both ends', client: 'seen from the client’s end only', server: 'seen from the server’s end only',
 };
 
-export function EdgePanel({ edge, graph, seconds }: { edge: GraphEdge; graph: Graph; seconds: number }) {
+export function EdgePanel({ edge, graph, findings, seconds }: { edge: GraphEdge; graph: Graph; findings: readonly Finding[]; seconds: number }) {
   const filter = useStore((s) => s.filter);
   const [client, server] = [graph.nodes.get(edge.client), graph.nodes.get(edge.server)];
   const [from, to] = [client?.members[0], server?.members[0]];
@@ -32,6 +34,7 @@ export function EdgePanel({ edge, graph, seconds }: { edge: GraphEdge; graph: Gr
           <button type="button" class="button primary" onClick={() => openFlows(flows)}>Open these flows</button>
           <span class="ports" title="Ports of the server">{total.ports.slice(0, 8).map((port) => <span key={port} class="badge">port {port}</span>)}{total.services.slice(0, 4).map((name) => <span key={name} class="badge" title="Kubernetes service the client asked for">service {visible(name)}</span>)}{total.ports.length > 8 && <span class="badge">+{total.ports.length - 8}</span>}</span>
         </section>
+        <FindingList findings={findings} />
         <Zones edge={total} />
         <EdgeFacts edge={total} seconds={seconds} />
         <Failures edge={total} />

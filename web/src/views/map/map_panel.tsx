@@ -1,5 +1,6 @@
 // The drawer beside the map: the problems when nothing is picked, else everything about one edge or one thing.
 import { navigate } from '../../data/store';
+import type { Marks } from '../../domain/finding_marks';
 import type { Graph } from '../../domain/graph';
 import { byUrgency, kHealthNames } from '../../domain/health';
 import { plural, visible } from '../../domain/text';
@@ -38,14 +39,14 @@ function Gone() {
   );
 }
 
-export function MapPanel({ graph, level, selected, seconds }: { graph: Graph; level: string; selected: string; seconds: number }) {
+export function MapPanel({ graph, marks, level, selected, seconds }: { graph: Graph; marks: Marks; level: string; selected: string; seconds: number }) {
   const [kind, id] = [selected.split(' ', 1)[0], selected.slice(selected.indexOf(' ') + 1)];
   const edge = kind === 'edge' ? graph.edges.find((e) => e.id === id || e.parts.some((part) => part.id === id)) : undefined;
   const node = kind === 'node' ? graph.nodes.get(id) : undefined;
   return (
     <aside class="drawer" aria-label="Details">
-      {edge ? <EdgePanel key={edge.id} edge={edge} graph={graph} seconds={seconds} />
-        : node ? <NodePanel key={node.id} node={node} graph={graph} level={level} />
+      {edge ? <EdgePanel key={edge.id} edge={edge} graph={graph} findings={marks.edges.get(edge.id) ?? []} seconds={seconds} />
+        : node ? <NodePanel key={node.id} node={node} graph={graph} findings={marks.nodes.get(node.id) ?? []} level={level} />
           : selected !== '' ? <Gone /> : <ProblemList graph={graph} />}
     </aside>
   );

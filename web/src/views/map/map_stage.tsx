@@ -2,6 +2,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { navigate } from '../../data/store';
 import { edgeLabel, zoneLine } from '../../domain/edge_label';
+import type { Marks } from '../../domain/finding_marks';
 import { neighbours, type EdgeLabel, type Graph } from '../../domain/graph';
 import { moveGroup, type Layout } from '../../domain/layout';
 import { plural, visible } from '../../domain/text';
@@ -18,6 +19,7 @@ export interface StageProps {
   rangeSeconds: number;
   selected: string;
   found: ReadonlySet<string>;
+  marks: Marks;
   onFold: (groupId: string) => void;
   onLayout: (layout: Layout) => void;
   fitSignal: number;
@@ -244,7 +246,7 @@ export function MapStage(props: StageProps) {
         onFocusIn={(e) => { if (scene.current) light(scene.current, graph, targetOf(e)); }}
         onFocusOut={leave} onKeyDown={(e) => onKey(e, props, viewport.current, svg.current)}>
         <g class={`scene ${graph.edges.length > kDenseAbove ? 'dense' : ''}`} ref={scene}>
-          <Scene graph={graph} layout={layout} label={props.label} rangeSeconds={props.rangeSeconds} selected={props.selected} found={props.found} onFold={props.onFold} />
+          <Scene graph={graph} layout={layout} label={props.label} rangeSeconds={props.rangeSeconds} selected={props.selected} found={props.found} marks={props.marks} onFold={props.onFold} />
         </g>
       </svg>
       {tip && <TipBox tip={tip} />}

@@ -1,9 +1,11 @@
 // The Map: asks, builds the graph, keeps the layout, and shows bar, stage and drawer.
 import { useMemo, useRef, useState } from 'preact/hooks';
 import { askMap } from '../../data/api';
+import { useFindings, type Finding } from '../../data/findings';
 import { useQuestion } from '../../data/query';
 import { effectiveRange, useStore } from '../../data/store';
 import { buildGraph, findNodes, type Graph } from '../../domain/graph';
+import { kNoMarks, marksOf } from '../../domain/finding_marks';
 import { layoutGraph, type Layout } from '../../domain/layout';
 import { plural } from '../../domain/text';
 import { EmptyState, ErrorLine, ErrorState } from '../../widgets/states';
@@ -34,6 +36,7 @@ function Legend() {
       <span>{line('bad', 2)}bad</span>
       <span>{line('failed', 1.8)}✕ only failures</span>
       <span><svg viewBox="0 0 26 8"><g class="edge ok"><path class="line" d="M0 4H20" stroke-width="1.4" /><path class="zone-mark" d="M9 0.500V7.500M12 0.500V7.500" /></g></svg>leaves its zone</span>
+      <span><svg viewBox="0 0 16 14"><g class="finding-mark bad"><circle cx="8" cy="7" r="6.5" /><text x="8" y="10.2">1</text></g></svg>findings</span>
       <span class="legend-hint">double click steps into a thing</span>
     </div>
   );
@@ -58,6 +61,8 @@ function useLayout(graph: Graph | undefined) {
   };
 }
 
+const kNone: readonly Finding[] = [];
+
 export function MapView() {
   const range = effectiveRange({ since: useStore((s) => s.since), until: useStore((s) => s.until), live: useStore((s) => s.live) });
   const filter = useStore((s) => s.filter);
@@ -78,6 +83,8 @@ export function MapView() {
     if (!next.delete(id)) next.add(id);
     return next;
   }), []);
+  const findings = useFindings().data?.findings ?? kNone;
+  const marks = useMemo(() => (graph ? marksOf(graph, findings) : kNoMarks), [graph, findings]);
   const seconds = asked.data?.seconds ?? 1;
   const empty = asked.data?.edges.length === 0 && asked.data.nodes.length === 0;
   const blocked = asked.error && (!asked.data || asked.error.code === 'invalid');
@@ -94,14 +101,14 @@ export function MapView() {
               : empty ? <EmptyState oldest={asked.data.oldest} onlyProblems={onlyProblems} />
                 : graph && layout && (
                   <MapStage graph={graph} level={asked.data.level} layout={layout} label={label} rangeSeconds={seconds} selected={selected} found={found}
-                    onFold={fold} onLayout={move} fitSignal={fitSignal} />
+                    marks={marks} onFold={fold} onLayout={move} fitSignal={fitSignal} />
                 )}
           {graph && !empty && !blocked && <Legend />}
           {graph && graph.folding !== 'none' && (
             <div class="map-fold-note">{plural(asked.data?.nodes.length ?? 0, 'thing')}: {graph.folding === 'groups' ? 'groups are folded' : 'folded by host or namespace'}; + opens one</div>
           )}
         </div>
-        {graph && !empty && !blocked && <MapPanel graph={graph} level={asked.data?.level ?? ''} selected={selected} seconds={seconds} />}
+        {graph && !empty && !blocked && <MapPanel graph={graph} marks={marks} level={asked.data?.level ?? ''} selected={selected} seconds={seconds} />}
       </div>
     </>
   );

@@ -1,4 +1,5 @@
 // Everything about one thing: who it is, whom it talks to, whom it serves.
+import type { Finding } from '../../data/findings';
 import { navigate, useStore } from '../../data/store';
 import { nodeFilter } from '../../domain/filter_edit';
 import type { Graph, GraphEdge, GraphNode } from '../../domain/graph';
@@ -6,6 +7,7 @@ import { byUrgency, kHealthNames } from '../../domain/health';
 import { classLabel, kLevels, levelBelow, nameSource } from '../../domain/levels';
 import { shortContainer, visible } from '../../domain/text';
 import { formatBytesPerSecond } from '../../domain/units';
+import { FindingList } from '../../widgets/finding_badge';
 import { Icon } from '../../widgets/icons';
 import { DrawerHead, openFlows } from './drawer_head';
 import { stepInto } from './step';
@@ -26,7 +28,7 @@ function identity(node: GraphNode): [string, string][] {
   ] as [string, string][]).filter(([, value]) => value !== '');
 }
 
-export function NodePanel({ node, graph, level }: { node: GraphNode; graph: Graph; level: string }) {
+export function NodePanel({ node, graph, findings, level }: { node: GraphNode; graph: Graph; findings: readonly Finding[]; level: string }) {
   const filter = useStore((s) => s.filter);
   const [member] = node.members;
   const edges = graph.edges.filter((e) => e.client === node.id || e.server === node.id).sort((a, b) => byUrgency(a.total, b.total));
@@ -40,6 +42,7 @@ export function NodePanel({ node, graph, level }: { node: GraphNode; graph: Grap
         {node.members.length === 1 && <section class="actions"><button type="button" class="button primary" onClick={() => openFlows(flows)}>Open its flows</button>
           {member && below !== undefined && <button type="button" class="button" title="Double click, or Shift-Enter on it, does the same" onClick={() => stepInto(member, level)}><Icon name="into" />Step into: {below.label.toLowerCase()}</button>}
         </section>}
+        <FindingList findings={findings} />
         <section><table class="facts"><tbody>{identity(node).map(([label, value]) => <tr key={label}><th>{label}</th><td class="wrap">{visible(value)}</td></tr>)}</tbody></table></section>
         <EdgeList node={node} mine="client" title="Talks to" edges={edges} graph={graph} />
         <EdgeList node={node} mine="server" title="Serves" edges={edges} graph={graph} />

@@ -1,6 +1,8 @@
 // The picture itself: boxes, rows, edges, labels. Rendered when data or selection change, not on hover, zoom or pan.
 import { memo } from '../../widgets/memo';
 import type { EdgeLabel, Graph, GraphEdge } from '../../domain/graph';
+import type { Finding } from '../../data/findings';
+import type { Marks } from '../../domain/finding_marks';
 import { edgeLabel } from '../../domain/edge_label';
 import { edgePath, edgeWidth } from '../../domain/edge_path';
 import { severity } from '../../domain/health';
@@ -17,8 +19,11 @@ export interface SceneProps {
   rangeSeconds: number;
   selected: string;
   found: ReadonlySet<string>;
+  marks: Marks;
   onFold: (groupId: string) => void;
 }
+
+const kNone: readonly Finding[] = [];
 
 // With more edges than this, labels of healthy ones wait for the pointer.
 const kQuietAbove = 60;
@@ -54,7 +59,7 @@ function topLeft(layout: Layout): string | undefined {
   return first;
 }
 
-function SceneContent({ graph, layout, label, rangeSeconds, selected, found, onFold }: SceneProps) {
+function SceneContent({ graph, layout, label, rangeSeconds, selected, found, marks, onFold }: SceneProps) {
   // Problems last, so that they lie on top.
   const drawn = draw([...graph.edges].sort((a, b) => severity(a.total.health) - severity(b.total.health)
     || a.total.bytes_per_second - b.total.bytes_per_second), graph, layout);
@@ -63,14 +68,14 @@ function SceneContent({ graph, layout, label, rangeSeconds, selected, found, onF
   const focusable = selected.startsWith('node ') && graph.nodes.has(selected.slice(5)) ? selected.slice(5) : topLeft(layout);
   return (
     <>
-      {drawn.map((one) => <EdgeLine key={one.edge.id} drawn={one} graph={graph} picked={selected === `edge ${one.edge.id}`} />)}
+      {drawn.map((one) => <EdgeLine key={one.edge.id} drawn={one} graph={graph} findings={marks.edges.get(one.edge.id) ?? kNone} picked={selected === `edge ${one.edge.id}`} />)}
       {graph.groups.map((group) => {
         const box = layout.groups.get(group.id);
         return box && <GroupBox key={group.id} group={group} box={box} onFold={onFold} />;
       })}
       {order.map((id) => {
         const [node, box] = [graph.nodes.get(id), layout.rows.get(id)];
-        return node && box && <NodeRow key={id} node={node} box={box} picked={selected === `node ${id}`} found={found.has(id)} focusable={id === focusable} />;
+        return node && box && <NodeRow key={id} node={node} box={box} picked={selected === `node ${id}`} found={found.has(id)} findings={marks.nodes.get(id) ?? kNone} focusable={id === focusable} />;
       })}
       {labelsOf(drawn, layout, label, rangeSeconds).map(({ edge, text, at }) => (
         <EdgeText key={`label ${edge.id}`} edge={edge} text={text} at={at} quiet={quiet && edge.total.health === 'ok' && selected !== `edge ${edge.id}`} />

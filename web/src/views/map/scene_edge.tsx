@@ -1,4 +1,6 @@
 // An edge of the picture and its label.
+import type { Finding } from '../../data/findings';
+import { markClass } from '../../domain/finding_marks';
 import { edgeSentence } from '../../domain/edge_label';
 import type { EdgePath, Point } from '../../domain/edge_path';
 import { crossesZones, type Graph, type GraphEdge } from '../../domain/graph';
@@ -9,6 +11,16 @@ export interface Drawn {
   edge: GraphEdge;
   path: EdgePath;
   width: number;
+}
+
+// How many findings there are, in the colour of the worst.
+export function FindingMark({ findings, at }: { findings: readonly Finding[]; at: Point }) {
+  return (
+    <g class={`finding-mark ${markClass(findings)}`}>
+      <title>{findings.map((finding) => `${finding.title}: ${visible(finding.verdict)}`).join('\n')}</title>
+      <circle cx={at.x} cy={at.y} r="7" /><text x={at.x} y={at.y + 3.6}>{findings.length}</text>
+    </g>
+  );
 }
 
 // Two ticks across the line: the border between zones.
@@ -22,7 +34,7 @@ function ticks(path: EdgePath): string {
   }).join('');
 }
 
-export function EdgeLine({ drawn: { edge, path, width }, graph, picked }: { drawn: Drawn; graph: Graph; picked: boolean }) {
+export function EdgeLine({ drawn: { edge, path, width }, graph, findings, picked }: { drawn: Drawn; graph: Graph; findings: readonly Finding[]; picked: boolean }) {
   const failed = edge.total.health === 'failed';
   const { x, y } = path.at(0.5);
   const sentence = edgeSentence(graph.nodes.get(edge.client)?.label ?? '', graph.nodes.get(edge.server)?.label ?? '', edge.total);
@@ -33,6 +45,7 @@ export function EdgeLine({ drawn: { edge, path, width }, graph, picked }: { draw
       <path class="arrow" d={path.arrow} />
       {crossesZones(edge.total) && <path class="zone-mark" d={ticks(path)} />}
       {failed && <circle class="cross-back" cx={x} cy={y} r="7" />}
+      {findings.length > 0 && <FindingMark findings={findings} at={path.at(0.8)} />}
       {failed && <path class="cross" d={`M${x - 4} ${y - 4}l8 8M${x + 4} ${y - 4}l-8 8`} />}
     </g>
   );

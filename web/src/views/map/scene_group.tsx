@@ -2,8 +2,10 @@
 import type { GraphGroup, GraphNode } from '../../domain/graph';
 import { glyphOf } from '../../domain/levels';
 import { hasHeader, kHeaderHeight, type Box } from '../../domain/layout';
-import { shorten, visible } from '../../domain/text';
+import { plural, shorten, visible } from '../../domain/text';
 import { formatBytesPerSecond } from '../../domain/units';
+import type { Finding } from '../../data/findings';
+import { FindingMark } from './scene_edge';
 import { iconPath, type IconName } from '../../widgets/icons';
 
 const kGroupIcons: Readonly<Record<string, IconName>> = {
@@ -45,7 +47,9 @@ export function GroupBox({ group, box, onFold }: { group: GraphGroup; box: Box; 
 }
 
 // SVG attributes are case-sensitive: `tabIndex` would be set and mean nothing.
-export function NodeRow({ node, box, picked, found, focusable }: { node: GraphNode; box: Box; picked: boolean; found: boolean; focusable: boolean }) {
+export function NodeRow({ node, box, picked, found, findings, focusable }: {
+  node: GraphNode; box: Box; picked: boolean; found: boolean; findings: readonly Finding[]; focusable: boolean;
+}) {
   const rate = node.bytesPerSecond > 0 ? formatBytesPerSecond(node.bytesPerSecond) : '';
   const [member] = node.members;
   const glyph = member && node.members.length === 1 ? glyphOf(member) : undefined;
@@ -54,7 +58,7 @@ export function NodeRow({ node, box, picked, found, focusable }: { node: GraphNo
   const name = shorten(visible(node.label), Math.max(5, room));
   return (
     <g class={`node ${node.health} ${found ? 'found' : ''}`} data-node={node.id} role="button" tabindex={focusable ? 0 : -1} aria-pressed={picked}
-      aria-label={`${visible(node.label)}, ${node.health}, ${rate}`} transform={`translate(${box.x} ${box.y})`}>
+      aria-label={`${visible(node.label)}, ${node.health}, ${rate}${findings.length > 0 ? `, ${plural(findings.length, 'finding')}` : ''}`} transform={`translate(${box.x} ${box.y})`}>
       <title>{[visible(node.label), ...node.members.slice(0, 5).flatMap((m) => m.addresses.slice(0, 3))].join('\n')}</title>
       <rect class="hit" x="3" y="1" width={box.width - 6} height={box.height - 2} rx="4" />
       <circle class="lamp" cx="14" cy={box.height / 2} r="3.4" />
@@ -63,6 +67,7 @@ export function NodeRow({ node, box, picked, found, focusable }: { node: GraphNo
         {name}
         {node.detail !== '' && name.length + node.detail.length + 2 <= room && <tspan class="detail" dx="6">{visible(node.detail)}</tspan>}
       </text>
+      {findings.length > 0 && <FindingMark findings={findings} at={{ x: box.width - 4, y: 3 }} />}
       <text class="rate" x={box.width - 10} y={box.height / 2 + 4}>{rate}</text>
     </g>
   );
