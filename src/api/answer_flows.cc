@@ -11,6 +11,7 @@
 #include "api/time_text.h"
 #include "base/duration.h"
 #include "base/metrics.h"
+#include "model/levels.h"
 
 namespace weir::api {
 namespace {
@@ -31,6 +32,19 @@ std::string OldestJson(const store::FlowResult& result) {
 
 Result<store::FlowResult> Ask(Service& service, const store::FlowQuery& query) {
   return Counted(service.store.Query(query));
+}
+
+// The filter, and the namespaces that were picked.
+model::Filter FilterOfQuestion(Arguments& arguments) {
+  const model::Filter filter = arguments.Filter("filter");
+  std::string list;
+  for (const std::string& name : arguments.Names("namespace")) {
+    list += (list.empty() ? "" : ", ") + model::FilterValueText(name);
+  }
+  if (list.empty()) return filter;
+  const auto namespaces = model::Filter::Parse(fmt::format("namespace in ({})", list));
+  if (!namespaces.ok()) arguments.RefuseStatus("namespace", namespaces.status());
+  return namespaces.ok() ? model::Filter::And(filter, *namespaces) : filter;
 }
 
 // A row has one value of a dimension only when the rows are grouped by it.
@@ -93,13 +107,24 @@ net::HttpResponse TooManyRows(const store::FlowResult& result) {
        .remedy = "narrow the filter or the range, group by fewer columns, or give limit=max for the first of them"});
 }
 
+// Rows are pairs of things of the level, kept apart by what group_by adds.
+void FoldTo(model::Level level, store::FlowQuery& query) {
+  query.fold = model::LevelFold{.level = level};
+  std::vector<const model::Column*> columns = model::ColumnsOf(level);
+  for (const model::Column* column : query.group_by) {
+    if (std::find(columns.begin(), columns.end(), column) == columns.end()) columns.push_back(column);
+  }
+  query.group_by = std::move(columns);
+}
+
 }  // namespace
 
 net::HttpResponse AnswerFlows(Service& service, Arguments& arguments) {
   store::FlowQuery query;
   query.range = arguments.Range();
-  query.filter = arguments.Filter("filter");
+  query.filter = FilterOfQuestion(arguments);
   query.group_by = arguments.Columns("group_by");
+  if (const auto level = model::LevelNamed(arguments.Choice("level"))) FoldTo(*level, query);
   query.sort = arguments.Sort("sort");
   const bool csv = arguments.Choice("format") == "csv";
   const bool whole = csv && !arguments.Given("limit");
@@ -112,29 +137,62 @@ net::HttpResponse AnswerFlows(Service& service, Arguments& arguments) {
   return csv ? CsvResponse(*result) : JsonResponse(FlowsJson(*result, query.range));
 }
 
+namespace {
+
+struct MapAnswer {
+  store::FlowQuery query;
+  store::FlowResult result;
+  MapOptions options;
+};
+
+// The answer on the level asked for. auto: by namespace, and where no row names one by process.
+Result<MapAnswer> AskForMap(Service& service, const store::TimeRange& range, const model::Filter& filter,
+                            MapOptions options, std::optional<model::Level> level) {
+  MapAnswer answer;
+  const auto ask = [&](model::Level chosen) -> Status {
+    options.level = chosen;
+    answer.options = options;
+    answer.query = MapQuery(options);
+    answer.query.range = range;
+    answer.query.filter = filter;
+    WEIR_ASSIGN_OR_RETURN(answer.result, Ask(service, answer.query));
+    return Status::Ok();
+  };
+  if (!level) {
+    WEIR_ASSIGN_OR_RETURN(const bool knows, service.store.KnowsNamespaces(range));
+    if (knows) WEIR_RETURN_IF_ERROR(ask(model::Level::kNamespace));
+    if (knows && NamesNamespaces(answer.result)) return answer;
+  }
+  WEIR_RETURN_IF_ERROR(ask(level.value_or(model::Level::kProcess)));
+  return answer;
+}
+
+}  // namespace
+
 net::HttpResponse AnswerMap(Service& service, Arguments& arguments) {
   MapOptions options;
   const std::string level = arguments.Choice("level");
-  options.level = level == "host" ? MapLevel::kHost : level == "container" ? MapLevel::kContainer : MapLevel::kProcess;
   options.fold_internet = arguments.Boolean("fold_internet");
   options.only_problems = arguments.Choice("only") == "problems";
   options.limit = static_cast<size_t>(arguments.Integer("limit"));
-  store::FlowQuery query = MapQuery(options);
-  query.range = arguments.Range();
-  query.filter = arguments.Filter("filter");
+  const store::TimeRange range = arguments.Range();
+  const model::Filter filter = FilterOfQuestion(arguments);
   if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
-  const Result<store::FlowResult> result = Ask(service, query);
-  if (!result.ok()) return StatusResponse(result.status());
-  options.seconds = SecondsCovered(query.range, result->oldest);
-  const auto rtt = [&](const store::FlowGroups& edges) { return service.store.RttOfGroups(query.range, edges); };
-  const Result<Map> built = BuildMap(*result, options, rtt);
+  Result<MapAnswer> answer = AskForMap(service, range, filter, options, model::LevelNamed(level));
+  if (!answer.ok()) return StatusResponse(answer.status());
+  const store::FlowResult& result = answer->result;
+  answer->options.seconds = SecondsCovered(range, result.oldest);
+  const auto rtt = [&](const store::FlowGroups& edges) { return service.store.RttOfGroups(answer->query, edges); };
+  const Result<Map> built = BuildMap(result, answer->options, rtt);
   if (!built.ok()) return StatusResponse(built.status());
   const Map& map = *built;
-  return JsonResponse(
-      fmt::format("{{\"range\": {},\n\"nodes\": {},\n\"edges\": {},\n\"edges_left_out\": {}, \"nodes_left_out\": {}, "
-                  "\"seconds\": {:.3f}, \"resolution\": {}, \"oldest\": {}, \"elapsed_ms\": {:.3f}}}\n",
-                  RangeJson(query.range), Dump(map.nodes), Dump(map.edges), map.edges_left_out, map.nodes_left_out,
-                  options.seconds, net::JsonQuote(result->resolution), OldestJson(*result), result->elapsed_ms));
+  return JsonResponse(fmt::format(
+      "{{\"range\": {},\n\"level\": \"{}\", \"level_asked\": \"{}\",\n\"nodes\": {},\n\"edges\": "
+      "{},\n\"edges_left_out\": {}, "
+      "\"nodes_left_out\": {}, \"seconds\": {:.3f}, \"resolution\": {}, \"oldest\": {}, \"elapsed_ms\": {:.3f}}}\n",
+      RangeJson(range), model::NameOf(answer->options.level), level, Dump(map.nodes), Dump(map.edges),
+      map.edges_left_out, map.nodes_left_out, answer->options.seconds, net::JsonQuote(result.resolution),
+      OldestJson(result), result.elapsed_ms));
 }
 
 net::HttpResponse AnswerSeries(Service& service, Arguments& arguments) {
@@ -146,7 +204,7 @@ net::HttpResponse AnswerSeries(Service& service, Arguments& arguments) {
   options.step_ms = arguments.Duration("step");
   store::FlowQuery query;
   query.range = options.range;
-  query.filter = arguments.Filter("filter");
+  query.filter = FilterOfQuestion(arguments);
   query.group_by = options.group_by;
   query.filter_group_by = arguments.Groups("filter_group_by");
   query.columns = WithSamples(options.measures);

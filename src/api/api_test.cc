@@ -11,8 +11,10 @@
 
 #include "api/fakes.h"
 #include "api/json.h"
+#include "api/map.h"
 #include "api/routes.h"
 #include "base/metrics.h"
+#include "model/row_edit.h"
 #include "wire/ack_codec.h"
 #include "wire/batch_codec.h"
 
@@ -218,7 +220,8 @@ TEST_F(ApiTest, Mistakes) {
       {"/api/v1/flows?limit=0", "limit", "whole number"},
       {"/api/v1/flows?group_by=server_port&sort=client_process", "sort", "not grouped by it"},
       {"/api/v1/flows?format=xml", "format", "not a choice"},
-      {"/api/v1/map?level=pod", "level", "not a choice"},
+      {"/api/v1/map?level=pods", "level", "did you mean"},
+      {"/api/v1/flows?level=auto", "level", "not a choice"},
       {"/api/v1/map?limit=5001", "limit", "from 1 to 5000"},
       {"/api/v1/series?since=1d&step=1s", "step", "more than 5000 steps of 1s"},
       {"/api/v1/series?step=0s&columns=", "columns", "no measure"},
@@ -280,6 +283,65 @@ TEST_F(ApiTest, MapAsksByLevelAndFolds) {
   EXPECT_EQ(Get("/api/v1/map?only=problems").json()["edges"], Json::array());
   Get("/api/v1/map?level=host");
   for (const model::Column* column : store_.last_query.group_by) EXPECT_NE(column->name, "client_process");
+}
+
+TEST_F(ApiTest, TheLevelsAreThoseOfTheTable) {
+  for (const Route& route : Routes()) {
+    for (const Parameter& parameter : route.parameters) {
+      if (parameter.name != "level") continue;
+      std::vector<std::string_view> choices = Choices(parameter);
+      EXPECT_TRUE(choices.front() == "auto" || choices.front().empty()) << route.path;
+      EXPECT_EQ(choices.back(), "host") << route.path;
+      ASSERT_EQ(choices.size(), model::kLevels.size() + 2) << route.path;
+      for (size_t i = 0; i < model::kLevels.size(); ++i) EXPECT_EQ(choices[i + 1], model::kLevels[i].name);
+    }
+  }
+}
+
+TEST_F(ApiTest, AutoIsNamespacesWhereAnyIsNamedElseProcesses) {
+  ResultBuilder named(MapQuery({}));
+  named.Row({{"client_kind", Text("pod")},
+             {"client_namespace", Text("shop")},
+             {"client_address", Text("10.1.0.2")},
+             {"server_node", Text("n1")}});
+  store_.answer = named.result;
+  EXPECT_EQ(Get("/api/v1/map").json()["level"], "process") << "no namespace is known";
+  store_.knows_namespaces = true;
+  const Json map = Get("/api/v1/map").json();
+  EXPECT_EQ(map["level"], "namespace");
+  EXPECT_EQ(map["level_asked"], "auto");
+  EXPECT_EQ(map["nodes"][0]["name"], "shop");
+  EXPECT_EQ(Get("/api/v1/map?level=process").json()["level"], "process");
+  EXPECT_EQ(Get("/api/v1/map?level=host").json()["level"], "node");
+  store_.answer = ResultBuilder(MapQuery({})).result;  // known, but of none of these flows
+  EXPECT_EQ(Get("/api/v1/map").json()["level"], "process");
+}
+
+TEST_F(ApiTest, NamespacesAreAFilterBesideTheFilter) {
+  const auto matches = [&](const char* client, const char* server) {
+    model::FlowRow row;
+    row.server_port = 80;
+    model::SetAttribute(row, "client_namespace", std::string(client));
+    model::SetAttribute(row, "server_namespace", std::string(server));
+    return store_.Get(&FakeStore::last_query).filter.Matches(row);
+  };
+  for (const char* path : {"/api/v1/flows", "/api/v1/map", "/api/v1/series"}) {
+    ASSERT_EQ(Get(std::string(path) + "?namespace=shop,%20it's").status, 200) << path;
+    EXPECT_TRUE(matches("shop", "other")) << path;
+    EXPECT_TRUE(matches("other", "it's")) << path;
+    EXPECT_FALSE(matches("other", "")) << path;
+    Get(std::string(path) + "?namespace=shop&filter=server_port%20%3D%2081%20or%20server_port%20%3D%2082");
+    EXPECT_FALSE(matches("shop", "shop")) << path;
+  }
+}
+
+TEST_F(ApiTest, ATableByLevelIsFoldedAndGroupByAddsToIt) {
+  ASSERT_EQ(Get("/api/v1/flows?level=workload&group_by=server_port,client_namespace&sort=server_port").status, 200);
+  const store::FlowQuery query = store_.Get(&FakeStore::last_query);
+  ASSERT_TRUE(query.fold);
+  EXPECT_EQ(query.fold->level, model::Level::kWorkload);
+  EXPECT_EQ(query.group_by.size(), model::ColumnsOf(model::Level::kWorkload).size() + 1);
+  EXPECT_EQ(query.group_by.back()->name, "server_port");
 }
 
 TEST_F(ApiTest, RatesAreOverTheTimeThereIsDataOf) {

@@ -97,10 +97,11 @@ class FakeStore final : public store::Store {
     last_query = query;
     return answer;
   }
-  Result<std::map<uint32_t, store::RttDistribution>> RttOfGroups(const store::TimeRange&,
+  Result<std::map<uint32_t, store::RttDistribution>> RttOfGroups(const store::FlowQuery&,
                                                                  const store::FlowGroups&) override {
     return std::map<uint32_t, store::RttDistribution>{};
   }
+  Result<bool> KnowsNamespaces(const store::TimeRange&) override { return knows_namespaces; }
   Status Maintain(UnixMillis) override { return Status::Ok(); }
   Result<store::StoreStatus> GetStatus() override {
     std::unique_lock lock(mutex);
@@ -137,6 +138,7 @@ class FakeStore final : public store::Store {
   int status_questions = 0;
   store::FlowQuery last_query;
   Result<store::FlowResult> answer = store::FlowResult{};
+  bool knows_namespaces = false;
   Result<store::StoreStatus> status = store::StoreStatus{};
 };
 

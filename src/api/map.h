@@ -1,9 +1,9 @@
-// The service map: flows folded into nodes and edges of one level.
+// The service map: flows folded into nodes and edges of one level (model/levels.h).
 //
-// An end somebody reports from (its node is known) is a process, container or host, as the level says. Processes of one
-// name are one node where they live in one container, network namespace, unit or else machine. An end nobody reports
-// from is the host with its address when that is private, and otherwise part of "Internet". Flows of the same
-// two nodes are one edge, whatever their ports and addresses.
+// The store answers with flows, at most 100,000, and their ends become nodes here: processes of one name are one node
+// where they live in one pod, container, network namespace, unit or else machine. An end nobody reports from and nobody
+// names is the host with its address when that is private, and otherwise part of "Internet". Flows of the same two
+// nodes are one edge, whatever their ports and addresses.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +15,13 @@
 #include "api/json.h"
 #include "base/status.h"
 #include "model/columns.h"
+#include "model/levels.h"
 #include "store/query.h"
 
 namespace weir::api {
 
-enum class MapLevel { kProcess, kContainer, kHost };
-
 struct MapOptions {
-  MapLevel level = MapLevel::kProcess;
+  model::Level level = model::Level::kProcess;
   bool fold_internet = true;
   bool only_problems = false;
   size_t limit = 500;  // edges
@@ -31,6 +30,9 @@ struct MapOptions {
 
 // What to ask the store for, range and filter aside.
 store::FlowQuery MapQuery(const MapOptions& options);
+
+// Whether any end of an answer is in a Kubernetes namespace.
+bool NamesNamespaces(const store::FlowResult& result);
 
 struct Map {
   Json nodes = Json::array();

@@ -25,7 +25,7 @@ Map MapOf(const store::FlowResult& result, const MapOptions& options) {
 
 struct EndCase {
   EndFacts end;
-  MapLevel level;
+  model::Level level;
   const char* kind;
   const char* name;
   const char* group;
@@ -49,29 +49,29 @@ TEST(MapEnd, EveryKindOfEnd) {
   const EndFacts public_address{"", "", "", "", "93.184.216.34", "host1"};
   const EndFacts own_loopback{"", "", "", "", "127.0.0.1", "host1"};
   const EndCase cases[] = {
-      {in_container, MapLevel::kProcess, "process", "nginx", "container 3f2a9c71d0be", "container", false},
-      {in_container, MapLevel::kContainer, "container", "3f2a9c71d0be", "host1", "host", false},
-      {in_container, MapLevel::kHost, "host", "host1", "", "", false},
-      {in_unit, MapLevel::kProcess, "process", "sshd", "ssh.service", "unit", false},
-      {in_unit, MapLevel::kContainer, "container", "ssh.service", "host1", "host", false},
-      {bare, MapLevel::kProcess, "process", "bash", "host1", "host", false},
-      {bare, MapLevel::kContainer, "host", "host1", "", "", false},
-      {in_named, MapLevel::kProcess, "process", "curl", "lab-client", "netns", false},
-      {in_named, MapLevel::kContainer, "netns", "lab-client", "host1", "host", false},
-      {in_named, MapLevel::kHost, "host", "host1", "", "", false},
-      {in_nameless, MapLevel::kProcess, "process", "curl", "netns 4026532201", "netns", false},
-      {in_nameless, MapLevel::kContainer, "netns", "netns 4026532201", "host1", "host", false},
-      {pod, MapLevel::kProcess, "process", "nginx", "container 3f2a9c71d0be", "container", false},
-      {kernel_socket, MapLevel::kProcess, "netns", "lab-client", "host1", "host", false},
-      {in_hex_folder, MapLevel::kProcess, "process", "job", "host1", "host", false},
-      {in_hex_folder, MapLevel::kContainer, "host", "host1", "", "", false},
-      {in_plain_folder, MapLevel::kProcess, "process", "job", "host1", "host", false},
-      {in_slice, MapLevel::kProcess, "process", "job", "batch.slice", "unit", false},
-      {nameless, MapLevel::kProcess, "container", "3f2a9c71d0be", "host1", "host", false},
-      {private_address, MapLevel::kProcess, "host", "10.9.9.9", "", "", true},
-      {public_address, MapLevel::kProcess, "internet", "Internet", "", "", true},
-      {own_loopback, MapLevel::kProcess, "host", "127.0.0.1", "host1", "host", true},
-      {own_loopback, MapLevel::kHost, "host", "host1", "", "", false},
+      {in_container, model::Level::kProcess, "process", "nginx", "container 3f2a9c71d0be", "container", false},
+      {in_container, model::Level::kContainer, "container", "3f2a9c71d0be", "host1", "host", false},
+      {in_container, model::Level::kNode, "host", "host1", "", "", false},
+      {in_unit, model::Level::kProcess, "process", "sshd", "ssh.service", "unit", false},
+      {in_unit, model::Level::kContainer, "container", "ssh.service", "host1", "host", false},
+      {bare, model::Level::kProcess, "process", "bash", "host1", "host", false},
+      {bare, model::Level::kContainer, "host", "host1", "", "", false},
+      {in_named, model::Level::kProcess, "process", "curl", "lab-client", "netns", false},
+      {in_named, model::Level::kContainer, "netns", "lab-client", "host1", "host", false},
+      {in_named, model::Level::kNode, "host", "host1", "", "", false},
+      {in_nameless, model::Level::kProcess, "process", "curl", "netns 4026532201", "netns", false},
+      {in_nameless, model::Level::kContainer, "netns", "netns 4026532201", "host1", "host", false},
+      {pod, model::Level::kProcess, "process", "nginx", "container 3f2a9c71d0be", "container", false},
+      {kernel_socket, model::Level::kProcess, "netns", "lab-client", "host1", "host", false},
+      {in_hex_folder, model::Level::kProcess, "process", "job", "host1", "host", false},
+      {in_hex_folder, model::Level::kContainer, "host", "host1", "", "", false},
+      {in_plain_folder, model::Level::kProcess, "process", "job", "host1", "host", false},
+      {in_slice, model::Level::kProcess, "process", "job", "batch.slice", "unit", false},
+      {nameless, model::Level::kProcess, "container", "3f2a9c71d0be", "host1", "host", false},
+      {private_address, model::Level::kProcess, "host", "10.9.9.9", "", "", true},
+      {public_address, model::Level::kProcess, "internet", "Internet", "", "", true},
+      {own_loopback, model::Level::kProcess, "host", "127.0.0.1", "host1", "host", true},
+      {own_loopback, model::Level::kNode, "host", "host1", "", "", false},
   };
   for (const EndCase& c : cases) {
     const MapNode node = NodeOf(c.end, {.level = c.level});
@@ -117,7 +117,7 @@ TEST(MapEnd, IdsTellThingsApartAndStay) {
             NodeOf({"", "", "", "", "127.0.0.1", "host2"}, {}).Id());
   // Links people keep contain ids: this one may not change from release to release without need.
   EXPECT_EQ(NodeOf({"", "", "", "", "10.9.9.9", ""}, {}).Id(),
-            NodeOf({"", "", "", "", "10.9.9.9", ""}, {.level = MapLevel::kHost}).Id());
+            NodeOf({"", "", "", "", "10.9.9.9", ""}, {.level = model::Level::kNode}).Id());
 }
 
 std::map<std::string_view, store::Cell> Flow(const char* client, const char* server, uint64_t port) {
@@ -188,9 +188,9 @@ TEST(Map, SameProcessInTwoNamedNamespacesIsTwoNodes) {
   EXPECT_EQ(map.nodes[1]["netns_name"], "lab-server");
   EXPECT_NE(map.edges[0]["client"], map.edges[0]["server"]);
   // The same traffic level by level: one machine.
-  ResultBuilder hosts(MapQuery({.level = MapLevel::kHost}));
+  ResultBuilder hosts(MapQuery({.level = model::Level::kNode}));
   hosts.Row({{"client_node", Text("host1")}, {"server_node", Text("host1")}, {"server_port", Exact(7501)}});
-  EXPECT_EQ(MapOf(hosts.result, {.level = MapLevel::kHost}).nodes.size(), 1U);
+  EXPECT_EQ(MapOf(hosts.result, {.level = model::Level::kNode}).nodes.size(), 1U);
 }
 
 TEST(Map, ANamespaceThatIsNotTheNodesMainOneIsAGroup) {
@@ -344,17 +344,19 @@ TEST(Map, UnwellFirstThenBusiestAndLeftOutIsCounted) {
 }
 
 TEST(Map, AsksOnlyForWhatTheLevelNeeds) {
-  const auto names = [](MapLevel level) {
+  const auto names = [](model::Level level) {
     std::set<std::string_view> all;
     for (const model::Column* column : MapQuery({.level = level}).group_by) all.insert(column->name);
     return all;
   };
-  EXPECT_TRUE(names(MapLevel::kProcess).contains("client_process"));
-  EXPECT_FALSE(names(MapLevel::kContainer).contains("client_process"));
-  EXPECT_TRUE(names(MapLevel::kContainer).contains("server_container"));
-  EXPECT_FALSE(names(MapLevel::kHost).contains("server_container"));
-  EXPECT_TRUE(names(MapLevel::kContainer).contains("client_netns_name"));
-  EXPECT_FALSE(names(MapLevel::kHost).contains("client_netns"));
+  EXPECT_TRUE(names(model::Level::kProcess).contains("client_process"));
+  EXPECT_FALSE(names(model::Level::kContainer).contains("client_process"));
+  EXPECT_TRUE(names(model::Level::kContainer).contains("server_container"));
+  EXPECT_FALSE(names(model::Level::kNode).contains("server_container"));
+  EXPECT_FALSE(names(model::Level::kNamespace).contains("client_workload"));
+  EXPECT_TRUE(names(model::Level::kNamespace).contains("client_zone"));
+  EXPECT_TRUE(names(model::Level::kContainer).contains("client_netns_name"));
+  EXPECT_FALSE(names(model::Level::kNode).contains("client_netns"));
   for (const model::Column* column : MapQuery({}).columns) ASSERT_NE(column, nullptr);
   for (const model::Column* column : MapQuery({}).group_by) ASSERT_NE(column, nullptr);
 }

@@ -27,6 +27,7 @@ Json SchemaOf(const Parameter& parameter) {
     case ParameterType::kMeasures: schema["examples"] = {"bytes,retransmits"}; break;
     case ParameterType::kSort: schema["examples"] = {"-bytes,client_address"}; break;
     case ParameterType::kName: break;
+    case ParameterType::kNames: schema["examples"] = {"shop,web"}; break;
     case ParameterType::kFilter: schema["examples"] = {"server_port = 443 and retransmits > 0"}; break;
   }
   schema["default"] = parameter.fallback;

@@ -193,6 +193,23 @@ std::string Arguments::Name(std::string_view name) {
   return "";
 }
 
+std::vector<std::string> Arguments::Names(std::string_view name) {
+  const std::string text = Text(Find(name));
+  std::vector<std::string> names;
+  for (const Piece& piece : Split(text)) {
+    if (piece.text.empty()) continue;
+    if (piece.text.size() > model::kMaxStringBytes) {
+      Refuse(name, fmt::format("at character {}: a name of {} bytes", piece.position, piece.text.size()),
+             fmt::format("names have at most {} bytes", model::kMaxStringBytes), piece.position);
+      return {};
+    }
+    names.emplace_back(piece.text);
+  }
+  if (names.size() <= kMaxNames) return names;
+  Refuse(name, fmt::format("{} names, more than {}", names.size(), kMaxNames), "name fewer, or write a filter");
+  return {};
+}
+
 std::vector<const model::Column*> Arguments::Columns(std::string_view name) {
   const Parameter& parameter = Find(name);
   const std::string text = Text(parameter);

@@ -27,9 +27,11 @@ enum class ParameterType {
   kMeasures,
   kSort,
   kFilter,
-  kName
+  kName,
+  kNames
 };
 
+inline constexpr size_t kMaxNames = 100;  // of kNames
 inline constexpr std::string_view kMax = "max";  // of kInteger: as many as the parameter allows
 
 struct Parameter {
@@ -59,6 +61,7 @@ class Arguments {
   bool Boolean(std::string_view name);
   std::string Choice(std::string_view name);
   std::string Name(std::string_view name);                           // any text of at most kMaxStringBytes
+  std::vector<std::string> Names(std::string_view name);             // comma-separated, at most kMaxNames
   std::vector<const model::Column*> Columns(std::string_view name);  // kDimensions, kMeasures: no repetitions
   // kDimensions, as FlowQuery::filter_group_by: none where nothing is given, empty for the word flow.
   std::optional<std::vector<const model::Column*>> Groups(std::string_view name);

@@ -16,10 +16,18 @@ constexpr Parameter kUntil{"until", kTime, "now", "End of the range, exclusive; 
 constexpr Parameter kFilterParameter{"filter", kFilter, "",
                                      "Filter expression, see docs/filter.md; empty matches everything."};
 
+constexpr Parameter kNamespaces{
+    "namespace", kNames, "",
+    "Comma-separated Kubernetes namespaces: only flows with an end in one of them; empty = all."};
+
 constexpr auto kFlowsParameters = std::to_array<Parameter>({
     kSince,
     kUntil,
     kFilterParameter,
+    kNamespaces,
+    {"level", kChoice, "",
+     "Rows are pairs of things of this level; group_by adds columns to theirs; empty = by group_by alone.",
+     "|process|container|pod|workload|namespace|node|zone|cluster|service|host"},
     {"group_by", kDimensions, "", "Comma-separated dimensions, one row for each combination; empty = the flow key."},
     {"sort", kSort, "-bytes", "Comma-separated columns, most important first; '-' in front = descending."},
     {"limit", kInteger, "1000", "Rows at most; csv without a limit has all of them, or is refused beyond 100000.", "",
@@ -33,7 +41,10 @@ constexpr auto kMapParameters = std::to_array<Parameter>({
     kSince,
     kUntil,
     kFilterParameter,
-    {"level", kChoice, "process", "What a node is.", "process|container|host"},
+    kNamespaces,
+    {"level", kChoice, "auto",
+     "What a node is; auto: namespaces where flows name pods of a cluster, else processes; host: the same as node.",
+     "auto|process|container|pod|workload|namespace|node|zone|cluster|service|host"},
     {"limit", kInteger, "500", "Edges at most; unwell ones come first, then the busiest.", "", 1, 5'000},
     {"only", kChoice, "all", "problems leaves out edges whose health is ok.", "all|problems"},
     {"fold_internet", kBoolean, "true", "Public addresses nobody reports from are one node."},
@@ -43,6 +54,7 @@ constexpr auto kSeriesParameters = std::to_array<Parameter>({
     kSince,
     kUntil,
     kFilterParameter,
+    kNamespaces,
     {"columns", kMeasures, "bytes_to_server,bytes_to_client", "Comma-separated measures."},
     {"group_by", kDimensions, "", "Comma-separated dimensions, one series for each combination; empty = one series."},
     {"filter_group_by", kDimensions, "",

@@ -26,7 +26,8 @@ struct Question {
   std::string columns;
   std::string sort = "-bytes";
   uint64_t limit = 0;  // rows at most; 0 = kTableRows in a table, everything for programs
-  std::string level = "process";
+  std::string level;       // "" = the command's own: auto for the map, flows for the table
+  std::string namespaces;  // comma-separated
   bool problems_only = false;
   std::string node;  // of `nodes`: "" = the list
   bool accounts = false;

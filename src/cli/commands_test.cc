@@ -111,6 +111,45 @@ TEST(EndText, TheContainerElseTheNetworkNamespace) {
   EXPECT_EQ(text("3f2a9c71d0be55aa", "cni-1a2b"), "10.0.0.1 curl in 3f2a9c71d0be");
 }
 
+TEST(EndText, NamesComeFirst) {
+  const Json pod = {{"client_address", "10.1.0.2"},
+                    {"client_namespace", "shop"},
+                    {"client_pod", "web-1"},
+                    {"client_container_name", "app"},
+                    {"client_process", "nginx"},
+                    {"client_container", "3f2a9c71d0be55aa"},
+                    {"server_port", 80},
+                    {"client_kind", "pod"},
+                    {"server_kind", "cloud_service"},
+                    {"server_external_name", "b.s3.example"},
+                    {"server_address", "52.1.2.3"}};
+  EXPECT_EQ(EndText(pod, "client", false), "shop/web-1 nginx in app 10.1.0.2");
+  EXPECT_EQ(EndText(pod, "server", true), "b.s3.example 52.1.2.3:80");
+  Json helper = pod;
+  helper["client_on_behalf_of"] = "ml/train";
+  EXPECT_EQ(EndText(helper, "client", false), "shop/web-1 nginx in app 10.1.0.2 for ml/train");
+}
+
+TEST(EndText, RowsByLevelHaveNoAddresses) {
+  Json row = {{"client_kind", "workload"}, {"client_namespace", "shop"}, {"client_workload", "web"},
+              {"client_address", "::"},    {"server_kind", "internet"},  {"server_address", "::"}};
+  EXPECT_EQ(EndText(row, "client", false), "shop/web");
+  EXPECT_EQ(EndText(row, "server", true), "Internet");
+  row["server_port"] = 443;
+  EXPECT_EQ(EndText(row, "server", true), "Internet port 443");
+  row["client_kind"] = "namespace";
+  row["client_workload"] = "";
+  EXPECT_EQ(EndText(row, "client", false), "shop");
+  row["client_kind"] = "node";
+  row["client_namespace"] = "";
+  row["client_node"] = "n1";
+  EXPECT_EQ(EndText(row, "client", false), "n1");
+  row["server_kind"] = "service";
+  row["server_service"] = "web";
+  row["server_service_namespace"] = "shop";
+  EXPECT_EQ(EndText(row, "server", false), "shop/web");
+}
+
 TEST(EndText, AListenersOwnRowHasNoClient) {
   const Json row = {
       {"client_address", "::"}, {"server_address", "::"}, {"server_port", 80}, {"server_process", "nginx"}};
@@ -206,6 +245,24 @@ TEST(RenderMap, NamesReplaceIdsAndReasonsAreShown) {
   EXPECT_THAT(text, HasSubstr("1,2,3,4,+2"));
   EXPECT_THAT(text, HasSubstr("1 KiB/s"));
   EXPECT_THAT(text, HasSubstr("4 connections were refused"));
+}
+
+TEST(RenderMap, EdgesBetweenZonesAreMarkedAndTheChosenLevelIsSaid) {
+  const Json answer = Json::parse(R"({"level": "namespace", "level_asked": "auto",
+    "nodes": [{"id": "n1", "kind": "namespace", "name": "shop\u001b", "group": "prod"},
+              {"id": "n2", "kind": "cloud_service", "name": "Amazon S3", "group": "", "cloud_service": "object_store"}],
+    "edges": [{"client": "n1", "server": "n2", "bytes_to_server": 100, "bytes_to_client": 300, "locality": "inter_zone", "timeouts": 3,
+               "inter_zone_bytes": 300, "zone_pairs": [{"client_zone": "a", "server_zone": "b", "bytes": 300},
+               {"client_zone": "a", "server_zone": "a", "bytes": 100}], "health": "ok"}]})");
+  const std::string text = RenderMap(answer, Question{});
+  EXPECT_THAT(text, HasSubstr("by namespace; --level chooses another"));
+  EXPECT_THAT(text, HasSubstr("shop\\x1b (prod)"));
+  EXPECT_THAT(text, HasSubstr("Amazon S3 [object_store]"));
+  EXPECT_THAT(text, HasSubstr("inter_zone 75 % inter-zone"));
+  EXPECT_THAT(text, HasSubstr("a>b,+1"));
+  Question csv;
+  csv.output = OutputFormat::kCsv;
+  EXPECT_THAT(RenderMap(answer, csv), HasSubstr(",inter_zone,300,"));
 }
 
 TEST(RenderTop, RatesAreOverTheWindow) {

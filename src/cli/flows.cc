@@ -41,9 +41,11 @@ Table DefaultTable(const Json& rows) {
                {"OPENED", true},
                {"FAILED", true},
                {"RETRANS", true},
+               {"TIMEOUTS", true},
                {"RTT", true},
                {"RTT MIN", true},
                {"CONNECT", true},
+               {"LOCALITY"},
                {"SEEN BY"}});
   for (const Json& row : rows) {
     table.Add({{EndText(row, "client", false)},
@@ -53,9 +55,11 @@ Table DefaultTable(const Json& rows) {
                {CellText(row, "connections_opened", "")},
                {CellText(row, "connections_failed", ""), FailureColor(row)},
                {CellText(row, "retransmits", ""), RetransmitColor(row)},
+               {CellText(row, "timeouts", "")},
                {CellText(row, "rtt_avg_us", "us")},
                {CellText(row, "rtt_min_us", "us")},
                {CellText(row, "connect_avg_us", "us")},
+               {TextAt(row, "locality"), TextAt(row, "locality") == "inter_zone" ? Color::kYellow : Color::kNone},
                {TextAt(row, "reported_by"), Color::kDim}});
   }
   return table;
@@ -107,6 +111,8 @@ Parameters ParametersOf(const Question& question) {
   Parameters parameters{
       {"since", question.since}, {"until", question.until}, {"sort", question.sort}, {"limit", LimitOf(question)}};
   if (!question.filter.empty()) parameters["filter"] = question.filter;
+  if (!question.namespaces.empty()) parameters["namespace"] = question.namespaces;
+  if (!question.level.empty()) parameters["level"] = question.level;
   if (!question.group_by.empty()) parameters["group_by"] = question.group_by;
   return parameters;
 }

@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "cli/units.h"
-#include "model/container_name.h"
 #include "diagnose/edge_health.h"
+#include "model/container_name.h"
 
 namespace weir::cli {
 
@@ -102,20 +102,60 @@ Color ColorOf(diagnose::EdgeHealth health) {
 
 }  // namespace
 
+std::string NameOfEnd(const Json& row, const std::string& side) {
+  const auto at = [&](const char* attribute) { return TextAt(row, fmt::format("{}_{}", side, attribute)); };
+  const auto in_namespace = [&](const std::string& name) {
+    const std::string name_space = at("namespace");
+    return name_space.empty() ? name : fmt::format("{}/{}", name_space, name);
+  };
+  const std::string kind = at("kind");
+  if (kind == "internet") return "Internet";
+  if (kind == "service" && side == "server" && !TextAt(row, "server_service").empty()) {
+    return fmt::format("{}/{}", TextAt(row, "server_service_namespace"), TextAt(row, "server_service"));
+  }
+  for (const char* attribute : {"pod", "workload"}) {
+    if (const std::string name = at(attribute); !name.empty()) return in_namespace(name);
+  }
+  for (const char* attribute : {"namespace", "external_name", "external_service"}) {
+    if (std::string name = at(attribute); !name.empty()) return name;
+  }
+  if (kind == "node" || kind == "zone" || kind == "cluster") return at(kind.c_str());
+  return "";
+}
+
 std::string EndText(const Json& row, const std::string& side, bool with_port) {
+  // On coarser levels an end is no address; in older rows a full accept queue has none.
   std::string address = TextAt(row, side + "_address");
-  if (!with_port && Unspecified(address)) address = "-";  // a full accept queue, in older rows
-  if (with_port) address = WithPort(address, NumberAt(row, "server_port"));
+  const bool has_port = with_port && row.contains("server_port");
+  const std::string name = NameOfEnd(row, side);
+  if (Unspecified(address) && (!has_port || !name.empty())) address = name.empty() ? "-" : "";
+  if (has_port && address != "-" && (!address.empty() || name.empty())) {
+    address = WithPort(address, NumberAt(row, "server_port"));
+  } else if (has_port && address.empty()) {
+    address = fmt::format("port {:.0f}", NumberAt(row, "server_port"));
+  }
   const std::string process = TextAt(row, side + "_process");
   const std::string container = TextAt(row, side + "_container");
-  std::string text = address;
-  if (!process.empty()) text += " " + process;
+  const std::string container_name = TextAt(row, side + "_container_name");
+  std::string text = name;
+  const auto add = [&](const std::string& word) {
+    if (!word.empty()) text += (text.empty() ? "" : " ") + word;
+  };
+  if (name.empty()) add(address);
+  add(process);
   const std::string netns_name = TextAt(row, side + "_netns_name");
-  if (!container.empty()) {
-    text.append(" in ").append(model::ShortContainer(container));
-  } else if (!netns_name.empty()) {
-    text += " in " + netns_name;
+  if (!container_name.empty()) {
+    add("in " + container_name);
+  } else if (!container.empty() && name.empty()) {
+    add(fmt::format("in {}", model::ShortContainer(container)));
+  } else if (!netns_name.empty() && name.empty()) {
+    add("in " + netns_name);
   }
+  // On the level of containers a machine is what runs outside of all of them.
+  if (text.empty())
+    add(TextAt(row, side + "_unit").empty() ? TextAt(row, side + "_node") : TextAt(row, side + "_unit"));
+  if (!name.empty()) add(address);
+  if (const std::string workloads = TextAt(row, side + "_on_behalf_of"); !workloads.empty()) add("for " + workloads);
   const std::string service = TextAt(row, "service_address");
   if (with_port && !service.empty() && service != "::") {
     text += " behind " + WithPort(service, NumberAt(row, "service_port"));

@@ -22,6 +22,9 @@ std::string TextAt(const Json& row, const std::string& name);
 
 std::vector<std::string> SplitList(std::string_view comma_separated);
 
+// The name of an end of a row: "shop/web-7d9", "s3.amazonaws.com"; "" when nobody knows one.
+std::string NameOfEnd(const Json& row, const std::string& side);
+// Names come first, addresses second: "shop/web-7d9 nginx in web 10.1.0.2:80". Without a name
 // "10.0.0.1 curl", "10.0.0.2:80 nginx in 3f2a9c71d0be", "10.77.1.2 curl in lab-client", "10.244.1.5:8080 coredns
 // behind 10.96.0.10:53": one end of a flow row in a few words. side = client | server; with_port is for the server.
 std::string EndText(const Json& row, const std::string& side, bool with_port);

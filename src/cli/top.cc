@@ -62,6 +62,8 @@ int RunTop(const Question& question) {
   Parameters parameters{
       {"since", fmt::format("{:.0f}s", kWindowSeconds)}, {"sort", question.sort}, {"limit", LimitOf(question)}};
   if (!question.filter.empty()) parameters["filter"] = question.filter;
+  if (!question.namespaces.empty()) parameters["namespace"] = question.namespaces;
+  if (!question.level.empty()) parameters["level"] = question.level;
   if (!question.group_by.empty()) parameters["group_by"] = question.group_by;
   return Redraw(
       question, [&] { return client.Get("/api/v1/flows", parameters); }, RenderTop);

@@ -204,7 +204,14 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "Comma-separated columns to sort by; - in front sorts downwards."},
     {"limit", 'n', FlagType::kCount, "N", "", kFlows | kMap | kTop | kReplay | kFindings | kLoads,
      "At most N rows. Default: 50 in a table; json and csv have all of them, or say on stderr what is left out."},
-    {"level", 0, FlagType::kChoice, "process|container|host", "process", kMap, "What a node of the map is."},
+    {"namespace", 0, FlagType::kText, "NAMES", "", kFlows | kMap | kTop,
+     "Only flows with an end in one of these Kubernetes namespaces, comma-separated."},
+    {"level", 0, FlagType::kChoice, "auto|process|container|pod|workload|namespace|node|zone|cluster|service|host",
+     "auto", kMap,
+     "What a node of the map is. auto: namespaces where flows name pods of a cluster, else processes; host: the same "
+     "as node."},
+    {"level", 0, FlagType::kChoice, "process|container|pod|workload|namespace|node|zone|cluster|service|host", "",
+     kFlows | kTop, "Rows are pairs of things of this level; --group-by adds columns to theirs."},
     {"problems", 0, FlagType::kSwitch, "", "", kMap, "Only edges that are not healthy."},
     {"accounts", 0, FlagType::kSwitch, "", "", kNodes,
      "Instead of limits, what the interfaces of each network namespace carried: by flow, headers, and what no flow "

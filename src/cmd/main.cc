@@ -28,7 +28,8 @@ Result<cli::Question> QuestionOf(const Settings& settings) {
   question.columns = settings.Text("columns");
   if (!settings.Text("sort").empty()) question.sort = settings.Text("sort");
   question.limit = settings.Number("limit");
-  if (!settings.Text("level").empty()) question.level = settings.Text("level");
+  question.level = settings.Text("level");
+  question.namespaces = settings.Text("namespace");
   question.problems_only = settings.Switch("problems");
   question.accounts = settings.Switch("accounts");
   if (!settings.Text("at").empty()) question.at = settings.Text("at");

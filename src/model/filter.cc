@@ -4,6 +4,8 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <optional>
 
 #include "model/filter_lexer.h"
@@ -79,6 +81,59 @@ Result<Filter> Filter::Parse(std::string_view text) {
   Filter filter;
   filter.root_ = std::move(root);
   return filter;
+}
+
+namespace {
+
+std::unique_ptr<FilterNode> CopyOf(const FilterNode& node) {
+  auto copy = std::make_unique<FilterNode>();
+  copy->kind = node.kind;
+  copy->comparison = node.comparison;
+  for (const auto& child : node.children) copy->children.push_back(CopyOf(*child));
+  return copy;
+}
+
+bool IsBare(std::string_view text) {
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '/' || c == '-';
+  };
+  // A word of the language, or a number with a unit, would be read as one.
+  static constexpr std::array<std::string_view, 4> kWords{"and", "or", "not", "in"};
+  const auto is_word = [&](std::string_view word) {
+    return std::equal(text.begin(), text.end(), word.begin(), word.end(),
+                      [](unsigned char a, char b) { return std::tolower(a) == b; });
+  };
+  if (text.empty() || std::any_of(kWords.begin(), kWords.end(), is_word)) return false;
+  return std::isalpha(static_cast<unsigned char>(text.front())) != 0 && std::all_of(text.begin(), text.end(), plain);
+}
+
+}  // namespace
+
+Filter Filter::And(const Filter& a, const Filter& b) {
+  if (a.empty() || b.empty()) return a.empty() ? b : a;
+  auto root = std::make_shared<FilterNode>();
+  root->kind = FilterNode::Kind::kAnd;
+  root->children.push_back(CopyOf(*a.root_));
+  root->children.push_back(CopyOf(*b.root_));
+  Filter both;
+  both.root_ = std::move(root);
+  return both;
+}
+
+std::string FilterValueText(std::string_view text) {
+  if (IsBare(text)) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      quoted += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + '"';
 }
 
 bool Filter::Matches(const FlowRow& row) const { return root_ == nullptr || Holds(row, *root_); }

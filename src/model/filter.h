@@ -56,6 +56,9 @@ class Filter {
   // kInvalid with "at character N: what is wrong; what is possible" (N counts from 1).
   static Result<Filter> Parse(std::string_view text);
 
+  // What both let through.
+  static Filter And(const Filter& a, const Filter& b);
+
   bool empty() const { return root_ == nullptr; }
   const FilterNode* root() const { return root_.get(); }
   bool Matches(const FlowRow& row) const;
@@ -63,6 +66,9 @@ class Filter {
  private:
   std::shared_ptr<const FilterNode> root_;
 };
+
+// The text as a value of an expression: bare where that is possible, else in quotes.
+std::string FilterValueText(std::string_view text);
 
 // The either-end fields, for docs and completion: name and the columns they stand for.
 struct EitherField {

@@ -203,6 +203,36 @@ TEST(Filter, QuotedValuesTakeEscapes) {
   EXPECT_TRUE(Matches(R"(client_process ~ "\w+ \d+$")", row));
 }
 
+TEST(Filter, AnyTextIsAValueThatMeansItself) {
+  for (const std::string& text :
+       {std::string("nginx"), std::string(""), std::string("and"), std::string("NOT"), std::string("10k"),
+        std::string("a b"), std::string("it's \"so\""), std::string("back\\slash\\"), std::string("tab\tnew\nline"),
+        std::string("\x7f\x01"), std::string("\\d+"), std::string("\xc3\xa4")}) {
+    FlowRow row;
+    SetAttribute(row, "client_process", text);
+    const auto filter = Filter::Parse("client_process = " + FilterValueText(text));
+    ASSERT_TRUE(filter.ok()) << FilterValueText(text) << filter.status().message();
+    EXPECT_TRUE(filter->Matches(row)) << FilterValueText(text);
+    SetAttribute(row, "client_process", text + "x");
+    EXPECT_FALSE(filter->Matches(row)) << FilterValueText(text);
+  }
+  EXPECT_EQ(FilterValueText("shop"), "shop");
+}
+
+TEST(Filter, TwoTogetherLetThroughWhatBothDo) {
+  FlowRow row;
+  row.server_port = 80;
+  SetAttribute(row, "client_process", std::string("curl"));
+  const Filter port = *Filter::Parse("server_port = 80");
+  const Filter either = *Filter::Parse("client_process = wget or client_process = nc");
+  EXPECT_TRUE(port.Matches(row));
+  EXPECT_FALSE(Filter::And(port, either).Matches(row)) << "an or stays within its own filter";
+  EXPECT_TRUE(Filter::And(port, {}).Matches(row));
+  EXPECT_TRUE(Filter::And({}, port).Matches(row));
+  EXPECT_TRUE(Filter::And({}, {}).empty());
+  EXPECT_TRUE(Filter::And(port, *Filter::Parse("client_process = curl")).Matches(row));
+}
+
 TEST(Filter, QuantitiesFollowTheColumnsUnit) {
   const auto bytes = [](std::string_view text) { return ParseQuantity(text, *FindColumn("bytes")); };
   const auto rtt = [](std::string_view text) { return ParseQuantity(text, *FindColumn("rtt_avg_us")); };

@@ -123,7 +123,7 @@ class MemoryStore : public store::Store {
     return watermarks;
   }
   Result<store::FlowResult> Query(const store::FlowQuery&) override { return Status::Unsupported("not here"); }
-  Result<std::map<uint32_t, store::RttDistribution>> RttOfGroups(const store::TimeRange&,
+  Result<std::map<uint32_t, store::RttDistribution>> RttOfGroups(const store::FlowQuery&,
                                                                  const store::FlowGroups&) override {
     return Status::Unsupported("not here");
   }

@@ -55,16 +55,16 @@ FieldKind KindOfDimension(const Column& column) {
                                               : FieldKind::kNumber;
 }
 
-AnswerShape::AnswerShape(std::vector<const Column*> columns, bool flow_first, const Packing& packing)
-    : columns_(std::move(columns)), flow_first_(flow_first), packing_(packing) {
-  if (flow_first_) fields_.push_back(FieldKind::kFlow);
+AnswerShape::AnswerShape(std::vector<const Column*> columns, FirstField first, const Packing& packing)
+    : columns_(std::move(columns)), first_(first), packing_(packing) {
+  if (first_ != FirstField::kDimension) fields_.push_back(FieldKind::kFlow);
   std::string uses;
   std::string derived;
   for (const Column* column : columns_) {
     if (!column->groupable()) {
       uses += ColumnSql(*column, packing) + " ";
       if (!column->stored()) derived += ColumnSql(*column, packing) + " ";
-    } else if (!flow_first_) {
+    } else if (first_ != FirstField::kFlow) {
       dimensions_.push_back(column);
       fields_.push_back(KindOfDimension(*column));
     }
@@ -86,7 +86,7 @@ AnswerShape::AnswerShape(std::vector<const Column*> columns, bool flow_first, co
 
 std::string AnswerShape::SelectList(const std::string& start, const std::string& flow) const {
   std::vector<std::string> items;
-  if (flow_first_) items.push_back(flow);
+  if (first_ != FirstField::kDimension) items.push_back(flow);
   for (const Column* column : dimensions_) items.push_back(DimensionSql(*column, std::string(column->name)));
   for (const std::string& column : sums_) items.push_back(column == "start" ? start : AggregateOfTableColumn(column));
   return Join(items);
@@ -128,13 +128,13 @@ void AnswerShape::Load(const AnswerRow& row) {
 std::vector<Cell> AnswerShape::Cells(AnswerRow& row) {
   Load(row);
   std::vector<Cell> cells(columns_.size());
-  size_t field = flow_first_ ? 1 : 0;
+  size_t field = first_ == FirstField::kDimension ? 0 : 1;
   for (size_t i = 0; i < cells.size(); ++i) {
     const Column& column = *columns_[i];
     Cell& cell = cells[i];
     cell.is_text = IsText(column);
     if (column.groupable()) {
-      if (!flow_first_) cell = std::move(row.cells[field++]);
+      if (first_ != FirstField::kFlow) cell = std::move(row.cells[field++]);
     } else if (direct_[i]) {
       cell.exact = NumberIn(row, *direct_[i]);
       cell.number = column.kind == ColumnKind::kTime ? static_cast<double>(static_cast<UnixMillis>(cell.exact))

@@ -21,13 +21,19 @@ FieldKind KindOfDimension(const model::Column& column);
 // Counts too large for a Histogram are all halved until they fit, which leaves the quantiles as they are.
 model::Histogram HistogramFrom(const std::vector<uint64_t>& counts, size_t first = 0, size_t stride = 1);
 
+// What a row of an answer begins with.
+enum class FirstField : uint8_t {
+  kDimension,
+  kFlow,   // its number; dimensions are not selected, and their cells stay empty
+  kGroup,  // its number; then the dimensions
+};
+
 class AnswerShape {
  public:
-  // `columns` of an answer: dimensions, times and measures. With `flow_first` rows begin with the flow, and dimensions
-  // are not selected: their cells stay empty. The packing outlives this.
-  AnswerShape(std::vector<const model::Column*> columns, bool flow_first, const Packing& packing);
+  // `columns` of an answer: dimensions, times and measures. The packing outlives this.
+  AnswerShape(std::vector<const model::Column*> columns, FirstField first, const Packing& packing);
 
-  // Comma-separated. `start` and `flow` are the expressions to select as such.
+  // Comma-separated. `start` and `flow`, the number rows begin with, are the expressions to select as such.
   std::string SelectList(const std::string& start, const std::string& flow = "flow") const;
   const std::vector<FieldKind>& fields() const { return fields_; }
 
@@ -46,7 +52,7 @@ class AnswerShape {
   void Load(const AnswerRow& row);
 
   std::vector<const model::Column*> columns_;
-  bool flow_first_;
+  FirstField first_;
   const Packing& packing_;
   std::vector<const model::Column*> dimensions_;  // selected, in order
   std::vector<std::string> sums_;                 // columns of the tables, selected after them

@@ -57,9 +57,7 @@ std::string LocalitySql() {
     return fmt::format("client_{0} != '' AND server_{0} != ''", attribute);
   };
   const std::string one_cluster = "(client_cluster = '' OR server_cluster = '' OR client_cluster = server_cluster)";
-  const auto is_public = [](std::string_view end) {
-    return fmt::format("NOT {}", WithinSql(fmt::format("{}_address", end), model::NotPublicRanges()));
-  };
+  const auto is_public = [](std::string_view end) { return IsPublicSql(fmt::format("{}_address", end)); };
   const auto outside = [&](std::string_view end) { return fmt::format("({}_node = '' AND {})", end, is_public(end)); };
   const auto any_unspecified = fmt::format("({} OR {})", WithinSql("client_address", model::UnspecifiedRanges()),
                                            WithinSql("server_address", model::UnspecifiedRanges()));
@@ -181,6 +179,10 @@ std::string AggregateOfTableColumn(std::string_view name) {
     case ColumnKind::kMax: return fmt::format("max({})", name);
     default: return fmt::format("sum({})", name);
   }
+}
+
+std::string IsPublicSql(std::string_view address) {
+  return fmt::format("NOT {}", WithinSql(address, model::NotPublicRanges()));
 }
 
 std::string ComputedSql(const Column&) { return LocalitySql(); }

@@ -18,6 +18,8 @@ std::string AggregateSql(const model::Column& column, const Packing& packing);
 // How a column of a table that is no dimension adds up, by its name: start, end, a measure of its own, an array of
 // packing.h. Over the answers of these all the others here answer the same as over the rows themselves.
 std::string AggregateOfTableColumn(std::string_view name);
+// Whether an address, an expression, is a public one: model::Address::is_public.
+std::string IsPublicSql(std::string_view address);
 // A computed dimension over the others, and those it is computed from.
 std::string ComputedSql(const model::Column& column);
 std::vector<const model::Column*> PartsOf(const model::Column& column);

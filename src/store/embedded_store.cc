@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
@@ -23,6 +22,7 @@
 #include "store/node_tables.h"
 #include "store/packed_places.h"
 #include "store/query_sql.h"
+#include "store/reader_pool.h"
 #include "store/result_binary.h"
 #include "store/result_json.h"
 #include "store/retention.h"
@@ -32,17 +32,16 @@
 #include "store/schema_changes.h"
 #include "store/sql.h"
 #include "store/store.h"
+#include "store/store_health.h"
 #include "store/tables.h"
 
 namespace weir::store {
 namespace {
 
 constexpr size_t kReaders = 2;
-constexpr auto kReaderWait = std::chrono::seconds(30);
 constexpr int64_t kRetentionPeriodMs = 10 * kSecond;
 constexpr uint64_t kNodeShareOfBudget = 8;  // at most an eighth of the disk is the nodes', the rest the flows'
 constexpr uint64_t kFindingShareOfBudget = 32;
-constexpr size_t kMaxEngineMessageBytes = 500;
 constexpr int kFiveLevelsVersion = 5;  // of the schema: before, hours were rolled up from minutes
 
 // What a statement answers with. Totals, and how many rows lie beyond a limit, are told in JSON only, which takes ten
@@ -54,64 +53,6 @@ struct Answer {
   std::vector<uint64_t> flows;  // one per row, where rows are flows
   std::vector<Cell> totals;     // empty when the statement gives none
   AnswerSummary summary;
-};
-
-// What went wrong last in each kind of work, until it works again. Thread-safe.
-class Health {
- public:
-  enum Work : size_t { kInsert, kRollup, kRetention, kDamage, kNode, kFindings, kWorks };
-
-  // Remembers the outcome and passes it on, without the parts of ClickHouse's message that run on for pages.
-  Status Note(Work work, Status status) {
-    status = std::move(status).Shortened(kMaxEngineMessageBytes);
-    const std::lock_guard lock(mutex_);
-    errors_[work] = status.message();
-    return status;
-  }
-  std::string last_error() const {
-    const std::lock_guard lock(mutex_);
-    for (const std::string& error : errors_) {
-      if (!error.empty()) return error;
-    }
-    return "";
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::array<std::string, kWorks> errors_;
-};
-
-// Lends connections to the threads that ask questions. Thread-safe.
-class ReaderPool {
- public:
-  void Add(std::unique_ptr<Connection> connection) { free_.push_back(std::move(connection)); }
-
-  // Runs a statement on the next free connection. kUnavailable: none became free in time.
-  Result<std::string> Execute(std::string_view sql, std::string_view format = "TabSeparated",
-                              uint64_t* rows_read = nullptr) {
-    std::unique_ptr<Connection> connection;
-    {
-      std::unique_lock lock(mutex_);
-      if (!returned_.wait_for(lock, kReaderWait, [&] { return !free_.empty(); })) {
-        return Status::Unavailable("the store is busy with other questions").WithRemedy("try again");
-      }
-      connection = std::move(free_.back());
-      free_.pop_back();
-    }
-    Result<std::string> answer = connection->Execute(sql, format);
-    if (rows_read != nullptr) *rows_read = connection->rows_read();
-    {
-      const std::lock_guard lock(mutex_);
-      free_.push_back(std::move(connection));
-    }
-    returned_.notify_one();
-    return answer;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable returned_;
-  std::vector<std::unique_ptr<Connection>> free_;
 };
 
 // Held while a store is open: libchdb serves one directory per process.
@@ -147,7 +88,8 @@ class EmbeddedStore final : public Store {
   Status Publish(const std::vector<model::EntityRef>& entities) override;
   Result<std::map<std::string, uint64_t>> Watermarks() override;
   Result<FlowResult> Query(const FlowQuery& query) override;
-  Result<std::map<uint32_t, RttDistribution>> RttOfGroups(const TimeRange& range, const FlowGroups& groups) override;
+  Result<std::map<uint32_t, RttDistribution>> RttOfGroups(const FlowQuery& query, const FlowGroups& groups) override;
+  Result<bool> KnowsNamespaces(const TimeRange& range) override;
   Status Maintain(UnixMillis now) override;
   Result<StoreStatus> GetStatus() override;
   NodeStore* node() override { return node_.get(); }
@@ -185,7 +127,7 @@ class EmbeddedStore final : public Store {
   const uint64_t split_from_rows_;
   std::string version_;
   Tables tables_;
-  Health health_;
+  StoreHealth health_;
 
   std::mutex write_mutex_;  // a raw partition is not dropped while rows are put into it
   std::unique_ptr<Connection> writer_;
@@ -269,7 +211,7 @@ Status EmbeddedStore::ReportDamage() {
   WEIR_ASSIGN_OR_RETURN(const auto rows, ParseNumbers(answer));
   if (rows.empty() || rows[0][0] == 0) return Status::Ok();
   const Status damage = health_.Note(
-      Health::kDamage,
+      StoreHealth::kDamage,
       Status::Corrupt(
           fmt::format("{} damaged parts of the store were set aside and their flows are missing from answers",
                       rows[0][0]))
@@ -335,7 +277,7 @@ Status EmbeddedStore::Publish(const std::vector<model::EntityRef>& entities) {
   for (const model::EntityRef& entity : entities) WEIR_RETURN_IF_ERROR(CheckEntity(*entity, "entity"));
   const std::lock_guard lock(write_mutex_);
   NextReceived();
-  const Status status = health_.Note(Health::kInsert, InsertEntities(entities, last_received_));
+  const Status status = health_.Note(StoreHealth::kInsert, InsertEntities(entities, last_received_));
   if (!status.ok()) Count(Metric::store_insert_errors);
   return status;
 }
@@ -363,7 +305,7 @@ Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
                      "the oldest rows make room for new ones, and a larger disk for {} keeps them for longer",
                      directory_.path().string()));
   }
-  status = health_.Note(Health::kInsert, std::move(status));
+  status = health_.Note(StoreHealth::kInsert, std::move(status));
   if (!status.ok()) {
     Count(Metric::store_insert_errors);
     return status;
@@ -434,7 +376,7 @@ Result<Answer> EmbeddedStore::AskGroupsOnly(const QueryPlan& plan) {
   answer.summary.rows_before_limit = answer.rows.size();
   if (answer.rows.size() <= plan.limit) return answer;
   answer.rows.resize(plan.limit);
-  if (plan.by_flow) answer.flows.resize(plan.limit);
+  if (plan.by_flow || plan.fold) answer.flows.resize(plan.limit);
   const auto read = [&](const AnswerRow& row, bool) { answer.summary.rows_before_limit = row.cells[0].exact; };
   WEIR_ASSIGN_OR_RETURN(const AnswerSummary count, Read(CountGroupsSql(plan), Told::kRows, {FieldKind::kNumber}, read));
   answer.summary.rows_read += count.rows_read;
@@ -457,7 +399,7 @@ Result<Answer> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql,
       answer.totals = shape.Cells(row);
     } else if (order == nullptr) {
       answer.rows.push_back(shape.Cells(row));
-      if (plan.by_flow) answer.flows.push_back(row.flow);
+      if (plan.by_flow || plan.fold) answer.flows.push_back(row.flow);
     } else if (const auto place = places.find(row.flow); place != places.end()) {
       answer.rows[place->second] = shape.Cells(row);
     }
@@ -548,7 +490,7 @@ Result<FlowResult> EmbeddedStore::Query(const FlowQuery& query) {
   return result;
 }
 
-Result<std::map<uint32_t, RttDistribution>> EmbeddedStore::RttOfGroups(const TimeRange& range,
+Result<std::map<uint32_t, RttDistribution>> EmbeddedStore::RttOfGroups(const FlowQuery& query,
                                                                        const FlowGroups& groups) {
   std::map<uint32_t, RttDistribution> distributions;
   if (groups.flows.empty()) return distributions;
@@ -559,9 +501,10 @@ Result<std::map<uint32_t, RttDistribution>> EmbeddedStore::RttOfGroups(const Tim
   }
   WEIR_ASSIGN_OR_RETURN(MemoryFile file, MemoryFile::Create("weir-groups"));
   WEIR_RETURN_IF_ERROR(file.Write(list));
-  FlowQuery query;
-  query.range = range;
-  WEIR_ASSIGN_OR_RETURN(const QueryPlan plan, PlanQuery(query, tables_.Snapshot(), split_from_rows_, packing_));
+  FlowQuery rows;
+  if (query.fold) rows = query;  // its groups have flows the filter leaves out
+  rows.range = query.range;
+  WEIR_ASSIGN_OR_RETURN(const QueryPlan plan, PlanQuery(rows, tables_.Snapshot(), split_from_rows_, packing_));
   const auto read = [&](const AnswerRow& row, bool) {
     distributions[static_cast<uint32_t>(row.cells[0].exact)] = {HistogramFrom(row.arrays[1]),
                                                                 HistogramFrom(row.arrays[2])};
@@ -569,6 +512,11 @@ Result<std::map<uint32_t, RttDistribution>> EmbeddedStore::RttOfGroups(const Tim
   const std::vector<FieldKind> fields{FieldKind::kNumber, FieldKind::kArray, FieldKind::kArray};
   WEIR_RETURN_IF_ERROR(Read(RttOfGroupsSql(plan, file.path()), Told::kRows, fields, read).status());
   return distributions;
+}
+
+Result<bool> EmbeddedStore::KnowsNamespaces(const TimeRange& range) {
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, readers_.Execute(KnowsNamespacesSql(FlowsSince(range.from))));
+  return !answer.empty();
 }
 
 Status EmbeddedStore::Drop(const Partition& partition) {
@@ -668,13 +616,13 @@ void EmbeddedStore::CloseWhenIdle(UnixMillis now) {
 }
 
 Status EmbeddedStore::Maintain(UnixMillis now) {
-  const Status node = health_.Note(Health::kNode, node_->Maintain(now));
-  const Status findings = health_.Note(Health::kFindings, findings_->Maintain(now).Annotate("retention of findings"));
+  const Status node = health_.Note(StoreHealth::kNode, node_->Maintain(now));
+  const Status findings = health_.Note(StoreHealth::kFindings, findings_->Maintain(now).Annotate("retention of findings"));
   CloseWhenIdle(now);
-  const Status rolled_up = health_.Note(Health::kRollup, rollup_->Run(now));
+  const Status rolled_up = health_.Note(StoreHealth::kRollup, rollup_->Run(now));
   if (now < next_retention_ && now >= next_retention_ - kRetentionPeriodMs && !IsCrowded()) return rolled_up;
   next_retention_ = now + kRetentionPeriodMs;
-  const Status retained = health_.Note(Health::kRetention, EnforceRetention(now).Annotate("retention"));
+  const Status retained = health_.Note(StoreHealth::kRetention, EnforceRetention(now).Annotate("retention"));
   if (!rolled_up.ok()) return rolled_up;
   if (!retained.ok()) return retained;
   return node.ok() ? findings : node;

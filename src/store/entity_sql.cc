@@ -109,6 +109,11 @@ std::string EntitiesByIdSql(std::string_view file, const NamesAsOf& as_of) {
       Join(items), kEntityTable, as_of.since, at, file);
 }
 
+std::string KnowsNamespacesSql(uint64_t since) {
+  return fmt::format("SELECT 1 FROM {} WHERE received >= {} AND namespace != '' LIMIT 1 SETTINGS max_threads = 1",
+                     kEntityTable, since);
+}
+
 std::string InsertEntitiesSql(std::string_view file, uint64_t received) {
   const std::string columns = EntityInsertColumns();
   return fmt::format(

@@ -11,6 +11,7 @@
 #include "model/columns.h"
 #include "model/filter.h"
 #include "model/histogram.h"
+#include "model/levels.h"
 
 namespace weir::store {
 
@@ -40,6 +41,9 @@ struct FlowQuery {
   // cheaper than grouping by their values, which is done all the same where the order or an or / not of the filter
   // needs the value of a dimension. Without group_by, and with all dimensions in it, rows are flows anyway.
   bool by_flow = false;
+  // Rows by things of a level: the dimensions among model::ColumnsOf(level) are those of the ends reduced to such things, all
+  // others stay. Empty group_by = model::ColumnsOf(level). Never by_flow.
+  std::optional<model::LevelFold> fold;
   // Names as they are known now, 0, or as they were at this time: the last that held from then or before.
   UnixMillis names_at = 0;
   bool totals = true;  // false = FlowResult::totals stays empty, which is cheaper
@@ -73,7 +77,8 @@ struct Cell {
 struct FlowResult {
   std::vector<const model::Column*> columns;  // of `rows` and `totals`, in order
   std::vector<std::vector<Cell>> rows;
-  std::vector<uint64_t> flows;   // where rows are flows and not asked for by bucket: the number of each
+  // Of each row, where they are not asked for by bucket: the number of the flow, or where they are folded, of the group.
+  std::vector<uint64_t> flows;
   std::vector<Cell> totals;      // over all groups, shown or not; text cells are empty. None where not wanted
   uint64_t groups = 0;           // how many there are
   uint64_t groups_left_out = 0;  // groups beyond the limit
@@ -83,7 +88,7 @@ struct FlowResult {
   uint64_t rows_read = 0;
 };
 
-// Flows in groups the caller has made: flows[i] is in groups[i].
+// Flows, or groups of a folded answer, in groups the caller has made: flows[i] is in groups[i].
 struct FlowGroups {
   std::vector<uint64_t> flows;  // as in FlowResult, each once
   std::vector<uint32_t> groups;

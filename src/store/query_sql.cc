@@ -7,6 +7,7 @@
 #include "store/derived.h"
 #include "store/flow_catalogue.h"
 #include "store/flow_names.h"
+#include "store/level_sql.h"
 #include "store/sql.h"
 
 namespace weir::store {
@@ -96,7 +97,7 @@ std::string ColumnsNamedIn(std::string_view sql) {
 
 // Whether groups are flows and all that order and filter need of them are measures.
 bool GroupsByFlow(const FlowQuery& query, const QueryPlan& plan) {
-  if (!query.by_flow && plan.group_by.size() != DefaultGroup().size()) return false;
+  if (plan.fold || (!query.by_flow && plan.group_by.size() != DefaultGroup().size())) return false;
   const auto names_dimension = [](const SortKey& key) { return key.column->groupable(); };
   return std::none_of(plan.sort.begin(), plan.sort.end(), names_dimension) &&
          TranslateFilter(query.filter, {}, plan.as_of, *plan.packing).ok();
@@ -150,6 +151,16 @@ std::string RowsSql(const QueryPlan& plan, std::string_view uses) {
   return fmt::format("(SELECT {} FROM {} WHERE flow IN ({}))", columns, sql, plan.chosen);
 }
 
+// The group_by dimensions, and those a fold looks at.
+Columns DimensionsToRead(const QueryPlan& plan) {
+  Columns columns = plan.group_by;
+  if (!plan.fold) return columns;
+  for (const Column* column : ColumnsForFold(*plan.fold)) {
+    if (!Contains(columns, *column)) columns.push_back(column);
+  }
+  return columns;
+}
+
 // The rows of the answer, as RowsSql(), with the group_by dimensions. There are far more rows than flows, so they are
 // added up by flow first, which `bucket` (an expression named so, or "") keeps apart, and each flow is looked up once.
 std::string NamedRowsSql(const QueryPlan& plan, std::string_view uses, std::string_view bucket) {
@@ -161,7 +172,9 @@ std::string NamedRowsSql(const QueryPlan& plan, std::string_view uses, std::stri
   const std::string added = Join(items);
   const std::string rows = fmt::format("(SELECT {} FROM {} GROUP BY flow{}) AS added", added, RowsSql(plan, added),
                                        bucket.empty() ? "" : ", bucket");
-  return fmt::format("({})", WithNamesSql(rows, plan.group_by, plan.as_of));
+  if (!plan.fold) return fmt::format("({})", WithNamesSql(rows, plan.group_by, plan.as_of));
+  return fmt::format("({})",
+                     FoldedSql(WithNamesSql(rows, DimensionsToRead(plan), plan.as_of), plan.group_by, *plan.fold));
 }
 
 // Rows to be grouped by GroupNames().
@@ -182,6 +195,9 @@ std::vector<std::string> GroupNames(const QueryPlan& plan) {
   for (const Column* column : plan.group_by) names.emplace_back(column->name);
   return names;
 }
+
+// Of a group of a folded answer.
+std::string GroupNumberSql(const QueryPlan& plan) { return fmt::format("cityHash64({})", Join(GroupNames(plan))); }
 
 // The wanted order, made total by the group columns.
 std::string OrderBy(const QueryPlan& plan, const std::string& start, bool by_bucket) {
@@ -216,6 +232,7 @@ Status ChooseRows(const FlowQuery& query, QueryPlan& plan) {
     return Status::Ok();
   }
   QueryPlan choice = plan;
+  choice.fold.reset();
   choice.group_by = query.filter_group_by->empty() ? DefaultGroup() : *query.filter_group_by;
   WEIR_RETURN_IF_ERROR(CheckGroupBy(choice.group_by));
   WEIR_ASSIGN_OR_RETURN(choice.filter, TranslateFilter(query.filter, choice.group_by, plan.as_of, *plan.packing));
@@ -225,13 +242,14 @@ Status ChooseRows(const FlowQuery& query, QueryPlan& plan) {
   choice.sort.clear();
   FlowQuery by_groups = query;
   by_groups.by_flow = false;
+  by_groups.fold.reset();
   choice.by_flow = GroupsByFlow(by_groups, choice);
   const std::string names = Join(GroupNames(choice));
   const std::string tail = GroupClause(choice, false);
   plan.chosen = fmt::format("SELECT {} FROM {}{}", names, SourceSql(choice, names + tail), tail);
   if (choice.by_flow) return Status::Ok();
-  plan.chosen = fmt::format("SELECT flow FROM ({}) WHERE ({}) IN ({})", NamedFlowsSql(choice.group_by, plan.as_of), names,
-                            plan.chosen);
+  plan.chosen = fmt::format("SELECT flow FROM ({}) WHERE ({}) IN ({})", NamedFlowsSql(choice.group_by, plan.as_of),
+                            names, plan.chosen);
   return Status::Ok();
 }
 
@@ -249,7 +267,10 @@ Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, u
     return Status::Invalid(fmt::format("the range holds more than {} steps", kMaxBuckets))
         .WithRemedy("choose a longer step");
   }
-  plan.group_by = query.group_by.empty() && query.bucket_ms == 0 ? DefaultGroup() : query.group_by;
+  plan.fold = query.fold;
+  plan.group_by = query.group_by;
+  if (plan.group_by.empty() && plan.fold) plan.group_by = model::ColumnsOf(plan.fold->level);
+  if (plan.group_by.empty() && query.bucket_ms == 0) plan.group_by = DefaultGroup();
   WEIR_RETURN_IF_ERROR(CheckGroupBy(plan.group_by));
   plan.totals = query.totals;
   WEIR_ASSIGN_OR_RETURN(plan.columns, AnswerColumns(query, plan.group_by));
@@ -267,11 +288,14 @@ Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, u
   return plan;
 }
 
-AnswerShape ShapeOf(const QueryPlan& plan) { return {plan.columns, plan.by_flow, *plan.packing}; }
+AnswerShape ShapeOf(const QueryPlan& plan) {
+  const auto first = plan.by_flow ? FirstField::kFlow : plan.fold ? FirstField::kGroup : FirstField::kDimension;
+  return {plan.columns, first, *plan.packing};
+}
 
 std::string GroupsSql(const QueryPlan& plan, uint32_t limit) {
   const std::string start = StartSql(plan);
-  const std::string select = ShapeOf(plan).SelectList(start);
+  const std::string select = ShapeOf(plan).SelectList(start, plan.fold ? GroupNumberSql(plan) : "flow");
   const std::string tail = GroupClause(plan, plan.totals) + OrderBy(plan, start, false);
   return fmt::format("SELECT {} FROM {}{} LIMIT {}{}", select, SourceSql(plan, select + tail), tail, limit, kSettings);
 }
@@ -309,17 +333,26 @@ std::string FlowsByNumberSql(const QueryPlan& plan, std::string_view file) {
 
 std::string RttOfGroupsSql(const QueryPlan& plan, std::string_view file) {
   constexpr std::string_view kSums = "sumForEach(client_rtt_histogram), sumForEach(server_rtt_histogram)";
+  std::string places =
+      fmt::format("SELECT flow, place FROM file('{}', 'RowBinary', 'flow UInt64, place UInt32')", file);
+  if (plan.fold) {
+    const std::string flows = FoldedSql(NamedFlowsSql(DimensionsToRead(plan), plan.as_of), plan.group_by, *plan.fold);
+    places = fmt::format(
+        "SELECT flow, place FROM (SELECT flow, {} AS number FROM ({})) AS numbered SEMI LEFT JOIN (SELECT flow AS "
+        "number, "
+        "place FROM ({})) AS places USING number",
+        GroupNumberSql(plan), flows, places);
+  }
   return fmt::format(
-      "SELECT toUInt64(place), {} FROM {} AS measured ANY INNER JOIN (SELECT flow, place FROM file('{}', 'RowBinary', "
-      "'flow UInt64, place UInt32')) AS places USING flow GROUP BY place{}",
-      kSums, RowsSql(plan, fmt::format("flow, {}", kSums)), file, kSettings);
+      "SELECT toUInt64(place), {} FROM {} AS measured SEMI LEFT JOIN ({}) AS places USING flow GROUP BY place{}", kSums,
+      RowsSql(plan, fmt::format("flow, {}", kSums)), places, kSettings);
 }
 
 std::string BucketsSql(const QueryPlan& plan, bool all_groups) {
   const std::string step = FloorSql("start", plan.bucket_ms);
   const bool named = !plan.by_flow && !plan.group_by.empty();
   const std::string bucket = named ? "bucket" : step;
-  const std::string select = ShapeOf(plan).SelectList(bucket);
+  const std::string select = ShapeOf(plan).SelectList(bucket, plan.fold ? GroupNumberSql(plan) : "flow");
   std::vector<std::string> keys{bucket};
   for (std::string& name : GroupNames(plan)) keys.push_back(std::move(name));
   const std::string tail = fmt::format(" GROUP BY {}{}", Join(keys), OrderBy(plan, bucket, true));

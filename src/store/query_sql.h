@@ -1,6 +1,7 @@
 // A FlowQuery as SQL.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct QueryPlan {
   std::vector<const model::Column*> columns;  // of the answer: group_by, start, end, measures
   // Answers begin with the flow in place of the group_by columns, whose values FlowNames has.
   bool by_flow = false;
+  std::optional<model::LevelFold> fold;
   bool totals = true;
   std::vector<SortKey> sort;
   uint32_t limit = 0;
@@ -63,7 +65,7 @@ std::string ChosenGroupsSql(const QueryPlan& plan, const std::vector<uint64_t>& 
 std::string FlowsByNumberSql(const QueryPlan& plan, std::string_view file);
 
 // One row per group of flows: its number, the client's and the server's distribution of round-trip times. The file
-// lists flows (8 bytes) with their group (4 bytes).
+// lists flows, or groups of a folded answer (8 bytes), with their group (4 bytes).
 std::string RttOfGroupsSql(const QueryPlan& plan, std::string_view file);
 
 // One row per group and bucket, for the groups GroupsSql() answers with. `all_groups`: it answered with all

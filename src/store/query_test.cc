@@ -321,8 +321,10 @@ TEST_F(QueryTest, RttOfGroupsIsThatOfTheirFlowsRolledUpOrNot) {
     expected[group].client.Merge(row.client_rtt_histogram);
     expected[group].server.Merge(row.server_rtt_histogram);
   }
+  FlowQuery everything;
+  everything.range = {kBegin, kBegin + kHour};
   for (int round = 0; round < 2; ++round) {
-    const auto actual = store().RttOfGroups({kBegin, kBegin + kHour}, groups);
+    const auto actual = store().RttOfGroups(everything, groups);
     ASSERT_TRUE(actual.ok()) << actual.status().message();
     ASSERT_EQ(actual->size(), 3U);
     for (const auto& [group, rtt] : *actual) {
@@ -331,7 +333,116 @@ TEST_F(QueryTest, RttOfGroupsIsThatOfTheirFlowsRolledUpOrNot) {
     }
     Maintain(kBegin + 10 * kHour);
   }
-  EXPECT_TRUE(store().RttOfGroups({kBegin, kBegin + kHour}, {})->empty());
+  EXPECT_TRUE(store().RttOfGroups(everything, {})->empty());
+}
+
+TEST_F(QueryTest, RttOfGroupsCountsEveryRowOfAFlow) {
+  StoredRow stored = random_.Row(kBegin, kBegin + kMinute);
+  stored.row.client_rtt_histogram = {};
+  stored.row.client_rtt_histogram.AddBucket(7, 1);
+  std::vector<StoredRow> rows(50, stored);
+  for (size_t i = 0; i < rows.size(); ++i) rows[i].row.start = kBegin + static_cast<int64_t>(i) * 1'000;
+  Insert(rows);
+  FlowQuery query;
+  query.range = {kBegin, kBegin + kHour};
+  for (const bool by_level : {false, true}) {
+    if (by_level) query.fold = model::LevelFold{.level = model::Level::kNode};
+    const Result<FlowResult> result = store().Query(query);
+    ASSERT_EQ(result->flows.size(), 1U);
+    const auto rtt = store().RttOfGroups(query, {{result->flows[0]}, {0}});
+    ASSERT_TRUE(rtt.ok()) << rtt.status().message();
+    ASSERT_EQ(rtt->size(), 1U);
+    EXPECT_EQ(rtt->at(0).client.total(), 50U) << by_level;
+  }
+}
+
+// The rows of every level are those of flows folded one by one.
+TEST_F(QueryTest, FoldedAnswersAreThoseOfFoldedRows) {
+  std::vector<StoredRow> rows = random_.Rows(400, kBegin, kBegin + kHour);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (i % 3 == 0)
+      model::SetAttribute(rows[i].row, i % 2 == 0 ? "client_kind" : "server_kind", std::string("address"));
+    if (i % 5 == 0) model::SetAttribute(rows[i].row, "server_kind", std::string("address"));
+  }
+  Insert(rows);
+  const SplitFilter filter{"server_port > 0 and locality != same_pod", ""};
+  for (size_t i = 0; i < model::kLevels.size(); ++i) {
+    const model::LevelFold fold{static_cast<model::Level>(i), i % 2 == 0, i / 2 % 2 == 0};
+    SCOPED_TRACE(fmt::format("level {}, internet {}, zones {}", model::NameOf(fold.level), fold.fold_internet,
+                             fold.keeps_zones));
+    FlowQuery query;
+    query.range = {kBegin, kBegin + kHour};
+    query.fold = fold;
+    query.filter = *model::Filter::Parse(filter.text());
+    query.group_by = model::ColumnsOf(fold.level);
+    if (std::find(query.group_by.begin(), query.group_by.end(), FindColumn("client_zone")) == query.group_by.end()) {
+      query.group_by.push_back(FindColumn("client_zone"));
+    }
+    query.totals = i % 3 == 0;
+    query.limit = i % 2 == 0 ? 1'000 : 7;
+    query.columns = {FindColumn("bytes"), FindColumn("failed_refused")};
+    std::vector<FlowRow> folded;
+    for (FlowRow& row : WithNewestNames(held_)) {
+      if (query.filter.Matches(row)) folded.push_back(Folded(row, fold));
+    }
+    // A column that is none of the level's stays as it is.
+    const bool of_level = query.group_by.back() != FindColumn("client_zone");
+    if (!of_level && !fold.keeps_zones) query.group_by.pop_back();
+    const Result<FlowResult> result = store().Query(query);
+    ASSERT_TRUE(result.ok()) << result.status().message();
+    ExpectAnswer(*result, NaiveQuery(folded, query, 1, {}, {}), query);
+    EXPECT_EQ(result->flows.size(), result->rows.size());
+    if (HasFailure()) return;
+  }
+  FlowQuery whole;  // what is computed from both ends is that of the ends before
+  whole.range = {kBegin, kBegin + kHour};
+  whole.group_by = {FindColumn("locality")};
+  const NaiveAnswer expected = NaiveQuery(WithNewestNames(held_), whole, 1, {}, {});
+  whole.fold = model::LevelFold{.level = model::Level::kNamespace};
+  ExpectAnswer(*store().Query(whole), expected, whole);
+}
+
+TEST_F(QueryTest, RttOfFoldedGroupsIsThatOfTheRowsInThem) {
+  Insert(random_.Rows(300, kBegin, kBegin + kHour));
+  FlowQuery query;
+  query.range = {kBegin, kBegin + kHour};
+  query.fold = model::LevelFold{.level = model::Level::kNamespace};
+  query.group_by = {FindColumn("client_namespace"), FindColumn("server_port")};
+  query.filter = *model::Filter::Parse("server_port >= 1000");
+  const Result<FlowResult> result = store().Query(query);
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  FlowGroups groups;
+  std::map<std::pair<std::string, uint64_t>, uint32_t> numbers;
+  for (size_t i = 0; i < result->rows.size(); ++i) {
+    groups.flows.push_back(result->flows[i]);
+    groups.groups.push_back(static_cast<uint32_t>(i));
+    numbers[{result->rows[i][0].text, result->rows[i][1].exact}] = static_cast<uint32_t>(i);
+  }
+  std::map<uint32_t, RttDistribution> expected;
+  for (const FlowRow& row : WithNewestNames(held_)) {
+    if (row.server_port < 1000) continue;
+    const std::string name = Of(Folded(row, *query.fold).client).namespace_;
+    RttDistribution& rtt = expected[numbers.at({name, row.server_port})];
+    rtt.client.Merge(row.client_rtt_histogram);
+    rtt.server.Merge(row.server_rtt_histogram);
+  }
+  const auto actual = store().RttOfGroups(query, groups);
+  ASSERT_TRUE(actual.ok()) << actual.status().message();
+  ASSERT_EQ(actual->size(), expected.size());
+  for (const auto& [group, rtt] : *actual) {
+    EXPECT_EQ(rtt.client, expected[group].client) << group;
+    EXPECT_EQ(rtt.server, expected[group].server) << group;
+  }
+}
+
+TEST_F(QueryTest, KnowsWhetherAnyEndIsInANamespace) {
+  StoredRow stored = random_.Row(kBegin, kBegin + kMinute);
+  stored.row.client = stored.row.server = stored.row.service = nullptr;
+  Insert({stored});
+  EXPECT_FALSE(*store().KnowsNamespaces({kBegin, kBegin + kHour}));
+  model::SetAttribute(stored.row, "server_namespace", std::string("shop"));
+  Insert({stored});
+  EXPECT_TRUE(*store().KnowsNamespaces({kBegin, kBegin + kHour}));
 }
 
 TEST_F(QueryTest, TheLongestFilterIsAnswered) {

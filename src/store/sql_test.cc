@@ -215,7 +215,7 @@ TEST(AnswerShape, FlowsStandInPlaceOfDimensionsAndDerivedColumnsAreComputedHere)
   const Packing packing;
   AnswerShape shape({column("protocol"), column("bytes"), column("rtt_p50_us"), column("failed_refused"),
                      column("first_chunk_p99_us"), column("reported_by"), column("client_idle_p50_us")},
-                    true, packing);
+                    FirstField::kFlow, packing);
   EXPECT_EQ(
       shape.SelectList("unused"),
       "flow, sum(client_reports), sum(server_reports), sum(bytes_to_server), sum(bytes_to_client), "

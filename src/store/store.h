@@ -71,9 +71,11 @@ class Store {
   virtual Result<std::map<std::string, uint64_t>> Watermarks() = 0;
   // Thread-safe, concurrent with Insert and Maintain.
   virtual Result<FlowResult> Query(const FlowQuery& query) = 0;
-  // The round-trip times of groups of flows over a range, as each side measured them; by group. Groups without any are
-  // left out. Thread-safe, too.
-  virtual Result<std::map<uint32_t, RttDistribution>> RttOfGroups(const TimeRange& range, const FlowGroups& groups) = 0;
+  // The round-trip times of groups of what `query` answered with, as each side measured them; by group. Groups without any
+  // are left out. Thread-safe, too.
+  virtual Result<std::map<uint32_t, RttDistribution>> RttOfGroups(const FlowQuery& query, const FlowGroups& groups) = 0;
+  // Whether a Kubernetes namespace is known of any end in or shortly before the range. Cheap. Thread-safe, too.
+  virtual Result<bool> KnowsNamespaces(const TimeRange& /*range*/) { return false; }
   // Rolls up what is due and enforces retention. Called every second or so by one thread.
   virtual Status Maintain(UnixMillis now) = 0;
   virtual Result<StoreStatus> GetStatus() = 0;
