@@ -14,6 +14,9 @@
  */
 #include "requests_steps.h"
 
+#define WEIR_DEFINE_MAPS
+#include "within.h"
+
 #include "requests_hello.h"
 #include "requests_http2.h"
 #include "requests_proxy.h"
@@ -203,7 +206,7 @@ int BPF_PROG(weir_request_arrives, struct sock *sk, struct sk_buff *skb)
 		return 0;
 	if (has_storage(sk))
 		turn = bpf_sk_storage_get(&weir_turns, sk, 0, 0);
-	if (!turn && !worth_a_look(sk, tp))
+	if (!turn && (!worth_a_look(sk, tp) || !weir_within(sk)))
 		return 0;
 	if (!open_packet(&arrival.packet, skb))
 		return 0;
@@ -338,7 +341,7 @@ int BPF_PROG(weir_answer_leaves, struct sock *sk, struct msghdr *msg)
 		turn = bpf_sk_storage_get(&weir_turns, sk, 0, 0);
 	if (turn)
 		on_answer(sk, tp, turn, msg);
-	else
+	else if (weir_within(sk))
 		on_client_write(sk, tp, msg);
 	return 0;
 }
@@ -371,6 +374,8 @@ static __always_inline int on_peer_name(struct bpf_sock_addr *context)
 		return 1;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp || class_of(netns_of(&tp->inet_conn.icsk_inet.sk), sk->src_port) != WEIR_PORT_SERVES)
+		return 1;
+	if (!weir_within(&tp->inet_conn.icsk_inet.sk))
 		return 1;
 	more = (void *)tp;
 	if (more->rcv_nxt - (weir_u32)tp->bytes_received != tp->copied_seq)

@@ -132,11 +132,11 @@ class Lab:
         """The calling thread in a host's network: its connections and the processes it starts. Mounts stay as they are, which
         `ip netns exec` changes."""
         with open("/proc/thread-self/ns/net", "rb") as here, open(f"/run/netns/{self.namespace(host)}", "rb") as there:
-            _enter(there)
+            enter(there)
             try:
                 yield
             finally:
-                _enter(here)
+                enter(here)
 
     # --- limits -------------------------------------------------------------------------------------------------
 
@@ -174,7 +174,8 @@ class Lab:
         self.run(host, "nft", "-f", "-", text_input=ruleset)
 
 
-def _enter(namespace):
+def enter(namespace):
+    """The calling thread into a network namespace, given as an open file."""
     clone_newnet = 0x40000000
     if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), clone_newnet) != 0:
         raise OSError(ctypes.get_errno(), "setns")

@@ -32,7 +32,8 @@ def scripts_of(script):
         found.add(path)
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
-            waiting += [where for name in names for where in (path.parent / f"{name}.py", ROOT / "e2e" / f"{name}.py") if name and where.exists()]
+            waiting += [where for name in filter(None, names)
+                        for where in (path.parent / f"{name}.py", ROOT / "e2e" / f"{name.replace('.', '/')}.py") if where.exists()]
     return found
 
 
@@ -52,7 +53,7 @@ def programs_of(script):
     return {name: package for name, package in programs().items() if name in words}
 
 
-@pytest.mark.parametrize(("command", "script"), [("demo", "e2e/demo.py"), ("bench", "bench/run.py")])
+@pytest.mark.parametrize(("command", "script"), [("demo", "e2e/demo/__main__.py"), ("bench", "bench/run.py")])
 def test_a_command_installs_what_its_scripts_call(command, script):
     called, installed = programs_of(ROOT / script), packages_of(command)
     assert {"ip", "nft"} <= set(called), "this test sees the programs"

@@ -1,4 +1,4 @@
-// The UI against a real server: e2e/demo.py makes a small cluster with real traffic, observed by eBPF. What the screens
+// The UI against a real server: e2e/demo/hosts.py makes a small cluster with real traffic, observed by eBPF. What the screens
 // show of a stretch of time that is over must be what the API says of it.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -33,7 +33,7 @@ async function eventually(ask, wanted) {
 
 before(async () => {
   if (kWhyNot) return;
-  demo = spawn('/usr/bin/python3', [`${kRoot}e2e/demo.py`, '--listen', '127.0.0.1:0', '--tag', kTag, '--seconds', '600'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  demo = spawn('/usr/bin/python3', [`${kRoot}e2e/demo/hosts.py`, '--listen', '127.0.0.1:0', '--tag', kTag, '--seconds', '600'], { stdio: ['ignore', 'pipe', 'ignore'] });
   for await (const line of createInterface({ input: demo.stdout })) {
     base = /Open (http:\S+?)\/? /.exec(line)?.[1];
     if (base) break;

@@ -51,12 +51,12 @@ def wait_for(what, check, seconds=30, step=0.05):
 
 class Cluster:
     """`prefix`: nodes are 10.PREFIX.0.N, their pods 10.PREFIX.N.x, so that clusters can stand beside each other.
-    `controllers`: whether there is somebody who makes pods of Deployments and slices of services, and schedules."""
+    `plane`: another one than the real one. `controllers`: whether there is somebody who makes pods of Deployments and slices of services, and schedules."""
 
-    def __init__(self, prefix=120, controllers=True, dual_stack=False, api_flags=()):
+    def __init__(self, prefix=120, controllers=True, dual_stack=False, api_flags=(), plane=None):
         self.prefix, self.dual_stack = prefix, dual_stack
         flags = ["--feature-gates=IPv6DualStack=true"] if dual_stack else []
-        self.plane = ControlPlane(controllers, [*flags, *api_flags], audited=[READER])
+        self.plane = plane or ControlPlane(controllers, [*flags, *api_flags], audited=[READER])
         self.nodes = {}  # name -> Node
         self.slices = self.cron = "v1" if self.plane.minor >= 21 else "v1beta1"
 

@@ -58,8 +58,9 @@ class Kubelets:
     """One thread watches all pods, a few start and end them. `history` is the truth that tests compare with: a dict per
     start and end of a pod with time, event, uid, namespace, name, node, addresses and the ids of its containers."""
 
-    def __init__(self, cluster, runtime=None, workers=6):
-        self.cluster, self.runtime = cluster, runtime
+    def __init__(self, cluster, runtime=None, workers=6, patience=15):
+        """`patience`: how many seconds a pod has until it listens."""
+        self.cluster, self.runtime, self.patience = cluster, runtime, patience
         self.history, self.errors = [], []
         self._pods, self._stopping = {}, threading.Event()
         self._queues = [queue.Queue() for _ in range(workers)]
@@ -193,8 +194,8 @@ class Kubelets:
         self._tell(known)
 
     def _await_ready(self, known):
-        """Until every process listens on the ports it declares; some seconds at most."""
-        deadline = time.monotonic() + 15
+        """Until every process listens on the ports it declares, as long as there is patience."""
+        deadline = time.monotonic() + self.patience
         for container in known.main:
             ports = [each["containerPort"] for each in container.spec.get("ports", []) if each.get("protocol", "TCP") == "TCP"]
             while ports and container.child is not None and not self.runtime.is_listening(known.object, ports, container.child):

@@ -19,6 +19,7 @@
 #include "agent/export/data_directory.h"
 #include "agent/export/exporter.h"
 #include "agent/export/local_names.h"
+#include "agent/kernel/group_tree.h"
 #include "agent/metrics/agent_metrics.h"
 #include "agent/metrics/endpoint.h"
 #include "agent/metrics/instance_id.h"
@@ -218,12 +219,20 @@ void RunningAgent::Loop(std::vector<std::unique_ptr<Source>> candidates, std::pr
   Collect(**source, std::move(probes));
 }
 
+// "" where it is not given, or has gone since.
+std::string GroupOf(const std::filesystem::path& within) {
+  if (within.empty()) return "";
+  const Result<kernel::GroupPlace> place = kernel::FindGroup(within);
+  return place.ok() ? place->path : "";
+}
+
 // Its threads start with all privileges of this one, and each gives up what it does not need.
 std::unique_ptr<node::NodeWatch> RunningAgent::StartNodeWatch() const {
   if (!options_.node_signals) return nullptr;
   auto watch = std::make_unique<node::NodeWatch>(node::NodeOptions{.interval = options_.interval,
                                                                    .rate_ring = options_.rate_ring,
-                                                                   .drops = options_.drops && options_.allow_ebpf},
+                                                                   .drops = options_.drops && options_.allow_ebpf,
+                                                                   .group = GroupOf(options_.observe.within)},
                                                  clock_);
   watch->Start([drop = options_.drop_privileges](bool enters_namespaces) {
     budget::CountThisThread();

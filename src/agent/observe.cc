@@ -102,7 +102,10 @@ std::unique_ptr<Source> MakeObserver(const ObserveOptions& options, Origin& orig
   ebpf.translations = translations;
   if (options.requests) {
     auto requests = requests::MakeRequestSource(
-        [&origin](const requests::RequestProbeOptions& wanted) { return origin.OpenRequests(wanted); },
+        [&origin, within = options.within](requests::RequestProbeOptions wanted) {
+          wanted.within = within;
+          return origin.OpenRequests(wanted);
+        },
         origin.SurroundingsOf(Observer::kRequests));
     ebpf.names = &requests->names();
     beside.push_back(std::move(requests));

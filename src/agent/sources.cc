@@ -32,7 +32,6 @@ Result<std::unique_ptr<Source>> MakeRecorded(const AgentOptions& options, const 
 Status CheckWithin(const AgentOptions& options) {
   if (options.observe.within.empty()) return Status::Ok();
   if (!options.allow_ebpf) return Status::Invalid("--within needs eBPF; leave out --mode sock_diag");
-  if (options.observe.requests) return Status::Invalid("--requests sees all control groups; leave out it or --within");
   const Result<kernel::GroupPlace> place = kernel::FindGroup(options.observe.within);
   return place.ok() ? Status::Ok() : place.status().Annotate("--within");
 }

@@ -273,6 +273,22 @@ TEST(RenderTop, RatesAreOverTheWindow) {
   EXPECT_THAT(text, HasSubstr("205 B/s"));
 }
 
+TEST(RenderTop, OpenFindingsStandAboveTheFlowsTheWorstFirst) {
+  Json answer = kFlows;
+  answer["totals"] = Json::object();
+  answer["findings"] = Json::parse(R"([
+    {"id": "1", "severity": "minor", "state": "open", "verdict": "Pod a is slow."},
+    {"id": "2", "severity": "info", "state": "open", "verdict": "Pod b is loading."},
+    {"id": "3", "severity": "critical", "state": "open", "verdict": "Node n\u001b[2J is held back."},
+    {"id": "4", "severity": "major", "state": "closed", "verdict": "Over."}])");
+  const std::string text = RenderTop(answer, Question{});
+  EXPECT_LT(text.find("critical 3: Node n"), text.find("minor 1: Pod a is slow."));
+  EXPECT_LT(text.find("minor 1"), text.find("CLIENT"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("Pod b")));
+  EXPECT_THAT(text, testing::Not(HasSubstr("Over.")));
+  EXPECT_EQ(text.find('\x1b'), std::string::npos) << "terminals are not told to do things";
+}
+
 TEST(RenderStatus, ProblemsOrNone) {
   const Json answer =
       Json::parse(R"({"version": "1", "uptime_seconds": 3, "store": {"engine": "e", "path": "/p", "tables": []},

@@ -8,10 +8,26 @@ namespace weir::cli {
 namespace {
 
 constexpr double kWindowSeconds = 10;
+constexpr size_t kLineWidth = 240;
+constexpr const char* kMostFindings = "5";
 
 std::string PerSecond(const Json& row, const std::string& name, bool bytes) {
   const double rate = NumberAt(row, name) / kWindowSeconds;
   return bytes ? FormatBytes(rate) + "/s" : FormatCount(rate) + "/s";
+}
+
+// A line for each open finding that says that something is wrong, the worst first; as the API sends them.
+std::string FindingLines(const Json& answer, const Question& question) {
+  std::string out;
+  for (const char* severity : {"critical", "major", "minor"}) {
+    for (const Json& finding : answer.value("findings", Json::array())) {
+      if (TextAt(finding, "severity") != severity || TextAt(finding, "state") != "open") continue;
+      const std::string line = fmt::format("{} {}: {}", severity, TextAt(finding, "id"), TextAt(finding, "verdict"));
+      const Color color = std::string_view(severity) == "minor" ? Color::kYellow : Color::kRed;
+      out += Paint(Printable(line, kLineWidth), color, question.color) + "\n";
+    }
+  }
+  return out.empty() ? out : out + "\n";
 }
 
 }  // namespace
@@ -54,7 +70,7 @@ std::string RenderTop(const Json& answer, const Question& question) {
     cells.push_back({CellText(row, "rtt_avg_us", "us")});
     table.Add(std::move(cells));
   }
-  return out + table.Render(question.headers, question.color, question.width);
+  return out + FindingLines(answer, question) + table.Render(question.headers, question.color, question.width);
 }
 
 int RunTop(const Question& question) {
@@ -65,8 +81,17 @@ int RunTop(const Question& question) {
   if (!question.namespaces.empty()) parameters["namespace"] = question.namespaces;
   if (!question.level.empty()) parameters["level"] = question.level;
   if (!question.group_by.empty()) parameters["group_by"] = question.group_by;
+  const Parameters open{{"since", "5m"}, {"state", "open"}, {"limit", kMostFindings}};
   return Redraw(
-      question, [&] { return client.Get("/api/v1/flows", parameters); }, RenderTop);
+      question,
+      [&]() -> Result<Json> {
+        WEIR_ASSIGN_OR_RETURN(Json answer, client.Get("/api/v1/flows", parameters));
+        // Flows are worth showing where findings are not to be had.
+        const Result<Json> findings = client.Get("/api/v1/findings", open);
+        if (findings.ok() && findings->is_object()) answer["findings"] = findings->value("findings", Json::array());
+        return answer;
+      },
+      RenderTop);
 }
 
 }  // namespace weir::cli

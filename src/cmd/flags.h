@@ -81,8 +81,8 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "Watch only the sockets of this version 2 control group with --udp and --dns; the packets of others then run no "
      "program."},
     {"within", 0, FlagType::kText, "GROUP", "", kCollecting,
-     "See only sockets of this version 2 control group and of those below it, e.g. system.slice; not with --requests. "
-     "Signals of the node stay the machine's."},
+     "See only sockets of this version 2 control group and of those below it, e.g. system.slice, and only its "
+     "processes' network namespaces beside the agent's own. Signals of processors and groups stay the machine's."},
     {"requests", 0, FlagType::kChoice, "off|on", "off", kCollecting,
      "Measure HTTP/1 requests at their servers and learn the names TLS clients ask for; Linux 6.16 or newer."},
     {"nat", 0, FlagType::kChoice, "on|off", "on", kCollecting,

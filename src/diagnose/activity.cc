@@ -15,6 +15,7 @@ constexpr double kBitsPerByte = 8;
 constexpr uint64_t kNonsense = model::kMaxNodeValue;
 constexpr int64_t kMaxApartMs = 30'000;
 constexpr size_t kMaxInterfaces = 4'096;  // of a node
+constexpr int64_t kUnjudged = 5;          // seconds
 constexpr size_t kMaxThrottled = 4'096;
 
 // The second most of a period lies in.
@@ -110,8 +111,13 @@ bool NodeActivity::Gap(int64_t from, int64_t to) const { return gap_until_s >= f
 
 bool NodeActivity::BreachedIn(int64_t from, int64_t to, bool inbound) const {
   const auto held = [&](Resource resource) {
-    const RecentSeconds& recent = breached[static_cast<size_t>(resource)];
-    return recent.Count(to, static_cast<int>(std::clamp<int64_t>(to - from + 1, 1, 64))) > 0;
+    const auto place = static_cast<size_t>(resource);
+    if (breached[place].Count(to, static_cast<int>(std::clamp<int64_t>(to - from + 1, 1, 64))) > 0) return true;
+    // The last seconds are read and not judged yet.
+    for (int64_t second = std::max(from, to - kUnjudged); second <= to; ++second) {
+      if (In(second).exceeded[place] != 0) return true;
+    }
+    return false;
   };
   const bool queue = held(Resource::kQueue) && queue_is_virtual == inbound;
   return queue || held(Resource::kPackets) || held(inbound ? Resource::kBandwidthIn : Resource::kBandwidthOut);

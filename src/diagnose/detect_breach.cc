@@ -291,6 +291,14 @@ void BreachDetector::AddRate(const Seen& seen, size_t index, Finding& finding) {
 void BreachDetector::AddFlows(const Seen& seen, size_t index, Finding& finding) {
   const Run& run = seen.state.runs[index];
   const double flows = std::max(run.lossy_flows, run.slow_flows);
+  if (run.late_segments > 0) {
+    Add(finding, {"late_segments",
+                  fmt::format("{:.0f} segments came late or were sent again meanwhile.", run.late_segments),
+                  run.late_segments,
+                  "segments",
+                  0,
+                  {}});
+  }
   if (flows < seen.context.thresholds.breach_flows) return;
   Reference reference;
   reference.kind = Reference::Kind::kFlows;
@@ -378,8 +386,9 @@ void BreachDetector::AddVictims(const Seen& seen, size_t index, Finding& finding
     const bool culprit = std::any_of(finding.culprits.begin(), finding.culprits.end(),
                                      [&](const Involved& involved) { return involved.subject.key == subject.key; });
     if (culprit || seen.context.names.Brief(party).node != seen.node.node) continue;
-    for (const auto& [time, name] : {std::pair{ServingTime::kFirstChunk, "time to first chunk"},
-                                     std::pair{ServingTime::kChunkGap, "gap between chunks"}}) {
+    Involved victim{subject, 0, ""};
+    for (const auto& [time, name] : {std::pair{ServingTime::kChunkGap, "gap between chunks"},
+                                     std::pair{ServingTime::kFirstChunk, "time to first chunk"}}) {
       const ServingSum before = serving_.Sum(server, time, run.since_s - kBefore, run.since_s - 1);
       const ServingSum during = serving_.Sum(server, time, run.since_s, run.last_s);
       const auto least = static_cast<uint64_t>(thresholds.victim_samples);
@@ -387,34 +396,41 @@ void BreachDetector::AddVictims(const Seen& seen, size_t index, Finding& finding
       const double usual = before.Quantile(0.95);
       const double now = during.Quantile(0.95);
       if (now < thresholds.victim_factor * usual || now - usual < thresholds.victim_least_us) continue;
-      finding.victims.push_back(
-          {subject, now / usual,
-           fmt::format("95th percentile of the {} grew from {} to {}", name, MicrosText(usual), MicrosText(now))});
-      break;
+      victim.share = std::max(victim.share, now / usual);
+      victim.sentence +=
+          fmt::format("{} {} grew from {} to {}", victim.sentence.empty() ? "95th percentile of the" : ", of the", name,
+                      MicrosText(usual), MicrosText(now));
     }
+    if (!victim.sentence.empty()) finding.victims.push_back(std::move(victim));
   }
 }
 
 void BreachDetector::AddWords(const Seen& seen, size_t index, Finding& finding) {
   const Run& run = seen.state.runs[index];
-  const std::string who =
-      finding.culprits.empty()
-          ? ""
-          : fmt::format("; {} {} {}", Title(finding.culprits[0].subject),
-                        finding.culprits.size() > 1 ? "and others moved" : "moved", finding.culprits[0].sentence);
-  finding.verdict =
-      fmt::format("{} {}, for {:.0f} s{}.", Title(finding.subject), kWords[index].exceeds, run.seconds, who);
-  const bool load = !finding.culprits.empty() &&
-                    seen.context.book.Find(Detector::model_load, finding.culprits[0].subject.key) != nullptr;
-  if (load)
-    finding.related.push_back(seen.context.book.Find(Detector::model_load, finding.culprits[0].subject.key)->id);
+  const Finding* const load = finding.culprits.empty()
+                                  ? nullptr
+                                  : seen.context.book.FindAny(Detector::model_load, finding.culprits[0].subject.key);
+  std::string who;
+  if (!finding.culprits.empty()) {
+    const Involved& first = finding.culprits[0];
+    who = fmt::format("; {} {} {}", Title(first.subject), finding.culprits.size() > 1 ? "and others moved" : "moved",
+                      first.sentence);
+    if (load != nullptr) who += fmt::format(", loading from {}", Title(load->load->source));
+  }
+  const bool inbound = Inbound(seen.node, index);
+  const std::string exceeds = index == Index(Resource::kQueue)
+                                  ? fmt::format("{} more than the rate configured on {} lets through",
+                                                inbound ? "receives" : "sends", seen.node.queue_subject)
+                                  : std::string(kWords[index].exceeds);
+  finding.verdict = fmt::format("{} {}, for {:.0f} s{}.", Title(finding.subject), exceeds, run.seconds, who);
+  if (load != nullptr) finding.related.push_back(load->id);
   if (index == Index(Resource::kLinkLocal)) {
     finding.advice = "Cache DNS on the node (NodeLocal DNSCache), and ask instance metadata less often.";
   } else if (index == Index(Resource::kConnections)) {
     finding.advice = "Close idle connections, shorten keep-alive, or use a larger instance.";
   } else if (index == Index(Resource::kPackets)) {
     finding.advice = "Send fewer, larger packets (batching, larger MTU), or use an instance with a higher packet rate.";
-  } else if (load) {
+  } else if (load != nullptr) {
     finding.advice =
         "Cap the loader's throughput below the node's baseline, cache the model on the node, or use a larger instance.";
   } else {

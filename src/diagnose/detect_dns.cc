@@ -161,7 +161,7 @@ void DnsDetector::Report(const Context& context, PartyNumber client, Watch& watc
   finding.advice = finding.kind == "link_local" ? "Cache DNS on the node (NodeLocal DNSCache)." : trouble.advice;
   if (trouble.kind == "timeout")
     finding.not_excluded.emplace_back("Whether the query or its answer was lost cannot be seen here.");
-  if (const Finding* load = context.book.Find(Detector::model_load, finding.subject.key);
+  if (const Finding* load = context.book.FindAny(Detector::model_load, finding.subject.key);
       load != nullptr && load->state == FindingState::kOpen) {
     finding.related.push_back(load->id);
     Add(finding, {"load_waits", "A model load of this pod is under way and may wait for a name.", 1, "", 0, {}});

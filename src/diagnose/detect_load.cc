@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace weir::diagnose {
 namespace {
@@ -209,13 +210,25 @@ std::vector<const model::Pod*> LoadDetector::Wanting(const Context& context, con
   return pods;
 }
 
+// The first and the last second of a load are parts of seconds: as large a part as their bytes are of a usual second's.
+double LoadDetector::WallSeconds(const Watch& watch) {
+  const auto whole = static_cast<size_t>(watch.last_s - watch.start_s + 1);
+  if (whole < 4 || watch.rates.size() < whole) return static_cast<double>(whole);
+  const std::vector<double> inner(watch.rates.begin() + 1,
+                                  watch.rates.begin() + static_cast<std::ptrdiff_t>(whole) - 1);
+  const double usual = QuantileOf(inner, 0.5);
+  if (usual <= 0) return static_cast<double>(whole);
+  const auto part = [&](float bytes) { return std::min(1.0, static_cast<double>(bytes) / usual); };
+  return static_cast<double>(whole) - 2 + part(watch.rates[0]) + part(watch.rates[whole - 1]);
+}
+
 void LoadDetector::FillFacts(const Context& context, const Key& key, const Watch& watch, LoadFacts& load) const {
   const Party& party = context.names[key.party];
   const Capacity capacity = context.names.CapacityOf(party.node);
   load.remote_class = RemoteClassName(key.remote_class);
   load.source = context.names[watch.source].subject;
   load.bytes = watch.bytes;
-  load.wall_s = static_cast<double>(watch.last_s - watch.start_s + 1);
+  load.wall_s = WallSeconds(watch);
   load.mean_bits = 8 * Double(watch.bytes) / load.wall_s;
   std::vector<double> rates(watch.rates.begin(), watch.rates.end());
   load.p95_bits = 8 * QuantileOf(rates, 0.95);
@@ -228,7 +241,7 @@ void LoadDetector::FillFacts(const Context& context, const Key& key, const Watch
   load.phase_s = watch.phase_s;
   // The quiet that ends a load is no part of it.
   double& quiet = load.phase_s[static_cast<size_t>(LoadPhase::quiet)];
-  quiet = std::max(0.0, quiet - std::max(0.0, static_cast<double>(watch.rates.size()) - load.wall_s));
+  quiet = std::max(0.0, quiet - std::max(0.0, static_cast<double>(watch.rates.size()) - std::ceil(load.wall_s)));
   load.others_bytes = watch.others;
   load.samples_missing = watch.missing;
   load.kind =

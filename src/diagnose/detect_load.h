@@ -94,6 +94,7 @@ class LoadDetector {
                  Finding& finding) const;
   static void AddPod(const Context& context, const Watch& watch, const model::Pod& pod, Finding& finding);
   void FillFacts(const Context& context, const Key& key, const Watch& watch, LoadFacts& load) const;
+  static double WallSeconds(const Watch& watch);
   static void AddWords(const Watch& watch, Finding& finding);
   void Emit(const Context& context, const Key& key, Watch& watch, bool over);
 

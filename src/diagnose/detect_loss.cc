@@ -263,7 +263,7 @@ void LossDetector::ReportNode(const Context& context, const std::vector<Verdict>
   if (place == Place::kAllowance) {
     Add(finding,
         {"breach", fmt::format("{} exceeded its bandwidth in that time.", Title(node)), 1, "", kElsewhereKnown, {}});
-    if (const Finding* breach = context.book.Find(Detector::bandwidth_breach, node.key); breach != nullptr) {
+    if (const Finding* breach = context.book.FindAny(Detector::bandwidth_breach, node.key); breach != nullptr) {
       finding.related.push_back(breach->id);
     }
   } else {

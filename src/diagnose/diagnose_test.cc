@@ -339,6 +339,22 @@ TEST(FindingBook, IsBoundedAndCountsWhatItRefuses) {
   EXPECT_EQ(book.refused(), 1U);
 }
 
+TEST(FindingBook, FindsWhateverTheVariantOpenOnesFirst) {
+  const Thresholds thresholds;
+  FindingBook book(thresholds);
+  Finding over = Draft();
+  over.variant = 1;
+  book.Report(over, kNow);
+  book.Close(over, "done", kNow);
+  EXPECT_EQ(book.Find(over.detector, over.subject.key), nullptr);
+  ASSERT_NE(book.FindAny(over.detector, over.subject.key), nullptr);
+  Finding open = Draft();
+  open.variant = 7;
+  book.Report(open, kNow);
+  EXPECT_EQ(book.FindAny(open.detector, open.subject.key)->variant, 7U);
+  EXPECT_EQ(book.FindAny(open.detector, open.subject.key + 1), nullptr);
+}
+
 TEST(FindingBook, TakesOverWhatWasOpen) {
   const Thresholds thresholds;
   FindingBook before(thresholds);

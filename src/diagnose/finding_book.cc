@@ -165,6 +165,16 @@ const Finding* FindingBook::Find(Detector detector, uint64_t subject_key, uint64
   return found == entries_.end() ? nullptr : &found->second.finding;
 }
 
+const Finding* FindingBook::FindAny(Detector detector, uint64_t subject_key) const {
+  const Finding* any = nullptr;
+  for (auto entry = entries_.lower_bound({detector, subject_key, 0, 0}); entry != entries_.end(); ++entry) {
+    if (entry->first.detector != detector || entry->first.subject != subject_key) break;
+    if (entry->second.finding.state == FindingState::kOpen) return &entry->second.finding;
+    any = &entry->second.finding;
+  }
+  return any;
+}
+
 void FindingBook::Restore(const std::vector<Finding>& open, UnixMillis now, UnixMillis heard) {
   now_ = std::max(now_, now);
   for (const Finding& finding : open) {

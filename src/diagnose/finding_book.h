@@ -38,6 +38,8 @@ class FindingBook {
   std::vector<Finding> Open() const;
   // Open, or closed less than merge_gap_s ago. nullptr: neither. Valid until the next call that is not const.
   const Finding* Find(Detector detector, uint64_t subject_key, uint64_t peer_key = 0, uint64_t variant = 0) const;
+  // The same whatever its peer and variant; an open one before one that is over.
+  const Finding* FindAny(Detector detector, uint64_t subject_key) const;
   // Takes over what was open when an earlier process ended. Silence counts from `heard` on, which may be later than now.
   void Restore(const std::vector<Finding>& open, UnixMillis now, UnixMillis heard);
   uint64_t refused() const { return refused_; }

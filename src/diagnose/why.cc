@@ -258,11 +258,23 @@ bool Concerns(const Finding& finding, const Subject& subject) {
          among(finding.victims) || (finding.load && SameThing(finding.load->helper, subject));
 }
 
+namespace {
+
+// What a node exceeds concerns those of its pods that lost segments, also where nobody measured how they answered.
+bool OfItsNode(const Finding& finding, const WhyFacts& facts, const Thresholds& thresholds) {
+  const bool lossy = static_cast<double>(facts.lost) > thresholds.loss_warn_ratio * static_cast<double>(facts.segments);
+  return lossy && finding.detector == Detector::bandwidth_breach && finding.subject.kind == SubjectKind::kNode &&
+         !facts.node.empty() && finding.subject.node == facts.node;
+}
+
+}  // namespace
+
 WhyAnswer Why(const WhyFacts& facts, const std::vector<Finding>& findings, const Thresholds& thresholds) {
   WhyAnswer answer;
   for (const Finding& finding : findings) {
     const bool in_time = finding.start <= facts.to && finding.end >= facts.from;
-    if (in_time && Concerns(finding, facts.subject)) answer.findings.push_back(finding);
+    if (in_time && (Concerns(finding, facts.subject) || OfItsNode(finding, facts, thresholds)))
+      answer.findings.push_back(finding);
   }
   std::stable_sort(answer.findings.begin(), answer.findings.end(), [&](const Finding& a, const Finding& b) {
     return Order(a, facts.subject) < Order(b, facts.subject);

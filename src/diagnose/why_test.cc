@@ -94,6 +94,16 @@ TEST(Why, AFaultOfSomebodyElseIsNotTheSubjects) {
   EXPECT_EQ(Why(Healthy(), {breach}, Thresholds{}).blames, "nothing");
 }
 
+TEST(Why, ItsNodesBreachConcernsAPodThatLostSegments) {
+  Finding breach = Breach();
+  breach.victims.clear();
+  WhyFacts facts = Healthy();
+  facts.lost = 3'000;
+  EXPECT_EQ(Why(facts, {breach}, Thresholds{}).blames, "node");
+  facts.node = "n2";
+  EXPECT_EQ(Why(facts, {breach}, Thresholds{}).blames, "nothing");
+}
+
 TEST(Why, AFaultOfAnotherTimeIsNoAnswer) {
   Finding breach = Breach();
   breach.start = kNow - 600'000;

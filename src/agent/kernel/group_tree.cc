@@ -72,7 +72,20 @@ Result<GroupPlace> FindGroup(const std::filesystem::path& group) {
     return Status::NotFound(fmt::format("no control group {} below {}", group.string(), top.string()));
   if (!S_ISDIR(status.st_mode)) return Status::Invalid(fmt::format("{} is no control group", full.string()));
   if (below == ".") return GroupPlace{};  // the root: everything
-  return GroupPlace{static_cast<uint32_t>(std::distance(below.begin(), below.end())), status.st_ino};
+  return GroupPlace{static_cast<uint32_t>(std::distance(below.begin(), below.end())), status.st_ino,
+                    "/" + below.string()};
+}
+
+bool IsBelow(std::string_view proc_file, std::string_view path) {
+  constexpr std::string_view kVersion2 = "0::";
+  size_t at = 0;
+  while (proc_file.substr(at, kVersion2.size()) != kVersion2) {
+    at = proc_file.find('\n', at);
+    if (at++ == std::string_view::npos) return false;
+  }
+  std::string_view group = proc_file.substr(at + kVersion2.size());
+  group = group.substr(0, group.find('\n'));
+  return group.starts_with(path) && (group.size() == path.size() || group[path.size()] == '/' || path.empty());
 }
 
 }  // namespace weir::agent::kernel

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 #include "agent/kernel/unique_fd.h"
@@ -35,8 +36,11 @@ UniqueFd OpenGroupById(int tree, uint64_t id);
 struct GroupPlace {
   uint32_t level = 0;  // below the root, whose level is 0
   uint64_t id = 0;     // as the kernel numbers it
+  std::string path{};  // as /proc/PID/cgroup writes it: "/system.slice"; "" = the root
 };
 // Of a folder of that tree, named from its root ("system.slice") or in full. kNotFound, kInvalid: it is none.
 Result<GroupPlace> FindGroup(const std::filesystem::path& group);
+// Whether what /proc/PID/cgroup says is a version 2 group of that GroupPlace::path, or below it.
+bool IsBelow(std::string_view proc_file, std::string_view path);
 
 }  // namespace weir::agent::kernel

@@ -742,10 +742,22 @@ TEST(FindGroup, NamesAreBelowTheRootAndOthersAreRefused) {
   ASSERT_TRUE(by_name.ok()) << by_name.status().message();
   EXPECT_EQ(by_name->level, 2U);
   EXPECT_NE(by_name->id, 0U);
+  EXPECT_EQ(by_name->path, "/" + (group.path().filename() / "below").string());
   EXPECT_EQ(FindGroup(group.path() / "below")->id, by_name->id);
   EXPECT_EQ(FindGroup(group.path().parent_path())->level, 0U);
   EXPECT_EQ(FindGroup("no/such/group").status().code(), Code::kNotFound);
   EXPECT_EQ(FindGroup("/tmp").status().code(), Code::kInvalid);
+}
+
+TEST(IsBelow, ComparesWholeNamesOfVersionTwoGroups) {
+  constexpr std::string_view kHybrid = "12:cpu:/weir/n1\n0::/weir/n1/pod\n";
+  EXPECT_TRUE(IsBelow(kHybrid, "/weir/n1"));
+  EXPECT_TRUE(IsBelow("0::/weir/n1\n", "/weir/n1"));
+  EXPECT_TRUE(IsBelow(kHybrid, ""));
+  EXPECT_FALSE(IsBelow("0::/weir/n10/pod\n", "/weir/n1"));
+  EXPECT_FALSE(IsBelow("0::/weir\n", "/weir/n1"));
+  EXPECT_FALSE(IsBelow("12:cpu:/weir/n1\n", "/weir/n1"));
+  EXPECT_FALSE(IsBelow("", "/weir/n1"));
 }
 
 }  // namespace

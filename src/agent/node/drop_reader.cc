@@ -63,7 +63,7 @@ void DropReader::Use(std::unique_ptr<DropCounters> counters, KernelSymbols symbo
   symbols_ = std::move(symbols);
 }
 
-void DropReader::Read(Nanos now, const std::function<std::string(uint32_t)>& space_name) {
+void DropReader::Read(Nanos now, const SpaceNames& space_name) {
   if (counters_ == nullptr) return;
   Seen seen;
   Status status =
@@ -85,15 +85,16 @@ Status DropReader::LearnPlaces(const Seen& seen) {
   return symbols_->Knows(places) ? Status::Ok() : symbols_->Learn(places);
 }
 
-void DropReader::Add(Nanos now, const weir_drop_key& key, uint64_t packets,
-                     const std::function<std::string(uint32_t)>& space_name) {
+void DropReader::Add(Nanos now, const weir_drop_key& key, uint64_t packets, const SpaceNames& space_name) {
   if (packets == 0) return;  // being made
   auto at = kinds_.find(key);
   if (at == kinds_.end()) at = kinds_.emplace(key, MakeKind(key)).first;
   Kind& kind = at.value();
   if (kind.packets != packets) kind.moved = now;
   kind.packets = packets;
-  const std::string space = key.netns == 0 ? "unknown" : space_name(key.netns);
+  const std::optional<std::string> place = key.netns == 0 ? "unknown" : space_name(key.netns);
+  if (!place) return;
+  const std::string& space = *place;
   const std::string name = model::NodeSubjectText({space, "", kind.what});
   // The kernel's counters begin with the first drop, so the first value counts whole.
   table_.Add({space.empty() ? 0 : key.netns, kind.number, name, !std::exchange(kind.told, true)}, kind.signal, packets);
@@ -109,7 +110,7 @@ DropReader::Kind DropReader::MakeKind(const weir_drop_key& key) {
   return kind;
 }
 
-void DropReader::ForgetIdle(Nanos now, const std::function<std::string(uint32_t)>& space_name) {
+void DropReader::ForgetIdle(Nanos now, const SpaceNames& space_name) {
   std::vector<weir_drop_key> idle;
   for (const auto& [key, kind] : kinds_) {
     if (now - kind.moved >= kIdle) idle.push_back(key);

@@ -32,8 +32,9 @@ class DropReader {
   void Use(std::unique_ptr<DropCounters> counters, KernelSymbols symbols);
   void Off(std::string_view reason) { probes_.Off(kProbe, reason); }
 
-  // `space_name`: of a network namespace's inode, "" for the agent's own.
-  void Read(Nanos now_monotonic, const std::function<std::string(uint32_t inode)>& space_name);
+  // Of a network namespace's inode: "" for the agent's own; nullopt: it is not of this node.
+  using SpaceNames = std::function<std::optional<std::string>(uint32_t inode)>;
+  void Read(Nanos now_monotonic, const SpaceNames& space_name);
 
  private:
   static constexpr std::string_view kProbe = "node_drops";
@@ -55,10 +56,9 @@ class DropReader {
   using Seen = std::vector<std::pair<weir_drop_key, uint64_t>>;
 
   Status LearnPlaces(const Seen& seen);
-  void Add(Nanos now, const weir_drop_key& key, uint64_t packets,
-           const std::function<std::string(uint32_t)>& space_name);
+  void Add(Nanos now, const weir_drop_key& key, uint64_t packets, const SpaceNames& space_name);
   Kind MakeKind(const weir_drop_key& key);
-  void ForgetIdle(Nanos now, const std::function<std::string(uint32_t)>& space_name);
+  void ForgetIdle(Nanos now, const SpaceNames& space_name);
 
   SampleTable& table_;
   ProbeList& probes_;

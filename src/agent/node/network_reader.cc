@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "agent/identity/cgroup_name.h"
+#include "agent/kernel/group_tree.h"
 #include "agent/kernel/own_namespaces.h"
 #include "agent/node/proc_text.h"
 #include "agent/node/protocol_counters.h"
@@ -358,8 +359,21 @@ void NetworkReader::DropGone() {
   std::erase_if(others_, [](const auto& entry) { return !entry.second.present; });
 }
 
+// A namespace that is only bound, or whose process has ended meanwhile, is nobody's.
+std::vector<kernel::NetNamespace> NetworkReader::ListSpaces() const {
+  std::vector<kernel::NetNamespace> found = kernel::ListNetNamespaces(kMaxNamespaces);
+  if (group_.empty()) return found;
+  std::erase_if(found, [this](const kernel::NetNamespace& space) {
+    if (space.inode == own_inode_) return false;
+    if (space.path.filename() != "net") return true;
+    const Result<std::string> text = ReadText(space.path.parent_path().parent_path() / "cgroup");
+    return !text.ok() || !kernel::IsBelow(*text, group_);
+  });
+  return found;
+}
+
 void NetworkReader::ReadOthers() {
-  const std::vector<kernel::NetNamespace> found = kernel::ListNetNamespaces(kMaxNamespaces);
+  const std::vector<kernel::NetNamespace> found = ListSpaces();
   UpdateNamespaces(found);
   const Nanos begin = clock_.MonotonicNanos();
   Status last;

@@ -47,6 +47,8 @@ class NetworkReader {
   NetworkReader(SampleTable& table, ProbeList& probes, const Clock& clock)
       : table_(table), probes_(probes), clock_(clock) {}
 
+  // Of other network namespaces, only those of processes below this control group are the node's; as GroupPlace::path.
+  void KeepTo(std::string group) { group_ = std::move(group); }
   // Fails when the kernel does not tell of interfaces at all.
   Status Open();
   void ReadOwn();
@@ -59,6 +61,8 @@ class NetworkReader {
   // The namespaces that are there with their interfaces, and their values on `board`.
   void Show(const CounterBoard& board, NodeSnapshot& into) const;
   bool IsThere(uint32_t netns) const { return netns == 0 || others_.contains(netns); }
+  // Whether what happens in a namespace, by its inode, is of this node.
+  bool IsOurs(uint32_t inode) const { return group_.empty() || inode == own_inode_ || others_.contains(inode); }
 
   // As subjects begin: "" for the agent's own namespace; of one that is gone or not read yet, its number.
   std::string SpaceName(uint32_t inode) const;
@@ -127,6 +131,7 @@ class NetworkReader {
   void DropGone();
   void Tell();
   void UpdateNamespaces(const std::vector<kernel::NetNamespace>& found);
+  std::vector<kernel::NetNamespace> ListSpaces() const;
 
   SampleTable& table_;
   ProbeList& probes_;
@@ -134,6 +139,7 @@ class NetworkReader {
   std::optional<NetlinkSocket> socket_;
   std::optional<EthtoolReader> ethtool_;
   std::optional<QueueStatsReader> queues_;
+  std::string group_;  // "" = all namespaces are the node's
   uint32_t own_inode_ = 0;
   bool machines_network_ = true;    // the own namespace is the machine's
   bool machines_processes_ = true;  // those of other namespaces are in sight

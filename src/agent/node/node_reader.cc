@@ -1,6 +1,7 @@
 #include "agent/node/node_reader.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "agent/kernel/group_tree.h"
 #include "agent/kernel/own_namespaces.h"
@@ -53,7 +54,10 @@ void NodeReader::Pass() {
     host_.ReadSoftnet();
     host_.ReadCgroups();
     network_.ReadOthers();
-    drops_.Read(begin, [this](uint32_t inode) { return network_.SpaceName(inode); });
+    drops_.Read(begin, [this](uint32_t inode) -> std::optional<std::string> {
+      if (!network_.IsOurs(inode)) return std::nullopt;
+      return network_.SpaceName(inode);
+    });
   }
   const auto cost_us = static_cast<uint64_t>((clock_.MonotonicNanos() - begin) / 1'000);
   SetPeriod(interval_);

@@ -20,6 +20,8 @@ class NodeReader {
   // `clock` outlives the reader.
   NodeReader(std::chrono::milliseconds interval, const Clock& clock);
 
+  // See NetworkReader.
+  void KeepTo(std::string group) { network_.KeepTo(std::move(group)); }
   // In the network namespace that is to be the node's own. `drops`: count what the kernel drops, by eBPF.
   Status Open(bool drops);
   void Pass();

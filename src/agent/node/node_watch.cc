@@ -34,6 +34,7 @@ NodeWatch::NodeWatch(NodeOptions options, const Clock& clock)
     : options_(options), clock_(clock), reader_(options.interval, clock) {}
 
 void NodeWatch::Start(const std::function<void(bool enters_namespaces)>& on_thread) {
+  reader_.KeepTo(options_.group);
   Status opened = reader_.Open(options_.drops);
   if (opened.ok() && options_.rate_ring) {
     Result<NetlinkSocket> socket = NetlinkSocket::Open(NETLINK_ROUTE);

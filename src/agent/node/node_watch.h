@@ -23,6 +23,7 @@ struct NodeOptions {
   std::chrono::milliseconds interval{1'000};
   bool rate_ring = true;
   bool drops = true;
+  std::string group{};  // whose network namespaces are read beside the own one, as GroupPlace::path; "" = all
 };
 
 // Threads: "weir-node" reads, "weir-rates" fills the rate ring (rate_ring.h); public calls from any one thread, Look() from

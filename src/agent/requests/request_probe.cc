@@ -138,6 +138,11 @@ Result<std::unique_ptr<RequestProbe>> RequestProbe::Open(const RequestProbeOptio
   const int processors = std::max(libbpf_num_possible_cpus(), 1);
   const double share = options.steps_per_second * kWindowSeconds / processors;
   skeleton->rodata->weir_window_budget = std::max<uint64_t>(static_cast<uint64_t>(share), 4);
+  if (!options.within.empty()) {
+    WEIR_ASSIGN_OR_RETURN(const kernel::GroupPlace place, kernel::FindGroup(options.within));
+    skeleton->rodata->weir_within_level = place.level;
+    skeleton->rodata->weir_within_id = place.id;
+  }
   if (const int error = weir_requests_bpf__load(skeleton.get()); error != 0) {
     return Failure(-error, "load the request programs", log);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -26,6 +27,7 @@ class StepSink {
 struct RequestProbeOptions {
   uint32_t steps_per_second = 50'000;  // of the node; above it, turns are left out and counted
   uint32_t ring_bytes = 8U << 20;      // a power of two
+  std::filesystem::path within{};      // whose sockets are followed, below the version 2 root; "" = all
 };
 
 // Since the probe was opened.

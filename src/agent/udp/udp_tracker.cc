@@ -74,6 +74,12 @@ class Tracker final : public UdpTracker {
   const std::function<void(const weir_dns_message&)>* on_message_ = nullptr;  // during DrainDns
 };
 
+// Groups are named in full, or from their root.
+std::filesystem::path BelowRoot(const std::filesystem::path& group, const std::filesystem::path& root) {
+  const std::filesystem::path below = group.lexically_relative(root);
+  return below.empty() || *below.begin() == ".." ? group.relative_path() : below;
+}
+
 Status Tracker::Attach(const std::filesystem::path& group) {
   const kernel::BpfLogCapture log;
   const kernel::UniqueFd folder(::open(group.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -161,7 +167,7 @@ Result<std::unique_ptr<UdpTracker>> UdpTracker::Open(const UdpTrackerOptions& op
   }
   auto tracker = std::make_unique<Tracker>(std::move(skeleton), tree->whole);
   // Relative, whatever it looks like: "/system.slice" is a path below the tree.
-  WEIR_RETURN_IF_ERROR(tracker->Attach(tree->path / options.group.relative_path()));
+  WEIR_RETURN_IF_ERROR(tracker->Attach(tree->path / BelowRoot(options.group, tree->path)));
 #ifdef __GLIBC__
   ::malloc_trim(0);  // reading the kernel's type information took 20 MB that nobody needs again
 #endif

@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
-"""A small cluster of network namespaces on this machine with real traffic, observed by a real Weir: a web front end calls an
+"""Plain hosts: network namespaces on this machine with real traffic, observed by a real Weir: a web front end calls an
 inference service, which loads weights from an object store and logs to a collector; one client calls a service that is down.
 Stops, and removes everything, on Ctrl-C.
 
-    demo.py [--seconds N] [--listen ADDRESS:PORT] [weir up arguments...]
+    hosts.py [--seconds N] [--listen ADDRESS:PORT] [weir up arguments...]
 """
 
 import argparse
 import contextlib
+import pathlib
 import signal
 import sys
 import tempfile
 import time
 
-from lab import Lab, have_root
-from weir import Weir
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+
+from lab import Lab, have_root  # noqa: E402
+from weir import Weir  # noqa: E402
 
 HOSTS = ["web", "inference", "objectstore", "collector", "batch"]
 
