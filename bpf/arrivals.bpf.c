@@ -17,7 +17,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 volatile weir_u32 weir_arrivals_watched = 0;
 
-#define REORDERED_WITHIN_NS 1000000	/* or a quarter of the round trip */
+#define RTT_UNKNOWN (~0U)
 #define IPV6_HEADER 40
 
 struct segment {
@@ -80,13 +80,23 @@ static __always_inline struct weir_hole *fill(struct weir_arrivals *arrivals, co
 }
 
 /*
+ * Nobody sends again what nobody misses: what is sent again comes a round trip after its hole opened. Half of the shortest
+ * one this connection has had is sooner than that. 0: none was measured, and time tells nothing.
+ */
+static __always_inline weir_u64 overtaken_within(struct tcp_sock *tp)
+{
+	weir_u32 rtt_us = tp->rtt_min.s[0].v;
+
+	return rtt_us == RTT_UNKNOWN ? 0 : rtt_us * 1000ULL / 2;
+}
+
+/*
  * A copy of what was received, sent again for nothing, is no sign of loss: it fills no hole. rcv_nxt alone does not tell,
  * because it stands still while the segments before this one wait for the socket's owner.
  */
 static __always_inline void on_late(struct weir_arrivals *arrivals, const struct segment *segment, weir_u32 segments,
 				    struct tcp_sock *tp)
 {
-	weir_u64 within = (weir_u64)(tp->rcv_rtt_est.rtt_us >> 3) * 1000 / 4;
 	const struct weir_hole *hole = fill(arrivals, segment);
 
 	if (!hole) {
@@ -98,9 +108,7 @@ static __always_inline void on_late(struct weir_arrivals *arrivals, const struct
 	}
 	arrivals->late_segments += segments;
 	arrivals->late_bytes += segment->bytes;
-	if (within < REORDERED_WITHIN_NS)
-		within = REORDERED_WITHIN_NS;
-	if (hole && bpf_ktime_get_ns() - hole->opened_ns < within)
+	if (hole && bpf_ktime_get_ns() - hole->opened_ns < overtaken_within(tp))
 		arrivals->reordered += segments;
 }
 
