@@ -2,9 +2,9 @@
 //
 //   weir-names-load PODS SECONDS
 //
-// Look-ups per second of CPU time by address, by pod uid and by container, in random order (medians of seven rounds); then CHANGES
-// pod changes a second, half of them pods that come and half that go and free their address for the next: the CPU they
-// take, and the memory in the end. One JSON line each.
+// Look-ups per second of CPU time by address, by pod uid and by container, in random order (medians of seven rounds);
+// then CHANGES pod changes a second, half of them pods that come and half that go and free their address for the next:
+// the CPU they take, and the memory in the end. One JSON line each.
 #include <fmt/format.h>
 #include <time.h>
 

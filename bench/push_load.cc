@@ -1,5 +1,6 @@
-// weir-bench-push [ROUNDS]: how fast the same samples become text, remote write and OTLP, packed, on one thread. Each round
-// does all three in turn; prints a JSON line per way with the median of its rates. Series are those of pairs of workloads.
+// weir-bench-push [ROUNDS]: how fast the same samples become text, remote write and OTLP, packed, on one thread. Each
+// round does all three in turn; prints a JSON line per way with the median of its rates. Series are those of pairs of
+// workloads.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -74,8 +75,8 @@ int Run(int rounds) {
   }
   for (auto& [name, all] : rates) {
     std::sort(all.begin(), all.end());
-    std::printf("{\"bench\":\"push\",\"way\":\"%s\",\"samples\":%lu,\"bytes\":%zu,\"samples_per_second\":%.0f}\n", name.c_str(),
-                static_cast<unsigned long>(kSamples), bytes[name], all[all.size() / 2]);
+    std::printf("{\"bench\":\"push\",\"way\":\"%s\",\"samples\":%lu,\"bytes\":%zu,\"samples_per_second\":%.0f}\n",
+                name.c_str(), static_cast<unsigned long>(kSamples), bytes[name], all[all.size() / 2]);
   }
   return 0;
 }

@@ -131,8 +131,8 @@ class RunningAgent final : public Agent {
   const std::unique_ptr<Exporter> exporter_;
   const Clock& clock_;
   PlaceFinder place_;
-  std::string mode_;                        // set before Start() returns, constant then
-  std::unique_ptr<node::NodeWatch> node_;   // made by the loop before Start() returns, stopped by it
+  std::string mode_;                       // set before Start() returns, constant then
+  std::unique_ptr<node::NodeWatch> node_;  // made by the loop before Start() returns, stopped by it
   metrics::FlowTotals flow_totals_;
   std::unique_ptr<metrics::AgentMetrics> metrics_;
   std::unique_ptr<metrics::Endpoint> endpoint_;  // ends before what it shows
@@ -145,11 +145,12 @@ class RunningAgent final : public Agent {
 };
 
 Status RunningAgent::Start(std::vector<std::unique_ptr<Source>> candidates) {
-  metrics::AgentFacts facts{.node = options_.node,
-                            .instance_id = options_.instance_id.empty() ? metrics::ReadInstanceId() : options_.instance_id,
-                            .version = WEIR_VERSION,
-                            .mode = "",
-                            .started = clock_.WallMillis()};
+  metrics::AgentFacts facts{
+      .node = options_.node,
+      .instance_id = options_.instance_id.empty() ? metrics::ReadInstanceId() : options_.instance_id,
+      .version = WEIR_VERSION,
+      .mode = "",
+      .started = clock_.WallMillis()};
   std::promise<Status> started;
   std::future<Status> result = started.get_future();
   loop_ = std::thread([this, sources = std::move(candidates), promise = std::move(started)]() mutable {
@@ -173,7 +174,8 @@ Status RunningAgent::Start(std::vector<std::unique_ptr<Source>> candidates) {
   facts.mode = mode_;
   metrics_ = std::make_unique<metrics::AgentMetrics>(
       std::move(facts), node_.get(), flow_totals_,
-      [this](const std::string& uid, const std::string& container) { return LabelsOf(*names_, uid, container); }, clock_);
+      [this](const std::string& uid, const std::string& container) { return LabelsOf(*names_, uid, container); },
+      clock_);
   StartEndpoint();
   return Status::Ok();
 }
@@ -181,12 +183,11 @@ Status RunningAgent::Start(std::vector<std::unique_ptr<Source>> candidates) {
 // A node is observed all the same where its port is taken.
 void RunningAgent::StartEndpoint() {
   if (options_.metrics_listen.empty()) return;
-  auto endpoint = metrics::Endpoint::Start(options_.metrics_listen,
-                                           {.visit = [this](MetricVisitor& visitor) { metrics_->Visit(visitor); },
-                                            .ill = [this] { return Trouble(); },
-                                            .not_ready = [this] {
-                                              return collected_ == 0 ? "no interval has ended yet" : Trouble();
-                                            }});
+  auto endpoint = metrics::Endpoint::Start(
+      options_.metrics_listen,
+      {.visit = [this](MetricVisitor& visitor) { metrics_->Visit(visitor); },
+       .ill = [this] { return Trouble(); },
+       .not_ready = [this] { return collected_ == 0 ? "no interval has ended yet" : Trouble(); }});
   if (!endpoint.ok()) {
     LogWarn("no metrics are served: {}", endpoint.status().message());
     return;

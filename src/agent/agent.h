@@ -16,8 +16,8 @@
 namespace weir::agent {
 
 struct AgentOptions {
-  std::string node;                           // "" = host name
-  std::string zone;                           // of this machine; "" = its cloud is asked, where it is of one
+  std::string node;  // "" = host name
+  std::string zone;  // of this machine; "" = its cloud is asked, where it is of one
   std::string region;
   std::chrono::milliseconds interval{1'000};  // 100 ms .. 60 s
   std::filesystem::path data_dir;             // agent id and spool
@@ -30,7 +30,7 @@ struct AgentOptions {
   bool rate_ring = true;         // with them, the traffic of the last 30 s in steps of 10 ms (node/rate_ring.h)
   std::filesystem::path record;  // a new file for what comes from the kernel (recording/recorder.h); "" = none
   uint64_t record_limit_bytes = uint64_t{256} << 20;
-  budget::Limits budget;  // what the agent may use; beyond, it gives up features in a fixed order (docs/budget.md)
+  budget::Limits budget;       // what the agent may use; beyond, it gives up features in a fixed order (docs/budget.md)
   std::string metrics_listen;  // host:port of /metrics (metrics/endpoint.h); "" = none
   std::string instance_id;     // of the machine, in labels; "" = as its firmware says
   bool drop_privileges = true;  // keep only what collecting needs, after start

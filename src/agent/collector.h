@@ -23,7 +23,7 @@ struct CollectorOptions {
   std::string version;
   std::chrono::milliseconds interval{1'000};
   std::vector<model::ProbeReport> start_probes;  // what start-up had to report, e.g. a source that did not start
-  bool only_seen_namespaces = false;  // as NamespaceTable
+  bool only_seen_namespaces = false;             // as NamespaceTable
   // Adds to every batch what was observed besides flows; called on the agent's loop. Empty = nothing.
   std::function<void(model::AgentBatch&)> contribute;
 };

@@ -116,7 +116,8 @@ TEST(ForwardingSource, EveryCallGoesThrough) {
   model::AgentBatch batch;
   batch.node = "n1";
   source.OnBatch(batch);
-  EXPECT_THAT(calls, ElementsAre("a restrain", "b restrain", "main restrain", "a batch n1", "b batch n1", "main batch n1"));
+  EXPECT_THAT(calls,
+              ElementsAre("a restrain", "b restrain", "main restrain", "a batch n1", "b batch n1", "main batch n1"));
 }
 
 TEST(OptionalSource, IsNotStartedWhereTheMainSourceIsNot) {

@@ -44,8 +44,8 @@ class Source {
   virtual void OnBatch(const model::AgentBatch&) {}
 };
 
-// Hands every call to another source. What stands around a source derives from it and overrides only what it changes, so
-// that no call gets lost on the way.
+// Hands every call to another source. What stands around a source derives from it and overrides only what it changes,
+// so that no call gets lost on the way.
 class ForwardingSource : public Source {
  public:
   std::string_view mode() const override { return inner().mode(); }

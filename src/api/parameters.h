@@ -31,7 +31,7 @@ enum class ParameterType {
   kNames
 };
 
-inline constexpr size_t kMaxNames = 100;  // of kNames
+inline constexpr size_t kMaxNames = 100;         // of kNames
 inline constexpr std::string_view kMax = "max";  // of kInteger: as many as the parameter allows
 
 struct Parameter {
@@ -55,9 +55,9 @@ class Arguments {
 
   UnixMillis Time(std::string_view name);
   int64_t Duration(std::string_view name);  // milliseconds; 0 when empty
-  int64_t Integer(std::string_view name);  // the word max stands for the most there may be
+  int64_t Integer(std::string_view name);   // the word max stands for the most there may be
   int64_t Most(std::string_view name) const { return Find(name).most; }  // of kInteger
-  bool Given(std::string_view name) const;  // named in the request
+  bool Given(std::string_view name) const;                               // named in the request
   bool Boolean(std::string_view name);
   std::string Choice(std::string_view name);
   std::string Name(std::string_view name);                           // any text of at most kMaxStringBytes

@@ -19,7 +19,7 @@ struct StatusFacts {
   UnixMillis now = 0;
   Result<store::StoreStatus> store = Status::Internal("not asked");
   UnixMillis store_as_of = 0;  // when the store said so
-  std::string clock_trouble;  // Clock::Trouble() of this machine
+  std::string clock_trouble;   // Clock::Trouble() of this machine
   std::vector<server::AgentStatus> agents;
   std::optional<kube::ClusterStatus> cluster;
   std::vector<server::NameSource> name_sources;

@@ -73,8 +73,8 @@ void DisciplinedClock::Load(const std::filesystem::path& file) {
     offset_ = wall - since_boot;
     return;
   }
-  // The machine was off, nobody knows for how long but its clock. Unless NTP vouches for it, the gap counts for nothing:
-  // what is stored is kept for longer rather than dropped too early.
+  // The machine was off, nobody knows for how long but its clock. Unless NTP vouches for it, the gap counts for
+  // nothing: what is stored is kept for longer rather than dropped too early.
   const Nanos gap = reading.wall - wall;
   if (gap > kPatience && !reading.synchronised) Remember({wall, gap});
 }

@@ -32,8 +32,8 @@ std::string ReadBootId();
 // Thread-safe, but for Load().
 class DisciplinedClock final : public Clock {
  public:
-  static constexpr Nanos kFollow = 1'000'000'000;              // corrections up to this are taken over at once
-  static constexpr Nanos kPatience = 120LL * 1'000'000'000;    // how long a step must last
+  static constexpr Nanos kFollow = 1'000'000'000;                 // corrections up to this are taken over at once
+  static constexpr Nanos kPatience = 120LL * 1'000'000'000;       // how long a step must last
   static constexpr Nanos kPatienceInSync = 10LL * 1'000'000'000;  // when NTP holds the clock
   static constexpr size_t kMaxJumps = 64;
 
@@ -67,7 +67,7 @@ class DisciplinedClock final : public Clock {
   const std::string boot_id_;
 
   mutable std::mutex mutex_;
-  mutable Nanos offset_ = 0;  // this clock minus the time since boot
+  mutable Nanos offset_ = 0;          // this clock minus the time since boot
   mutable std::optional<Step> step_;  // under observation
   mutable std::vector<Jump> jumps_;   // forward, oldest first
   mutable std::optional<Jump> last_;  // the last step taken over, in either direction

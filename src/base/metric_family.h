@@ -1,5 +1,5 @@
-// What a metric family is, and who visits the samples of one: the text of /metrics, remote write and OTLP are visitors of
-// the same visit.
+// What a metric family is, and who visits the samples of one: the text of /metrics, remote write and OTLP are visitors
+// of the same visit.
 #pragma once
 
 #include <cstdint>

@@ -51,7 +51,8 @@ TEST(MetricText, PrometheusTextCallsBothCounters) {
 
 TEST(MetricText, LabelsAreEscapedAndUnknownOnesLeftOut) {
   const std::string text = Render(MetricFormat::kOpenMetrics, "a\"b\\c\nd\xff\xc3\xa4\xed\xa0\x80");
-  EXPECT_THAT(text, HasSubstr("{pod=\"a\\\"b\\\\c\\nd\xef\xbf\xbd\xc3\xa4\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"} 12\n"));
+  EXPECT_THAT(text,
+              HasSubstr("{pod=\"a\\\"b\\\\c\\nd\xef\xbf\xbd\xc3\xa4\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"} 12\n"));
   EXPECT_THAT(Render(MetricFormat::kPrometheus, ""), HasSubstr("bytes_total{direction=\"receive\"} 12\n"));
   EXPECT_THAT(Render(MetricFormat::kPrometheus, ""), HasSubstr("\ningress_bytes 12\n"));
 }
@@ -87,8 +88,9 @@ TEST(MetricText, NumbersKeepWhatTheyAre) {
 
 TEST(MetricText, TheClientChooses) {
   const auto open = [](std::string_view accept) { return FormatFor(accept) == MetricFormat::kOpenMetrics; };
-  EXPECT_TRUE(open("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
-                   "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"))
+  EXPECT_TRUE(
+      open("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+           "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"))
       << "Prometheus 2.42";
   EXPECT_FALSE(open("text/plain;version=0.0.4;q=1,*/*;q=0.1")) << "VictoriaMetrics";
   EXPECT_FALSE(open(""));

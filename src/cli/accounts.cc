@@ -131,7 +131,8 @@ int RunAccounts(const Question& question) {
   ApiClient client(question.connection);
   Parameters parameters{{"since", question.since}, {"until", question.until}};
   if (!question.node.empty()) parameters["node"] = question.node;
-  return Redraw(question, [&] { return client.Get("/api/v1/accounts", parameters); }, RenderAccounts);
+  return Redraw(
+      question, [&] { return client.Get("/api/v1/accounts", parameters); }, RenderAccounts);
 }
 
 }  // namespace weir::cli

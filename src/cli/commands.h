@@ -25,7 +25,7 @@ struct Question {
   std::string group_by;
   std::string columns;
   std::string sort = "-bytes";
-  uint64_t limit = 0;  // rows at most; 0 = kTableRows in a table, everything for programs
+  uint64_t limit = 0;      // rows at most; 0 = kTableRows in a table, everything for programs
   std::string level;       // "" = the command's own: auto for the map, flows for the table
   std::string namespaces;  // comma-separated
   bool problems_only = false;

@@ -247,10 +247,10 @@ std::string MostOf(const Question& question) {
   return std::to_string(question.limit != 0 ? question.limit : usual);
 }
 
-int AskAndRender(const Question& question, const std::string& path, const Parameters& parameters,
-                 Renderer render) {
+int AskAndRender(const Question& question, const std::string& path, const Parameters& parameters, Renderer render) {
   ApiClient client(question.connection);
-  return Redraw(question, [&] { return client.Get(path, parameters); }, render);
+  return Redraw(
+      question, [&] { return client.Get(path, parameters); }, render);
 }
 
 }  // namespace

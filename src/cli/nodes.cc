@@ -181,7 +181,8 @@ int RunNodes(const Question& question) {
   ApiClient client(question.connection);
   Parameters parameters{{"since", question.since}, {"until", question.until}};
   if (!question.node.empty()) parameters["node"] = question.node;
-  return Redraw(question, [&] { return client.Get("/api/v1/nodes", parameters); }, RenderNodes);
+  return Redraw(
+      question, [&] { return client.Get("/api/v1/nodes", parameters); }, RenderNodes);
 }
 
 }  // namespace weir::cli

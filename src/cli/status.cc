@@ -99,7 +99,8 @@ std::string RenderStatus(const Json& answer, const Question& question) {
 
 int RunStatus(const Question& question) {
   ApiClient client(question.connection);
-  return Redraw(question, [&] { return client.Get("/api/v1/status", {}); }, RenderStatus);
+  return Redraw(
+      question, [&] { return client.Get("/api/v1/status", {}); }, RenderStatus);
 }
 
 }  // namespace weir::cli

@@ -40,7 +40,8 @@ class FindingBook {
   const Finding* Find(Detector detector, uint64_t subject_key, uint64_t peer_key = 0, uint64_t variant = 0) const;
   // The same whatever its peer and variant; an open one before one that is over.
   const Finding* FindAny(Detector detector, uint64_t subject_key) const;
-  // Takes over what was open when an earlier process ended. Silence counts from `heard` on, which may be later than now.
+  // Takes over what was open when an earlier process ended. Silence counts from `heard` on, which may be later than
+  // now.
   void Restore(const std::vector<Finding>& open, UnixMillis now, UnixMillis heard);
   uint64_t refused() const { return refused_; }
 

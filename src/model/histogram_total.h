@@ -20,11 +20,11 @@ struct ShownBounds {
   std::vector<double> InSeconds() const;
 };
 
-inline constexpr ShownBounds kLookupBounds{8, 23};        // 256 us .. 8.4 s
-inline constexpr ShownBounds kRoundTripBounds{5, 21};     // 32 us .. 2.1 s
-inline constexpr ShownBounds kConnectBounds{7, 25};       // 128 us .. 33.6 s
-inline constexpr ShownBounds kResponseBounds{10, 26};     // 1 ms .. 67 s
-inline constexpr ShownBounds kChunkGapBounds{10, 24};     // 1 ms .. 16.8 s
+inline constexpr ShownBounds kLookupBounds{8, 23};     // 256 us .. 8.4 s
+inline constexpr ShownBounds kRoundTripBounds{5, 21};  // 32 us .. 2.1 s
+inline constexpr ShownBounds kConnectBounds{7, 25};    // 128 us .. 33.6 s
+inline constexpr ShownBounds kResponseBounds{10, 26};  // 1 ms .. 67 s
+inline constexpr ShownBounds kChunkGapBounds{10, 24};  // 1 ms .. 16.8 s
 
 class HistogramTotal {
  public:
@@ -32,7 +32,8 @@ class HistogramTotal {
   bool empty() const { return count_ == 0; }
   uint64_t count() const { return count_; }
   // `bounds` as InSeconds() of the same. `buckets` is filled; the sample borrows both.
-  HistogramSample Show(const ShownBounds& shown, const std::vector<double>& bounds, std::vector<uint64_t>& buckets) const;
+  HistogramSample Show(const ShownBounds& shown, const std::vector<double>& bounds,
+                       std::vector<uint64_t>& buckets) const;
 
  private:
   std::array<uint64_t, kHistogramBuckets> buckets_{};

@@ -47,7 +47,7 @@ struct PodNames {
   bool operator==(const PodNames&) const = default;
 };
 
-inline constexpr size_t kMaxPodNames = 1'000;      // of one step, with those that are gone; more come with the next one
+inline constexpr size_t kMaxPodNames = 1'000;     // of one step, with those that are gone; more come with the next one
 inline constexpr size_t kMaxContainerNames = 64;  // of a pod
 
 }  // namespace weir::model

@@ -50,10 +50,10 @@ struct LocalIdentity {
   std::string unit;       // systemd unit or last control-group folder
   // Of FlowEnds::netns, as `ip netns` shows it; "" for the host's own namespace and for those without a name.
   std::string netns_name;
-  std::string server_name;  // a client's: what it asked for in its TLS ClientHello
-  std::string alpn;         // a client's: the application protocols it offered there, joined by commas
-  std::string application;  // recognised on the wire: tls, http1, h2, quic; "" = nobody looked, or unknown
-  std::string pod_uid{};    // of the Kubernetes pod, with dashes, as its control group tells
+  std::string server_name;       // a client's: what it asked for in its TLS ClientHello
+  std::string alpn;              // a client's: the application protocols it offered there, joined by commas
+  std::string application;       // recognised on the wire: tls, http1, h2, quic; "" = nobody looked, or unknown
+  std::string pod_uid{};         // of the Kubernetes pod, with dashes, as its control group tells
   std::string container_name{};  // as its runtime keeps it
   std::string image{};           // as well
 
@@ -105,7 +105,7 @@ struct NetNamespace {
 };
 
 inline constexpr size_t kMaxBatchNamespaces = 16'384;
-inline constexpr size_t kMaxListedNamespaces = 500;  // a reading of the machine with as many may be incomplete
+inline constexpr size_t kMaxListedNamespaces = 500;    // a reading of the machine with as many may be incomplete
 inline constexpr size_t kMaxNamespaceAddresses = 256;  // of one of them
 
 // An address that a DNS answer gave to somebody on the agent's machine.
@@ -114,8 +114,8 @@ struct ResolvedName {
   std::string name;       // that was asked for, lower case
   std::string canonical;  // what its last alias leads to; "" = it has none
   uint32_t ttl_s = 0;
-  uint32_t netns = 0;     // who asked: inode
-  std::string pod_uid;    // and pod, if it is one
+  uint32_t netns = 0;   // who asked: inode
+  std::string pod_uid;  // and pod, if it is one
 
   bool operator==(const ResolvedName&) const = default;
 };

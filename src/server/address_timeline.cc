@@ -7,9 +7,7 @@ namespace {
 
 constexpr UnixMillis kLingers = 60'000;
 
-bool IsNamed(const Tenure& tenure) {
-  return tenure.kind == Tenure::Kind::kPod || tenure.kind == Tenure::Kind::kNode;
-}
+bool IsNamed(const Tenure& tenure) { return tenure.kind == Tenure::Kind::kPod || tenure.kind == Tenure::Kind::kNode; }
 
 }  // namespace
 

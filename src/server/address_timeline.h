@@ -22,8 +22,8 @@ struct Tenure {
   Kind kind = Kind::kNobody;
   uint32_t holder = 0;  // of a pod or node: its number
   uint32_t generation = 0;
-  UnixMillis from = 0;       // 0 = since ever, as far as known
-  UnixMillis to = 0;         // 0 = still
+  UnixMillis from = 0;  // 0 = since ever, as far as known
+  UnixMillis to = 0;    // 0 = still
   // The last interval in which an agent saw the holder there, at some moment of it.
   UnixMillis seen_from = 0;
   UnixMillis seen_to = 0;
@@ -44,8 +44,8 @@ class AddressTimeline {
     tenures_.push_back({.generation = generation});
   }
 
-  // Who held it during the interval. Where that were several, the answer is contested and has a generation that is never
-  // named. An unnamed generation that is given out remembers it.
+  // Who held it during the interval. Where that were several, the answer is contested and has a generation that is
+  // never named. An unnamed generation that is given out remembers it.
   Tenure Use(UnixMillis start, UnixMillis end);
   // The same without remembering.
   Tenure At(UnixMillis start, UnixMillis end) const;

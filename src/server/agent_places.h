@@ -1,8 +1,8 @@
 // AgentPlaces: where agents are: their zone and region, and the network namespaces of their machines with the addresses
 // in them, as their batches tell. 172.17.0.2 is something else on every machine; within one it is mostly one thing.
 //
-// Bounded: kMaxSpaces namespaces in all; beyond, those of new agents are not learnt (server_names_full). Pure: no clock.
-// What look-ups return is borrowed until the next change.
+// Bounded: kMaxSpaces namespaces in all; beyond, those of new agents are not learnt (server_names_full). Pure: no
+// clock. What look-ups return is borrowed until the next change.
 #pragma once
 
 #include <cstdint>

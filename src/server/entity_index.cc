@@ -423,8 +423,8 @@ void EntityIndex::Settle(const SpaceAddress& key, Place& place, UnixMillis now) 
   if (after.kind != before.kind || after.holder != before.holder) changed_addresses_.push_back(key.address);
 }
 
-void EntityIndex::Prove(std::string_view pod_uid, ClusterNumber viewer, const model::Address& address,
-                        UnixMillis start, UnixMillis end, UnixMillis now) {
+void EntityIndex::Prove(std::string_view pod_uid, ClusterNumber viewer, const model::Address& address, UnixMillis start,
+                        UnixMillis end, UnixMillis now) {
   if (!CanBeHeld(address)) return;
   const auto known = by_uid_.find(pod_uid);
   if (known != by_uid_.end()) {
@@ -505,8 +505,7 @@ AddressHolder EntityIndex::HolderOf(const model::Address& address, ClusterNumber
       found = addresses_.end();
     }
   }
-  Place* const place =
-      found != addresses_.end() ? &found.value() : PlaceOf(holder.cluster, address, now);
+  Place* const place = found != addresses_.end() ? &found.value() : PlaceOf(holder.cluster, address, now);
   if (place == nullptr) return holder;
   const Tenure tenure = place->timeline.Use(start, end);
   holder.generation = tenure.generation;
@@ -568,8 +567,8 @@ model::PodNames EntityIndex::NamesFor(std::string_view agent_node, const model::
   if (node == nullptr || !pods_listed_[node->cluster]) return {};
   return names_log_.Since(NodeKey(node->cluster, node->name), known, epoch_, [this](uint32_t number) {
     const KnownPod& pod = pods_[number];
-    model::PodName name{
-        pod.uid, cluster_names_[pod.cluster], pod.name_space, pod.name, pod.workload_kind, pod.workload, {}};
+    model::PodName name{pod.uid, cluster_names_[pod.cluster], pod.name_space, pod.name, pod.workload_kind, pod.workload,
+                        {}};
     for (const KnownPod::Container& container : pod.containers) {
       if (!container.id.empty()) name.containers.push_back({container.id, container.name});
     }

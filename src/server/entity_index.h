@@ -1,5 +1,5 @@
-// EntityIndex: what clusters and agents say of pods, nodes, services and addresses, over time. It answers who a pod uid,
-// a container or an address is now, and was when a flow that comes late happened.
+// EntityIndex: what clusters and agents say of pods, nodes, services and addresses, over time. It answers who a pod
+// uid, a container or an address is now, and was when a flow that comes late happened.
 //
 // Deleted pods are remembered (kMaxTombstones, for kTombstoneMs), because their flows may come later than their end. An
 // address that goes from one pod to another never lends the old name nor steals the new one (address_timeline.h). Where
@@ -66,9 +66,9 @@ struct KnownPod {
   UnixMillis started = 0;   // it had no address before
   UnixMillis finished = 0;  // all its containers had ended; 0 = not yet
   UnixMillis deletion = 0;
-  UnixMillis gone = 0;      // deleted at
-  UnixMillis heard = 0;     // of it, last
-  uint64_t version = 0;     // grows with every change of what names are made of
+  UnixMillis gone = 0;   // deleted at
+  UnixMillis heard = 0;  // of it, last
+  uint64_t version = 0;  // grows with every change of what names are made of
 
   std::vector<std::string> container_ids;  // all it ever had, to be forgotten with it
   std::vector<model::Address> held;        // as well
@@ -233,7 +233,7 @@ class EntityIndex {
   ByText<ContainerPlace> by_container_;
   std::deque<uint32_t> tombstones_;  // pods that are gone, oldest first
 
-  std::deque<KnownNode> nodes_;  // by number, never fewer
+  std::deque<KnownNode> nodes_;    // by number, never fewer
   ByText<uint32_t> node_by_name_;  // "cluster/name"
   ByText<uint32_t> node_by_uid_;
   ByText<uint32_t> node_by_agent_;

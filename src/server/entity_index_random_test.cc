@@ -1,6 +1,6 @@
 // Names of one address under random churn, against the truth: pods come and go, what the cluster tells comes late and
-// with times cut to whole seconds, agents report some intervals, flows are named as they come. A flow may stay nameless;
-// it must never have another's name, neither at once nor by a name that arrives later.
+// with times cut to whole seconds, agents report some intervals, flows are named as they come. A flow may stay
+// nameless; it must never have another's name, neither at once nor by a name that arrives later.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -169,10 +169,9 @@ class Churn {
       const std::string truth = pod->uid;
       const UnixMillis comes = start + 1'000 + (Between(0, 9) == 0 ? Between(0, 30'000) : Between(200, 900));
       events_.push_back({comes, [this, start, truth](UnixMillis now) {
-                           const AddressHolder holder =
-                               index_.HolderOf(address_, cluster_, start, start + 1'000, now);
-                           named_.push_back({start, start + 1'000, truth,
-                                             holder.pod != nullptr ? holder.pod->uid : "", holder.generation});
+                           const AddressHolder holder = index_.HolderOf(address_, cluster_, start, start + 1'000, now);
+                           named_.push_back({start, start + 1'000, truth, holder.pod != nullptr ? holder.pod->uid : "",
+                                             holder.generation});
                          }});
     }
   }

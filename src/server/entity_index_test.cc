@@ -235,8 +235,7 @@ TEST_F(EntityIndexTest, ServicesAreFoundByAddressPortAndPods) {
   service.ports = {{"http", "TCP", 80, 30'080}};
   index.Changed(cluster, service);
   const auto at = [&](std::string_view address, uint16_t port) {
-    const KnownService* const found =
-        index.services().At(cluster, Ip(address), port, model::Protocol::kTcp, kNoon);
+    const KnownService* const found = index.services().At(cluster, Ip(address), port, model::Protocol::kTcp, kNoon);
     return found == nullptr ? "" : found->name;
   };
   EXPECT_EQ(at("10.96.0.10", 80), "cart");

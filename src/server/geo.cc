@@ -57,8 +57,8 @@ Result<std::unique_ptr<Geo>> Geo::Open(std::string_view files) {
     }
     database->open = true;
     const MMDB_metadata_s& about = database->mmdb.metadata;
-    geo->files_.push_back({path, about.database_type, static_cast<int64_t>(about.build_epoch) * 1'000,
-                           about.node_count});
+    geo->files_.push_back(
+        {path, about.database_type, static_cast<int64_t>(about.build_epoch) * 1'000, about.node_count});
     geo->databases_.push_back(std::move(database));
   }
   return geo;

@@ -1,5 +1,5 @@
-// Geo: country and organisation of public addresses, from MaxMind databases of the user's own (GeoLite2 City, Country and
-// ASN, or any of their format). The one file that talks to libmaxminddb.
+// Geo: country and organisation of public addresses, from MaxMind databases of the user's own (GeoLite2 City, Country
+// and ASN, or any of their format). The one file that talks to libmaxminddb.
 //
 // Immutable once opened; look-ups from any thread.
 #pragma once
@@ -21,7 +21,7 @@ struct GeoName {
 
 struct GeoFile {
   std::string path;
-  std::string kind;        // as the database calls itself: "GeoLite2-ASN"
+  std::string kind;      // as the database calls itself: "GeoLite2-ASN"
   int64_t built_ms = 0;  // Unix milliseconds
   size_t entries = 0;    // nodes of its tree
 };

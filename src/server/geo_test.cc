@@ -136,8 +136,9 @@ TEST(Geo, CountryAndOrganizationComeFromWhicheverFileHasThem) {
 
 TEST(Geo, FieldsOfOtherTypesAreNoNames) {
   DatabaseWriter odd;
-  odd.Add("203.0.113.0", 24, DatabaseWriter::Map({{"autonomous_system_number", DatabaseWriter::Text("7")},
-                                                  {"country", DatabaseWriter::Text("DE")}}));
+  odd.Add("203.0.113.0", 24,
+          DatabaseWriter::Map(
+              {{"autonomous_system_number", DatabaseWriter::Text("7")}, {"country", DatabaseWriter::Text("DE")}}));
   const auto geo = Geo::Open(Write("geo-odd.mmdb", odd.Finish("Odd")));
   ASSERT_TRUE(geo.ok()) << geo.status().message();
   EXPECT_EQ((*geo)->Find(Ip("203.0.113.1")).organization, "");

@@ -13,15 +13,18 @@ namespace {
 constexpr std::string_view kMountpointNamespace = "mount-s3";
 constexpr std::string_view kMountpointProcess = "mount-s3";
 // The kernel cuts names of processes after 15 bytes.
-constexpr auto kRuntimes = std::to_array<std::string_view>({"containerd", "dockerd", "crio", "podman", "buildkitd",
-                                                            "soci-snapshotte", "nydusd", "stargz-snapshot",
-                                                            "containerd-star", "containerd-nydu"});
+constexpr auto kRuntimes =
+    std::to_array<std::string_view>({"containerd", "dockerd", "crio", "podman", "buildkitd", "soci-snapshotte",
+                                     "nydusd", "stargz-snapshot", "containerd-star", "containerd-nydu"});
 
-std::string KeyOf(ClusterNumber cluster, std::string_view pod) { return std::to_string(cluster) + '/' + std::string(pod); }
+std::string KeyOf(ClusterNumber cluster, std::string_view pod) {
+  return std::to_string(cluster) + '/' + std::string(pod);
+}
 
 Beneficiaries Sum(const std::vector<const KnownPod*>& pods) {
   std::vector<std::string> workloads;
-  for (const KnownPod* pod : pods) workloads.push_back(pod->name_space + '/' + (pod->workload.empty() ? pod->name : pod->workload));
+  for (const KnownPod* pod : pods)
+    workloads.push_back(pod->name_space + '/' + (pod->workload.empty() ? pod->name : pod->workload));
   std::sort(workloads.begin(), workloads.end());
   workloads.erase(std::unique(workloads.begin(), workloads.end()), workloads.end());
   Beneficiaries sum{"", static_cast<uint32_t>(pods.size())};

@@ -42,7 +42,7 @@ class HelperPods {
     std::vector<std::string> pods;
   };
 
-  std::unordered_map<std::string, std::vector<Served>> attachments_;                  // by uid
+  std::unordered_map<std::string, std::vector<Served>> attachments_;                     // by uid
   std::unordered_map<std::string, std::vector<std::string>> attachments_of_mountpoint_;  // their uids
 };
 

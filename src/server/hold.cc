@@ -48,8 +48,8 @@ void Hold::DecideWhoWaits(UnixMillis now) {
   for (Held& held : held_) {
     by_place.emplace(PlaceInTime(held.batch->batch.end, held.batch->agent), &held);
     held.waits = !IsOver(held, now) && std::any_of(held.awaits.begin(), held.awaits.end(), [&](AgentNumber agent) {
-                   return neighbourhood_.Progress(agent).newest_end < held.batch->batch.end;
-                 });
+      return neighbourhood_.Progress(agent).newest_end < held.batch->batch.end;
+    });
   }
   // Whoever awaits, or is awaited by, a batch of the same interval that waits, waits as well.
   for (bool changed = true; changed;) {

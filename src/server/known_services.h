@@ -1,5 +1,5 @@
-// KnownServices: what a name outside belongs to, by rules of its ending (data/known_services.txt), and what a port alone
-// tells (NFS, Lustre).
+// KnownServices: what a name outside belongs to, by rules of its ending (data/known_services.txt), and what a port
+// alone tells (NFS, Lustre).
 //
 // Immutable once built; look-ups from any thread.
 #pragma once

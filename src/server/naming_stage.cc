@@ -125,7 +125,8 @@ std::vector<NameSource> NamingStage::Sources() const {
     }
   }
   if (options_.geo != nullptr) {
-    for (const GeoFile& file : options_.geo->files()) sources.push_back({"geoip", file.path, file.built_ms, file.entries});
+    for (const GeoFile& file : options_.geo->files())
+      sources.push_back({"geoip", file.path, file.built_ms, file.entries});
   }
   if (options_.prices != nullptr) {
     sources.push_back({"prices", options_.prices->source(), options_.prices->dated_ms(), options_.prices->size()});
@@ -259,8 +260,7 @@ bool NamingStage::StaleRecall(const store::StoredRow& row, Side side, const Enti
   const KnownPod::Container* container = nullptr;
   const KnownPod* const pod = PodOf(entity, &container);
   if (pod == nullptr || pod->host_network) return false;
-  const AddressHolder holder =
-      index_.HolderOf(AddressOf(row, side), pod->cluster, row.row.start, row.row.end, now);
+  const AddressHolder holder = index_.HolderOf(AddressOf(row, side), pod->cluster, row.row.start, row.row.end, now);
   if (holder.pod == pod) return false;
   return holder.pod != nullptr || holder.contested || pod->ending();
 }
@@ -463,8 +463,7 @@ EntityRef NamingStage::NameOutside(const End& end, const Entity& base, UnixMilli
   const bool asked = server && !IsByAddress(end.viewer);
   const uint64_t asker = asked ? AskerOf(end.viewer.pod_uid, end.viewer.node, end.viewer.netns) : 0;
   const uint16_t port = server ? row.server_port : uint16_t{0};
-  OutsideName name =
-      outside_.Of(address, port, asker, server ? row.server_name : std::string(), row.start, row.end);
+  OutsideName name = outside_.Of(address, port, asker, server ? row.server_name : std::string(), row.start, row.end);
   const std::string flow = fmt::format("{} {} {}", end.viewer.id, KeyOf(address), port);
   const uint64_t flow_key = XXH3_64bits(flow.data(), flow.size());
   if (!name.by_name && server) {
@@ -522,10 +521,10 @@ const KnownService* NamingStage::ServiceAt(const store::StoredRow& row, ClusterN
 const KnownService* NamingStage::ServiceAskedFor(const store::StoredRow& row, ClusterNumber cluster) const {
   const Entity& client = Of(row.row.client);
   if (IsByAddress(client)) return nullptr;
-  const std::string asked = outside_.AskedFor(AskerOf(client.pod_uid, client.node, client.netns),
-                                              row.row.service_address.is_unspecified() ? row.row.server_address
-                                                                                       : row.row.service_address,
-                                              row.row.start, row.row.end);
+  const std::string asked =
+      outside_.AskedFor(AskerOf(client.pod_uid, client.node, client.netns),
+                        row.row.service_address.is_unspecified() ? row.row.server_address : row.row.service_address,
+                        row.row.start, row.row.end);
   const size_t svc = asked.find(".svc.");
   if (svc == std::string::npos) return nullptr;
   // A pod of a StatefulSet has a name in front of its service's.
@@ -566,8 +565,8 @@ void NamingStage::NameServerByService(store::StoredRow& row, const KnownService&
   entity.workload_kind = "Service";
   entity.service = service.name;
   entity.name_source = "cluster";
-  entity.id = model::HashOfKey({"service address", index_.ClusterName(service.cluster), service.uid,
-                                KeyOf(row.row.server_address)});
+  entity.id = model::HashOfKey(
+      {"service address", index_.ClusterName(service.cluster), service.uid, KeyOf(row.row.server_address)});
   Named from;
   from.base = row.row.server;
   from.outside = true;

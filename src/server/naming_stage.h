@@ -2,14 +2,14 @@
 // nodes, zones and regions, names outside, and for whom helpers worked.
 //
 // What the matcher made of agents' reports keeps its id, so that a name which comes late makes no second flow. An end
-// that only its peer reports is its address and which of the address's holders it was (entity_index.h); one outside that
-// its client asked for by name is address and name.
+// that only its peer reports is its address and which of the address's holders it was (entity_index.h); one outside
+// that its client asked for by name is address and name.
 //
-// A name that comes or changes after flows were stored is told as a new version of the entity by TakeChanged(), though no
-// flow moves.
+// A name that comes or changes after flows were stored is told as a new version of the entity by TakeChanged(), though
+// no flow moves.
 //
-// Thread-safe: rows and batches come by the writer's thread, clusters by their own, agents' questions by HTTP workers. One
-// lock, held for a flush at most.
+// Thread-safe: rows and batches come by the writer's thread, clusters by their own, agents' questions by HTTP workers.
+// One lock, held for a flush at most.
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -128,7 +128,8 @@ class NamingStage final : public Namer {
   HelperPods helpers_;
   OutsideNames outside_;
   tsl::robin_map<model::EntityId, Named> entities_;
-  std::unordered_multimap<std::string, model::EntityId> by_thing_;  // pod uids, container ids, and 16 bytes of addresses
+  std::unordered_multimap<std::string, model::EntityId>
+      by_thing_;  // pod uids, container ids, and 16 bytes of addresses
   // What a flow was called outside: it goes on longer than the DNS answer holds.
   struct OutsideFlow {
     model::EntityRef named;

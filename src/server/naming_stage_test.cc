@@ -178,8 +178,8 @@ TEST_F(NamingStageTest, ALateNameMakesNoSecondFlowAndIsToldThoughNoFlowMoves) {
     EXPECT_EQ(Short(entity), entity->id == before.client->id ? "web-1" : "cart-1");
   }
   EXPECT_TRUE(stage->TakeChanged(kNoon + 3'000).empty());
-  const model::FlowRow after = Name(
-      Row(Process("n1", "nginx", "u1"), "10.1.0.2", Unknown("10.1.0.3"), "10.1.0.3", 8'080, kNoon + 4'000));
+  const model::FlowRow after =
+      Name(Row(Process("n1", "nginx", "u1"), "10.1.0.2", Unknown("10.1.0.3"), "10.1.0.3", 8'080, kNoon + 4'000));
   EXPECT_EQ(after.client->id, before.client->id);
   EXPECT_EQ(after.server->id, before.server->id);
   EXPECT_EQ(Short(after.server), "cart-1");
@@ -305,8 +305,7 @@ TEST_F(NamingStageTest, AnAddressReusedIsTheNewPodsFromThenOn) {
   model::Pod next = Pod("u3", "new-1", "10.1.0.3");
   next.created = next.scheduled = next.started = kNoon + 100'000;
   cluster->Changed(next);
-  const model::FlowRow after =
-      Name(Row(client, "10.1.0.2", Unknown("10.1.0.3"), "10.1.0.3", 8'080, kNoon + 121'000));
+  const model::FlowRow after = Name(Row(client, "10.1.0.2", Unknown("10.1.0.3"), "10.1.0.3", 8'080, kNoon + 121'000));
   EXPECT_EQ(Short(after.server), "new-1");
   EXPECT_NE(after.server->id, before.server->id);
   for (const model::EntityRef& entity : stage->TakeChanged(kNoon + 122'000)) {
@@ -335,8 +334,10 @@ TEST_F(NamingStageTest, OnPlainHostsAddressesOfNamespacesOfTheMachineAreKnown) {
 
 TEST_F(NamingStageTest, OutsideByHandshakeAnswerPrefixAndLabelInThatOrder) {
   auto prefixes = std::make_shared<Prefixes>();
-  ASSERT_TRUE(prefixes->AddFile("ip-ranges.json", R"({"prefixes": [
-    {"ip_prefix": "198.51.100.0/24", "region": "us-east-1", "service": "S3"}]})").ok());
+  ASSERT_TRUE(prefixes
+                  ->AddFile("ip-ranges.json", R"({"prefixes": [
+    {"ip_prefix": "198.51.100.0/24", "region": "us-east-1", "service": "S3"}]})")
+                  .ok());
   ASSERT_TRUE(prefixes->AddLabels("10.200.0.0/16=office,203.0.113.0/24=partner").ok());
   Make({prefixes, nullptr, nullptr});
   cluster->Changed(Pod("u1", "web-1", "10.1.0.2"));

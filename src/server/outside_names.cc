@@ -66,8 +66,8 @@ std::string OutsideNames::AskedFor(uint64_t asker, const model::Address& address
   return found.empty() ? "" : found.front()->name;
 }
 
-OutsideName OutsideNames::Of(const model::Address& address, uint16_t port, uint64_t asker,
-                             std::string_view server_name, UnixMillis start, UnixMillis end) const {
+OutsideName OutsideNames::Of(const model::Address& address, uint16_t port, uint64_t asker, std::string_view server_name,
+                             UnixMillis start, UnixMillis end) const {
   OutsideName out;
   if (!server_name.empty()) {
     out.name = Lower(server_name);

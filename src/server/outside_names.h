@@ -23,8 +23,8 @@ struct OutsideName {
   std::string service;        // product: "Amazon S3"; "" = none that is known
   std::string service_class;  // "object_store"; "" = none
   std::string region;
-  std::string_view source;    // sni, dns, prefix, label, geo; "" = nothing is known
-  bool by_name = false;       // the client asked for it by that name: other clients may know the address by another
+  std::string_view source;  // sni, dns, prefix, label, geo; "" = nothing is known
+  bool by_name = false;     // the client asked for it by that name: other clients may know the address by another
 
   bool empty() const { return source.empty() && service_class.empty(); }
 };

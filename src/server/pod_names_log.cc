@@ -6,7 +6,8 @@ namespace {
 size_t BytesOf(const model::PodName& name) {
   size_t bytes = name.uid.size() + name.cluster.size() + name.name_space.size() + name.pod.size() +
                  name.workload_kind.size() + name.workload.size() + 16;
-  for (const model::ContainerName& container : name.containers) bytes += container.id.size() + container.name.size() + 8;
+  for (const model::ContainerName& container : name.containers)
+    bytes += container.id.size() + container.name.size() + 8;
   return bytes;
 }
 

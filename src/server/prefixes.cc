@@ -218,9 +218,10 @@ Result<PrefixFile> Prefixes::AddFile(const std::string& path, std::string_view t
   }
   if (!complete) return Status::Invalid(fmt::format("{}: {}; fetch it again", path, reader.error));
   if (reader.found.empty()) {
-    return Status::Invalid(fmt::format("{} has no prefixes of a format that is known: AWS ip-ranges.json, Google "
-                                       "cloud.json or goog.json, Azure service tags, Hugging Face meta.json",
-                                       path));
+    return Status::Invalid(
+        fmt::format("{} has no prefixes of a format that is known: AWS ip-ranges.json, Google "
+                    "cloud.json or goog.json, Azure service tags, Hugging Face meta.json",
+                    path));
   }
   size_t bad = 0;
   size_t added = 0;
@@ -249,8 +250,8 @@ Status Prefixes::AddLabels(std::string_view text) {
     PrefixName name{std::string(label.substr(0, colon)), "", "", Rank::kLabel};
     if (colon < label.size()) name.class_name = label.substr(colon + 1);
     if (name.name.size() > kMaxTextBytes || name.class_name.size() > kMaxTextBytes) {
-      return Status::Invalid(fmt::format("the label of {} is longer than {} bytes", item.substr(0, equals),
-                                         kMaxTextBytes));
+      return Status::Invalid(
+          fmt::format("the label of {} is longer than {} bytes", item.substr(0, equals), kMaxTextBytes));
     }
     WEIR_RETURN_IF_ERROR(Add(item.substr(0, equals), name));
   }

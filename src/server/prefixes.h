@@ -36,8 +36,8 @@ struct PrefixName {
 // A file that was read.
 struct PrefixFile {
   std::string path;
-  std::string kind;       // "aws", "google", "azure", "huggingface"
-  UnixMillis dated = 0;   // as it says itself; 0 = it does not
+  std::string kind;      // "aws", "google", "azure", "huggingface"
+  UnixMillis dated = 0;  // as it says itself; 0 = it does not
   size_t prefixes = 0;
 };
 

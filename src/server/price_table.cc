@@ -18,9 +18,9 @@ namespace {
 constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
 constexpr double kNano = 1e9;
 constexpr double kDearest = 1'000'000;  // dollars for a GiB: beyond, it is a slip of the pen
-constexpr auto kLocalities = std::to_array<std::string_view>(
-    {"loopback", "same_pod", "same_node", "same_zone", "inter_zone", "inter_region", "cloud_service", "internet",
-     "private", "unknown"});
+constexpr auto kLocalities =
+    std::to_array<std::string_view>({"loopback", "same_pod", "same_node", "same_zone", "inter_zone", "inter_region",
+                                     "cloud_service", "internet", "private", "unknown"});
 
 std::string TextOf(const YAML::Node& node, const char* key) {
   const YAML::Node value = node[key];
@@ -68,16 +68,14 @@ Result<PriceTable> PriceTable::Parse(std::string_view yaml) {
       rule.cloud_service = TextOf(item, "cloud_service");
       if (rule.name.empty()) return Status::Invalid(fmt::format("rule {} has no name", number));
       if (std::find(kLocalities.begin(), kLocalities.end(), rule.locality) == kLocalities.end()) {
-        return Status::Invalid(fmt::format("rule {}: locality '{}' is none of {}", number, rule.locality,
-                                           fmt::join(kLocalities, ", ")));
+        return Status::Invalid(
+            fmt::format("rule {}: locality '{}' is none of {}", number, rule.locality, fmt::join(kLocalities, ", ")));
       }
       const std::string direction = TextOf(item, "direction");
       if (direction != "out" && direction != "in" && direction != "both") {
         return Status::Invalid(fmt::format("rule {}: direction '{}' is not out, in or both", number, direction));
       }
-      rule.direction = direction == "out"  ? Direction::kOut
-                       : direction == "in" ? Direction::kIn
-                                           : Direction::kBoth;
+      rule.direction = direction == "out" ? Direction::kOut : direction == "in" ? Direction::kIn : Direction::kBoth;
       const double price = item["usd_per_gib"] ? item["usd_per_gib"].as<double>(-1) : -1;
       if (!std::isfinite(price) || price < 0 || price > kDearest) {
         return Status::Invalid(fmt::format("rule {}: usd_per_gib is no price", number));

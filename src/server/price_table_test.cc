@@ -50,7 +50,8 @@ TEST(PriceTable, SaysWhatIsWrong) {
   EXPECT_THAT(Reason("rules: []"), HasSubstr("say when and where"));
   EXPECT_THAT(Reason(head + "7"), HasSubstr("rule 1 is no map"));
   EXPECT_THAT(Reason(head + "{locality: internet, direction: out, usd_per_gib: 1}"), HasSubstr("no name"));
-  EXPECT_THAT(Reason(head + "{name: a, locality: moon, direction: out, usd_per_gib: 1}"), HasSubstr("'moon' is none of"));
+  EXPECT_THAT(Reason(head + "{name: a, locality: moon, direction: out, usd_per_gib: 1}"),
+              HasSubstr("'moon' is none of"));
   EXPECT_THAT(Reason(head + "{name: a, locality: internet, direction: up, usd_per_gib: 1}"), HasSubstr("'up' is not"));
   for (const char* price : {"-1", "x", ".inf", ".nan", "1e300", "[1]"}) {
     EXPECT_THAT(Reason(head + "{name: a, locality: internet, direction: out, usd_per_gib: " + price + "}"),

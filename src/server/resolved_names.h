@@ -1,8 +1,9 @@
-// ResolvedNames: under which names clients asked for addresses, from the DNS answers they received. An answer counts for
-// whoever received it alone: the same address is another name's for others.
+// ResolvedNames: under which names clients asked for addresses, from the DNS answers they received. An answer counts
+// for whoever received it alone: the same address is another name's for others.
 //
-// A name holds for its TTL and kGraceMs beyond, since connections are opened a while after they were asked for. Bounded:
-// kMaxAddresses, the oldest go first (counted). Pure: no lock, no clock. Look-ups are borrowed until the next change.
+// A name holds for its TTL and kGraceMs beyond, since connections are opened a while after they were asked for.
+// Bounded: kMaxAddresses, the oldest go first (counted). Pure: no lock, no clock. Look-ups are borrowed until the next
+// change.
 #pragma once
 
 #include <tsl/robin_map.h>

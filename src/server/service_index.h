@@ -91,9 +91,9 @@ class ServiceIndex {
   std::unordered_map<std::string, uint32_t> by_uid_;
   std::unordered_map<std::string, uint32_t> by_name_;
   std::unordered_map<std::string, std::vector<uint32_t>> by_external_name_;  // "cluster/name"
-  Doors by_door_;     // port 0: any
-  Doors by_node_port_;  // without address
-  std::unordered_map<std::string, Slice> slices_;  // by uid
+  Doors by_door_;                                                            // port 0: any
+  Doors by_node_port_;                                                       // without address
+  std::unordered_map<std::string, Slice> slices_;                            // by uid
   std::unordered_map<std::string, std::vector<std::string>> slices_of_pod_;
 };
 

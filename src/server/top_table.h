@@ -1,9 +1,9 @@
 // TopTable: totals for the busiest keys, and one "other" for the rest, in bounded memory.
 //
-// A key is kept while there is room. Once there is none, what a new key adds goes to the other, and its recent weight is
-// remembered among the candidates. Sweep() halves all recent weights, forgets keys that were silent for the time to live,
-// and lets a candidate take the place of the lightest kept key when it was twice as heavy: with a new total of its own,
-// as after a restart. Thread: one at a time.
+// A key is kept while there is room. Once there is none, what a new key adds goes to the other, and its recent weight
+// is remembered among the candidates. Sweep() halves all recent weights, forgets keys that were silent for the time to
+// live, and lets a candidate take the place of the lightest kept key when it was twice as heavy: with a new total of
+// its own, as after a restart. Thread: one at a time.
 #pragma once
 
 #include <algorithm>

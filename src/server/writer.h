@@ -79,7 +79,7 @@ class Writer {
   Outbox outbox_;
   NodeOutbox node_outbox_;
   std::unordered_map<model::EntityId, model::EntityRef> changed_names_;  // not stored yet, the newest of each
-  Nanos retry_at_ = 0;  // monotonic
+  Nanos retry_at_ = 0;                                                   // monotonic
   std::chrono::milliseconds back_off_{0};
   Status last_failure_;
   RateLimit failure_log_{std::chrono::seconds(10)};

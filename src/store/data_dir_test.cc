@@ -117,7 +117,9 @@ TEST(DataDir, SaysWhatToDoWhenItCannotBeWritten) {
 TEST(Library, SaysWhereItWasLookedForAndHowToGetIt) {
   const Status named = FindLibrary("/nonexistent/libchdb.so").status();
   EXPECT_EQ(named.code(), Code::kNotFound);
-  EXPECT_THAT(named.message(), HasSubstr("no storage library at /nonexistent/libchdb.so; install the package weir-store, or get libchdb"));
+  EXPECT_THAT(
+      named.message(),
+      HasSubstr("no storage library at /nonexistent/libchdb.so; install the package weir-store, or get libchdb"));
 
   const TemporaryDirectory folder;
   const std::string wanted = (folder.path() / "libchdb.so").string();

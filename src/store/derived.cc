@@ -190,7 +190,8 @@ std::string ComputedSql(const Column&) { return LocalitySql(); }
 std::vector<const Column*> PartsOf(const Column&) {
   std::vector<const Column*> parts{model::FindColumn("client_address"), model::FindColumn("server_address")};
   for (const char* attribute : {"cluster", "namespace", "pod", "node", "zone", "region", "cloud_service"}) {
-    for (const char* end : {"client", "server"}) parts.push_back(model::FindColumn(fmt::format("{}_{}", end, attribute)));
+    for (const char* end : {"client", "server"})
+      parts.push_back(model::FindColumn(fmt::format("{}_{}", end, attribute)));
   }
   return parts;
 }

@@ -17,16 +17,14 @@ constexpr uint64_t kMostFloorBytes = uint64_t{256} << 20;
 }  // namespace
 
 Result<DiskSpace> ReadDiskSpace(const std::filesystem::path& directory) {
-  struct statvfs fields{};
+  struct statvfs fields {};
   if (statvfs(directory.c_str(), &fields) != 0)
     return Status::FromErrno(errno, fmt::format("look for free space in {}", directory.string()));
   const uint64_t block = fields.f_frsize;
   return DiskSpace{fields.f_blocks * block, fields.f_bavail * block};
 }
 
-uint64_t DiskReserve(const DiskSpace& space) {
-  return std::min(space.total_bytes / kReserveShare, kMostReserveBytes);
-}
+uint64_t DiskReserve(const DiskSpace& space) { return std::min(space.total_bytes / kReserveShare, kMostReserveBytes); }
 
 uint64_t BudgetOnDisk(uint64_t budget_bytes, uint64_t held_bytes, const DiskSpace& space) {
   const uint64_t reserve = DiskReserve(space);

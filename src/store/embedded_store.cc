@@ -412,11 +412,12 @@ Result<Answer> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql,
     answer.flows.erase(answer.flows.begin() + static_cast<ptrdiff_t>(i));
   }
   if (!plan.by_flow) return answer;
-  const FlowNames::Tables tables{
-      [&](const std::vector<uint64_t>& flows) { return LookUpFlows(plan, flows); },
-      [&](const std::vector<model::EntityId>& ids) {
-        return LookUpEntities(plan.as_of, ids, [&](const std::string& text) { return readers_.Execute(text, "RowBinary"); });
-      }};
+  const FlowNames::Tables tables{[&](const std::vector<uint64_t>& flows) { return LookUpFlows(plan, flows); },
+                                 [&](const std::vector<model::EntityId>& ids) {
+                                   return LookUpEntities(plan.as_of, ids, [&](const std::string& text) {
+                                     return readers_.Execute(text, "RowBinary");
+                                   });
+                                 }};
   WEIR_RETURN_IF_ERROR(names_.Fill(answer.flows, plan.group_by, tables, plan.as_of.at == 0, answer.rows));
   return answer;
 }
@@ -617,7 +618,8 @@ void EmbeddedStore::CloseWhenIdle(UnixMillis now) {
 
 Status EmbeddedStore::Maintain(UnixMillis now) {
   const Status node = health_.Note(StoreHealth::kNode, node_->Maintain(now));
-  const Status findings = health_.Note(StoreHealth::kFindings, findings_->Maintain(now).Annotate("retention of findings"));
+  const Status findings =
+      health_.Note(StoreHealth::kFindings, findings_->Maintain(now).Annotate("retention of findings"));
   CloseWhenIdle(now);
   const Status rolled_up = health_.Note(StoreHealth::kRollup, rollup_->Run(now));
   if (now < next_retention_ && now >= next_retention_ - kRetentionPeriodMs && !IsCrowded()) return rolled_up;

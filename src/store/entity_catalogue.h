@@ -27,8 +27,8 @@ class EntityCatalogue {
  public:
   using Lookup = std::function<Result<std::vector<StoredEntity>>(const std::vector<model::EntityId>& ids)>;
 
-  // What the partition of `received` lacks of these entities (none null, several versions of one possible): for each the
-  // version given, or the stored one where that is higher or says the same.
+  // What the partition of `received` lacks of these entities (none null, several versions of one possible): for each
+  // the version given, or the stored one where that is higher or says the same.
   Result<std::vector<model::EntityRef>> Missing(const std::vector<model::EntityRef>& entities, uint64_t received,
                                                 const Lookup& lookup);
   // They are durably stored.

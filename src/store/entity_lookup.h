@@ -16,8 +16,8 @@ namespace weir::store {
 // text longer than kMaxStringBytes.
 Result<std::vector<model::EntityRef>> EntitiesOf(const std::vector<StoredRow>& rows);
 
-// The versions that answer a question about these; what is not stored is left out. `ask` runs a statement and answers in
-// RowBinary.
+// The versions that answer a question about these; what is not stored is left out. `ask` runs a statement and answers
+// in RowBinary.
 Result<std::vector<StoredEntity>> LookUpEntities(const NamesAsOf& as_of, const std::vector<model::EntityId>& ids,
                                                  const std::function<Result<std::string>(const std::string&)>& ask);
 

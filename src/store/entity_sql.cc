@@ -71,7 +71,9 @@ std::string NamedSql(std::string select, const Sources& sources, const NamesAsOf
 }  // namespace
 
 std::string_view EntityColumn(ColumnSource end) {
-  return end == ColumnSource::kClient ? "client_entity" : end == ColumnSource::kServer ? "server_entity" : "service_entity";
+  return end == ColumnSource::kClient   ? "client_entity"
+         : end == ColumnSource::kServer ? "server_entity"
+                                        : "service_entity";
 }
 
 std::string EntitiesSql(ColumnSource end, const Columns& attributes, const NamesAsOf& as_of) {
@@ -80,7 +82,8 @@ std::string EntitiesSql(ColumnSource end, const Columns& attributes, const Names
     items.push_back(fmt::format("argMax({}, version) AS {}", model::kEntityFields[column->place].name, column->name));
   }
   const std::string at = as_of.at == 0 ? "" : fmt::format(" AND valid_from <= {}", as_of.at);
-  return fmt::format("SELECT {} FROM {} WHERE received >= {}{} GROUP BY id", Join(items), kEntityTable, as_of.since, at);
+  return fmt::format("SELECT {} FROM {} WHERE received >= {}{} GROUP BY id", Join(items), kEntityTable, as_of.since,
+                     at);
 }
 
 std::string NamedFlowsSql(const Columns& dimensions, const NamesAsOf& as_of) {
@@ -90,9 +93,9 @@ std::string NamedFlowsSql(const Columns& dimensions, const NamesAsOf& as_of) {
 
 std::string WithNamesSql(std::string_view from_item, const Columns& dimensions, const NamesAsOf& as_of) {
   const Sources sources(dimensions);
-  return NamedSql(fmt::format("SELECT * FROM {} ANY LEFT JOIN ({}) AS flows USING flow", from_item,
-                              FlowsSql(sources, as_of)),
-                  sources, as_of);
+  return NamedSql(
+      fmt::format("SELECT * FROM {} ANY LEFT JOIN ({}) AS flows USING flow", from_item, FlowsSql(sources, as_of)),
+      sources, as_of);
 }
 
 std::string EntitiesByIdSql(std::string_view file, const NamesAsOf& as_of) {

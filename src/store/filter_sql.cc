@@ -96,8 +96,8 @@ class Conditions {
   const Packing& packing_;
 };
 
-// Conditions on flows over their table, which has the numbers of entities only: what is asked of one end's attributes is
-// one question to the table of entities, however many attributes it is about.
+// Conditions on flows over their table, which has the numbers of entities only: what is asked of one end's attributes
+// is one question to the table of entities, however many attributes it is about.
 class FlowConditions {
  public:
   FlowConditions(const NamesAsOf& as_of, const Packing& packing) : as_of_(as_of), plain_(packing) {}
@@ -138,7 +138,6 @@ class FlowConditions {
   }
 
  private:
-
   // The end whose attributes are all the node is about.
   static std::optional<ColumnSource> EndOf(const FilterNode& node) {
     std::optional<ColumnSource> end;

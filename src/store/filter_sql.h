@@ -18,9 +18,9 @@ struct FilterSql {
   std::string groups;  // over aggregates and group-by columns: HAVING
 };
 
-// Parts of the filter that speak of dimensions only choose rows; all others choose groups. What is asked of attributes of
-// an end is asked of the entities first, and then of the flows that name them.
-// kInvalid: an or / not mixes a measure with a dimension the answer is not grouped by.
+// Parts of the filter that speak of dimensions only choose rows; all others choose groups. What is asked of attributes
+// of an end is asked of the entities first, and then of the flows that name them. kInvalid: an or / not mixes a measure
+// with a dimension the answer is not grouped by.
 Result<FilterSql> TranslateFilter(const model::Filter& filter, const std::vector<const model::Column*>& group_by,
                                   const NamesAsOf& as_of, const Packing& packing);
 

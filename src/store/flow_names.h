@@ -2,8 +2,8 @@
 // so that grouping and sending need eight bytes per flow.
 //
 // A flow's connection and the entities it names never change; what is known of an entity does, and Put() says so. The
-// cache holds what is known now. Bounds: flows, bytes of text, entities; whichever is full starts again. Thread-safe; no
-// lock is held while the tables are asked.
+// cache holds what is known now. Bounds: flows, bytes of text, entities; whichever is full starts again. Thread-safe;
+// no lock is held while the tables are asked.
 #pragma once
 
 #include <tsl/robin_map.h>
@@ -39,7 +39,8 @@ class FlowNames {
   };
 
   // Fills the first cells of rows[i] with the `group_by` dimensions of flows[i]. Errors of `tables` are passed on; what
-  // they did not find stays empty. `now` false: entities are asked for and not remembered, for another time's are wanted.
+  // they did not find stays empty. `now` false: entities are asked for and not remembered, for another time's are
+  // wanted.
   Status Fill(const std::vector<uint64_t>& flows, const std::vector<const model::Column*>& group_by,
               const Tables& tables, bool now, std::vector<std::vector<Cell>>& rows);
 

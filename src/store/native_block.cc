@@ -161,10 +161,8 @@ void AppendValue(ColumnBuffer& column, const model::Address& value) {
   column.values.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
 }
 template <typename Integer>
-  requires std::is_integral_v<Integer>
-void AppendValue(ColumnBuffer& column, Integer value) {
-  AppendNumber(column.values, value);
-}
+requires std::is_integral_v<Integer>
+void AppendValue(ColumnBuffer& column, Integer value) { AppendNumber(column.values, value); }
 
 // Rows of the table of flows.
 class FlowsBlock {

@@ -50,13 +50,16 @@ std::string InsertPlacesSql(const Packing::Names& names, const std::array<size_t
   std::vector<std::string> rows;
   for (size_t list = 0; list < names.size(); ++list) {
     for (size_t place = from[list]; place < names[list].size(); ++place) {
-      rows.push_back(fmt::format("({}, {}, {})", QuoteText(kPlaceListNames[list]), place, QuoteText(names[list][place])));
+      rows.push_back(
+          fmt::format("({}, {}, {})", QuoteText(kPlaceListNames[list]), place, QuoteText(names[list][place])));
     }
   }
   // No INSERT ... VALUES: ClickHouse as a library takes what is on standard input for more of its rows.
-  return rows.empty() ? "" : fmt::format("INSERT INTO {} (list, place, measure) SELECT row.1, row.2, row.3 FROM (SELECT "
-                                         "arrayJoin([{}]) AS row)",
-                                         kPlaceTable, Join(rows));
+  return rows.empty() ? ""
+                      : fmt::format(
+                            "INSERT INTO {} (list, place, measure) SELECT row.1, row.2, row.3 FROM (SELECT "
+                            "arrayJoin([{}]) AS row)",
+                            kPlaceTable, Join(rows));
 }
 
 Result<Packing> OpenPacking(Connection& connection) {

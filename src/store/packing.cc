@@ -10,9 +10,7 @@ constexpr size_t ListOf(Pack pack) {
   return pack == Pack::kRequestHistograms ? kArrays : static_cast<size_t>(pack) - static_cast<size_t>(Pack::kSums);
 }
 
-constexpr bool HasPlace(Pack pack) {
-  return pack != Pack::kNone && pack != Pack::kOwn && pack != Pack::kHistogram;
-}
+constexpr bool HasPlace(Pack pack) { return pack != Pack::kNone && pack != Pack::kOwn && pack != Pack::kHistogram; }
 
 }  // namespace
 

@@ -36,8 +36,8 @@ inline constexpr std::string_view kRequestHistogramsName = "request_histograms";
 
 // What has places: the arrays, and the histograms about requests.
 inline constexpr size_t kPlaceLists = kArrays + 1;
-inline constexpr std::array<std::string_view, kPlaceLists> kPlaceListNames{kArrayNames[0], kArrayNames[1], kArrayNames[2],
-                                                                          kArrayNames[3], kRequestHistogramsName};
+inline constexpr std::array<std::string_view, kPlaceLists> kPlaceListNames{
+    kArrayNames[0], kArrayNames[1], kArrayNames[2], kArrayNames[3], kRequestHistogramsName};
 
 struct Place {
   Pack pack = Pack::kNone;

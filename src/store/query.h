@@ -41,8 +41,8 @@ struct FlowQuery {
   // cheaper than grouping by their values, which is done all the same where the order or an or / not of the filter
   // needs the value of a dimension. Without group_by, and with all dimensions in it, rows are flows anyway.
   bool by_flow = false;
-  // Rows by things of a level: the dimensions among model::ColumnsOf(level) are those of the ends reduced to such things, all
-  // others stay. Empty group_by = model::ColumnsOf(level). Never by_flow.
+  // Rows by things of a level: the dimensions among model::ColumnsOf(level) are those of the ends reduced to such
+  // things, all others stay. Empty group_by = model::ColumnsOf(level). Never by_flow.
   std::optional<model::LevelFold> fold;
   // Names as they are known now, 0, or as they were at this time: the last that held from then or before.
   UnixMillis names_at = 0;
@@ -77,7 +77,8 @@ struct Cell {
 struct FlowResult {
   std::vector<const model::Column*> columns;  // of `rows` and `totals`, in order
   std::vector<std::vector<Cell>> rows;
-  // Of each row, where they are not asked for by bucket: the number of the flow, or where they are folded, of the group.
+  // Of each row, where they are not asked for by bucket: the number of the flow, or where they are folded, of the
+  // group.
   std::vector<uint64_t> flows;
   std::vector<Cell> totals;      // over all groups, shown or not; text cells are empty. None where not wanted
   uint64_t groups = 0;           // how many there are

@@ -19,9 +19,9 @@ std::string HasColumn(std::string_view table, std::string_view column) {
 }
 
 // Attributes as they were then; not all of such tables have them all.
-constexpr std::string_view kTexts[] = {"kind",      "cluster",    "namespace",     "workload",      "workload_kind",
-                                       "pod",       "image",      "container_name", "container",     "process",
-                                       "unit",      "node",       "zone",          "region",        "netns_name",
+constexpr std::string_view kTexts[] = {"kind",          "cluster",       "namespace",      "workload",  "workload_kind",
+                                       "pod",           "image",         "container_name", "container", "process",
+                                       "unit",          "node",          "zone",           "region",    "netns_name",
                                        "cloud_service", "external_name", "name_source"};
 
 std::string AddMissingColumns() {
@@ -62,18 +62,19 @@ std::string IsAddress(std::string_view end) {
 // The node an address belongs to: as it was told, or the other end's where the flow never left it.
 std::string HolderSql(std::string_view end) {
   const std::string_view other = end == "client" ? "server" : "client";
-  return fmt::format("if({0}_node = '' AND locality = 'same_node', toString({1}_node), toString({0}_node))", end, other);
+  return fmt::format("if({0}_node = '' AND locality = 'same_node', toString({1}_node), toString({0}_node))", end,
+                     other);
 }
 
 // model::AgentEndId and model::AddressId.
 std::string IdSql(std::string_view end) {
-  const std::string unspecified = fmt::format(
-      "{0}_address IN ({1}, {2})", end, QuoteAddress({}), QuoteAddress(*model::Address::Parse("0.0.0.0")));
+  const std::string unspecified =
+      fmt::format("{0}_address IN ({1}, {2})", end, QuoteAddress({}), QuoteAddress(*model::Address::Parse("0.0.0.0")));
   const std::string by_address = HashOfKeySql({"'address'", fmt::format("{}_address", end), HolderSql(end)});
-  const std::string by_agent = HashOfKeySql(
-      {"'agent'", fmt::format("toString({}_node)", end),
-       fmt::format("toString(if({0}_container = '', {0}_unit, {0}_container))", end),
-       fmt::format("toString({}_process)", end), fmt::format("toString({}_netns)", end)});
+  const std::string by_agent =
+      HashOfKeySql({"'agent'", fmt::format("toString({}_node)", end),
+                    fmt::format("toString(if({0}_container = '', {0}_unit, {0}_container))", end),
+                    fmt::format("toString({}_process)", end), fmt::format("toString({}_netns)", end)});
   return fmt::format("if({}, if({}, 0, {}), {})", IsAddress(end), unspecified, by_address, by_agent);
 }
 
@@ -81,20 +82,19 @@ std::string IdSql(std::string_view end) {
 std::string InsertEntitiesOf(std::string_view end) {
   const std::string name = fmt::format("{}_", end);
   std::vector<std::string> columns{"address"};
-  std::vector<std::string> values{
-      fmt::format("if({}, {}_address, {})", IsAddress(end), end, QuoteAddress({}))};
+  std::vector<std::string> values{fmt::format("if({}, {}_address, {})", IsAddress(end), end, QuoteAddress({}))};
   for (const std::string_view text : kTexts) {
     columns.emplace_back(text);
     if (text == "kind") {
-      values.push_back(fmt::format(
-          "multiIf({0}_kind != '', toString({0}_kind), {1}, 'address', {0}_container != '', 'container', "
-          "{0}_process != '', 'process', 'node')",
-          end, IsAddress(end)));
+      values.push_back(
+          fmt::format("multiIf({0}_kind != '', toString({0}_kind), {1}, 'address', {0}_container != '', 'container', "
+                      "{0}_process != '', 'process', 'node')",
+                      end, IsAddress(end)));
     } else if (text == "node") {
       values.push_back(fmt::format("if({}, {}, toString({}_node))", IsAddress(end), HolderSql(end), end));
     } else if (text == "name_source") {
-      values.push_back(fmt::format("if({0}_name_source = '' AND NOT {1}, 'agent', toString({0}_name_source))", end,
-                                   IsAddress(end)));
+      values.push_back(
+          fmt::format("if({0}_name_source = '' AND NOT {1}, 'agent', toString({0}_name_source))", end, IsAddress(end)));
     } else {
       values.push_back(fmt::format("toString({}_{})", end, text));
     }
@@ -105,7 +105,8 @@ std::string InsertEntitiesOf(std::string_view end) {
   for (size_t i = 0; i < values.size(); ++i) keys.push_back(fmt::format("value{}", i));
   for (size_t i = 0; i < values.size(); ++i) values[i] += fmt::format(" AS value{}", i);
   return fmt::format(
-      "INSERT INTO {} (received, id, version, {}) SELECT max(received), entity, max(received), {} FROM (SELECT received, "
+      "INSERT INTO {} (received, id, version, {}) SELECT max(received), entity, max(received), {} FROM (SELECT "
+      "received, "
       "{} AS entity, {} FROM {} WHERE intDiv(received, {}) = {{}}) WHERE entity != 0 GROUP BY entity, {}",
       kEntityTable, Join(columns), Join(keys), IdSql(end), Join(values), kFlowsWithNames, kFlowPartitionUs, Join(keys));
 }
@@ -115,11 +116,13 @@ std::string InsertFlowsOf() {
       "protocol, client_address, server_address, server_port, service_address, service_port, server_name, alpn, "
       "application, operation, resource, result";
   return fmt::format(
-      "INSERT INTO {0} (received, flow, client_entity, server_entity, {1}) SELECT received, flow, {2}, {3}, {1} FROM {4} "
+      "INSERT INTO {0} (received, flow, client_entity, server_entity, {1}) SELECT received, flow, {2}, {3}, {1} FROM "
+      "{4} "
       "WHERE intDiv(received, {5}) = {{}}",
       kFlowTable, kConnection, IdSql("client"), IdSql("server"), kFlowsWithNames, kFlowPartitionUs);
 }
 
+// clang-format off
 // Where packed measures stood by their position in the column table.
 Packing::Names PlacesOfSchema5() {
   return {{{"retransmits_syn", "timeouts_to_server", "timeouts_to_client", "retransmits_rto_to_server",
@@ -145,6 +148,7 @@ Packing::Names PlacesOfSchema5() {
            {"request_latency_histogram", "first_chunk_histogram", "chunk_gap_histogram", "request_duration_histogram",
             "request_upload_histogram", "receive_wait_histogram", "accept_wait_histogram", "client_idle_histogram"}}};
 }
+// clang-format on
 
 // Ends become entities, and places are told by name.
 SchemaChange EndsBecomeEntities() {

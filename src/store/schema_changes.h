@@ -26,7 +26,8 @@ struct SchemaChange {
 // By version, oldest first.
 std::vector<SchemaChange> SchemaChanges();
 
-// Brings tables of schema `version` up to this one's. The version of the directory is the caller's to write, afterwards.
+// Brings tables of schema `version` up to this one's. The version of the directory is the caller's to write,
+// afterwards.
 Status ChangeSchema(Connection& connection, int version);
 // Drops what changes left behind, once the directory's version says that they are done.
 Status DropLeftovers(Connection& connection);

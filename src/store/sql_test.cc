@@ -8,10 +8,10 @@
 #include "store/engine/engine.h"
 #include "store/filter_sql.h"
 #include "store/packing.h"
-#include "store/sql.h"
 #include "store/result_binary.h"
 #include "store/result_json.h"
 #include "store/row_binary.h"
+#include "store/sql.h"
 
 namespace weir::store {
 namespace {
@@ -93,7 +93,8 @@ TEST(Sql, WhatIsAskedOfAnEndIsOneQuestionToTheEntities) {
 }
 
 TEST(Sql, MixedClausesNeedTheirDimensionsGrouped) {
-  const Result<FilterSql> sql = TranslateFilter(*model::Filter::Parse("not (bytes > 5 and port = 80)"), {}, {}, Packing());
+  const Result<FilterSql> sql =
+      TranslateFilter(*model::Filter::Parse("not (bytes > 5 and port = 80)"), {}, {}, Packing());
   ASSERT_EQ(sql.status().code(), Code::kInvalid);
   EXPECT_THAT(sql.status().message(), HasSubstr("add server_port to group_by"));
   EXPECT_THAT(Translate("bytes_to_server > 5 or port = 80", {model::FindColumn("server_port")}).groups,

@@ -64,15 +64,15 @@ class Store {
   // Durable (fsync) when it returns OK; on any error nothing was stored. At most kMaxRowsPerInsert rows.
   // Thread: one writer.
   virtual Status Insert(const std::vector<StoredRow>& rows) = 0;
-  // New versions of entities, whether or not a flow that names them moves; none of them null. A version that is not above
-  // the stored one changes nothing. Durable when it returns OK. Thread: the writer's, too.
+  // New versions of entities, whether or not a flow that names them moves; none of them null. A version that is not
+  // above the stored one changes nothing. Durable when it returns OK. Thread: the writer's, too.
   virtual Status Publish(const std::vector<model::EntityRef>& /*entities*/) { return Status::Ok(); }
   // Highest sequence stored for each agent, either side. Called once at start.
   virtual Result<std::map<std::string, uint64_t>> Watermarks() = 0;
   // Thread-safe, concurrent with Insert and Maintain.
   virtual Result<FlowResult> Query(const FlowQuery& query) = 0;
-  // The round-trip times of groups of what `query` answered with, as each side measured them; by group. Groups without any
-  // are left out. Thread-safe, too.
+  // The round-trip times of groups of what `query` answered with, as each side measured them; by group. Groups without
+  // any are left out. Thread-safe, too.
   virtual Result<std::map<uint32_t, RttDistribution>> RttOfGroups(const FlowQuery& query, const FlowGroups& groups) = 0;
   // Whether a Kubernetes namespace is known of any end in or shortly before the range. Cheap. Thread-safe, too.
   virtual Result<bool> KnowsNamespaces(const TimeRange& /*range*/) { return false; }
@@ -92,7 +92,7 @@ struct EmbeddedOptions {
   std::string library;             // path of libchdb.so; "" = search (see FindLibrary)
   Retention retention;
   uint64_t split_from_rows =
-      500'000;  // rows from which the middle of a range is read from roll-ups (faster, same answer)
+      500'000;                   // rows from which the middle of a range is read from roll-ups (faster, same answer)
   const Clock* clock = nullptr;  // stamps what is received, and says how old that is; nullptr: the system's
 };
 

@@ -96,7 +96,8 @@ bool CountElements(std::string_view bytes, int depth, size_t& elements) {
         if (!in.Skip(4)) return false;
         break;
       case WireFormatLite::WIRETYPE_LENGTH_DELIMITED: {
-        if (!in.ReadVarint32(&length) || length > bytes.size() - static_cast<size_t>(in.CurrentPosition())) return false;
+        if (!in.ReadVarint32(&length) || length > bytes.size() - static_cast<size_t>(in.CurrentPosition()))
+          return false;
         ++elements;
         const auto inside = bytes.substr(static_cast<size_t>(in.CurrentPosition()), length);
         // Text that happens to look like a message is counted a little too high; text that does not is no error.
@@ -140,7 +141,8 @@ Result<std::string> EncodeAck(const Ack& ack) {
 Result<Ack> DecodeAck(std::string_view bytes) {
   WEIR_RETURN_IF_ERROR(CheckSize(bytes, kMaxAckBytes, model::kMaxPodNames));
   v1::Ack message;
-  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return Status::Invalid("not a weir.v1.Ack");
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return Status::Invalid("not a weir.v1.Ack");
   Ack ack{message.duplicate(), message.watermark(), {}};
   if (message.has_names()) WEIR_RETURN_IF_ERROR(TakeNames(message.names(), model::kMaxPodNames, ack.names));
   return ack;

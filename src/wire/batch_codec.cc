@@ -330,8 +330,8 @@ Status TakeNamespace(const v1::Batch& batch, const v1::NetNamespace& from, model
   WEIR_RETURN_IF_ERROR(TakeName("name", batch, from.name(), to.name));
   WEIR_RETURN_IF_ERROR(TakeName("pod_uid", batch, from.pod_uid(), to.pod_uid));
   if (static_cast<size_t>(from.addresses_size()) > model::kMaxNamespaceAddresses) {
-    return Status::Invalid(fmt::format("{} addresses, more than {}", from.addresses_size(),
-                                       model::kMaxNamespaceAddresses));
+    return Status::Invalid(
+        fmt::format("{} addresses, more than {}", from.addresses_size(), model::kMaxNamespaceAddresses));
   }
   for (const std::string& address : from.addresses()) {
     WEIR_RETURN_IF_ERROR(TakeAddress("address", address, to.addresses.emplace_back()));

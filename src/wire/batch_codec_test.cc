@@ -67,9 +67,9 @@ AgentBatch Sample() {
   batch.names = {1'700'000'000'000, 77};
   batch.zone = "eu-central-1a";
   batch.region = "eu-central-1";
-  batch.resolved = {{At("192.0.2.7"), "models.example", "edge.example", 60, 4'026'532'000,
-                     "0a1b2c3d-4e5f-6789-abcd-ef0123456789"},
-                    {At("2001:db8::7"), "models.example", "", UINT32_MAX, 0, ""}};
+  batch.resolved = {
+      {At("192.0.2.7"), "models.example", "edge.example", 60, 4'026'532'000, "0a1b2c3d-4e5f-6789-abcd-ef0123456789"},
+      {At("2001:db8::7"), "models.example", "", UINT32_MAX, 0, ""}};
   batch.namespaces = {{4'026'531'840, "", true, "", {At("192.0.2.1"), At("2001:db8::1")}},
                       {4'026'532'000, "lab-a", false, "0a1b2c3d-4e5f-6789-abcd-ef0123456789", {At("10.1.0.1")}},
                       {4'026'532'001, "", false, "", {}}};
@@ -84,8 +84,16 @@ AgentBatch Sample() {
                  443,
                  At("198.51.100.4"),
                  model::kUnknownNetns};
-  client.identity = {"curl", std::string(64, 'c'), "", "lab-a", "models.example", "h2,http/1.1", "tls",
-                     "0a1b2c3d-4e5f-6789-abcd-ef0123456789", "web", "nginx:1"};
+  client.identity = {"curl",
+                     std::string(64, 'c'),
+                     "",
+                     "lab-a",
+                     "models.example",
+                     "h2,http/1.1",
+                     "tls",
+                     "0a1b2c3d-4e5f-6789-abcd-ef0123456789",
+                     "web",
+                     "nginx:1"};
   client.counters = DistinctCounters(1'000);
   SideReport server;
   server.ends = {

@@ -11,8 +11,8 @@
 namespace weir::wire {
 
 struct Ack {
-  bool duplicate = false;  // had been stored before; nothing was counted again
-  uint64_t watermark = 0;  // highest sequence stored for this agent
+  bool duplicate = false;   // had been stored before; nothing was counted again
+  uint64_t watermark = 0;   // highest sequence stored for this agent
   model::PodNames names{};  // what has changed about the pods of the agent's node
 };
 

@@ -39,7 +39,9 @@ TEST(DataDirectory, MakesAnIdOnceAndKeepsItPrivate) {
 
 TEST(DataDirectory, ACopyOnAnotherMachineGetsAnIdOfItsOwn) {
   const TemporaryDirectory temporary;
-  const auto id_on = [&](const std::string& machine) { return DataDirectory::Open(temporary.path(), machine)->agent_id(); };
+  const auto id_on = [&](const std::string& machine) {
+    return DataDirectory::Open(temporary.path(), machine)->agent_id();
+  };
   std::ofstream(temporary.path() / "agent_id") << "0123456789abcdef0123456789abcdef\n";
   EXPECT_EQ(id_on("aaaa"), "0123456789abcdef0123456789abcdef") << "of a version that told no machine";
   EXPECT_EQ(id_on("aaaa"), "0123456789abcdef0123456789abcdef");

@@ -1,7 +1,8 @@
 // LocalNames: the names of this node's pods, as the server's acknowledgements brought them, by pod uid and container
 // id. They are kept on disk too, so that an agent that starts while the server is away still has them.
 //
-// Bounded: kMaxPods; beyond, new pods stay nameless (agent_local_names_full). Thread-safe; Save() is called by one thread.
+// Bounded: kMaxPods; beyond, new pods stay nameless (agent_local_names_full). Thread-safe; Save() is called by one
+// thread.
 #pragma once
 
 #include <filesystem>
@@ -46,8 +47,8 @@ class LocalNames {
   const Clock& clock_;
   mutable std::mutex mutex_;
   model::NamesVersion version_;  // these four: guarded by mutex_
-  Pods pods_;        // by uid
-  Pods containers_;  // by container id
+  Pods pods_;                    // by uid
+  Pods containers_;              // by container id
   bool changed_ = false;
   Nanos saved_ = 0;  // monotonic; the saving thread's
 };

@@ -126,7 +126,8 @@ TEST(CgroupName, TheUidOfThePodStandsInThePath) {
 
 TEST(CgroupName, AnyHierarchyTellsThePod) {
   const std::string uid = "0a1b2c3d-4e5f-6789-abcd-ef0123456789";
-  const CgroupName name = NameFromProcFile("4:memory:/kubepods/pod" + uid + "\n1:name=systemd:/system.slice/a.service\n");
+  const CgroupName name =
+      NameFromProcFile("4:memory:/kubepods/pod" + uid + "\n1:name=systemd:/system.slice/a.service\n");
   EXPECT_EQ(name, (CgroupName{"", "a.service", uid}));
 }
 

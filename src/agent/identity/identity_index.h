@@ -61,7 +61,7 @@ class IdentityIndex final : public Identities {
  private:
   struct Entry {
     std::shared_ptr<const CgroupName> name;
-    Nanos seen = 0;  // last walk that met it, or last use of a process's name
+    Nanos seen = 0;      // last walk that met it, or last use of a process's name
     int looks_left = 3;  // for what its runtime says of it
     Nanos next_look = 0;
   };

@@ -10,8 +10,8 @@
 #include <fstream>
 #include <thread>
 
-#include "agent/metrics/instance_id.h"
 #include "agent/kernel/unique_fd.h"
+#include "agent/metrics/instance_id.h"
 #include "net/http_client.h"
 
 namespace weir::agent::metrics {
@@ -86,7 +86,8 @@ TEST_F(EndpointTest, ScrapersThatStopReadingHarmNobody) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    to.sin_port = htons(static_cast<uint16_t>(std::stoi(endpoint->address().substr(endpoint->address().rfind(':') + 1))));
+    to.sin_port =
+        htons(static_cast<uint16_t>(std::stoi(endpoint->address().substr(endpoint->address().rfind(':') + 1))));
     ASSERT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
     const std::string request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
     ASSERT_EQ(::send(fd.get(), request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));

@@ -13,7 +13,8 @@ namespace weir::agent::metrics {
 struct LabelContext {
   std::string_view instance_id{}, node{};
   std::string_view name_space{}, pod{}, uid{}, container{}, workload{}, workload_kind{};
-  std::string_view iface{}, interface{}, device{}, port{}, cpu{}, qdisc{}, reason{};
+  std::string_view iface{}, interface {
+  }, device{}, port{}, cpu{}, qdisc{}, reason{};
   std::string_view version{}, mode{};
 };
 

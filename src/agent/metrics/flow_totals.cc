@@ -100,7 +100,9 @@ FlowSamples::FlowSamples(const std::vector<FlowTotals::Item>& items, const std::
     labels_.push_back(std::move(labels));
     totals.push_back(&item.totals);
   }
-  const auto same = [](const PodLabels& a, const PodLabels& b) { return a.pod == b.pod && a.name_space == b.name_space; };
+  const auto same = [](const PodLabels& a, const PodLabels& b) {
+    return a.pod == b.pod && a.name_space == b.name_space;
+  };
   const size_t heard = labels_.size();
   for (const PodLabels& pod : pods) {
     const auto end = labels_.begin() + static_cast<std::ptrdiff_t>(heard);

@@ -1,5 +1,5 @@
-// FlowTotals: what the sockets of each pod did since the agent began, where the kernel counts nothing per pod: traffic of
-// pods in the node's network, connections that failed, segments lost on the way in, DNS.
+// FlowTotals: what the sockets of each pod did since the agent began, where the kernel counts nothing per pod: traffic
+// of pods in the node's network, connections that failed, segments lost on the way in, DNS.
 //
 // A pod that nothing was heard of for ten minutes leaves; when it comes back, its counters begin at 0 again, as after a
 // restart. Bounded by kMaxPods; beyond, reports are counted and left out (agent_metrics_pods_full). Thread-safe.
@@ -31,8 +31,8 @@ class FlowTotals {
   // The reports of an interval.
   void Add(const std::vector<model::SideReport>& reports);
 
-  static constexpr auto kFailures = std::to_array<std::string_view>(
-      {"refused", "timed_out", "unreachable", "abandoned", "no_port", "other"});
+  static constexpr auto kFailures =
+      std::to_array<std::string_view>({"refused", "timed_out", "unreachable", "abandoned", "no_port", "other"});
 
   // Of one pod.
   struct Totals {
@@ -65,13 +65,13 @@ class FlowTotals {
   Nanos next_sweep_ = 0;
 };
 
-// Adds the samples of one family, where it is one of those. A pod that is not among the items but has a network namespace
-// of its own is shown with zeros: a counter that begins with its first event hides it from rate().
+// Adds the samples of one family, where it is one of those. A pod that is not among the items but has a network
+// namespace of its own is shown with zeros: a counter that begins with its first event hides it from rate().
 class FlowSamples {
  public:
   // All borrowed.
-  FlowSamples(const std::vector<FlowTotals::Item>& items, const std::vector<PodLabels>& pods, const LabelContext& common,
-              const NamePod& name_pod);
+  FlowSamples(const std::vector<FlowTotals::Item>& items, const std::vector<PodLabels>& pods,
+              const LabelContext& common, const NamePod& name_pod);
   void AddTo(model::AgentFamily family, FamilyOut& out) const;
 
  private:

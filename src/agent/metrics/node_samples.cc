@@ -28,7 +28,8 @@ const std::vector<ShownSignal>& RowsOf(AgentFamily family) {
 }
 
 const uint64_t* ValueOf(const NodeSnapshot::Values& values, NodeSignal signal) {
-  const auto found = std::find_if(values.begin(), values.end(), [&](const auto& value) { return value.first == signal; });
+  const auto found =
+      std::find_if(values.begin(), values.end(), [&](const auto& value) { return value.first == signal; });
   return found == values.end() ? nullptr : &found->second;
 }
 
@@ -153,7 +154,8 @@ void NodeSamples::VisitEfa(MetricVisitor& visitor) const {
   for (size_t i = 0; i < model::kEfaCounters.size(); ++i) {
     FamilyOut out(model::kEfaCounters[i].family, visitor);
     for (const NodeSnapshot::EfaPort& port : snapshot_.efa) {
-      const auto found = std::find_if(port.values.begin(), port.values.end(), [&](const auto& v) { return v.first == i; });
+      const auto found =
+          std::find_if(port.values.begin(), port.values.end(), [&](const auto& v) { return v.first == i; });
       if (found == port.values.end()) continue;
       LabelContext context = common_;
       context.device = port.device;

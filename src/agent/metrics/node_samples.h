@@ -1,7 +1,7 @@
 // NodeSamples: a snapshot of the node as samples of the families in model/metric_families.h.
 //
-// Pods are the network namespaces of Kubernetes pods and other containers. One that has no name yet is called by its uid,
-// its container's id or its namespace's name, without a Kubernetes namespace.
+// Pods are the network namespaces of Kubernetes pods and other containers. One that has no name yet is called by its
+// uid, its container's id or its namespace's name, without a Kubernetes namespace.
 #pragma once
 
 #include <memory>

@@ -59,8 +59,8 @@ CounterBoard::Entry* CounterBoard::At(const Key& key, const Object& object, std:
 }
 
 CounterBoard::Value& CounterBoard::ValueIn(Entry& entry, NodeSignal signal) {
-  const auto found =
-      std::find_if(entry.values.begin(), entry.values.end(), [&](const Value& value) { return value.signal == signal; });
+  const auto found = std::find_if(entry.values.begin(), entry.values.end(),
+                                  [&](const Value& value) { return value.signal == signal; });
   return found != entry.values.end() ? *found : entry.values.emplace_back(Value{signal});
 }
 

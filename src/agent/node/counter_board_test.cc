@@ -74,8 +74,8 @@ TEST_F(CounterBoardTest, DropsAddUpByReason) {
     EXPECT_EQ(entry.created, kNoon);
     found[std::to_string(netns) + " " + entry.name] = entry.values.at(0).value;
   });
-  EXPECT_EQ(found, (std::map<std::string, uint64_t>{
-                       {"7 NETFILTER_DROP", 7}, {"7 NO_SOCKET", 1}, {"0 unknown/NO_SOCKET", 1}}));
+  EXPECT_EQ(found,
+            (std::map<std::string, uint64_t>{{"7 NETFILTER_DROP", 7}, {"7 NO_SOCKET", 1}, {"0 unknown/NO_SOCKET", 1}}));
 }
 
 TEST_F(CounterBoardTest, WhatIsGoneLeaves) {

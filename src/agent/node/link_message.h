@@ -30,8 +30,8 @@ struct Link {
   std::string name;
   bool up = false;
   bool loopback = false;
-  bool has_parent = false;  // a device of a bus (IFLA_PARENT_DEV_NAME, Linux 5.14)
-  uint32_t peer = 0;        // ifindex of its other end or lower device, 0 = none
+  bool has_parent = false;      // a device of a bus (IFLA_PARENT_DEV_NAME, Linux 5.14)
+  uint32_t peer = 0;            // ifindex of its other end or lower device, 0 = none
   bool peer_elsewhere = false;  // that one is in another network namespace
   LinkCounters counters;
 };

@@ -1,8 +1,8 @@
 #include "agent/node/link_message.h"
 
 #include <gtest/gtest.h>
-#include <linux/if_addr.h>
 #include <linux/gen_stats.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/pkt_sched.h>

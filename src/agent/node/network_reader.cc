@@ -1,7 +1,7 @@
 #include "agent/node/network_reader.h"
 
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/netlink.h>
 #include <sys/stat.h>
 
@@ -113,8 +113,10 @@ Status NetworkReader::Open() {
   own_inode_ = InodeOf("/proc/thread-self/ns/net");
   machines_network_ = kernel::SharesNetworkNamespace();
   machines_processes_ = kernel::ProcShowsMachine();
-  if (machines_network_) host_inode_ = own_inode_;
-  else if (machines_processes_) host_inode_ = InodeOf("/proc/1/ns/net");
+  if (machines_network_)
+    host_inode_ = own_inode_;
+  else if (machines_processes_)
+    host_inode_ = InodeOf("/proc/1/ns/net");
   WEIR_ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open(NETLINK_ROUTE));
   socket_ = std::move(socket);
   if (Result<EthtoolReader> ethtool = EthtoolReader::Open(); ethtool.ok()) {
@@ -154,7 +156,8 @@ Status NetworkReader::ReadNamespace(NetlinkSocket& socket, Namespace& space) {
   if (status.ok()) {
     space.links.clear();
     for (const auto& [ifindex, link] : links) AddLink(space, link);
-    std::sort(space.links.begin(), space.links.end(), [](const auto& a, const auto& b) { return a.ifindex < b.ifindex; });
+    std::sort(space.links.begin(), space.links.end(),
+              [](const auto& a, const auto& b) { return a.ifindex < b.ifindex; });
     if (space.number == 0) AddUplinks(links);
     status = ReadQdiscs(socket, space, links);
   }
@@ -303,7 +306,9 @@ Status NetworkReader::ReadAddresses(NetlinkSocket& socket, Namespace& space) {
   space.addresses.clear();
   WEIR_RETURN_IF_ERROR(DumpAddresses(socket, [&](const LinkAddress& found) {
     const model::Address& address = found.address;
-    if (found.ifindex == space.services_link || address.is_loopback() || address.is_link_local() || address.is_unspecified()) return;
+    if (found.ifindex == space.services_link || address.is_loopback() || address.is_link_local() ||
+        address.is_unspecified())
+      return;
     if (space.addresses.size() < model::kMaxNamespaceAddresses) space.addresses.push_back(address);
   }));
   std::sort(space.addresses.begin(), space.addresses.end());
@@ -330,7 +335,8 @@ void NetworkReader::UpdateNamespaces(const std::vector<kernel::NetNamespace>& fo
     at->second.present = true;
     // Kernels without cookies tell another namespace of the same inode by its name, where it has one.
     const auto bound = bound_names_.find(item.inode);
-    if (!added && at->second.cookie == 0 && bound != bound_names_.end()) at->second.present = bound->second == at->second.name;
+    if (!added && at->second.cookie == 0 && bound != bound_names_.end())
+      at->second.present = bound->second == at->second.name;
     LookForPod(item, at->second);
     at->second.path = item.path;
     if (!added) continue;

@@ -55,8 +55,8 @@ class NetworkReader {
   // Driver statistics and queues of the own namespace; some devices are asked by a command of their own.
   void ReadDevices();
   void ReadOthers();
-  // Interfaces and protocol counters of all namespaces known, for the board alone (SampleTable::BeginLook). Some 100 us a
-  // namespace; bounded like a pass.
+  // Interfaces and protocol counters of all namespaces known, for the board alone (SampleTable::BeginLook). Some 100 us
+  // a namespace; bounded like a pass.
   void Look();
   // The namespaces that are there with their interfaces, and their values on `board`.
   void Show(const CounterBoard& board, NodeSnapshot& into) const;
@@ -88,12 +88,12 @@ class NetworkReader {
     std::filesystem::path path;    // where it was found last
     std::string container;         // id, of the process it was found by
     std::vector<ShownLink> links;  // up, without loopback
-    bool is_new = false;  // came to be after the last complete listing
-    bool listed = false;  // its objects were listed before, so one not seen then is new
+    bool is_new = false;           // came to be after the last complete listing
+    bool listed = false;           // its objects were listed before, so one not seen then is new
     bool present = false;
     std::string pod_uid;
-    int looks_for_pod = 0;  // so often its first process was asked
-    uint32_t services_link = 0;  // an interface whose addresses are not its node's; 0 = there is none
+    int looks_for_pod = 0;                  // so often its first process was asked
+    uint32_t services_link = 0;             // an interface whose addresses are not its node's; 0 = there is none
     std::vector<model::Address> addresses;  // as last read
   };
   struct OwnLink {
@@ -143,7 +143,7 @@ class NetworkReader {
   uint32_t own_inode_ = 0;
   bool machines_network_ = true;    // the own namespace is the machine's
   bool machines_processes_ = true;  // those of other namespaces are in sight
-  uint32_t host_inode_ = 0;  // of the first process
+  uint32_t host_inode_ = 0;         // of the first process
   Namespace own_;
   std::vector<OwnLink> own_links_;
   std::unordered_map<uint32_t, Namespace> others_;         // by inode

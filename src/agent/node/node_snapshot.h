@@ -23,7 +23,7 @@ struct NodeSnapshot {
     Values values;
   };
   struct Space {
-    uint32_t netns = 0;     // inode; 0 = the agent's own
+    uint32_t netns = 0;       // inode; 0 = the agent's own
     std::string name{};       // "" = the agent's own
     std::string pod_uid{};    // "" = of no pod, or not known
     std::string container{};  // id; "" = of none, or not known

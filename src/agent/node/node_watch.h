@@ -26,8 +26,8 @@ struct NodeOptions {
   std::string group{};  // whose network namespaces are read beside the own one, as GroupPlace::path; "" = all
 };
 
-// Threads: "weir-node" reads, "weir-rates" fills the rate ring (rate_ring.h); public calls from any one thread, Look() from
-// any number of them.
+// Threads: "weir-node" reads, "weir-rates" fills the rate ring (rate_ring.h); public calls from any one thread, Look()
+// from any number of them.
 class NodeWatch {
  public:
   // `clock` outlives the watch.
@@ -56,8 +56,8 @@ class NodeWatch {
     std::shared_ptr<const NodeSnapshot> snapshot;  // null when nothing can be read
     bool stale = false;  // reading anew took longer than `patience`: these are the values of the last pass
   };
-  // The values as they stand: what moves fast is read anew, unless that was done a moment ago. Those who ask at the same
-  // time share a reading, and however many ask, it is done so seldom that it costs a twentieth of a core at most.
+  // The values as they stand: what moves fast is read anew, unless that was done a moment ago. Those who ask at the
+  // same time share a reading, and however many ask, it is done so seldom that it costs a twentieth of a core at most.
   Looked Look(std::chrono::milliseconds patience);
 
  private:

@@ -20,7 +20,7 @@ struct DnsAddress {
 };
 
 struct DnsAnswers {
-  std::string canonical;  // what the name's last alias (CNAME) leads to; "" = it has none
+  std::string canonical;              // what the name's last alias (CNAME) leads to; "" = it has none
   std::vector<DnsAddress> addresses;  // those of the name itself or of what its aliases lead to
   bool cut = false;                   // the bytes ended within the records
 };

@@ -8,6 +8,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace weir::agent::udp;
   const DnsAnswers answers = ParseDnsAnswers(std::span(data, size));
-  if (answers.addresses.size() > kMaxDnsRecords || answers.canonical.size() > weir::model::kMaxStringBytes) std::abort();
+  if (answers.addresses.size() > kMaxDnsRecords || answers.canonical.size() > weir::model::kMaxStringBytes)
+    std::abort();
   return 0;
 }

@@ -67,7 +67,8 @@ Bytes NameOf(const std::string& name) {
 
 std::string Text(const DnsAnswers& answers) {
   std::string text = answers.canonical;
-  for (const DnsAddress& each : answers.addresses) text += " " + each.address.ToString() + "/" + std::to_string(each.ttl_s);
+  for (const DnsAddress& each : answers.addresses)
+    text += " " + each.address.ToString() + "/" + std::to_string(each.ttl_s);
   return text + (answers.cut ? " cut" : "");
 }
 
@@ -117,10 +118,10 @@ TEST(DnsAnswers, WhatIsCutOffGivesWhatIsThere) {
 
 TEST(DnsAnswers, OtherRecordsAreSteppedOver) {
   Answer answer("models.example.org");
-  answer.Add(Pointer(kQuestion), 46, 300, Bytes(40, 7));                // RRSIG
-  answer.Add(Pointer(kQuestion), 1, 300, {192, 0, 2, 1, 0});            // no IPv4 address
-  answer.Add(Pointer(kQuestion), 1, 300, {192, 0, 2, 7}, 3);            // of another class
-  answer.Add(Pointer(kQuestion), 1, 0xFFFF'FFFF, {192, 0, 2, 2});       // a TTL beyond RFC 2181
+  answer.Add(Pointer(kQuestion), 46, 300, Bytes(40, 7));           // RRSIG
+  answer.Add(Pointer(kQuestion), 1, 300, {192, 0, 2, 1, 0});       // no IPv4 address
+  answer.Add(Pointer(kQuestion), 1, 300, {192, 0, 2, 7}, 3);       // of another class
+  answer.Add(Pointer(kQuestion), 1, 0xFFFF'FFFF, {192, 0, 2, 2});  // a TTL beyond RFC 2181
   EXPECT_EQ(Text(ParseDnsAnswers(answer.bytes)), " 192.0.2.2/2147483647");
 }
 

@@ -125,8 +125,8 @@ std::vector<model::ResolvedName> DnsTable::TakeNames() {
   std::vector<model::ResolvedName> out;
   out.reserve(names_.size());
   for (const auto& [key, value] : names_) {
-    out.push_back({key.address, key.name, value.canonical, value.ttl_s, key.netns,
-                   identities_.NameOf(key.owner)->pod_uid});
+    out.push_back(
+        {key.address, key.name, value.canonical, value.ttl_s, key.netns, identities_.NameOf(key.owner)->pod_uid});
   }
   names_.clear();
   return out;
