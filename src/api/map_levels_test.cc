@@ -210,7 +210,7 @@ void ExpectFilterSelects(const model::Entity& client, Level level) {
   EXPECT_TRUE(filter->Matches(row)) << text << " on level " << model::NameOf(level);
   model::FlowRow other;
   other.client =
-      model::MakeEntity({.kind = "pod", .cluster = "x", .namespace_ = "x", .workload = "x", .pod = "x", .node = "x"});
+      model::MakeEntity({.address = {}, .kind = "pod", .cluster = "x", .namespace_ = "x", .workload = "x", .pod = "x", .node = "x"});
   other.client_address = *model::Address::Parse("10.9.9.9");
   EXPECT_FALSE(filter->Matches(other)) << text;
 }
@@ -218,7 +218,7 @@ void ExpectFilterSelects(const model::Entity& client, Level level) {
 TEST(MapLevels, AFilterSelectsWhatTheNodeStandsFor) {
   const std::string hostile = "it's \"so\" \\ and\n<b>";
   const model::Entity ends[] = {
-      {.kind = "pod",
+      {.address = {}, .kind = "pod",
        .cluster = "prod",
        .namespace_ = "shop",
        .workload = hostile,
@@ -229,16 +229,16 @@ TEST(MapLevels, AFilterSelectsWhatTheNodeStandsFor) {
        .process = hostile,
        .node = "n1",
        .zone = "a"},
-      {.kind = "process", .process = "sshd", .unit = "sshd.service", .node = hostile, .zone = "a"},
-      {.kind = "process", .container = "c1", .process = "sshd", .node = hostile},
-      {.kind = "process", .process = "sshd", .node = "n1", .netns = 7},
-      {.kind = "process", .process = "sshd", .node = "n1", .netns_name = hostile},
-      {.kind = "cloud_service",
+      {.address = {}, .kind = "process", .process = "sshd", .unit = "sshd.service", .node = hostile, .zone = "a"},
+      {.address = {}, .kind = "process", .container = "c1", .process = "sshd", .node = hostile},
+      {.address = {}, .kind = "process", .process = "sshd", .node = "n1", .netns = 7},
+      {.address = {}, .kind = "process", .process = "sshd", .node = "n1", .netns_name = hostile},
+      {.address = {}, .kind = "cloud_service",
        .region = "eu",
        .cloud_service = "object_store",
        .external_name = hostile,
        .external_service = "Amazon S3"},
-      {.kind = "address"},
+      {.address = {}, .kind = "address"},
   };
   for (const model::Entity& end : ends) {
     for (size_t level = 0; level < model::kLevels.size(); ++level) {
