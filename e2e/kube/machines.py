@@ -19,6 +19,8 @@ TRAFFIC = pathlib.Path(__file__).parents[1] / "traffic.py"
 PYTHON = "/usr/bin/python3"
 # Enters the control group first, so that every socket the command opens belongs to it. nsenter leaves mounts alone.
 LAUNCH = 'echo $$ >"$1/cgroup.procs" && space=$2 && shift 2 && exec nsenter --net="$space" "$@"'
+# A node never tells pods of a shorter way to its other pods, which would lead past what it translates.
+FORWARDING = ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.default.send_redirects=0")
 
 
 def run(*command, text=None, check=True):
@@ -52,7 +54,7 @@ class Machines(PodRuntime):
         self.logs = cluster.plane.folder / "logs"
         self._lock = threading.Lock()
         self._nodes, self._spaces, self._groups = set(), set(), {}
-        self._own, self._links = [], 0
+        self._own, self._links, self._pod_links = [], 0, {}
 
     def __enter__(self):
         try:
@@ -60,8 +62,8 @@ class Machines(PodRuntime):
             self.logs.mkdir(exist_ok=True)
             prefix = self.cluster.prefix
             self._add_space(self.wire)
-            run("ip", "netns", "exec", self.wire, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
-            ip(self.wire, "link set lo up", "link add nodes type bridge", "link set nodes up", f"addr add 10.{prefix}.0.1/24 dev nodes",
+            run("ip", "netns", "exec", self.wire, "sysctl", "-qw", *FORWARDING)
+            ip(self.wire, "link set lo up", f"link add nodes address {self._bridge_mac(0)} type bridge", "link set nodes up", f"addr add 10.{prefix}.0.1/24 dev nodes",
                f"addr add fd00:{prefix}::1/64 dev nodes nodad")
         except BaseException:
             self.__exit__()
@@ -132,17 +134,23 @@ class Machines(PodRuntime):
             space, number, prefix = f"{self.tag}-{node.name}", node.number, self.cluster.prefix
             (self.groups / node.name).mkdir()
             self._add_space(space)
-            run("ip", "netns", "exec", space, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+            run("ip", "netns", "exec", space, "sysctl", "-qw", *FORWARDING)
             ip(self.wire, f"link add n{number} type veth peer name eth0 netns {space}", f"link set n{number} master nodes up",
                f"route add {node.pod_cidr} via {node.address}", f"route add {node.pod_cidr6} via {node.address6}")
             ip(space, "link set lo up", f"addr add {node.address}/24 dev eth0", f"addr add {node.address6}/64 dev eth0 nodad", "link set eth0 up",
-               f"route add default via 10.{prefix}.0.1", f"route add default via fd00:{prefix}::1", "link add pods0 type bridge", "link set pods0 up",
+               f"route add default via 10.{prefix}.0.1", f"route add default via fd00:{prefix}::1",
+               f"link add pods0 address {self._bridge_mac(number)} type bridge", "link set pods0 up",
                f"addr add {self._gateway(node)}/24 dev pods0", f"addr add fd00:{prefix}:{number:x}::1/64 dev pods0 nodad")
             for other in self._nodes:
                 there = self.cluster.nodes[other]
                 ip(space, f"route add {there.pod_cidr} via {there.address}", f"route add {there.pod_cidr6} via {there.address6}")
                 ip(f"{self.tag}-{other}", f"route add {node.pod_cidr} via {node.address}", f"route add {node.pod_cidr6} via {node.address6}")
             self._nodes.add(node.name)
+
+    def _bridge_mac(self, number):
+        """A bridge without an address of its own takes the lowest of its ports', another one whenever a pod comes or goes.
+        Its neighbours notice that after up to a minute."""
+        return f"02:77:00:{self.cluster.prefix:02x}:{number:02x}:01"
 
     def _gateway(self, node):
         return f"10.{self.cluster.prefix}.{node.number}.1"
@@ -162,6 +170,7 @@ class Machines(PodRuntime):
             return
         space, link = self.pod_space(pod), self._next_link()
         self._add_space(space)
+        self._pod_links[space] = link
         ip(f"{self.tag}-{node.name}", f"link add {link} type veth peer name eth0 netns {space}", f"link set {link} master pods0 up",
            # A neighbour of the same address that has gone is forgotten at once, as a CNI plug-in's announcement would have it.
            *(f"neigh flush dev pods0 to {address}" for address in addresses))
@@ -209,7 +218,11 @@ class Machines(PodRuntime):
     def stop(self, pod, children, grace):
         self._kill(children, grace)
         if not pod["spec"].get("hostNetwork"):
-            self._remove_space(self.pod_space(pod))
+            space = self.pod_space(pod)
+            # The kernel takes a namespace down some time after its deletion. Until then it would go on answering for its address.
+            if link := self._pod_links.pop(space, None):
+                run("ip", "-n", f"{self.tag}-{pod['spec']['nodeName']}", "link", "del", link, check=False)
+            self._remove_space(space)
         for key in [each for each in self._groups if each[0] == pod["metadata"]["uid"]]:
             group = self._groups.pop(key)
             self._remove_group(group)
