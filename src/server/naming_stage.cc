@@ -544,6 +544,12 @@ void NamingStage::NameService(store::StoredRow& row, UnixMillis now) {
   const KnownService* service = nullptr;
   if (!row.row.service_address.is_unspecified()) {
     service = ServiceAt(row, cluster, row.row.service_address, row.row.service_port, now);
+    // The backend it was led to has gone, and nobody answered: a pod that comes later never was meant.
+    const bool in_vain =
+        row.row.connections_opened == 0 && (row.row.connections_failed != 0 || row.row.segments_to_client == 0);
+    if (service != nullptr && in_vain && row.row.server != nullptr && row.row.server->kind == "address") {
+      NameServerByService(row, *service, now);
+    }
   } else if (const Entity& server = Of(row.row.server); !server.pod_uid.empty()) {
     service = ServiceAskedFor(row, cluster);
     if (service == nullptr) service = index_.services().OfPod(server.pod_uid, row.row.server_port);

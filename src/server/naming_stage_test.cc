@@ -292,6 +292,14 @@ TEST_F(NamingStageTest, ADeadPodsLateFlowsKeepItsNameAndNewAttemptsGetNone) {
   store::StoredRow attempt = going_on;
   attempt.row.connections_failed = 1;
   EXPECT_EQ(Short(Name(attempt).server), "address");
+  // A service that led there is at least who was meant.
+  TellService("cart", "10.96.0.10", 80, 0);
+  attempt.row.service_address = Ip("10.96.0.10");
+  attempt.row.service_port = 80;
+  const model::FlowRow in_vain = Name(attempt);
+  EXPECT_EQ(Short(in_vain.server), "service cart");
+  EXPECT_EQ(in_vain.server->workload, "cart");
+  EXPECT_EQ(in_vain.server->pod, "");
 }
 
 TEST_F(NamingStageTest, AnAddressReusedIsTheNewPodsFromThenOn) {
