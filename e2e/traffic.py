@@ -5,7 +5,7 @@ what they sent and received, so tests compare byte for byte.
     traffic.py serve PORT [--bind ADDR] [--backlog N] [--slow MS] [--silent] [--drip MS] [--abort]
                           [--log FILE]    per request a line "PEER PORT RECEIVED SENT", as an access log has them
     traffic.py get ADDR PORT --count N --up BYTES --down BYTES [--keep-alive] [--delay US] [--parallel N] [--hold S]
-                          [--drip MS] [--receive-buffer BYTES] [--send-buffer BYTES]
+                          [--drip MS] [--receive-buffer BYTES] [--send-buffer BYTES] [--patience S]
     traffic.py connect ADDR PORT [--timeout S] [--time]     one attempt; prints the errno name or "open"
 """
 
@@ -110,7 +110,7 @@ def request(connection, options):
 
 def open_connection(options):
     connection = socket.socket(family_of(options.address), socket.SOCK_STREAM)
-    connection.settimeout(120)
+    connection.settimeout(options.patience)
     for option, size in ((socket.SO_RCVBUF, options.receive_buffer), (socket.SO_SNDBUF, options.send_buffer)):
         if size:
             connection.setsockopt(socket.SOL_SOCKET, option, size)
@@ -187,6 +187,7 @@ def main():
     client.add_argument("--down", type=int, default=0)
     client.add_argument("--delay", type=int, default=0)
     client.add_argument("--parallel", type=int, default=1)
+    client.add_argument("--patience", type=float, default=120, help="seconds to wait for anything")
     client.add_argument("--keep-alive", action="store_true")
     client.add_argument("--hold", type=float, default=0, help="seconds to keep the connection open at the end")
     client.add_argument("--drip", type=float, default=0, help="milliseconds between reads of 4 KiB of an answer")

@@ -118,8 +118,11 @@ class Cluster:
         return made
 
     def _wait_accounts(self, namespace):
-        """Pods are refused until the controller manager has made the namespace's default account."""
-        wait_for(f"the default account of {namespace}", lambda: self.find("serviceaccount", namespace, "default"))
+        """Pods are refused until the controller manager has made the namespace's default account, and up to 1.23 its token."""
+        def made():
+            account = self.find("serviceaccount", namespace, "default")
+            return account and (self.plane.minor >= 24 or account.get("secrets"))
+        wait_for(f"the default account of {namespace}", made)
 
     def find(self, kind, ns, name):
         """None when there is none."""

@@ -113,7 +113,8 @@ class Kubelets:
                 if error.code not in (404, 409):  # somebody else was faster
                     self.errors.append(error)
             except (OSError, http.client.HTTPException, RuntimeError) as error:
-                self.errors.append(error)
+                if not isinstance(error, (ConnectionError, http.client.HTTPException)):  # the API server is away for a while
+                    self.errors.append(error)
                 if not self._stopping.wait(0.1):
                     tasks.put(task)
 

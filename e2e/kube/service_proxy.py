@@ -61,8 +61,7 @@ class ServiceProxy:
                         self.machines.nft(self.machines.node_space(node.name), rules)
                         self._rules[node.name] = rules
                         self.version += 1
-            except (ApiError, OSError, http.client.HTTPException, ValueError) as error:
-                self.errors.append(error)
+            except (ApiError, OSError, http.client.HTTPException, ValueError):  # the API server is away
                 self._stopping.wait(0.1)
                 self._changed.set()
             except RuntimeError as error:  # of nft: a defect of this file

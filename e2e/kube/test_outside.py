@@ -4,10 +4,8 @@ import json
 
 import pytest
 
-from kube import assets
-from kube.cluster import Cluster, wait_for
-from kube.kubelets import Kubelets
-from kube.machines import PYTHON, Machines
+from kube.cluster import wait_for
+from kube.machines import PYTHON
 from kube.named import Named
 from lab import eventually
 
@@ -53,32 +51,10 @@ asker.recv(4096)
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    assets.need()
-    with Cluster(prefix=132) as running:
-        running.node("n1", zone="eu-central-1a")
-        running.node("n2", zone="eu-central-1b")
-        running.namespace("ml")
-        running.namespace("mount-s3")
-        running.attachments()
-        yield running
-
-
-@pytest.fixture(scope="module")
-def machines(cluster):
-    with Machines(cluster) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def kubelets(cluster, machines):
-    with Kubelets(cluster, machines) as running:
-        yield running
-        assert running.errors == []
-
-
-@pytest.fixture(scope="module")
 def pods(cluster, kubelets):
+    for name in ("ml", "mount-s3"):
+        cluster.namespace(name)
+    cluster.attachments()
     for name, node in (("a", "n1"), ("b", "n1"), ("c", "n2")):
         cluster.pod("ml", name, node=node, command=SLEEP)
     return {name: cluster.wait_ready("ml", name, 1)[0] for name in "abc"}
