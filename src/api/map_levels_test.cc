@@ -209,8 +209,8 @@ void ExpectFilterSelects(const model::Entity& client, Level level) {
   EXPECT_FALSE(text.empty());
   EXPECT_TRUE(filter->Matches(row)) << text << " on level " << model::NameOf(level);
   model::FlowRow other;
-  other.client =
-      model::MakeEntity({.address = {}, .kind = "pod", .cluster = "x", .namespace_ = "x", .workload = "x", .pod = "x", .node = "x"});
+  other.client = model::MakeEntity(
+      {.address = {}, .kind = "pod", .cluster = "x", .namespace_ = "x", .workload = "x", .pod = "x", .node = "x"});
   other.client_address = *model::Address::Parse("10.9.9.9");
   EXPECT_FALSE(filter->Matches(other)) << text;
 }
@@ -218,7 +218,8 @@ void ExpectFilterSelects(const model::Entity& client, Level level) {
 TEST(MapLevels, AFilterSelectsWhatTheNodeStandsFor) {
   const std::string hostile = "it's \"so\" \\ and\n<b>";
   const model::Entity ends[] = {
-      {.address = {}, .kind = "pod",
+      {.address = {},
+       .kind = "pod",
        .cluster = "prod",
        .namespace_ = "shop",
        .workload = hostile,
@@ -233,7 +234,8 @@ TEST(MapLevels, AFilterSelectsWhatTheNodeStandsFor) {
       {.address = {}, .kind = "process", .container = "c1", .process = "sshd", .node = hostile},
       {.address = {}, .kind = "process", .process = "sshd", .node = "n1", .netns = 7},
       {.address = {}, .kind = "process", .process = "sshd", .node = "n1", .netns_name = hostile},
-      {.address = {}, .kind = "cloud_service",
+      {.address = {},
+       .kind = "cloud_service",
        .region = "eu",
        .cloud_service = "object_store",
        .external_name = hostile,
