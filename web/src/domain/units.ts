@@ -96,6 +96,7 @@ export function formatUnit(value: number | null | undefined, unit: string): Show
     case 'ms': return { text: formatMicroseconds(value * 1000), title: `${exact} ms` };
     case '%': return { text: formatPercent(value), title: `${exact} %` };
     case 'USD': return { text: value < 0.01 && value > 0 ? '< $0.01' : `$${value.toFixed(2)}`, title: `${exact} USD` };
+    case 'nUSD': return { ...formatUnit(value / 1e9, 'USD'), title: `${exact} billionths of a US dollar` };
     case '': return { text: String(value), title: exact };
     default: return { text: unit.endsWith('/s') ? `${formatCount(value)} /s` : formatCount(value), title: `${exact} ${unit}` };
   }
