@@ -108,8 +108,8 @@ Status Intake::CheckMachine(Agent& agent, const model::AgentBatch& batch, UnixMi
   const bool same = both_told ? agent.machine == batch.machine : status.node == batch.node;
   const int64_t silent_ms = std::abs(now - status.last_seen);
   const int64_t hold_ms = both_told ? std::max(kMachineHoldMs, 3 * agent.interval_ms) : kNodeNameHoldMs;
-  if (status.last_seen == 0 || same || silent_ms > hold_ms) {
-    status.node = batch.node;
+  // Who was refused so far has no name yet.
+  if (status.node.empty() || same || silent_ms > hold_ms) {
     agent.machine = batch.machine;
     agent.interval_ms = batch.end - batch.start;
     if (!same) agent.other_machine.clear();
