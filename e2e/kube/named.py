@@ -5,6 +5,7 @@ import re
 import shutil
 import tempfile
 
+from kube.cluster import wait_for
 from kube.machines import PYTHON, TRAFFIC
 from lab import eventually
 from weir import Process, get
@@ -48,6 +49,8 @@ class Named:
         self.agents[node] = Process("agent", "--server", self.url, "--node", node, "--within", str(self.machines.node_group(node)), "--node-signals",
                                     node_signals, "--metrics-listen", metrics, "--data-dir", f"{self.folder}/{node}", *self.agent_options, *options,
                                     expect_ready=False)
+        # Before that a signal just ends it.
+        wait_for(f"the agent of {node}", lambda: any("observes this node" in line for line in self.agents[node].log))
 
     # --- what Weir says -----------------------------------------------------------------------------------------
 
