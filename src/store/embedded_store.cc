@@ -556,16 +556,16 @@ Status EmbeddedStore::EnforceRetention(UnixMillis now) {
   const bool disk_decides = retention.disk_budget_bytes < retention_.disk_budget_bytes;
   node_->SetBudget(retention.disk_budget_bytes / kNodeShareOfBudget);
   retention.disk_budget_bytes -= std::min(other_bytes, retention.disk_budget_bytes);
-  const auto received_now = now + static_cast<int64_t>(received_ahead_us_ / 1000);
+  const auto ahead_ms = static_cast<int64_t>(received_ahead_us_ / 1000);
   for (const Partition& partition :
-       PartitionsToDrop(std::move(partitions), retention, tables_.Snapshot(), received_now, &excess, &clock_)) {
+       PartitionsToDrop(std::move(partitions), retention, tables_.Snapshot(), now, &excess, &clock_, ahead_ms)) {
     WEIR_RETURN_IF_ERROR(Drop(partition));
     if (disk_decides) Count(Metric::store_room_made);
     bytes -= partition.bytes;
   }
   SetGauge(Metric::store_disk_bytes, bytes + other_bytes);
   WEIR_RETURN_IF_ERROR(DropUnneededFlows(*maintainer_, tables_.Snapshot()));
-  if (excess != 0 && disk_decides) WEIR_RETURN_IF_ERROR(MakeRoom(retention, received_now, &excess));
+  if (excess != 0 && disk_decides) WEIR_RETURN_IF_ERROR(MakeRoom(retention, now, &excess));
   if (excess == 0) return Status::Ok();
   if (disk_decides) {
     return Status::Exhausted(
@@ -589,7 +589,9 @@ Status EmbeddedStore::MakeRoom(Retention retention, UnixMillis now, uint64_t* ex
   const Status rolled_up = rollup_->RollUpAll(raw.newest);
   WEIR_ASSIGN_OR_RETURN(const std::string answer, maintainer_->Execute(PartitionsSql()));
   WEIR_ASSIGN_OR_RETURN(std::vector<Partition> partitions, ParsePartitions(answer));
-  for (const Partition& partition : PartitionsToDrop(partitions, retention, tables_.Snapshot(), now, excess, &clock_)) {
+  const auto ahead_ms = static_cast<int64_t>(received_ahead_us_ / 1000);
+  for (const Partition& partition :
+       PartitionsToDrop(partitions, retention, tables_.Snapshot(), now, excess, &clock_, ahead_ms)) {
     WEIR_RETURN_IF_ERROR(DropLocked(partition));
     Count(Metric::store_room_made);
   }

@@ -19,8 +19,11 @@ int64_t MaxAgeSeconds(const Retention& retention, size_t level) {
   return ages[level];
 }
 
-bool IsPastAge(const Partition& partition, const Retention& retention, UnixMillis now, const Clock* clock) {
+bool IsPastAge(const Partition& partition, const Retention& retention, UnixMillis now, const Clock* clock,
+               int64_t ahead_ms) {
   const auto end = static_cast<UnixMillis>(partition.end_us() / 1000);
+  // A receipt of before the clock was set ahead and back is as old as the clock says.
+  if (end > now) now += ahead_ms;
   const int64_t max_age = MaxAgeSeconds(retention, partition.level) * kSecond;
   if (end > now - max_age) return false;
   // A jump within the partition's own span counts: all its rows may be from before.
@@ -63,7 +66,7 @@ bool MayDrop(const Partition& partition, const TableStates& states) {
 
 std::vector<Partition> PartitionsToDrop(std::vector<Partition> partitions, const Retention& retention,
                                         const TableStates& states, UnixMillis now, uint64_t* excess_bytes,
-                                        const Clock* clock) {
+                                        const Clock* clock, int64_t ahead_ms) {
   // Oldest first; raw rows before what was rolled up from them.
   std::sort(partitions.begin(), partitions.end(), [](const Partition& a, const Partition& b) {
     return a.end_us() != b.end_us() ? a.end_us() < b.end_us() : a.level < b.level;
@@ -80,7 +83,7 @@ std::vector<Partition> PartitionsToDrop(std::vector<Partition> partitions, const
       return true;
     });
   };
-  drop_where([&](const Partition& partition) { return IsPastAge(partition, retention, now, clock); });
+  drop_where([&](const Partition& partition) { return IsPastAge(partition, retention, now, clock, ahead_ms); });
   drop_where([&](const Partition&) { return kept > retention.disk_budget_bytes; });
   *excess_bytes = kept > retention.disk_budget_bytes ? kept - retention.disk_budget_bytes : 0;
   return dropped;

@@ -30,10 +30,10 @@ Result<std::vector<Partition>> ParsePartitions(std::string_view answer);
 bool MayDrop(const Partition& partition, const TableStates& states);
 
 // In the order they should go. *excess_bytes says by how much the rest exceeds the budget. Ages are elapsed time: what
-// `clock` was set ahead by does not count; nullptr: it never was.
+// `clock` was set ahead by does not count; nullptr: it never was. Receipts of the future are `ahead_ms` before `now`.
 std::vector<Partition> PartitionsToDrop(std::vector<Partition> partitions, const Retention& retention,
                                         const TableStates& states, UnixMillis now, uint64_t* excess_bytes,
-                                        const Clock* clock = nullptr);
+                                        const Clock* clock = nullptr, int64_t ahead_ms = 0);
 
 // Drops it, keeping the agents' sequences a raw partition is evidence of.
 Status DropPartition(Connection& connection, const Partition& partition);
