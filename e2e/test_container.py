@@ -71,7 +71,8 @@ def test_without_the_machines_processes_older_sockets_are_complete_or_missed_alo
 
 def test_the_own_network_is_not_called_the_machines(network):
     with Weir(wrapper=["ip", "netns", "exec", network.namespace("client")]) as weir:
-        told = probes(weir)
+        with network.inside("client"):
+            told = probes(weir)
         for name in ("node_interfaces", "node_tcp"):
             assert told[name]["state"] == "fallback", told[name]
             assert "--network host" in told[name]["hint"]

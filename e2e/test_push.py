@@ -16,6 +16,7 @@ from prom import Prometheus, VictoriaMetrics, free_port, job
 from weir import ROOT, Weir, get
 
 COUNT, UP, DOWN = 20, 1_000, 50_000
+LENGTHS = 20  # what traffic.py sends in front of each request
 DASHBOARDS = sorted(glob.glob(os.path.join(ROOT, "deploy", "helm", "weir", "files", "dashboards", "*.json")))
 
 
@@ -65,7 +66,7 @@ def test_a_pair_of_workloads_has_what_its_flows_say(stack):
     totals = stack.weir.totals("server_port = 8080")
     eventually(lambda: shown().get("weir_workload_connections_opened_total{}") == COUNT)
     seen = shown()
-    assert seen['weir_workload_io_bytes_total{direction="to_server"}'] == totals["bytes_to_server"] == COUNT * UP
+    assert seen['weir_workload_io_bytes_total{direction="to_server"}'] == totals["bytes_to_server"] == COUNT * (LENGTHS + UP)
     assert seen['weir_workload_io_bytes_total{direction="to_client"}'] == totals["bytes_to_client"] == COUNT * DOWN
     assert seen['weir_workload_connections_failed_total{reason="refused"}'] == 0
     assert seen["weir_workload_connect_seconds_count{}"] == totals["connect_count"]

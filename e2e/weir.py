@@ -56,9 +56,14 @@ class Process:
     def pid(self):
         return self.child.pid
 
+    def _daemon(self):
+        """Its pid; a wrapper that waits for it, as unshare -f does, keeps signals to itself."""
+        with open(f"/proc/{self.child.pid}/task/{self.child.pid}/children", encoding="ascii") as children:
+            return int((children.read().split() or [self.child.pid])[0])
+
     def stop(self, timeout=20):
         if self.child.poll() is None:
-            self.child.send_signal(signal.SIGTERM)
+            os.kill(self._daemon(), signal.SIGTERM)
         self.child.wait(timeout)
         return self.child.returncode
 
