@@ -387,7 +387,7 @@ TEST_F(PromiseTest, ADiskSmallerThanTheBudgetMakesRoom) {
   int refused_in_a_row = 0;
   int most_refused_in_a_row = 0;
   uint64_t stored = 0;
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 40; ++i) {
     const UnixMillis now = SystemClock().WallMillis();
     const std::vector<StoredRow> rows = random.Rows(5'000, now - 2'000, now);
     const bool ok = store().Insert(rows).ok();
@@ -396,9 +396,9 @@ TEST_F(PromiseTest, ADiskSmallerThanTheBudgetMakesRoom) {
     most_refused_in_a_row = std::max(most_refused_in_a_row, refused_in_a_row);
     static_cast<void>(store().Maintain(now));
   }
-  EXPECT_GE(stored, 50U);
+  EXPECT_GE(stored, 32U);
   EXPECT_LE(most_refused_in_a_row, 3);
-  EXPECT_GT(Read(Metric::store_room_made), 0U);
+  EXPECT_GT(Read(Metric::store_room_made) + Read(Metric::store_rows_cut), 0U) << "each way of making room is counted";
   Close();
   ASSERT_EQ(umount2(directory().c_str(), MNT_DETACH), 0);
 }
