@@ -69,7 +69,7 @@ test('only problems is one click and is in the address', async () => {
 
 test('hovering a thing dims everything but its neighbours', async () => {
   const { page, context } = await openMap();
-  await page.locator('.node:has-text("postgres")').hover();
+  await page.locator('.node[aria-label^="postgres,"]').hover();
   await page.waitForSelector('.scene[data-hovering]');
   assert.equal(await page.locator('.edge[data-lit]').count(), 3);
   assert.match(await page.locator('.map-tip').innerText(), /postgres/);
@@ -149,10 +149,10 @@ test('300 things fold, unfold by hand, and the picture still answers', async () 
 test('a cluster is shown by namespace at first; a double click steps in, the trail and the keyboard step out', async () => {
   const { page, context, complaints } = await openMap('#/map?refresh=0');
   assert.match(await page.locator('.map-bar').innerText(), /Namespaces \(auto\)/);
-  await page.locator('.node:has-text("shop")').first().dblclick();
+  await page.locator('.node[aria-label^="shop,"]').dblclick();
   await page.waitForSelector('.node:has-text("storefront")');
   assert.match(await page.locator('.trail').innerText(), /Everything\s*›\s*namespace\s*shop\s*› workloads/);
-  await page.locator('.node:has-text("api")').first().focus();
+  await page.locator('.node[aria-label^="api,"]').focus();
   await page.keyboard.press('Shift+Enter');
   await page.waitForSelector('.node:has-text("api-5f7b8c9d66-lw9vt")');
   assert.match(await page.evaluate(() => location.hash), /level=pod/);
