@@ -57,11 +57,11 @@ class FakeStream final : public net::EventStream {
   std::vector<int> AwaitPorts(size_t wanted) {
     std::unique_lock lock(mutex_);
     std::vector<int> ports;
+    size_t read = 0;  // of the events
     const bool came = changed_.wait_for(lock, kPatience, [&] {
-      ports.clear();
-      for (const auto& [event, data] : events_) {
-        if (event != "rows") continue;
-        const Json parsed = Json::parse(data);
+      for (; read < events_.size(); ++read) {
+        if (events_[read].first != "rows") continue;
+        const Json parsed = Json::parse(events_[read].second);
         for (const Json& row : parsed["rows"]) ports.push_back(row["server_port"].get<int>());
       }
       return ports.size() >= wanted;

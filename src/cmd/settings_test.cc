@@ -32,14 +32,15 @@ std::string WriteConfig(std::string_view text) {
 }
 
 TEST(Flags, NamesAndLettersAreUniqueAndDefaultsAreValid) {
-  std::set<std::string_view> names;
+  std::set<std::pair<uint32_t, std::string_view>> names;
   std::set<std::pair<uint32_t, char>> letters;
   for (const Flag& flag : kFlags) {
     SCOPED_TRACE(flag.name);
-    EXPECT_TRUE(names.insert(flag.name).second);
     EXPECT_TRUE(flag.help.ends_with('.'));
-    for (uint32_t bit = 1; flag.letter != 0 && bit <= kReplay; bit <<= 1) {
-      if ((flag.commands & bit) != 0) {
+    for (uint32_t bit = 1; bit != 0; bit <<= 1) {
+      if ((flag.commands & bit) == 0) continue;
+      EXPECT_TRUE(names.insert({bit, flag.name}).second) << "twice for one command";
+      if (flag.letter != 0) {
         EXPECT_TRUE(letters.insert({bit, flag.letter}).second) << flag.letter;
       }
     }

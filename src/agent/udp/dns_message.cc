@@ -26,7 +26,7 @@ std::optional<size_t> ReadName(std::span<const uint8_t> bytes, size_t at, std::s
   while (at < bytes.size() && at - begin < kMaxNameBytes) {
     const uint8_t length = bytes[at++];
     if (length == 0) {
-      if (name.empty()) name = ".";
+      if (name.empty()) name.push_back('.');
       return at;
     }
     if (length > kMaxLabelBytes || length > bytes.size() - at) return std::nullopt;
