@@ -7,13 +7,12 @@ import pytest
 
 from lab import Lab, eventually
 from test_nat import ASK, SERVICE, Backends, balance, balance_datagrams, by_backend, check_against_logs, masquerade, of_service, settled
-from test_replay import Server, frames, probes, replay
+from test_replay import Server, probes, replay
 from weir import Weir, get, total
 
 PORT, SERVICE_PORT = 8090, 80
 ECHO_PORT, ECHO_SERVICE_PORT = 8099, 88
 SHORT, LONG, DATAGRAMS = 200, 6, 30
-FOLLOWED = 41  # FrameKind::kFollowed of src/agent/recording/format.h
 
 
 class Field:
@@ -81,20 +80,3 @@ def test_what_is_printed_has_both_addresses(cluster, field):
         of_host = [row for row in rows if row["server_address"] == cluster.address(host)]
         assert total(of_host, "bytes_sent") == received
         assert {row["snat_address"] for row in of_host} == {f"10.{cluster.prefix}.2.1" if host == "one" else "::"}
-
-
-def test_no_connection_is_in_the_recording_twice(cluster, field):
-    """By a second reading of the file: what connection tracking answered of a port is what its backend logged."""
-    unpacked, at, asked = frames(field.file), 0, {}
-    while at < len(unpacked):
-        kind, size = unpacked[at], int.from_bytes(unpacked[at + 4 : at + 8], "little")
-        payload = unpacked[at + 8 : at + 8 + size]
-        at += 8 + size
-        if kind == FOLLOWED and payload[28:32] == bytes(map(int, SERVICE.split("."))) and payload[82] == 6:
-            port = int.from_bytes(payload[76:78], "little")
-            assert port not in asked, "asked twice, or written twice"
-            asked[port] = (".".join(map(str, payload[44:48])), ".".join(map(str, payload[60:64])))
-    for host in ("one", "two"):
-        for peer, port in field.backends.said(host):
-            assert asked.get(port, (peer, cluster.address(host))) == (peer, cluster.address(host))
-    assert asked, "somebody was asked"

@@ -220,7 +220,7 @@ TEST_F(ApiTest, Mistakes) {
       {"/api/v1/flows?limit=0", "limit", "whole number"},
       {"/api/v1/flows?group_by=server_port&sort=client_process", "sort", "not grouped by it"},
       {"/api/v1/flows?format=xml", "format", "not a choice"},
-      {"/api/v1/map?level=workloads", "level", "did you mean"},
+      {"/api/v1/map?level=workloads", "level", "not a choice"},
       {"/api/v1/flows?level=auto", "level", "not a choice"},
       {"/api/v1/map?limit=5001", "limit", "from 1 to 5000"},
       {"/api/v1/series?since=1d&step=1s", "step", "more than 5000 steps of 1s"},
