@@ -15,8 +15,9 @@ namespace {
   X(workload, "workload")                                                                                     \
   X(workload_kind, "workload_kind")                                                                           \
   X(pod, "pod")                                                                                               \
-  X(container, "container") X(process, "process") X(node, "node") X(zone, "zone") X(other_zone, "other_zone") \
-      X(interface, "interface") X(name, "name") X(cloud_service, "cloud_service")
+  X(container, "container")                                                                                   \
+  X(process, "process") X(node, "node") X(zone, "zone") X(other_zone, "other_zone") X(interface, "interface") \
+      X(name, "name") X(cloud_service, "cloud_service")
 
 // Numbers of a load. X(name)
 #define WEIR_LOAD_NUMBERS(X)                                                                                  \
@@ -25,8 +26,9 @@ namespace {
   X(mean_bits)                                                                                                \
   X(p95_bits)                                                                                                 \
   X(peak_10ms_bits)                                                                                           \
-  X(baseline_bits) X(peak_bits) X(connections) X(late_segments) X(others_bytes) X(startup_s) X(startup_share) \
-      X(earlier_loads) X(earlier_median_s)
+  X(baseline_bits)                                                                                            \
+  X(peak_bits) X(connections) X(late_segments) X(others_bytes) X(startup_s) X(startup_share) X(earlier_loads) \
+      X(earlier_median_s)
 
 Json TimeOf(UnixMillis time, const JsonForm& form) {
   if (form.time == nullptr) return time;
