@@ -9,26 +9,28 @@ namespace weir::diagnose {
 namespace {
 
 // Texts of a subject: X(member, name in JSON)
-#define WEIR_SUBJECT_TEXTS(X)                                                                                 \
-  X(cluster, "cluster")                                                                                       \
-  X(name_space, "namespace")                                                                                  \
-  X(workload, "workload")                                                                                     \
-  X(workload_kind, "workload_kind")                                                                           \
-  X(pod, "pod")                                                                                               \
-  X(container, "container")                                                                                   \
-  X(process, "process") X(node, "node") X(zone, "zone") X(other_zone, "other_zone") X(interface, "interface") \
-      X(name, "name") X(cloud_service, "cloud_service")
+#define WEIR_SUBJECT_TEXTS(X)       \
+  X(cluster, "cluster")             \
+  X(name_space, "namespace")        \
+  X(workload, "workload")           \
+  X(workload_kind, "workload_kind") \
+  X(pod, "pod")                     \
+  X(container, "container")         \
+  X(process, "process")             \
+  X(node, "node")                   \
+  X(zone, "zone")                   \
+  X(other_zone, "other_zone") X(interface, "interface") X(name, "name") X(cloud_service, "cloud_service")
 
 // Numbers of a load. X(name)
-#define WEIR_LOAD_NUMBERS(X)                                                                                  \
-  X(bytes)                                                                                                    \
-  X(wall_s)                                                                                                   \
-  X(mean_bits)                                                                                                \
-  X(p95_bits)                                                                                                 \
-  X(peak_10ms_bits)                                                                                           \
-  X(baseline_bits)                                                                                            \
-  X(peak_bits) X(connections) X(late_segments) X(others_bytes) X(startup_s) X(startup_share) X(earlier_loads) \
-      X(earlier_median_s)
+#define WEIR_LOAD_NUMBERS(X) \
+  X(bytes)                   \
+  X(wall_s)                  \
+  X(mean_bits)               \
+  X(p95_bits)                \
+  X(peak_10ms_bits)          \
+  X(baseline_bits)           \
+  X(peak_bits)               \
+  X(connections) X(late_segments) X(others_bytes) X(startup_s) X(startup_share) X(earlier_loads) X(earlier_median_s)
 
 Json TimeOf(UnixMillis time, const JsonForm& form) {
   if (form.time == nullptr) return time;
