@@ -377,19 +377,19 @@ TEST_F(PromiseTest, AClockSetAheadAndBackLosesNothing) {
 
 // All within one hour, so that there is nothing old to drop.
 TEST_F(PromiseTest, ADiskSmallerThanTheBudgetMakesRoom) {
-  // Since ends are entities of their own, rolling up fails first on so small a disk, and nothing makes room.
+  // What names ends and flows fills so small a disk and goes only with its day: then nothing makes room.
   if (getenv("WEIR_KNOWN_DEFECTS") == nullptr) GTEST_SKIP() << "KNOWN DEFECT: a disk that is full makes no room";
-  if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+  Close();
+  // Not in a mount namespace of its own: the engine has threads from before, which would not see it.
+  if (geteuid() != 0 || mount("tmpfs", directory().c_str(), "tmpfs", 0, "size=24m") != 0) {
     GTEST_SKIP() << "NOT TESTED, for want of root: a disk of its own";
   }
-  Close();
-  ASSERT_EQ(mount("tmpfs", directory().c_str(), "tmpfs", 0, "size=16m"), 0);
   Reopen();
   RandomRows random(7);
   int refused_in_a_row = 0;
   int most_refused_in_a_row = 0;
   uint64_t stored = 0;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 60; ++i) {
     const UnixMillis now = SystemClock().WallMillis();
     const std::vector<StoredRow> rows = random.Rows(5'000, now - 2'000, now);
     const bool ok = store().Insert(rows).ok();
@@ -398,9 +398,9 @@ TEST_F(PromiseTest, ADiskSmallerThanTheBudgetMakesRoom) {
     most_refused_in_a_row = std::max(most_refused_in_a_row, refused_in_a_row);
     static_cast<void>(store().Maintain(now));
   }
-  EXPECT_GE(stored, 32U);
+  EXPECT_GE(stored, 50U);
   EXPECT_LE(most_refused_in_a_row, 3);
-  EXPECT_GT(Read(Metric::store_room_made) + Read(Metric::store_rows_cut), 0U) << "each way of making room is counted";
+  EXPECT_GT(Read(Metric::store_room_made), 0U);
   Close();
   ASSERT_EQ(umount2(directory().c_str(), MNT_DETACH), 0);
 }
