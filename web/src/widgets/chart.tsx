@@ -28,6 +28,11 @@ interface Curve {
   values: (number | null)[];
 }
 
+// Microseconds of a second are a share of it.
+function rateUnit(unit: string): string {
+  return unit === 'us' ? '%' : `${unit}/s`;
+}
+
 export function curvesOf(answer: SeriesAnswer, perSecond: boolean): Curve[] {
   const [first] = answer.series;
   if (!first) return [];
@@ -36,8 +41,8 @@ export function curvesOf(answer: SeriesAnswer, perSecond: boolean): Curve[] {
     const values = first.values[column.name] ?? [];
     return {
       name: column.name,
-      unit: rate ? (column.unit === 'bytes' ? 'bytes/s' : `${column.unit}/s`) : column.unit,
-      values: rate ? values.map((v) => (v === null ? null : (v * 1000) / answer.step_ms)) : values,
+      unit: rate ? rateUnit(column.unit) : column.unit,
+      values: rate ? values.map((v) => (v === null ? null : (v * (column.unit === 'us' ? 0.1 : 1000)) / answer.step_ms)) : values,
     };
   });
 }

@@ -87,14 +87,14 @@ function Pressure({ node }: { node: NodeFacts }) {
 }
 
 const kAccountRows: readonly { name: string; label: string; help: string }[] = [
-  { name: 'interface_bytes', label: 'Interfaces carried', help: 'headers included' }, { name: 'tcp_bytes', label: 'TCP payload of flows', help: 'each byte once' },
+  { name: 'interface_bytes', label: 'Interfaces carried', help: 'headers included' }, { name: 'loopback_bytes', label: 'Loopback carried', help: 'headers included' }, { name: 'tcp_bytes', label: 'TCP payload of flows', help: 'each byte once' },
   { name: 'tcp_sent_again_bytes', label: 'TCP sent again', help: 'estimated' }, { name: 'udp_bytes', label: 'UDP payload of flows', help: '' }, { name: 'header_bytes', label: 'Headers', help: '' },
   { name: 'unattributed_bytes', label: 'No flow accounts for', help: 'what flows and headers leave' }, { name: 'forwarded_bytes_at_most', label: 'Forwarded for others, at most', help: '' },
   { name: 'below_ip_bytes', label: 'Below IP', help: 'ARP, other protocols' }, { name: 'excess_bytes', label: 'Flows say more by', help: 'than interfaces carried' },
 ];
 
 function AccountTable({ account }: { account: Account }) {
-  const share = (side: Account['in'], name: string) => { const [part, whole] = [side[name] ?? 0, side['interface_bytes'] ?? 0]; return whole > 0 ? formatPercent((100 * part) / whole) : ''; };
+  const share = (side: Account['in'], name: string) => { const [part, whole] = [side[name] ?? 0, (side['interface_bytes'] ?? 0) + (side['loopback_bytes'] ?? 0)]; return whole > 0 ? formatPercent((100 * part) / whole) : ''; };
   return (
     <table class="facts" data-account={account.namespace}>
       <thead><tr><th>{account.namespace === '' ? 'The node’s own namespace' : visible(account.namespace)} <span class="faint">{account.interfaces.map(visible).join(', ')}</span></th><th colSpan={2}>received</th><th colSpan={2}>sent</th></tr></thead>
