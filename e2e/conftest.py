@@ -11,7 +11,12 @@ from lab import Lab, have_root  # noqa: E402
 from weir import BINARY, Weir  # noqa: E402
 
 
+def needs_kubernetes(item):
+    return os.sep + "kube" + os.sep in str(item.path) or hasattr(item.module, "Cluster") or hasattr(item.module, "World")
+
+
 def pytest_collection_modifyitems(items):
+    items.sort(key=needs_kubernetes)  # last: its programs may still be in the making
     reason = None
     if not have_root():
         reason = "END-TO-END TESTS SKIPPED: they need root for network namespaces and eBPF; run them with sudo"

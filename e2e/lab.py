@@ -188,7 +188,8 @@ def _run(*command):
 
 
 def eventually(check, timeout=15.0, step=0.1):
-    """Calls check() until it returns something true; the last AssertionError or value is what fails."""
+    """Calls check() until it returns something true; its last failure or value is what fails. An answer that lacks a row, a
+    column or a key as yet is a failure like that of an assertion."""
     deadline = time.monotonic() + timeout
     while True:
         try:
@@ -196,7 +197,7 @@ def eventually(check, timeout=15.0, step=0.1):
             if value or time.monotonic() > deadline:
                 assert value, f"still {value!r} after {timeout} s"
                 return value
-        except AssertionError:
+        except (AssertionError, ValueError, LookupError, StopIteration):
             if time.monotonic() > deadline:
                 raise
         time.sleep(step)

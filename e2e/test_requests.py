@@ -109,7 +109,8 @@ def test_a_tls_client_shows_what_it_asked_for_and_offers_http2_untimed(seen, tmp
 
     def rows():
         found = weir.flows("server_port = 8443", group_by="server_name,application")
-        return found if {row["server_name"] for row in found} >= {"shop.example", "other.example"} else None
+        assert {row["server_name"] for row in found} >= {"shop.example", "other.example"}, found
+        return found
 
     found = eventually(rows)
     assert {row["application"] for row in found if row["connections_opened"]} == {"tls"}
@@ -140,7 +141,8 @@ def test_a_tls_client_shows_the_protocols_it_offered(seen, tmp_path):
 
     def rows():
         found = weir.flows("server_port = 8444", group_by="server_name,alpn,application")
-        return found if {row["server_name"] for row in found} >= {"both.example", "one.example", "odd.example", "none.example"} else None
+        assert {row["server_name"] for row in found} >= {"both.example", "one.example", "odd.example", "none.example"}, found
+        return found
 
     found = eventually(rows)
     assert {row["server_name"]: row["alpn"] for row in found if row["server_name"]} == {

@@ -49,8 +49,7 @@ test('g and a letter switch views; / focuses the filter; ? shows help; Esc close
   const { page, context } = await openPage(browser, base, '#/map');
   await settled(page, 'map');
   for (const [key, view] of [['f', 'flows'], ['h', 'health'], ['i', 'inference'], ['n', 'nodes'], ['s', 'status'], ['m', 'map']]) {
-    await page.keyboard.press('g');
-    await page.keyboard.press(key);
+    await Promise.all([page.keyboard.press('g'), page.keyboard.press(key)]);  // as one after the other as a hand does it
     await page.waitForFunction((v) => location.hash.startsWith(`#/${v}`), view);
   }
   await page.keyboard.press('?');

@@ -124,8 +124,9 @@ function useKeyboard(): void {
         return;
       }
       if (event.ctrlKey || event.metaKey || event.altKey || element.matches('input, select, textarea')) return;
-      const view = Date.now() < prefixUntilMs ? kGoTo[event.key] : undefined;
-      prefixUntilMs = event.key === 'g' ? Date.now() + 1500 : 0;
+      // By when keys were pressed: a busy page may look at both much later.
+      const view = event.timeStamp < prefixUntilMs ? kGoTo[event.key] : undefined;
+      prefixUntilMs = event.key === 'g' ? event.timeStamp + 1500 : 0;
       const action = view ? () => showView(view) : act[event.key];
       if (!action) return;
       event.preventDefault();

@@ -445,7 +445,9 @@ Status NetworkReader::LookAt(NetlinkSocket& socket, Namespace& space) {
 void NetworkReader::Look() {
   (void)LookAt(*socket_, own_);  // the next pass says what is wrong
   const Nanos begin = clock_.MonotonicNanos();
-  for (auto& [inode, space] : others_) {
+  for (auto& entry : others_) {
+    const uint32_t inode = entry.first;
+    auto& space = entry.second;
     if (clock_.MonotonicNanos() - begin > kNamespaceBudget) return Count(Metric::agent_node_skipped);
     const kernel::UniqueFd fd(::open(space.path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat info {};
