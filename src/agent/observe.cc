@@ -15,7 +15,7 @@ class RunningKernel final : public Origin {
  public:
   explicit RunningKernel(const Clock& clock) : clock_(clock) {}
   const Clock& clock() const override { return clock_; }
-  source::Surroundings SurroundingsOf(Observer) override { return source::SystemSurroundings(clock_); }
+  source::Surroundings SurroundingsOf(Observer) override { return source::SystemSurroundings(clock_, GroupBirths()); }
   Result<std::unique_ptr<kernel::SocketTracker>> OpenSockets(const kernel::KernelOptions& options,
                                                              std::vector<model::ProbeReport>& probes) override {
     return OpenKernelTracker(options, probes);
@@ -31,7 +31,20 @@ class RunningKernel final : public Origin {
   }
 
  private:
+  // Watched once for all.
+  const source::Births& GroupBirths() {
+    if (births_.groups != nullptr || !births_.lack.empty()) return births_;
+    Result<std::unique_ptr<kernel::GroupBirths>> opened = kernel::GroupBirths::Open();
+    if (opened.ok()) {
+      births_.groups = *std::move(opened);
+    } else {
+      births_.lack = opened.status().message();
+    }
+    return births_;
+  }
+
   const Clock& clock_;
+  source::Births births_;
 };
 
 class SourceWithOrigin final : public ForwardingSource {

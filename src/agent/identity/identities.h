@@ -50,8 +50,11 @@ class Identities {
   virtual bool misses_processes() const { return false; }
   // Whether OwnerOf() asks processes first.
   bool asks_processes() const { return asks_processes_; }
+  // Why groups that are gone before they are looked at have no name; "" when they have, or nobody asked for that.
+  const std::string& misses_births() const { return misses_births_; }
 
  protected:
+  void MissBirths(std::string why) { misses_births_ = std::move(why); }
   void AskProcesses(bool ask) { asks_processes_ = ask; }
   virtual uint64_t OwnerByProcess(uint64_t cgroup_id, uint32_t pid) = 0;
   virtual void ExpireAnswers() = 0;
@@ -59,6 +62,7 @@ class Identities {
  private:
   EndOwners ends_;
   bool asks_processes_ = false;
+  std::string misses_births_;
 };
 
 }  // namespace weir::agent::identity

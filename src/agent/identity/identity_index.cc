@@ -67,6 +67,7 @@ IdentityIndex::IdentityIndex(Paths paths, const Clock& clock)
   }
   has_v1_ = root_ != paths_.cgroup && HasV1Hierarchies(paths_.cgroup);
   AskProcesses(has_v1_ && paths_.machines_processes);
+  MissBirths(paths_.misses_births);
 }
 
 std::shared_ptr<const CgroupName> IdentityIndex::NameOf(uint64_t owner) {
@@ -74,6 +75,12 @@ std::shared_ptr<const CgroupName> IdentityIndex::NameOf(uint64_t owner) {
   if (const auto known = names_.find(owner); known != names_.end()) return Named(known->second);
   if (root_.empty() || owner & kProcessOwner || unknown_.contains(owner)) return nobody_;
   const Nanos now = clock_.MonotonicNanos();
+  if (paths_.path_at_birth) {
+    if (const std::string path = paths_.path_at_birth(owner); !path.empty()) {
+      if (names_.size() > kMaxFolders) ForgetOld(now);
+      return Named(names_[owner] = {.name = std::make_shared<const CgroupName>(NameFromPath(path)), .seen = now});
+    }
+  }
   if (now < next_walk_) return nobody_;  // asked again when the flow is next made
   Walk(now);
   if (const auto known = names_.find(owner); known != names_.end()) return Named(known->second);

@@ -4,7 +4,7 @@
 // The kernel gives the inode of the v2 folder. The index walks the v2 tree (one readdir per folder, no stat:
 // a directory entry carries the inode) and remembers id -> name. An id it does not know triggers another
 // walk, at most one per second; ids that stay unknown (folder gone already) are remembered, so that they cost
-// no further walks.
+// no further walks. Before it walks it asks who watched groups being made: that one knows those that are gone.
 //
 // On a node with v1 hierarchies containers may have no v2 folder of their own, and their sockets are in the
 // v2 root or in the runtime's folder. There the socket's process is asked first, by /proc/PID/cgroup, while
@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -43,6 +44,10 @@ class IdentityIndex final : public Identities {
     bool whole_tree = true;          // not only the agent's own control group namespace
     bool machines_processes = true;  // `proc` shows those of the kernel's records
     ContainerMetadataReader::Paths containers = {};
+    // From a version 2 group's id to its path as of when it was made, "" when that was not seen; empty = nobody
+    // watches.
+    std::function<std::string(uint64_t)> path_at_birth{};
+    std::string misses_births{};  // why nobody does
   };
 
   // `clock` outlives the index. Finds the v2 tree in Paths::cgroup or its folder "unified"; does not walk it

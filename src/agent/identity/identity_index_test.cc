@@ -101,6 +101,23 @@ TEST_F(IdentityIndexTest, KeepsNamesOfGoneFoldersForAWhile) {
   EXPECT_EQ(index.size(), 0U);
 }
 
+TEST_F(IdentityIndexTest, WhoWatchedABirthNamesAGroupThatIsGone) {
+  MakeV2(paths_.cgroup);
+  int asked = 0;
+  paths_.path_at_birth = [&asked](uint64_t id) {
+    ++asked;
+    return id == 4711 ? "/kubepods.slice/docker-" + kId + ".scope" : std::string();
+  };
+  IdentityIndex index(paths_, clock_);
+  EXPECT_EQ(index.NameOf(4711)->container, kId);
+  EXPECT_EQ(index.NameOf(4711)->container, kId);
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(*index.NameOf(4712), CgroupName{});
+  EXPECT_EQ(*index.NameOf(4712), CgroupName{});
+  EXPECT_EQ(asked, 2) << "what nobody knows costs no further question";
+  EXPECT_EQ(index.misses_births(), "");
+}
+
 TEST_F(IdentityIndexTest, OnAVersionOneNodeTheProcessTells) {
   fs::create_directories(paths_.cgroup / "memory");
   MakeV2(paths_.cgroup / "unified");

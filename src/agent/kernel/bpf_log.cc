@@ -2,11 +2,13 @@
 
 #include <bpf/libbpf.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdarg>
 #include <cstdio>
-#include <string_view>
+#include <cstring>
 
+#include "agent/kernel/program_choice.h"
 #include "base/log.h"
 
 namespace weir::agent::kernel {
@@ -55,6 +57,14 @@ void BpfLogCapture::Append(std::string_view text) {
 }
 
 std::string BpfLogCapture::Summary() const { return SummarizeBpfLog(text_); }
+
+Status FromLibbpf(int error_number, std::string_view what, const BpfLogCapture& log) {
+  std::string message(what);
+  message.append(": ").append(std::strerror(error_number));
+  if (const std::string summary = log.Summary(); !summary.empty()) message.append(" (").append(summary).append(")");
+  if (const std::string hint = HintFor(error_number); !hint.empty()) message.append("; ").append(hint);
+  return {CodeFor(error_number), message};
+}
 
 std::string SummarizeBpfLog(std::string_view log) {
   std::string_view first;

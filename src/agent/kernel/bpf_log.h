@@ -3,6 +3,9 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+
+#include "base/status.h"
 
 namespace weir::agent::kernel {
 
@@ -24,6 +27,10 @@ class BpfLogCapture {
  private:
   std::string text_;
 };
+
+// Of an errno value, with what libbpf said meanwhile and what to do: "load the object of drops: Operation not permitted
+// (...); run as root". Codes and hints are those of program_choice.h.
+Status FromLibbpf(int error_number, std::string_view what, const BpfLogCapture& log);
 
 // Of a log as libbpf prints it.
 std::string SummarizeBpfLog(std::string_view log);

@@ -123,14 +123,6 @@ class Tracker final : public KernelTracker {
   RecordSink* sink_ = nullptr;  // during DrainRing
 };
 
-Status FromLibbpf(int error_number, std::string_view what, const BpfLogCapture& log) {
-  std::string message(what);
-  message.append(": ").append(std::strerror(error_number));
-  if (const std::string summary = log.Summary(); !summary.empty()) message.append(" (").append(summary).append(")");
-  if (const std::string hint = HintFor(error_number); !hint.empty()) message.append("; ").append(hint);
-  return {CodeFor(error_number), message};
-}
-
 Status Tracker::Attach() {
   const BpfLogCapture log;
   ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.weir_ring), OnRingRecord, this, nullptr));

@@ -17,7 +17,6 @@
 #include <weir_drops.skel.h>  // needs the types of bpf/drops_abi.h
 
 #include "agent/kernel/bpf_log.h"
-#include "agent/kernel/program_choice.h"
 
 namespace weir::agent::node {
 namespace {
@@ -37,12 +36,6 @@ struct FreeTypes {
 };
 using Skeleton = std::unique_ptr<weir_drops_bpf, DestroySkeleton>;
 using Types = std::unique_ptr<btf, FreeTypes>;
-
-Status FromLibbpf(int error_number, std::string_view what, const kernel::BpfLogCapture& log) {
-  std::string message = fmt::format("{}: {}", what, std::strerror(error_number));
-  if (const std::string summary = log.Summary(); !summary.empty()) message.append(" (").append(summary).append(")");
-  return {kernel::CodeFor(error_number), message};
-}
 
 // What the running kernel says of itself.
 struct KernelTypes {
@@ -138,7 +131,7 @@ Result<std::unique_ptr<DropCounters>> OpenDropCounters() {
   WEIR_ASSIGN_OR_RETURN(KernelTypes kernel, ReadTypes());
   const kernel::BpfLogCapture log;
   Skeleton skeleton(weir_drops_bpf__open());
-  if (skeleton == nullptr) return FromLibbpf(errno, "open the object of drops", log);
+  if (skeleton == nullptr) return kernel::FromLibbpf(errno, "open the object of drops", log);
   const bool tells_socket = kernel.arguments >= 4;
   bpf_program__set_autoload(skeleton->progs.weir_drop_of_socket, tells_socket);
   bpf_program__set_autoload(skeleton->progs.weir_drop, !tells_socket);
@@ -147,10 +140,10 @@ Result<std::unique_ptr<DropCounters>> OpenDropCounters() {
     if (ignored && reason < WEIR_DROP_REASONS) skeleton->rodata->weir_drop_ignored[reason] = 1;
   }
   if (const int error = weir_drops_bpf__load(skeleton.get()); error != 0) {
-    return FromLibbpf(-error, "load the object of drops", log);
+    return kernel::FromLibbpf(-error, "load the object of drops", log);
   }
   if (const int error = weir_drops_bpf__attach(skeleton.get()); error != 0) {
-    return FromLibbpf(-error, "attach to the tracepoint kfree_skb", log);
+    return kernel::FromLibbpf(-error, "attach to the tracepoint kfree_skb", log);
   }
 #ifdef __GLIBC__
   ::malloc_trim(0);  // reading the kernel's type information took 20 MB that nobody needs again

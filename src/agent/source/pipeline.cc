@@ -37,6 +37,11 @@ model::ProbeReport Pipeline::IdentityProbe() const {
     return {"control_groups", "off", "no version 2 control groups in /sys/fs/cgroup",
             "mount the host's /sys/fs/cgroup into the agent's container to see containers and units"};
   }
+  if (!identities_->misses_births().empty()) {
+    return {
+        "control_groups", "fallback", "control groups cannot be watched being made: " + identities_->misses_births(),
+        "containers that end within a second have no name; grant CAP_BPF and CAP_PERFMON, or run Linux 5.7 or newer"};
+  }
   return {"control_groups", "on", "", ""};
 }
 

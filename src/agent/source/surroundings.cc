@@ -38,20 +38,24 @@ const Result<kernel::GroupTree>& MachinesGroups() {
   return kTree;
 }
 
-identity::IdentityIndex::Paths SystemPaths() {
+identity::IdentityIndex::Paths SystemPaths(const Births& births) {
   identity::IdentityIndex::Paths paths;
   paths.machines_processes = kernel::ProcShowsMachine();
   if (const auto& tree = MachinesGroups(); tree.ok()) {
     paths.tree = tree->path;
     paths.whole_tree = tree->whole;
   }
+  if (births.groups != nullptr) {
+    paths.path_at_birth = [groups = births.groups](uint64_t id) { return groups->PathOf(id); };
+  }
+  paths.misses_births = births.lack;
   return paths;
 }
 
 }  // namespace
 
-Surroundings SystemSurroundings(const Clock& clock) {
-  return {.identities = std::make_unique<identity::IdentityIndex>(SystemPaths(), clock),
+Surroundings SystemSurroundings(const Clock& clock, const Births& births) {
+  return {.identities = std::make_unique<identity::IdentityIndex>(SystemPaths(births), clock),
           .interface_addresses = InterfaceAddresses,
           .jiffy_us = kernel::JiffyMicros()};
 }

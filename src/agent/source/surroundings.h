@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "agent/identity/identities.h"
+#include "agent/kernel/group_births.h"
 #include "base/clock.h"
 #include "model/address.h"
 
@@ -21,7 +23,13 @@ struct Surroundings {
   uint64_t jiffy_us = 4'000;  // of the kernel that counts in them; > 0
 };
 
+// What is known of control groups that are gone; null with the reason, or without one where nobody asked.
+struct Births {
+  std::shared_ptr<const kernel::GroupBirths> groups{};
+  std::string lack{};
+};
+
 // `clock` outlives what is returned.
-Surroundings SystemSurroundings(const Clock& clock);
+Surroundings SystemSurroundings(const Clock& clock, const Births& births = {});
 
 }  // namespace weir::agent::source

@@ -40,14 +40,6 @@ struct FreeRing {
 };
 using Skeleton = std::unique_ptr<weir_udp_bpf, DestroySkeleton>;
 
-Status FromLibbpf(int error_number, std::string_view what, const kernel::BpfLogCapture& log) {
-  std::string message(what);
-  message.append(": ").append(std::strerror(error_number));
-  if (const std::string summary = log.Summary(); !summary.empty()) message.append(" (").append(summary).append(")");
-  if (const std::string hint = kernel::HintFor(error_number); !hint.empty()) message.append("; ").append(hint);
-  return {kernel::CodeFor(error_number), message};
-}
-
 class Tracker final : public UdpTracker {
  public:
   Tracker(Skeleton skeleton, bool sees_machine) : skeleton_(std::move(skeleton)), sees_machine_(sees_machine) {}
@@ -85,12 +77,12 @@ Status Tracker::Attach(const std::filesystem::path& group) {
   const kernel::UniqueFd folder(::open(group.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.valid()) return Status::FromErrno(errno, "open control group " + group.string());
   ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.weir_dns_ring), OnRingRecord, this, nullptr));
-  if (ring_ == nullptr) return FromLibbpf(errno, "map the ring buffer", log);
+  if (ring_ == nullptr) return kernel::FromLibbpf(errno, "map the ring buffer", log);
   // Receiving first: of a question that is seen the answer is seen too.
   received_.reset(bpf_program__attach_cgroup(skeleton_->progs.weir_udp_received, folder.get()));
-  if (received_ == nullptr) return FromLibbpf(errno, "attach weir_udp_received to " + group.string(), log);
+  if (received_ == nullptr) return kernel::FromLibbpf(errno, "attach weir_udp_received to " + group.string(), log);
   sent_.reset(bpf_program__attach_cgroup(skeleton_->progs.weir_udp_sent, folder.get()));
-  if (sent_ == nullptr) return FromLibbpf(errno, "attach weir_udp_sent to " + group.string(), log);
+  if (sent_ == nullptr) return kernel::FromLibbpf(errno, "attach weir_udp_sent to " + group.string(), log);
   return Status::Ok();
 }
 
@@ -154,7 +146,7 @@ Result<std::unique_ptr<UdpTracker>> UdpTracker::Open(const UdpTrackerOptions& op
   if (!tree.ok()) return Status::Unsupported(std::string(kNoGroups));
   const kernel::BpfLogCapture log;
   Skeleton skeleton(weir_udp_bpf__open());
-  if (skeleton == nullptr) return FromLibbpf(errno, "open the UDP object", log);
+  if (skeleton == nullptr) return kernel::FromLibbpf(errno, "open the UDP object", log);
   const uint32_t pairs = options.flows ? std::clamp(options.max_pairs, 1U, kMaxPairs) : 1;
   const uint32_t ring = options.dns ? std::clamp(options.ring_bytes, kPage, 1U << 30) : kPage;
   bpf_map__set_max_entries(skeleton->maps.weir_udp_flows, pairs);
@@ -163,7 +155,7 @@ Result<std::unique_ptr<UdpTracker>> UdpTracker::Open(const UdpTrackerOptions& op
       static_cast<weir_u32>((options.flows ? WEIR_UDP_FLOWS : 0) | (options.dns ? WEIR_UDP_DNS : 0));
   skeleton->rodata->weir_udp_sees_nat = kernel::KernelHasFunction("bpf_cast_to_kern_ctx") ? 1 : 0;
   if (const int error = weir_udp_bpf__load(skeleton.get()); error != 0) {
-    return FromLibbpf(-error, "load the UDP object", log);
+    return kernel::FromLibbpf(-error, "load the UDP object", log);
   }
   auto tracker = std::make_unique<Tracker>(std::move(skeleton), tree->whole);
   // Relative, whatever it looks like: "/system.slice" is a path below the tree.
