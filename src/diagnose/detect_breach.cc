@@ -23,6 +23,7 @@ constexpr int kMinorWindow = 10;
 constexpr int64_t kBefore = 120;     // seconds a victim's times are compared with
 constexpr int64_t kStepWindow = 30;  // seconds a fall of the rate is looked for in
 constexpr int64_t kMost = 20;        // seconds of a node judged in one go
+constexpr int64_t kSettled = 12;     // seconds after which flows of a second have come; parties remember a few more
 constexpr size_t kMostNamed = 8;
 
 struct ResourceWords {
@@ -119,16 +120,32 @@ void BreachDetector::Extend(const Seen& seen, size_t index, int64_t second) {
   run.sum_bits += bits;
   run.most_bits = std::max(run.most_bits, bits);
   run.peak_10ms = std::max(run.peak_10ms, seen.node.Peak10ms(second, Inbound(seen.node, index)));
-  run.lossy_flows = std::max(run.lossy_flows, static_cast<double>(read.lossy_flows));
-  run.slow_flows = std::max(run.slow_flows, static_cast<double>(read.slow_flows));
-  run.late_segments += read.late_segments;
   run.gap = run.gap || seen.node.Gap(second - 1, second);
+  run.unsettled.push_back(second);
+}
+
+void BreachDetector::ReadFlows(const Seen& seen, size_t index, int64_t second, Flows& flows) {
+  const NodeSecond read = seen.node.In(second);
+  flows.lossy = std::max(flows.lossy, static_cast<double>(read.lossy_flows));
+  flows.slow = std::max(flows.slow, static_cast<double>(read.slow_flows));
+  flows.late_segments += read.late_segments;
   const bool inbound = Inbound(seen.node, index);
-  for (const Activity::Share& share : seen.context.activity.Ranked(seen.node.node, {second}, inbound || BothWays(index),
-                                                                   !inbound || BothWays(index))) {
-    run.moved[share.party] += share.bytes;
-    run.moved_total += share.bytes;
+  const bool both = BothWays(index);
+  for (const Activity::Share& share :
+       seen.context.activity.Ranked(seen.node.node, {second}, inbound || both, !inbound || both)) {
+    flows.moved[share.party] += share.bytes;
+    flows.moved_total += share.bytes;
   }
+}
+
+void BreachDetector::Settle(const Seen& seen, size_t index, int64_t second) {
+  Run& run = seen.state.runs[index];
+  const auto settled =
+      std::partition(run.unsettled.begin(), run.unsettled.end(), [&](int64_t at) { return at < second - kSettled; });
+  for (auto at = run.unsettled.begin(); at != settled; ++at) ReadFlows(seen, index, *at, run.settled);
+  run.unsettled.erase(run.unsettled.begin(), settled);
+  run.flows = run.settled;
+  for (const int64_t at : run.unsettled) ReadFlows(seen, index, at, run.flows);
 }
 
 // Without a counter a limit shows as a plateau that nobody at the ends made.
@@ -290,11 +307,11 @@ void BreachDetector::AddRate(const Seen& seen, size_t index, Finding& finding) {
 
 void BreachDetector::AddFlows(const Seen& seen, size_t index, Finding& finding) {
   const Run& run = seen.state.runs[index];
-  const double flows = std::max(run.lossy_flows, run.slow_flows);
-  if (run.late_segments > 0) {
+  const double flows = std::max(run.flows.lossy, run.flows.slow);
+  if (run.flows.late_segments > 0) {
     Add(finding, {"late_segments",
-                  fmt::format("{:.0f} segments came late or were sent again meanwhile.", run.late_segments),
-                  run.late_segments,
+                  fmt::format("{:.0f} segments came late or were sent again meanwhile.", run.flows.late_segments),
+                  run.flows.late_segments,
                   "segments",
                   0,
                   {}});
@@ -309,7 +326,7 @@ void BreachDetector::AddFlows(const Seen& seen, size_t index, Finding& finding) 
   Add(finding,
       {"flows",
        fmt::format("{:.0f} flows of the node had {} in the same second.", flows,
-                   run.lossy_flows >= run.slow_flows ? "lost or late segments" : "round trips far above their own"),
+                   run.flows.lossy >= run.flows.slow ? "lost or late segments" : "round trips far above their own"),
        flows, "flows", kFlowPoints, reference});
 }
 
@@ -326,18 +343,18 @@ void BreachDetector::AddInferred(const Seen& seen, size_t index, int64_t second,
                   NodeReference(kWords[index].signal, finding.node, "", finding.start, finding.end)});
     break;
   }
-  if (run.packets > 0 && run.late_segments >= thresholds.breach_major_ratio * run.packets) {
+  if (run.packets > 0 && run.flows.late_segments >= thresholds.breach_major_ratio * run.packets) {
     Add(finding, {"late_segments",
-                  fmt::format("{:.0f} segments came late or were sent again.", run.late_segments),
-                  run.late_segments,
+                  fmt::format("{:.0f} segments came late or were sent again.", run.flows.late_segments),
+                  run.flows.late_segments,
                   "segments",
                   kLatePoints,
                   {}});
   }
-  if (run.slow_flows >= 1) {
+  if (run.flows.slow >= 1) {
     Add(finding, {"round_trips",
-                  fmt::format("Round trips of {:.0f} flows grew far above their shortest.", run.slow_flows),
-                  run.slow_flows,
+                  fmt::format("Round trips of {:.0f} flows grew far above their shortest.", run.flows.slow),
+                  run.flows.slow,
                   "flows",
                   kRttPoints,
                   {}});
@@ -356,11 +373,12 @@ void BreachDetector::AddInferred(const Seen& seen, size_t index, int64_t second,
 void BreachDetector::AddCulprits(const Seen& seen, size_t index, Finding& finding) {
   const Run& run = seen.state.runs[index];
   // Bytes say nothing of who holds connections or asks for names.
-  if (run.moved_total == 0 || index == Index(Resource::kConnections) || index == Index(Resource::kLinkLocal)) return;
+  if (run.flows.moved_total == 0 || index == Index(Resource::kConnections) || index == Index(Resource::kLinkLocal))
+    return;
   std::vector<std::pair<uint64_t, PartyNumber>> ranked;
-  for (const auto& [party, bytes] : run.moved) ranked.emplace_back(bytes, party);
+  for (const auto& [party, bytes] : run.flows.moved) ranked.emplace_back(bytes, party);
   std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-  const auto total = static_cast<double>(run.moved_total);
+  const auto total = static_cast<double>(run.flows.moved_total);
   double listed = 0;
   for (const auto& [bytes, party] : ranked) {
     const double share = static_cast<double>(bytes) / total;
@@ -389,16 +407,19 @@ void BreachDetector::AddVictims(const Seen& seen, size_t index, Finding& finding
     Involved victim{subject, 0, ""};
     for (const auto& [time, name] : {std::pair{ServingTime::kChunkGap, "gap between chunks"},
                                      std::pair{ServingTime::kFirstChunk, "time to first chunk"}}) {
-      const ServingSum before = serving_.Sum(server, time, run.since_s - kBefore, run.since_s - 1);
-      const ServingSum during = serving_.Sum(server, time, run.since_s, run.last_s);
+      // The step in which the breach began is neither before nor during it.
       const auto least = static_cast<uint64_t>(thresholds.victim_samples);
+      const ServingSum before = serving_.Sum(server, time, run.since_s - kBefore, run.since_s - 1, Steps::kWhole);
+      ServingSum during = serving_.Sum(server, time, run.since_s, run.last_s, Steps::kWhole);
+      if (during.samples < least) during = serving_.Sum(server, time, run.since_s, run.last_s);
       if (before.samples < least || during.samples < least) continue;
       const double usual = before.Quantile(0.95);
       const double now = during.Quantile(0.95);
       if (now < thresholds.victim_factor * usual || now - usual < thresholds.victim_least_us) continue;
       victim.share = std::max(victim.share, now / usual);
       victim.sentence +=
-          fmt::format("{} {} grew from {} to {}", victim.sentence.empty() ? "95th percentile of the" : ", of the", name,
+          fmt::format("{}{} grew from {} to {} on average, its 95th percentile from about {} to about {}",
+                      victim.sentence.empty() ? "" : ", ", name, MicrosText(before.Mean()), MicrosText(during.Mean()),
                       MicrosText(usual), MicrosText(now));
     }
     if (!victim.sentence.empty()) finding.victims.push_back(std::move(victim));
@@ -440,6 +461,7 @@ void BreachDetector::AddWords(const Seen& seen, size_t index, Finding& finding) 
 
 void BreachDetector::Report(const Seen& seen, size_t index, int64_t second) const {
   const Run& run = seen.state.runs[index];
+  Settle(seen, index, second);
   Finding finding;
   finding.detector = Detector::bandwidth_breach;
   finding.subject = seen.context.names.NodeSubjectOf(seen.node.node);

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "diagnose/context.h"
 #include "diagnose/serving.h"
@@ -22,6 +23,14 @@ class BreachDetector {
   static constexpr size_t kInferredOut = kResources + 1;
   static constexpr size_t kRuns = kResources + 2;
 
+  // What flows of a node say of seconds of a breach.
+  struct Flows {
+    double lossy = 0;  // most in a second
+    double slow = 0;
+    double late_segments = 0;
+    std::unordered_map<PartyNumber, uint64_t> moved;
+    uint64_t moved_total = 0;
+  };
   // A breach as far as it went.
   struct Run {
     int64_t since_s = -1;  // -1 = none
@@ -32,12 +41,11 @@ class BreachDetector {
     double sum_bits = 0;
     double most_bits = 0;
     double peak_10ms = 0;
-    double lossy_flows = 0;  // most in a second
-    double slow_flows = 0;
-    double late_segments = 0;
     bool gap = false;
-    std::unordered_map<PartyNumber, uint64_t> moved;
-    uint64_t moved_total = 0;
+    // Flows of a second may come later than the node's readings of it: the last seconds are read again each time.
+    std::vector<int64_t> unsettled;
+    Flows settled;
+    Flows flows;  // of all seconds, as far as is known now
   };
   struct State {
     int64_t judged_s = -1;
@@ -64,6 +72,8 @@ class BreachDetector {
   static bool LimitedByEnds(const Seen& seen, size_t run, int64_t second);
   static void WarnOfConnections(const Seen& seen, int64_t second);
   static void Extend(const Seen& seen, size_t run, int64_t second);
+  static void ReadFlows(const Seen& seen, size_t run, int64_t second, Flows& flows);
+  static void Settle(const Seen& seen, size_t run, int64_t second);
   static bool SteppedDown(const Seen& seen, size_t run, int64_t second);
   static bool NearLimit(const Seen& seen, const Run& run);
   static std::string KindOf(const Seen& seen, size_t run, int64_t second);

@@ -79,6 +79,7 @@ void EndsDetector::ObserveDirection(const Context& context, const FlowSample& sa
   }
   Watch& watch = found->second;
   watch.latest_s = std::max(watch.latest_s, ends.second);
+  watch.heard_s = context.second();
   const bool busy = held && Busy(sample, direction, thresholds);
   const double window = Share(direction.window_limited_us, direction.busy_us);
   const double buffer = Share(direction.buffer_limited_us, direction.busy_us);
@@ -114,6 +115,7 @@ void EndsDetector::Observe(const Context& context, const RequestSample& sample, 
     if (ends.second - stalls.window_s >= kRequestWindow) stalls.count = 0, stalls.window_s = ends.second;
     stalls.count += stalled;
     stalls.seconds.Note(ends.second, true);
+    stalls.heard_s = context.second();
   }
   const bool outside = !context.names.Brief(ends.server).seen && (sample.reported_by & kByClient) != 0;
   if (!outside || sample.request_latency.count == 0) return;
@@ -327,7 +329,7 @@ void EndsDetector::Tick(const Context& context) {
     const auto held = [&](const RecentSeconds& recent, double least) {
       return recent.Count(watch.latest_s, kRecent) >= least;
     };
-    if (now - watch.latest_s > kRecent || watch.latest_s - watch.held_s > 2) continue;
+    if (now - watch.heard_s >= kRecent || watch.latest_s - watch.held_s > 2) continue;
     const PartyNumber to = context.names.Resolve(key.to_client ? key.client : key.server);
     const PartyNumber from = context.names.Resolve(key.to_client ? key.server : key.client);
     // A server's ports are served by different code; a client's peers are not told apart.
@@ -347,7 +349,7 @@ void EndsDetector::Tick(const Context& context) {
     }
   }
   for (const auto& [key, stalls] : stalls_) {
-    const bool fresh = now - stalls.seconds.last() <= kRecent;
+    const bool fresh = now - stalls.heard_s < kRecent;
     if (fresh && static_cast<double>(stalls.count) >= thresholds.nagle_least) ReportNagle(context, key, stalls);
   }
   for (const auto& [key, remote] : remotes_) {

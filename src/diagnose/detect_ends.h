@@ -28,8 +28,9 @@ class EndsDetector {
     RecentSeconds buffer;  // the sender waits for its own buffer
     RecentSeconds small;   // its writes are too small for the path
     int64_t latest_s = 0;
-    int64_t held_s = 0;  // last second that was held back
-    double bits = 0;     // running mean of the rate while held back
+    int64_t heard_s = 0;  // when a sample came last, by the server's clock: samples may be late
+    int64_t held_s = 0;   // last second that was held back
+    double bits = 0;      // running mean of the rate while held back
     double zero_windows = 0;
     double unread_max = 0;
     double window_share = 0;
@@ -41,6 +42,7 @@ class EndsDetector {
   };
   struct Stalls {
     RecentSeconds seconds;
+    int64_t heard_s = 0;
     uint64_t count = 0;  // running, forgotten with the window
     int64_t window_s = 0;
   };

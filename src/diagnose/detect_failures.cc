@@ -116,7 +116,8 @@ FailureDetector::Cause FailureDetector::Unanswered(const Context& context, const
   cause.count = silent == 0 ? sum.syn_again : silent;
   cause.sentence = silent == 0 ? fmt::format("{} sent again and not answered yet.",
                                              sum.syn_again == 1 ? "A SYN was" : Plural(sum.syn_again, "SYN") + " were")
-                               : fmt::format("{} to it got no answer.", Plural(silent, "attempt"));
+                               : fmt::format("{} to it got no answer, {} sent again.", Plural(silent, "attempt"),
+                                             sum.syn_again == 1 ? "a SYN was" : Plural(sum.syn_again, "SYN") + " were");
   if (OverflowOf(key.server, key.port) >= from - slack) {
     cause.kind = "accept_overflow";
     cause.points = kOverflow;
@@ -279,8 +280,9 @@ void FailureDetector::Report(const Context& context, const PairKey& key, const W
 // Many fail, or most of the few there were: one in a hundred is ordinary life, and so is a reset now and then.
 bool FailureDetector::Fires(const Thresholds& thresholds, const Counts& sum) {
   const uint32_t waiting = sum.opened == 0 ? sum.syn_again : 0;  // attempts still under way
-  const double troubled = sum.failed() != 0 ? sum.failed() : std::max(sum.slow, waiting);
-  const double attempts = sum.failed() + std::max(sum.opened, waiting);
+  // A patient client gives up one attempt while its SYNs were sent again many times: the latter tell as much.
+  const double troubled = std::max({sum.failed(), sum.slow, waiting});
+  const double attempts = std::max(sum.failed(), waiting) + sum.opened;
   if (troubled >= thresholds.failure_least && troubled >= thresholds.failure_share * attempts) return true;
   return sum.failed() == 0 && sum.reset >= thresholds.failure_resets &&
          sum.reset >= thresholds.failure_reset_share * std::max(sum.closed, sum.reset);

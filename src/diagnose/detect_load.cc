@@ -11,6 +11,7 @@ namespace {
 constexpr uint16_t kNfsPort = 2049;
 constexpr uint16_t kLustrePort = 988;
 constexpr int64_t kStartWindow = 10;
+constexpr int64_t kLull = 3;  // seconds of quiet before a load that are no part of it
 constexpr size_t kMostRates = 7'200;
 constexpr size_t kMostPast = 512;
 constexpr size_t kMostEarlier = 16;
@@ -136,6 +137,14 @@ void LoadDetector::Start(const Context& context, const Key& key, Watch& watch, i
   for (const Second& slot : watch.ring) {
     if (slot.second > second - kStartWindow && slot.second <= second && slot.rx != 0)
       first = std::min(first, slot.second);
+  }
+  // A load that began below the rate that makes one began when its data did.
+  int64_t quiet = 0;
+  for (int64_t at = first - 1; at >= 0 && at > second - static_cast<int64_t>(kRing) && quiet < kLull; --at) {
+    const Second& slot = watch.ring[static_cast<size_t>(at) % kRing];
+    const bool flows = slot.second == at && Double(slot.rx) >= context.thresholds.load_sustain_rate;
+    quiet = flows ? 0 : quiet + 1;
+    if (flows) first = at;
   }
   watch.start_s = first;
   for (int64_t at = first; at <= second; ++at) {
@@ -412,6 +421,14 @@ std::vector<LoadDetector::Running> LoadDetector::RunningLoads(const Context& con
     return a.start_s != b.start_s ? a.start_s < b.start_s : a.party < b.party;
   });
   return running;
+}
+
+bool LoadDetector::LoadsFor(const Context& context, const model::Pod& pod, UnixMillis before) const {
+  const PartyNumber party = context.names.PartyOfPod(pod.name_space, pod.name);
+  return std::any_of(watches_.begin(), watches_.end(), [&](const auto& entry) {
+    const auto& [key, watch] = entry;
+    return watch.loading && watch.start_s * 1'000 <= before && (key.party == party || watch.wanting.contains(pod.uid));
+  });
 }
 
 // Parties that turned out to be one, because a name came late, go on as one load.

@@ -44,6 +44,8 @@ class LoadDetector {
     double mean_bits = 0;
     double usual_bits = 0;  // median of the owner's solo loads; 0 = unknown
   };
+  // Whether a load for this pod that began before then is not known to be over.
+  bool LoadsFor(const Context& context, const model::Pod& pod, UnixMillis before) const;
   std::vector<Running> RunningLoads(const Context& context) const;
   const std::deque<PastLoad>& past() const { return past_; }
 

@@ -11,6 +11,7 @@ constexpr double kTimeline = 85;  // the cluster's own times
 constexpr double kHerdLimit = 60;
 constexpr double kHerdSlower = 40;
 constexpr int64_t kSettleMs = 12'000;  // after Ready, until a load that ended then is told of
+constexpr int64_t kPatienceMs = 60'000;
 constexpr size_t kMaxTold = 100'000;
 
 // A step from where the last one ended, where there is room for it.
@@ -49,10 +50,13 @@ std::vector<StartupStep> StartupSteps(const model::Pod& pod, const std::vector<c
                                       UnixMillis first_answer) {
   std::vector<StartupStep> steps;
   UnixMillis at = pod.created;
-  if (pod.scheduled != 0) Append(steps, at, "scheduling", pod.created, pod.scheduled, true);
   const UnixMillis init = FirstStart(pod, true);
   const UnixMillis started = FirstStart(pod, false);
   const UnixMillis first = init != 0 ? init : started;
+  // A condition written again later than the containers started says nothing of the wait for a node.
+  if (pod.scheduled != 0 && (first == 0 || pod.scheduled <= first)) {
+    Append(steps, at, "scheduling", pod.created, pod.scheduled, true);
+  }
   for (const Finding* load : loads) {
     if (load->kind == "image_pull" && load->start < first)
       Append(steps, at, "image_pull", load->start, std::min(load->end, first), true);
@@ -245,6 +249,8 @@ void StartupDetector::Tick(const Context& context) {
     if (pod.ready_since == 0 || context.now - pod.ready_since < kSettleMs) continue;
     const auto told = told_.find(uid);
     if (told != told_.end() || told_.size() >= kMaxTold) continue;  // a pod that became ready again did not start again
+    // Without a load that is about to end, its time would count as work without network traffic.
+    if (context.now - pod.ready_since < kPatienceMs && loads_.LoadsFor(context, pod, pod.ready_since)) continue;
     told_[uid] = pod.ready_since;
     // What became ready long before this process began is history.
     if (context.now - pod.ready_since < 10 * kSettleMs) Tell(context, pod);

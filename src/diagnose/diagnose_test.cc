@@ -6,6 +6,7 @@
 #include <set>
 
 #include "diagnose/capacity.h"
+#include "diagnose/detect_startup.h"
 #include "diagnose/finding_book.h"
 #include "diagnose/flow_table.h"
 #include "diagnose/names.h"
@@ -384,6 +385,25 @@ TEST(Finding, NumbersReadLikeAPersonWritesThem) {
   EXPECT_EQ(PercentText(0.41), "41 %");
   EXPECT_EQ(PercentText(0.0052), "0.5 %");
   EXPECT_EQ(PercentText(0), "0 %");
+}
+
+// Some kubelets write every condition anew with each status.
+TEST(Startup, AWaitForANodeThatEndsAfterTheContainersStartedIsUnknown) {
+  model::Pod pod;
+  pod.created = 1'000'000;
+  pod.scheduled = pod.created + 70'000;
+  pod.ready_since = pod.created + 71'000;
+  model::PodContainer container;
+  container.started = pod.created + 2'000;
+  pod.containers.push_back(container);
+  const auto names = [&] {
+    std::vector<std::string> found;
+    for (const StartupStep& step : StartupSteps(pod, {}, 0)) found.push_back(step.name);
+    return found;
+  };
+  EXPECT_EQ(names(), (std::vector<std::string>{"pull_and_start", "initialising"}));
+  pod.scheduled = pod.created + 1'000;
+  EXPECT_EQ(names(), (std::vector<std::string>{"scheduling", "pull_and_start", "initialising"}));
 }
 
 }  // namespace

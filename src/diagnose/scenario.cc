@@ -289,13 +289,13 @@ void Run::MakeFlow(const ScenarioLine& line, int64_t second, Delayed& batch) {
   const auto rtt = [&](const std::string& name, Rtt& into) {
     if (!line.Has(name)) return;
     into.count = 10;
-    into.sum_us = static_cast<uint64_t>(10 * Vary(line.Number(name)));
+    into.sum_us = static_cast<uint64_t>(10 * options_.delay * Vary(line.Number(name)));
     into.max_us = static_cast<uint32_t>(into.sum_us / 10);
-    into.min_us = static_cast<uint32_t>(line.Number(name + "_min", line.Number(name)));
+    into.min_us = static_cast<uint32_t>(options_.delay * line.Number(name + "_min", line.Number(name)));
   };
   rtt("rtt_client", sample.client_rtt);
   rtt("rtt_server", sample.server_rtt);
-  sample.connections_open = static_cast<uint32_t>(line.Number("conns"));
+  sample.connections_open = static_cast<uint32_t>(std::ceil(options_.parallel * line.Number("conns")));
   sample.connections_opened = Events(line, "opened");
   sample.connections_closed = Events(line, "closed");
   sample.failed_refused = Events(line, "refused");
@@ -345,7 +345,9 @@ Times Run::Sampled(const ScenarioLine& line, const std::string& name, double cou
   Times times;
   if (!line.Has(name)) return times;
   const auto [middle, spread] = SplitAt(line.Text(name), '~');
-  const double middle_us = ParseNumber(line.number, middle);
+  // A resolver asks again by a timer of its own, however far its server is.
+  const bool answers = name == "first" || name == "gap" || (name == "latency" && line.Text("app") != "dns");
+  const double middle_us = ParseNumber(line.number, middle) * (answers ? options_.delay : 1);
   const double sigma = spread.empty() ? 0.15 : ParseNumber(line.number, spread);
   for (int64_t i = 0; i < std::llround(count); ++i) {
     const auto us = static_cast<uint64_t>(middle_us * std::exp(sigma * normal_(random_)));
@@ -379,7 +381,7 @@ void Run::MakeRequests(const ScenarioLine& line, int64_t second, Delayed& batch)
   const auto n = static_cast<double>(sample.requests);
   sample.request_latency = Sampled(line, "latency", n);
   sample.first_chunk = Sampled(line, "first", n);
-  sample.chunk_gap = Sampled(line, "gap", 6 * n);
+  sample.chunk_gap = Sampled(line, "gap", line.Number("gaps", 6 * n));
   sample.receive_wait = Sampled(line, "wait", n);
   sample.accept_wait = Sampled(line, "accept", n);
   sample.send_wait = Sampled(line, "send_wait", n);
@@ -407,8 +409,11 @@ void Run::MakeNode(const ScenarioLine& line, int64_t second, Delayed& batch) {
   add(NodeSignal::allowance_connections, "eth0", Events(line, "over_connections"));
   add(NodeSignal::allowance_link_local, "eth0", Events(line, "over_link_local"));
   add(NodeSignal::allowance_connections_left, "eth0", line.Number("left"));
-  add(NodeSignal::qdisc_overlimits, line.Text("qdisc", "eth0 tbf 8001:"), Events(line, "overlimits"));
-  add(NodeSignal::qdisc_drops, line.Text("qdisc", "eth0 tbf 8001:"), Events(line, "queue_drops"));
+  const std::string queue = line.Text("qdisc", "eth0 tbf 8001:");
+  const uint64_t uplink = queue.starts_with("eth0 ") ? 1 : 0;
+  samples.push_back({NodeSignal::interface_hardware, SplitAt(queue, ' ').first, 0, uplink, At(node, second), 1'000});
+  add(NodeSignal::qdisc_overlimits, queue, Events(line, "overlimits"));
+  add(NodeSignal::qdisc_drops, queue, Events(line, "queue_drops"));
   add(NodeSignal::interface_rx_missed, "eth0", Events(line, "drops"));
   add(NodeSignal::drop_rule, line.Text("rule", "NETFILTER_DROP in nft_do_chain (tcp)"), Events(line, "rules"));
   add(NodeSignal::tcp_zero_window_drops, "host", Events(line, "sockets"));
@@ -492,7 +497,10 @@ Scenario::Outcome Run::Go(int64_t seconds) {
     Make(second, batch);
     Bend(batch);
     batch.at = second + options_.late_s;
+    Delayed later{
+        batch.at + options_.flows_late_s, std::exchange(batch.flows, {}), std::exchange(batch.requests, {}), {}, {}};
     waiting.push_back(std::move(batch));
+    waiting.push_back(std::move(later));
     for (Delayed& due : waiting) {
       if (due.at == second) Feed(judge, due, now);
     }

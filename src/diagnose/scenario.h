@@ -31,9 +31,12 @@ struct ScenarioOptions {
   uint64_t seed = 1;
   double jitter = 0.03;                            // of every rate
   double scale = 1;                                // of rates and sizes, capacities included
+  double delay = 1;                                // of round trips and of how long answers take
+  double parallel = 1;                             // of connections open at once
   double duplicate_share = 0;                      // of samples, sent twice
   double lost_share = 0;                           // of samples, never sent
   int64_t late_s = 0;                              // samples come this much late
+  int64_t flows_late_s = 0;                        // flows and requests come this much later than readings
   int64_t skew_s = 0;                              // the second node's clock is ahead by this, the third's behind
   std::vector<std::pair<int64_t, int64_t>> blind;  // seconds without any reading of any node
   bool no_capacity = false;

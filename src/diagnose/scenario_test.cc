@@ -15,13 +15,17 @@ namespace {
 
 std::vector<std::string> Fixtures() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(WEIR_FIXTURES))
-    names.push_back(entry.path().stem().string());
+  for (const auto* folder : {WEIR_FIXTURES, WEIR_RECORDED}) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) names.push_back(entry.path().stem().string());
+  }
   std::sort(names.begin(), names.end());
   return names;
 }
 
-std::filesystem::path PathOf(const std::string& name) { return std::filesystem::path(WEIR_FIXTURES) / (name + ".txt"); }
+// Recordings of ./dev demo have names that begin with R.
+std::filesystem::path PathOf(const std::string& name) {
+  return std::filesystem::path(name.starts_with('R') ? WEIR_RECORDED : WEIR_FIXTURES) / (name + ".txt");
+}
 
 std::string ReadFile(const std::filesystem::path& path) {
   std::ifstream file(path);

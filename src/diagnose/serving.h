@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "diagnose/names.h"
@@ -24,20 +25,29 @@ struct ServingStep {
   uint64_t requests = 0;
   uint64_t streamed = 0;
   std::array<model::Histogram, kServingTimes> times;
+  std::array<uint64_t, kServingTimes> sum_us{};
+  std::array<uint64_t, kServingTimes> most_us{};
 };
 
-// A histogram of a time over a while.
+// A time over a while.
 struct ServingSum {
   uint64_t samples = 0;
+  uint64_t sum_us = 0;
   std::array<uint64_t, model::kHistogramBuckets> buckets{};
-  double Quantile(double q) const;  // microseconds; 0 without samples
+  std::vector<std::pair<uint64_t, uint64_t>> tops;  // longest of each step, and the samples of that step
+
+  double Mean() const { return samples == 0 ? 0 : static_cast<double>(sum_us) / static_cast<double>(samples); }
+  // Microseconds, 0 without samples. Smooth within its bucket, and not above what the longest times of the steps allow.
+  double Quantile(double q) const;
 };
+
+enum class Steps : uint8_t { kTouched, kWhole };  // those that overlap a time, or those that lie within it
 
 class Serving {
  public:
   void Add(PartyNumber server, const RequestSample& sample, int64_t second);
-  // Of [from, to] in seconds, whole steps.
-  ServingSum Sum(PartyNumber server, ServingTime time, int64_t from, int64_t to) const;
+  // Of [from, to] in seconds.
+  ServingSum Sum(PartyNumber server, ServingTime time, int64_t from, int64_t to, Steps steps = Steps::kTouched) const;
   uint64_t Requests(PartyNumber server, int64_t from, int64_t to) const;
   bool Serves(PartyNumber server) const { return servers_.contains(server); }
   std::vector<PartyNumber> Servers() const;
