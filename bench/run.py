@@ -2,7 +2,7 @@
 """Weir's benchmarks. Each compares A and B in alternating slots of one run and prints medians of paired ratios, because
 machines are noisy; JSON lines go to stdout, a table for people to stderr. See bench/README.md.
 
-    run.py [agent] [snapshot] [server] [latency] [kube] [--rounds N] [--slot SECONDS] [--rows N[,N...]] [--save FILE]
+    run.py [agent] [snapshot] [server] [latency] [kube] [findings] [--rounds N] [--slot SECONDS] [--rows N[,N...]] [--save FILE]
 """
 
 import argparse
@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "e2e"))
 
 import bench_agent  # noqa: E402
+import bench_findings  # noqa: E402
 import bench_kube  # noqa: E402
 import bench_server  # noqa: E402
 
@@ -25,6 +26,7 @@ BENCHES = {
     "server": bench_server.ingest_and_query,
     "latency": bench_server.visibility,
     "kube": bench_kube.follow,
+    "findings": bench_findings.matrix,
 }
 
 
