@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
+from demo.recorder import Recorder  # noqa: E402
 from demo.scenarios import CHECKS, SCENARIOS, finish_story  # noqa: E402
 from demo.world import World  # noqa: E402
 from kube.machines import Machines  # noqa: E402
@@ -31,6 +32,7 @@ def parse():
     parser.add_argument("--check", action="store_true", help="compare what Weir says with what is true, then end; 1 when it is not the same")
     parser.add_argument("--seconds", type=float, default=3600, help="stop by itself after this long (default: %(default)s)")
     parser.add_argument("--listen", default="127.0.0.1:7600", help="port 0 = any free one (default: %(default)s)")
+    parser.add_argument("--record", type=pathlib.Path, metavar="FILE", help="write down what Weir was told, as a recipe of src/diagnose/")
     parser.add_argument("--stand-in", action="store_true", help="names from a small stand-in of the Kubernetes API server, even where the real one is there")
     return parser.parse_args()
 
@@ -40,6 +42,17 @@ def show(world, *command):
     tell(world.weir(*command))
 
 
+def what_weir_says(world, truth):
+    """As a person would ask it, whether or not it is what it should say."""
+    for command in ("findings", "loads", "health"):
+        show(world, command)
+    for pod in truth.get("about", []):
+        show(world, "why", pod, "--no-headers")
+    for counter in world.get("/api/v1/status")["counters"]:
+        if "diagnose" in counter["name"]:
+            tell(f"  {counter['name']} {counter['value']}")
+
+
 def run(options, world):
     scenario, expected, page = SCENARIOS[options.scenario]
     tell(f"Open {world.url}{page}  (Ctrl-C stops the demo and removes its namespaces)")
@@ -47,20 +60,20 @@ def run(options, world):
     truth = scenario(world)
     tell(f"Weir should say: {expected}")
     if options.check:
-        CHECKS[options.scenario](world, truth)
-        tell(f"{options.scenario}: Weir says so")
-    elif options.scenario == "story":
-        finish_story(world, truth)
-        time.sleep(12)
-    else:
-        time.sleep(15)
-    show(world, "findings")
+        try:
+            CHECKS[options.scenario](world, truth)
+            tell(f"{options.scenario}: Weir says so")
+        finally:
+            what_weir_says(world, truth)
+            if options.record:
+                Recorder(world).write(options.record, expected, ["quiet"] if options.scenario == "healthy" else [])
+        return
     if options.scenario == "story":
-        show(world, "loads")
-        show(world, "why", f"models/{truth['old']['metadata']['name']}", "--no-headers")
-    if not options.check:
-        tell("\nIt goes on until Ctrl-C.")
-        time.sleep(options.seconds)
+        finish_story(world, truth)
+    time.sleep(15)
+    what_weir_says(world, truth)
+    tell("\nIt goes on until Ctrl-C.")
+    time.sleep(options.seconds)
 
 
 def main():

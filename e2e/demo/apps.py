@@ -35,6 +35,32 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 256
 
 
+class Loop:
+    """One event loop that somebody holds up: for so many seconds of each second, once a file says so. 0 = there is none."""
+
+    def __init__(self, held, when):
+        self.free, self.held, self.when = threading.Lock(), held, when
+        if held:
+            threading.Thread(target=self._hold, daemon=True).start()
+
+    def _hold(self):
+        told = False
+        while True:
+            if os.path.exists(self.when):
+                if not told:
+                    say(event="blocked")
+                    told = True
+                with self.free:
+                    time.sleep(self.held)
+            time.sleep(1 - self.held)
+
+    def turn(self):
+        """Until the loop gets to it."""
+        if self.held:
+            with self.free:
+                pass
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 0
@@ -138,11 +164,15 @@ def inference(options):
         Loader(options).load()
     cache = Cache(options.cache)
 
+    loop = Loop(options.block, options.blocked)
+
     class Inference(Handler):
+        def handle_one_request(self):
+            loop.turn()  # before anything is read
+            super().handle_one_request()
+
         def do_POST(self):
             self.rfile.read(int(self.headers["Content-Length"]))
-            if options.block:
-                time.sleep(options.block)  # as an event loop that somebody holds up
             self.begin(200, Content_Type="text/event-stream", Transfer_Encoding="chunked")
             last = 0.0
             for number in range(options.tokens):
@@ -208,6 +238,12 @@ def sink(options):
 
 
 def pour(options):
+    for _ in range(options.connections - 1):
+        threading.Thread(target=pour_one, args=(options,), daemon=True).start()
+    pour_one(options)
+
+
+def pour_one(options):
     body = bytes(65_536)
     while True:
         with contextlib.suppress(OSError), socket.create_connection((options.address, options.port), timeout=5) as connection:
@@ -221,6 +257,7 @@ def pour(options):
 
 def knock(options):
     """Connects again and again, and says what came of it."""
+    say(event="begun")
     while True:
         outcome = "open"
         try:
@@ -280,11 +317,11 @@ def parse():
 
     command(store, "port", bytes=0)
     command(inference, "port", store="", bytes=0, shards=6, parallel=8, range=4 << 20, pause=0.75, warm="", cache="", tokens=20, pace=0.03,
-            block=0.0)
+            block=0.0, blocked="")
     command(cache, "port")
     command(ui, "address", "port", think=0.2)
     command(sink, "port", sleep=0.0)
-    command(pour, "address", "port", sleep=0.0)
+    command(pour, "address", "port", sleep=0.0, connections=1)
     command(knock, "address", "port", sleep=0.5, timeout=3.0)
     command(dns, answer="10.96.0.1", mood="")
     command(resolve, "address", name="inference.shop.svc.cluster.local", sleep=0.2)

@@ -49,6 +49,7 @@ class _Pod:
         self.init = [_Container(each, True) for each in spec.get("initContainers", [])]
         self.main = [_Container(each, False) for each in spec["containers"]]
         self.ready = False
+        self.conditions = {}  # by type: status, and since when
 
     def children(self):
         return [each.child for each in self.init + self.main if each.child is not None]
@@ -239,10 +240,13 @@ class Kubelets:
             phase = "Succeeded" if all(each.code == 0 for each in known.main) else "Failed"
         ready = known.ready and phase == "Running" and all(each.running for each in known.main)
         flags = {"Initialized": initialized, "Ready": ready, "ContainersReady": ready, "PodScheduled": True}
+        for key, value in flags.items():
+            if known.conditions.get(key, ("", ""))[0] != str(value):
+                known.conditions[key] = (str(value), now())
         return {
             "phase": phase, "hostIP": known.node.address, "podIP": known.addresses[0], "podIPs": [{"ip": each} for each in known.addresses],
             "startTime": known.start,
-            "conditions": [{"type": key, "status": str(value), "lastTransitionTime": now()} for key, value in flags.items()],
+            "conditions": [{"type": key, "status": status, "lastTransitionTime": since} for key, (status, since) in known.conditions.items()],
             "initContainerStatuses": [self._container_status(each, False) for each in known.init],
             "containerStatuses": [self._container_status(each, ready) for each in known.main]}
 
