@@ -80,8 +80,9 @@ def test_times_are_those_of_the_clients_clock(seen):
         return statistics.mean(row[column] for row in times) * 1e6
 
     assert stream["first_chunk_count"] == stream["request_duration_count"] == STREAMS
-    assert stream["first_chunk_avg_us"] == pytest.approx(mean(1), abs=1500)
-    assert stream["request_duration_avg_us"] == pytest.approx(mean(2), abs=1500)
+    # A client reads its clock once it has the processor again, which takes longer on a busy machine.
+    assert stream["first_chunk_avg_us"] == pytest.approx(mean(1), abs=1500, rel=0.08)
+    assert stream["request_duration_avg_us"] == pytest.approx(mean(2), abs=1500, rel=0.08)
     assert stream["request_latency_avg_us"] < stream["first_chunk_avg_us"] - 25_000, "the header is not the first chunk"
     assert stream["chunk_gap_count"] == 3 * STREAMS
     assert 10_000 <= stream["chunk_gap_avg_us"] < 15_000
