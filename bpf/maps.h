@@ -23,6 +23,41 @@ typedef struct {
 	__type(value, struct weir_socket);
 } weir_sockets_map;
 
+/*
+ * What snapshot.bpf.c goes through in the place of the hash: every socket that is open, close together, and some that no
+ * longer are. Written by the snapshot alone.
+ */
+struct weir_listed {
+	weir_u64 key;		/* 0 = nobody; WEIR_LISTED_ANYWAY is set in it while no counter need move */
+	weir_u32 segs_in;	/* as of its last record */
+	weir_u32 segs_out;
+};
+
+#define WEIR_LISTED_ANYWAY 1ULL
+
+typedef struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, weir_u32);
+	__type(value, struct weir_listed);
+} weir_list_map;
+
+/* Keys of sockets that were born on a CPU, the newest; each is written by its own CPU and read by the snapshot. */
+#define WEIR_BIRTHS 512
+
+struct weir_births {
+	weir_u32 born;		/* so far */
+	weir_u32 taken;		/* of these, by the snapshot */
+	weir_u64 keys[WEIR_BIRTHS];
+};
+
+typedef struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, weir_u32);
+	__type(value, struct weir_births);
+} weir_births_map;
+
 /* Final records and new listeners, for the agent. */
 typedef struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -62,6 +97,8 @@ typedef struct {
 #endif
 
 WEIR_MAP weir_sockets_map weir_sockets SEC(".maps");
+WEIR_MAP weir_list_map weir_list SEC(".maps");
+WEIR_MAP weir_births_map weir_births SEC(".maps");
 WEIR_MAP weir_ring_map weir_ring SEC(".maps");
 WEIR_MAP weir_arrivals_map weir_arrivals SEC(".maps");
 WEIR_MAP weir_holders_map weir_holders SEC(".maps");

@@ -2,9 +2,9 @@
 /*
  * One pass over the tracked sockets of all network namespaces: a record of each that did something since its last
  * one. Of three programs the agent loads the first this kernel takes:
- *   weir_snapshot_cast    the agent runs it as a system call and it walks the map itself (5.14); the stored pointer
- *                         becomes typed by bpf_rdonly_cast() (6.2) and a field is one load
- *   weir_snapshot_probed  the same, every field read by bpf_probe_read_kernel()
+ *   weir_snapshot_cast    the agent runs it as a system call, slice by slice, and it goes through a list of the open
+ *                         sockets; the stored pointer becomes typed by bpf_rdonly_cast() (6.2) and a field is one load
+ *   weir_snapshot_probed  one call walks the map (5.14), every field is read by bpf_probe_read_kernel()
  *   weir_snapshot_iter    a map iterator (5.9), read through a file
  * The first two write to the ring of the final records, so the agent meets a socket's records in their order.
  */
@@ -28,14 +28,28 @@ volatile weir_u32 weir_snapshot_number = 0;
 volatile weir_u32 weir_snapshot_complete = 0;
 /* Told to the agent: the pass stopped early; drain the ring and run it again. */
 volatile weir_u32 weir_snapshot_more = 0;
+/* The place in the list to be looked at next; the agent sets 0 when a snapshot begins. */
+volatile weir_u32 weir_next = 0;
+/* Set by the agent when sockets came into the map that nobody announced: make the list anew. */
+volatile weir_u32 weir_list_anew = 1;
+/* Set before load. */
+const volatile weir_u32 weir_cpus = 1;
 /* Set before load: live records leave the rest of the ring to final records, which cannot be had again. */
 const volatile weir_u32 weir_live_ring_bytes = 0;
 
 #define WEIR_BATCH 32
+/* A run of the program ends after so many: some 0.1 ms, for whoever wants the processor waits as long. */
+#define WEIR_SLICE_BATCHES 64
+#define WEIR_SLICE_RECORDS 256
+/* Of so many that were born since the list was made, and half of those listed then, most are gone. */
+#define WEIR_FEW_BIRTHS 1024
 
-/* The agent makes one pass at a time. */
-static weir_u64 weir_batch[WEIR_BATCH];
+/* The snapshot's alone, and the agent runs one at a time. */
+static weir_u32 weir_listed = 0;
+static weir_u32 weir_listed_anew = 0;	/* of these, when the list was made */
 static volatile weir_u32 weir_fetched;	/* only to have it read */
+/* Of a batch. In memory, whose contents the verifier does not follow: it would try all 2^32 of them. */
+static volatile weir_u8 weir_moved[WEIR_BATCH];
 
 /*
  * What is read first. The walk holds no lock: while it looks, the socket may close on another CPU, and both its memory
@@ -55,7 +69,7 @@ struct activity {
 
 struct pass {
 	weir_u32 more;
-	weir_u32 gathered;
+	weir_u32 records;
 };
 
 static __always_inline void note(struct activity *now, weir_u64 key, const struct weir_socket *socket)
@@ -152,71 +166,200 @@ static __always_inline struct weir_record *reserve(struct pass *pass)
 	return record;
 }
 
-static __always_inline void hand_over(struct weir_record *record, const struct activity *seen,
-				      struct weir_socket *socket)
+/* False when there is nothing to hand over. */
+static __always_inline int hand_over(struct weir_record *record, const struct activity *seen,
+				     struct weir_socket *socket)
 {
 	/* Reserved before the look into the map, as a final record is after its removal: ring order is life order. */
 	if (!complete(record, seen, socket)) {
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
-		return;
+		return 0;
 	}
 	remember_reported(socket, seen);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	return 1;
+}
+
+/* Of a socket that was reported its counters tell whether it is to be again, unless it listens. */
+static __always_inline void remember_listed(struct weir_listed *listed, weir_u64 key, const struct weir_socket *socket,
+					    weir_u32 segs_in, weir_u32 segs_out)
+{
+	if (!socket->snapshot || socket->flags & WEIR_SOCKET_LISTENING)
+		return;
+	listed->segs_in = segs_in;
+	listed->segs_out = segs_out;
+	listed->key = key;
 }
 
 /* 1: no room; the pass ends here. Not static: the verifier then looks at it once, not once per place in the batch. */
-__noinline int weir_report_cast(weir_u64 key, struct pass *pass)
+__noinline int weir_report_cast(weir_u32 place, struct pass *pass)
 {
-	struct weir_socket *socket = bpf_map_lookup_elem(&weir_sockets, &key);
+	struct weir_listed *listed = bpf_map_lookup_elem(&weir_list, &place);
+	struct weir_socket *socket;
 	struct weir_record *record;
 	struct activity now;
 	struct tcp_sock *tp;
+	weir_u64 key;
 
-	if (!socket || !pass)
+	if (!listed || !pass)
 		return 0;
+	key = listed->key & ~WEIR_LISTED_ANYWAY;
+	socket = bpf_map_lookup_elem(&weir_sockets, &key);
+	if (!socket) {
+		listed->key = 0;
+		return 0;
+	}
 	note(&now, key, socket);
 	tp = bpf_rdonly_cast((void *)key, bpf_core_type_id_kernel(struct tcp_sock));
 	look_cast(&now, tp);
-	if (!worth_reporting(&now, socket))
+	if (!worth_reporting(&now, socket)) {
+		remember_listed(listed, key, socket, socket->segs_in, socket->segs_out);
 		return 0;
+	}
 	record = reserve(pass);
 	if (!record)
 		return 1;
+	pass->records++;
 	fill_direct(record, tp, WEIR_RECORD_LIVE);
-	hand_over(record, &now, socket);
+	if (hand_over(record, &now, socket))
+		remember_listed(listed, key, socket, now.segs_in, now.segs_out);
 	return 0;
+}
+
+static __always_inline struct weir_listed *listed_at(weir_u32 place)
+{
+	return place < weir_listed ? bpf_map_lookup_elem(&weir_list, &place) : 0;
 }
 
 /*
  * A socket nobody used for a second is in no cache, and its fields stand in a dozen lines. Read one socket after the
- * other, each waits for its own; so all of a batch are asked for before the first is looked at.
+ * other, each waits for its own; so all of a batch are asked for before the first is looked at. That nothing moved is
+ * seen in three of those lines; only sockets that are to be reported need the others.
  */
-static __always_inline void fetch(weir_u64 key)
+static __always_inline void fetch_counters(const struct weir_listed *listed)
 {
-	struct tcp_sock *tp = bpf_rdonly_cast((void *)key, bpf_core_type_id_kernel(struct tcp_sock));
+	struct tcp_sock *tp = bpf_rdonly_cast((void *)(listed->key & ~WEIR_LISTED_ANYWAY),
+					      bpf_core_type_id_kernel(struct tcp_sock));
 
-	weir_fetched = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state + tp->inet_conn.icsk_inet.sk.sk_protocol +
-		       tp->segs_out + tp->packets_out + tp->segs_in + tp->mss_cache + tp->total_retrans;
+	weir_fetched = tp->segs_out + tp->packets_out + tp->segs_in;
 }
 
-static __always_inline int report_batch(struct pass *pass)
+static __always_inline void fetch_rest(const struct weir_listed *listed)
 {
-	weir_u32 count = pass->gathered;
+	struct tcp_sock *tp = bpf_rdonly_cast((void *)(listed->key & ~WEIR_LISTED_ANYWAY),
+					      bpf_core_type_id_kernel(struct tcp_sock));
 
-	pass->gathered = 0;
-	for (weir_u32 i = 0; i < WEIR_BATCH && i < count; i++)
-		fetch(weir_batch[i]);
-	for (weir_u32 i = 0; i < WEIR_BATCH && i < count; i++) {
-		if (weir_report_cast(weir_batch[i], pass))
-			return 1;
+	weir_fetched = tp->inet_conn.icsk_inet.sk.__sk_common.skc_state + tp->inet_conn.icsk_inet.sk.sk_protocol +
+		       tp->mss_cache + tp->total_retrans;
+}
+
+/*
+ * What has become of its memory is looked at when that changes: a socket of the list that died may stay in it, and one
+ * that was born at the same address is listed once more.
+ */
+static __always_inline int is_idle(const struct weir_listed *listed)
+{
+	struct tcp_sock *tp = bpf_rdonly_cast((void *)listed->key, bpf_core_type_id_kernel(struct tcp_sock));
+
+	if (listed->key & WEIR_LISTED_ANYWAY || weir_snapshot_complete)
+		return 0;
+	return tp->segs_in == listed->segs_in && tp->segs_out == listed->segs_out && !tp->packets_out;
+}
+
+static long look_at_batch(weir_u32 batch, struct pass *pass)
+{
+	weir_u32 from = weir_next;
+	struct weir_listed *listed;
+
+	for (weir_u32 i = 0; i < WEIR_BATCH; i++) {
+		listed = listed_at(from + i);
+		if (listed && listed->key)
+			fetch_counters(listed);
 	}
+	for (weir_u32 i = 0; i < WEIR_BATCH; i++) {
+		weir_moved[i] = 0;
+		listed = listed_at(from + i);
+		if (!listed || !listed->key || is_idle(listed))
+			continue;
+		weir_moved[i] = 1;
+		fetch_rest(listed);
+	}
+	for (weir_u32 i = 0; i < WEIR_BATCH; i++) {
+		if (weir_moved[i] && weir_report_cast(from + i, pass)) {
+			weir_next = from + i;
+			return 1;
+		}
+	}
+	weir_next = from + WEIR_BATCH;
+	return weir_next >= weir_listed || pass->records >= WEIR_SLICE_RECORDS;
+}
+
+static __always_inline struct weir_listed *list(weir_u64 key)
+{
+	weir_u32 place = weir_listed;
+	struct weir_listed *listed = bpf_map_lookup_elem(&weir_list, &place);
+
+	if (!listed) {
+		weir_list_anew = 1;
+		return 0;
+	}
+	weir_listed = place + 1;
+	listed->key = key | WEIR_LISTED_ANYWAY;
+	return listed;
+}
+
+static long list_one(struct bpf_map *map, weir_u64 *key, struct weir_socket *socket, void *nothing)
+{
+	struct weir_listed *listed = list(*(volatile weir_u64 *)key);
+
+	if (listed)
+		remember_listed(listed, listed->key & ~WEIR_LISTED_ANYWAY, socket, socket->segs_in, socket->segs_out);
 	return 0;
 }
 
-static long visit_cast(struct bpf_map *map, weir_u64 *key, struct weir_socket *socket, struct pass *pass)
+static long forget_births(weir_u32 cpu, void *nothing)
 {
-	weir_batch[pass->gathered++ % WEIR_BATCH] = *(volatile weir_u64 *)key;
-	return pass->gathered == WEIR_BATCH ? report_batch(pass) : 0;
+	struct weir_births *births = bpf_map_lookup_elem(&weir_births, &cpu);
+
+	if (births)
+		births->taken = *(volatile weir_u32 *)&births->born;
+	return 0;
+}
+
+static long list_birth(weir_u32 number, struct weir_births **births)
+{
+	weir_u32 place = (*births)->taken + number;
+
+	list(*(volatile weir_u64 *)&(*births)->keys[place % WEIR_BIRTHS]);
+	return 0;
+}
+
+/* More than were remembered, or were overwritten while they were read: the map has them. */
+static long list_births(weir_u32 cpu, void *nothing)
+{
+	struct weir_births *births = bpf_map_lookup_elem(&weir_births, &cpu);
+	weir_u32 born, count;
+
+	if (!births)
+		return 0;
+	born = *(volatile weir_u32 *)&births->born;
+	count = born - births->taken;
+	if (count <= WEIR_BIRTHS)
+		bpf_loop(count, list_birth, &births, 0);
+	if (*(volatile weir_u32 *)&births->born - births->taken > WEIR_BIRTHS)
+		weir_list_anew = 1;
+	births->taken = born;
+	return 0;
+}
+
+/* Births come first: who is born while the map is walked is announced, and listed twice at worst. */
+static __always_inline void make_list(void)
+{
+	weir_list_anew = 0;
+	bpf_loop(weir_cpus, forget_births, 0, 0);
+	weir_listed = 0;
+	bpf_for_each_map_elem(&weir_sockets, list_one, 0, 0);
+	weir_listed_anew = weir_listed;
 }
 
 static long visit_probed(struct bpf_map *map, weir_u64 *key, struct weir_socket *socket, struct pass *pass)
@@ -243,10 +386,16 @@ int weir_snapshot_cast(void *ctx)
 {
 	struct pass pass = {};
 
-	bpf_for_each_map_elem(&weir_sockets, visit_cast, &pass, 0);
-	if (!pass.more)
-		report_batch(&pass);
-	weir_snapshot_more = pass.more;
+	if (!weir_next) {
+		bpf_loop(weir_cpus, list_births, 0, 0);
+		if (weir_list_anew || weir_listed - weir_listed_anew > WEIR_FEW_BIRTHS + weir_listed_anew / 2)
+			make_list();
+	}
+	if (weir_listed)
+		bpf_loop(WEIR_SLICE_BATCHES, look_at_batch, &pass, 0);
+	weir_snapshot_more = weir_next < weir_listed;
+	if (!weir_snapshot_more)
+		weir_next = 0;
 	return 0;
 }
 

@@ -24,6 +24,14 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Set by the agent: ports on which several programs listen, a bit each, of all network namespaces together; and whether any. */
 volatile weir_u32 weir_ports_shared = 0;
 volatile weir_u8 weir_shared_ports[8192];
+/* Set by the agent: it looks into the ring only when it is woken, which the first record in an empty ring does. */
+volatile weir_u32 weir_agent_sleeps = 0;
+
+/* Of a record that has its place in the ring: who falls asleep afterwards looks into the ring once more. */
+static __always_inline weir_u64 wakeup(void)
+{
+	return weir_agent_sleeps ? 0 : BPF_RB_NO_WAKEUP;
+}
 
 /* The process, not the thread: connect() and listen() run in the caller's context, accept()ed births do not. */
 static __always_inline void remember_process(struct weir_socket *socket)
@@ -59,10 +67,24 @@ static __always_inline void remember_subflow(struct weir_socket *socket, struct 
 	__builtin_memcpy(socket->comm, first->comm, sizeof(socket->comm));
 }
 
+/* Tells the snapshot of a socket that is in the map: one store, for it to walk what is open and not the whole map. */
+static __always_inline void announce(weir_u64 key)
+{
+	weir_u32 cpu = bpf_get_smp_processor_id();
+	struct weir_births *births = bpf_map_lookup_elem(&weir_births, &cpu);
+
+	if (!births)
+		return;
+	*(volatile weir_u64 *)&births->keys[births->born % WEIR_BIRTHS] = key;
+	*(volatile weir_u32 *)&births->born = births->born + 1;
+}
+
 static __always_inline void track(weir_u64 key, struct weir_socket *socket)
 {
 	if (bpf_map_update_elem(&weir_sockets, &key, socket, BPF_ANY))
 		weir_count(WEIR_COUNTER_MAP_FULL, 1);
+	else
+		announce(key);
 }
 
 /*
@@ -116,7 +138,7 @@ static __always_inline void on_listening(weir_u64 key, struct sock *sk)
 	record->flags = WEIR_SOCKET_LISTENING;
 	record->pid = socket.pid;
 	__builtin_memcpy(record->comm, socket.comm, sizeof(record->comm));
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(record, wakeup());
 }
 
 /*
@@ -157,8 +179,10 @@ static __always_inline void on_accepted(weir_u64 key, struct tcp_sock *tp)
 	/* Not long: before 6.4 (d7ba4cc900bf) the upper half of a negative answer is 0 where the call is inlined. */
 	int error = bpf_map_update_elem(&weir_sockets, &key, &socket, BPF_NOEXIST);
 
-	if (!error)
+	if (!error) {
+		announce(key);
 		return;
+	}
 	if (error != -EEXIST) {
 		weir_count(WEIR_COUNTER_MAP_FULL, 1);
 		return;
@@ -207,7 +231,7 @@ static __always_inline void on_closed(weir_u64 key, struct tcp_sock *tp, int old
 		bpf_map_delete_elem(&weir_holders, &key);
 	record->flags |= socket.flags | (socket.snapshot ? WEIR_SOCKET_REPORTED : 0);
 	__builtin_memcpy(record->comm, socket.comm, sizeof(record->comm));
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(record, wakeup());
 }
 
 /*

@@ -1,14 +1,14 @@
 #include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <future>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -20,6 +20,7 @@
 #include "agent/export/exporter.h"
 #include "agent/export/local_names.h"
 #include "agent/kernel/group_tree.h"
+#include "agent/kernel/unique_fd.h"
 #include "agent/metrics/agent_metrics.h"
 #include "agent/metrics/endpoint.h"
 #include "agent/metrics/instance_id.h"
@@ -95,6 +96,14 @@ uint32_t OwnNetNamespace() {
   return ::stat("/proc/self/ns/net", &info) == 0 ? static_cast<uint32_t>(info.st_ino) : 0;
 }
 
+// Until `wake` or `stop` is readable or the time has come; -1 is never readable. Whether `wake` is.
+bool WaitFor(int stop, int wake, std::chrono::nanoseconds limit) {
+  constexpr int64_t kSecondNanos = 1'000'000'000;
+  pollfd ends[] = {{stop, POLLIN, 0}, {wake, POLLIN, 0}};
+  const timespec time{limit.count() / kSecondNanos, limit.count() % kSecondNanos};
+  return ::ppoll(ends, std::size(ends), &time, nullptr) > 0 && ends[1].revents != 0;
+}
+
 // Threads: the caller's for Start and Stop; "weir-agent", the loop, which owns the source from its start to
 // its end; "weir-export", see exporter.h; "weir-node" and "weir-rates", see node/node_watch.h; those of the endpoint.
 class RunningAgent final : public Agent {
@@ -138,13 +147,13 @@ class RunningAgent final : public Agent {
   std::unique_ptr<metrics::Endpoint> endpoint_;  // ends before what it shows
   std::atomic<Nanos> collected_{0};              // monotonic; 0 = never
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool stopping_ = false;  // guarded by mutex_
+  std::atomic<bool> stopping_ = false;
+  const kernel::UniqueFd stop_{::eventfd(0, EFD_CLOEXEC)};  // readable once stopping
   std::thread loop_;
 };
 
 Status RunningAgent::Start(std::vector<std::unique_ptr<Source>> candidates) {
+  if (!stop_.valid()) return Status::Unavailable("out of descriptors; raise the limit of open files");
   metrics::AgentFacts facts{
       .node = options_.node,
       .instance_id = options_.instance_id.empty() ? metrics::ReadInstanceId() : options_.instance_id,
@@ -316,14 +325,10 @@ void RunningAgent::Collect(Source& source, std::vector<model::ProbeReport> start
         exporter_->Submit(std::move(batch));
       },
       clock_);
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    lock.unlock();
-    const std::chrono::nanoseconds next(collector.RunDue());
-    lock.lock();
-    wake_.wait_for(lock, std::min<std::chrono::nanoseconds>(next, kLongestSleep), [this] { return stopping_; });
+  for (bool woken = false; !stopping_;) {
+    const std::chrono::nanoseconds next(collector.RunDue(woken));
+    woken = WaitFor(stop_.get(), source.wake_fd(), std::min<std::chrono::nanoseconds>(next, kLongestSleep));
   }
-  lock.unlock();
   if (node != nullptr) node->Stop();  // its last reading goes into the last batch
   collector.Finish();
 }
@@ -332,11 +337,8 @@ void RunningAgent::Stop() {
   if (!loop_.joinable()) return;
   endpoint_.reset();
   const auto deadline = std::chrono::steady_clock::now() + kStopBudget;
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    wake_.notify_all();
-  }
+  stopping_ = true;
+  (void)::eventfd_write(stop_.get(), 1);
   loop_.join();
   const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
   exporter_->Stop(std::max(left, milliseconds(0)));

@@ -6,9 +6,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <chrono>
 #include <condition_variable>
 #include <fstream>
+#include <future>
 #include <mutex>
+#include <utility>
 
 #include "agent/export/spool.h"
 #include "agent/export/temporary_directory.h"
@@ -32,6 +36,8 @@ struct SourceLog {
   int collections = 0;
   bool destroyed = false;
   std::vector<std::string> threads;
+  int wake_fd = -1;  // waits to be woken instead of being polled
+  std::promise<void> polled;
 };
 
 class FakeSource final : public Source {
@@ -43,8 +49,13 @@ class FakeSource final : public Source {
     log_.threads.push_back(ThisThreadsName());
     return log_.start_status;
   }
-  void Poll() override {}
-  std::chrono::milliseconds poll_period() const override { return std::chrono::milliseconds(50); }
+  void Poll() override {
+    if (std::exchange(log_.wake_fd, -1) >= 0) log_.polled.set_value();
+  }
+  std::chrono::milliseconds poll_period() const override {
+    return std::chrono::milliseconds(log_.wake_fd >= 0 ? 0 : 50);
+  }
+  int wake_fd() const override { return log_.wake_fd; }
   Status Collect(Nanos, Collection& out) override {
     ++log_.collections;
     log_.threads.push_back(ThisThreadsName());
@@ -137,6 +148,21 @@ TEST_F(AgentTest, CollectsWithTheFirstSourceAndSends) {
       EXPECT_EQ(batches[i].end % 100, 0) << "on a multiple of the interval";
     }
   }
+}
+
+TEST_F(AgentTest, PollsASourceThatWakesIt) {
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe(pipe.data()), 0);
+  ebpf.wake_fd = pipe[0];
+  auto agent = Start();
+  ASSERT_TRUE(agent.ok());
+  server.WaitForBatches(2);
+  std::future<void> polled = ebpf.polled.get_future();
+  EXPECT_EQ(polled.wait_for(std::chrono::seconds(0)), std::future_status::timeout) << "nobody woke it";
+  ASSERT_EQ(::write(pipe[1], "r", 1), 1);
+  EXPECT_EQ(polled.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  (*agent)->Stop();
+  for (const int end : pipe) ::close(end);
 }
 
 TEST_F(AgentTest, CallsTheSourceOnOneThreadAndTheSinkOnAnother) {

@@ -16,9 +16,9 @@ Collector::Collector(CollectorOptions options, Source& source, Submit submit, co
       namespaces_(source::HostNetNamespace(), options_.only_seen_namespaces),
       poll_due_(clock.MonotonicNanos()) {}
 
-Nanos Collector::RunDue() {
+Nanos Collector::RunDue(bool woken) {
   const auto poll_period = [this] { return Nanos{std::chrono::nanoseconds(source_.poll_period()).count()}; };
-  if (poll_period() > 0 && clock_.MonotonicNanos() >= poll_due_) {
+  if (woken || (poll_period() > 0 && clock_.MonotonicNanos() >= poll_due_)) {
     source_.Poll();
     poll_due_ = clock_.MonotonicNanos() + poll_period();
   }

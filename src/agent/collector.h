@@ -36,8 +36,8 @@ class Collector {
   // `source` and `clock` outlive the collector.
   Collector(CollectorOptions options, Source& source, Submit submit, const Clock& clock);
 
-  // Does what is due and returns the time until the next thing will be.
-  Nanos RunDue();
+  // Does what is due and returns the time until the next thing will be. `woken`: the source's descriptor is readable.
+  Nanos RunDue(bool woken = false);
   // Collects once more, whatever the time.
   void Finish();
 

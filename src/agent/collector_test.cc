@@ -76,6 +76,18 @@ TEST_F(CollectorTest, ASourceWithoutPollingIsNotPolled) {
   EXPECT_EQ(batches.size(), 2U);
 }
 
+TEST_F(CollectorTest, ASourceThatWakesTheLoopIsPolledAtOnceAndFromThenOnAtItsPeriod) {
+  source.period = std::chrono::milliseconds(0);
+  EXPECT_GT(collector->RunDue(), 100 * kMs);
+  EXPECT_EQ(source.polls, 0);
+  source.period = std::chrono::milliseconds(10);
+  EXPECT_LE(collector->RunDue(true), 10 * kMs);
+  EXPECT_EQ(source.polls, 1);
+  clock.Advance(10 * kMs);
+  (void)collector->RunDue();
+  EXPECT_EQ(source.polls, 2);
+}
+
 TEST_F(CollectorTest, ABatchTellsWhoWhatAndHow) {
   RunFor(1'000 * kMs);
   ASSERT_EQ(batches.size(), 1U);

@@ -8,6 +8,7 @@ namespace weir::agent {
 namespace {
 
 constexpr size_t kMaxAddresses = 16'384;  // of a batch
+constexpr std::chrono::milliseconds kPollPeriod{100};
 
 class SourceWithOptions final : public ForwardingSource {
  public:
@@ -16,6 +17,7 @@ class SourceWithOptions final : public ForwardingSource {
 
   Status Start() override;
   void Poll() override;
+  std::chrono::milliseconds poll_period() const override;
   Status Collect(Nanos now_monotonic, Collection& out) override;
   std::vector<model::ProbeReport> Probes() const override;
   GivenUpMask Dispensable() const override {
@@ -54,6 +56,14 @@ Status SourceWithOptions::Start() {
 void SourceWithOptions::Poll() {
   for (const auto& option : options_) option->Poll();
   main_->Poll();
+}
+
+std::chrono::milliseconds SourceWithOptions::poll_period() const {
+  const std::chrono::milliseconds main = main_->poll_period();
+  if (main.count() > 0) return main;
+  const bool needed =
+      std::any_of(options_.begin(), options_.end(), [](const auto& option) { return option->NeedsPolls(); });
+  return needed ? kPollPeriod : main;
 }
 
 Status SourceWithOptions::Collect(Nanos now, Collection& out) {

@@ -17,6 +17,8 @@ class OptionalSource {
   virtual void Start() = 0;
   // Cheap work between collections, whenever the main source polls.
   virtual void Poll() = 0;
+  // Whether that is needed several times a second, although the main source has nothing to do.
+  virtual bool NeedsPolls() const { return true; }
   // Appends what was learnt since the last call; local addresses in ascending order.
   virtual void Collect(Nanos now_monotonic, Collection& out) = 0;
   virtual std::vector<model::ProbeReport> Probes() const = 0;

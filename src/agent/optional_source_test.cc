@@ -18,6 +18,7 @@ class Option final : public OptionalSource {
   Option(std::string name, std::vector<std::string>& calls) : name_(std::move(name)), calls_(calls) {}
   void Start() override { calls_.push_back(name_ + " start"); }
   void Poll() override { calls_.push_back(name_ + " poll"); }
+  bool NeedsPolls() const override { return needs_polls; }
   void Collect(Nanos, Collection& out) override {
     calls_.push_back(name_ + " collect");
     out.reports.emplace_back().ends.server_port = 53;
@@ -27,6 +28,8 @@ class Option final : public OptionalSource {
   GivenUpMask Dispensable() const override { return 2; }
   void Restrain(const Restraint&) override { calls_.push_back(name_ + " restrain"); }
   void OnBatch(const model::AgentBatch& batch) override { calls_.push_back(name_ + " batch " + batch.node); }
+
+  bool needs_polls = true;
 
  private:
   const std::string name_;
@@ -42,7 +45,8 @@ class Main final : public Source {
     return starts_;
   }
   void Poll() override { calls_.push_back("main poll"); }
-  std::chrono::milliseconds poll_period() const override { return std::chrono::milliseconds(70); }
+  std::chrono::milliseconds poll_period() const override { return period; }
+  int wake_fd() const override { return 5; }
   Status Collect(Nanos, Collection& out) override {
     calls_.push_back("main collect");
     out.reports.emplace_back().ends.server_port = 80;
@@ -58,6 +62,8 @@ class Main final : public Source {
     return time;
   }
   void OnBatch(const model::AgentBatch& batch) override { calls_.push_back("main batch " + batch.node); }
+
+  std::chrono::milliseconds period{70};
 
  private:
   const Status starts_;
@@ -89,6 +95,19 @@ TEST(OptionalSource, StartsAfterTheMainSourceAndAnswersWithIt) {
   EXPECT_EQ(source->poll_period().count(), 70);
 }
 
+TEST(OptionalSource, IsPolledAlthoughTheMainSourceWaitsToBeWoken) {
+  std::vector<std::string> calls;
+  for (const bool needed : {false, true}) {
+    auto main = std::make_unique<Main>(Status::Ok(), calls);
+    auto option = std::make_unique<Option>("a", calls);
+    main->period = std::chrono::milliseconds(0);
+    option->needs_polls = needed;
+    std::vector<std::unique_ptr<OptionalSource>> options;
+    options.push_back(std::move(option));
+    EXPECT_EQ(WithOptions(std::move(main), std::move(options))->poll_period().count(), needed ? 100 : 0);
+  }
+}
+
 // Hands on everything and changes nothing.
 class Around final : public ForwardingSource {
  public:
@@ -108,6 +127,7 @@ TEST(ForwardingSource, EveryCallGoesThrough) {
   EXPECT_FALSE(source.Collect(1, out).ok());
   EXPECT_EQ(source.mode(), "main");
   EXPECT_EQ(source.poll_period().count(), 70);
+  EXPECT_EQ(source.wake_fd(), 5);
   EXPECT_EQ(source.Probes().size(), 3U);
   EXPECT_EQ(source.Dispensable(), 3U);
   EXPECT_EQ(source.KernelTime().runs, 7U);

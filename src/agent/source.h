@@ -29,9 +29,11 @@ class Source {
   // kUnsupported / kDenied: this kernel or this process cannot; the message carries the remedy.
   virtual Status Start() = 0;
   // Cheap work between collections, e.g. draining the ring buffer; called every poll_period(), which may change with
-  // it.
+  // it, and when wake_fd() is readable.
   virtual void Poll() = 0;
-  virtual std::chrono::milliseconds poll_period() const = 0;
+  virtual std::chrono::milliseconds poll_period() const = 0;  // 0 = not before the next collection
+  // -1 = there is none. May change with every call of Poll() and Collect().
+  virtual int wake_fd() const { return -1; }
   virtual Status Collect(Nanos now_monotonic, Collection& out) = 0;
   virtual std::vector<model::ProbeReport> Probes() const = 0;
   // What could be given up here to save CPU or memory, whether it is or not.
@@ -52,6 +54,7 @@ class ForwardingSource : public Source {
   Status Start() override { return inner().Start(); }
   void Poll() override { inner().Poll(); }
   std::chrono::milliseconds poll_period() const override { return inner().poll_period(); }
+  int wake_fd() const override { return inner().wake_fd(); }
   Status Collect(Nanos now_monotonic, Collection& out) override { return inner().Collect(now_monotonic, out); }
   std::vector<model::ProbeReport> Probes() const override { return inner().Probes(); }
   GivenUpMask Dispensable() const override { return inner().Dispensable(); }

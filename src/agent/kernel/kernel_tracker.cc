@@ -29,6 +29,7 @@
 #include "agent/kernel/unique_fd.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/thread.h"
 
 namespace weir::agent::kernel {
 namespace {
@@ -37,7 +38,9 @@ constexpr uint32_t kPage = 4096;
 constexpr uint32_t kMinRing = 1U << 20;
 constexpr uint32_t kMaxRing = 8U << 20;
 constexpr uint32_t kMaxMapEntries = 1U << 24;
-constexpr int kMaxPasses = 256;  // of one snapshot; each but the last hands over half a ring of records
+// Of one snapshot: each but the last looks at 2,048 places, hands over 256 records, or fills half a ring.
+constexpr uint32_t kMaxPasses = 256;
+constexpr uint32_t kSocketsPerPass = 64;
 constexpr size_t kMaxNamespaces = 4'096;
 constexpr uint32_t kMaxScanNumber = 255;  // weir_socket::scan
 
@@ -77,8 +80,11 @@ class CountingSink final : public RecordSink {
 
 class Tracker final : public KernelTracker {
  public:
-  Tracker(Skeleton skeleton, std::string snapshot, std::vector<std::string> existing)
-      : skeleton_(std::move(skeleton)), snapshot_(std::move(snapshot)), existing_(std::move(existing)) {}
+  Tracker(Skeleton skeleton, std::string snapshot, std::vector<std::string> existing, bool every_place)
+      : skeleton_(std::move(skeleton)),
+        snapshot_(std::move(snapshot)),
+        existing_(std::move(existing)),
+        every_place_(every_place) {}
 
   Status Attach();
   // After Attach().
@@ -90,6 +96,8 @@ class Tracker final : public KernelTracker {
   void OnReceiveLoss(std::span<const uint64_t> cgroup_ids, Nanos now) override;
   void SuspendArrivals(bool suspended) override;
   void LearnHolders(const std::set<uint16_t>& ports) override;
+  int ring_fd() const override { return ring_buffer__epoll_fd(ring_.get()); }
+  void WakeForRecords(bool wake) override { skeleton_->bss->weir_agent_sleeps = wake ? 1 : 0; }
   ProgramTime Programs() const override { return TimeOfPrograms(skeleton_->obj); }
   std::string_view snapshot_program() const override { return snapshot_; }
   std::string_view existing_program() const override {
@@ -108,6 +116,7 @@ class Tracker final : public KernelTracker {
   Skeleton skeleton_;
   const std::string snapshot_;
   const std::vector<std::string> existing_;
+  const bool every_place_;
   std::unique_ptr<ring_buffer, FreeRing> ring_;
   BpfLink tcp_state_;
   BpfLink retransmit_;
@@ -240,10 +249,14 @@ Status Tracker::RunProgram(const bpf_program* program) {
 Status Tracker::RunPasses(RecordSink& sink) {
   const bpf_program* program =
       snapshot_ == kSnapshotCast ? skeleton_->progs.weir_snapshot_cast : skeleton_->progs.weir_snapshot_probed;
-  for (int pass = 0; pass < kMaxPasses; ++pass) {
+  const uint32_t most = kMaxPasses + bpf_map__max_entries(skeleton_->maps.weir_sockets) / kSocketsPerPass;
+  skeleton_->bss->weir_next = 0;
+  if (every_place_) skeleton_->data->weir_list_anew = 1;
+  for (uint32_t pass = 0; pass < most; ++pass) {
     WEIR_RETURN_IF_ERROR(RunProgram(program));
     DrainRing(sink);
     if (skeleton_->bss->weir_snapshot_more == 0) return Status::Ok();
+    LetOthersRun();
   }
   return Status::Unavailable("the snapshot did not end: sockets change faster than their records are read");
 }
@@ -286,6 +299,7 @@ Status Tracker::ReadExisting() {
   skeleton_->bss->weir_scan_number = scans_ % kMaxScanNumber + 1;
   scanned_ = true;
   ++scans_;
+  skeleton_->data->weir_list_anew = 1;
   Status status;
   for (const std::string& program : existing_) {
     if (Status one = RunExisting(program); !one.ok()) status = std::move(one);
@@ -341,6 +355,13 @@ Result<Skeleton> Load(const KernelOptions& options, const std::vector<std::strin
   bpf_map__set_max_entries(skeleton->maps.weir_sockets,
                            std::bit_ceil(std::clamp(options.max_sockets, 1U, kMaxMapEntries)));
   bpf_map__set_max_entries(skeleton->maps.weir_holders, bpf_map__max_entries(skeleton->maps.weir_sockets));
+  // Half as many and 2,048 more may be gone, or listed twice.
+  const uint32_t sockets = bpf_map__max_entries(skeleton->maps.weir_sockets);
+  const uint32_t places = sockets + sockets / 2 + 2'048;
+  const auto cpus = static_cast<uint32_t>(std::max(libbpf_num_possible_cpus(), 1));
+  bpf_map__set_max_entries(skeleton->maps.weir_list, places);
+  bpf_map__set_max_entries(skeleton->maps.weir_births, cpus);
+  skeleton->rodata->weir_cpus = cpus;
   bpf_map__set_max_entries(skeleton->maps.weir_ring, ring);
   skeleton->rodata->weir_live_ring_bytes = ring / 2;
   if (!options.within.empty()) {
@@ -447,7 +468,8 @@ Result<std::unique_ptr<KernelTracker>> KernelTracker::Open(const KernelOptions& 
   probes.push_back({"rto_counter", counts_timeouts ? "on" : "off",
                     counts_timeouts ? "" : "this kernel does not count retransmission timeouts per socket",
                     counts_timeouts ? "" : "Linux 6.7 or newer does; retransmissions are counted in any case"});
-  auto tracker = std::make_unique<Tracker>(std::move(loaded.skeleton), loaded.snapshot, loaded.existing);
+  auto tracker =
+      std::make_unique<Tracker>(std::move(loaded.skeleton), loaded.snapshot, loaded.existing, options.every_place);
   WEIR_RETURN_IF_ERROR(tracker->Attach());
   probes.push_back(tracker->WatchArrivals(options.receive_loss));
 #ifdef __GLIBC__

@@ -26,6 +26,8 @@ struct KernelOptions {
   // For tests: use only the first of these that loads. Empty = the order of preference.
   std::vector<std::string> snapshot_programs{};
   std::vector<std::string> existing_programs{};
+  // For benchmarks: each snapshot walks the whole map of sockets.
+  bool every_place = false;
   // For tests: as though the agent had a process namespace of its own.
   bool own_processes_only = false;
 };

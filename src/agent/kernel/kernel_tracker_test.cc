@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -381,6 +382,48 @@ TEST_F(KernelTrackerTest, ABurstOfShortConnectionsIsComplete) {
   EXPECT_TRUE(log_.Of(WEIR_RECORD_LIVE).empty()) << "nothing is left behind";
 }
 
+TEST_F(KernelTrackerTest, TheFirstRecordWakesWhoSleeps) {
+  const auto is_readable = [this] {
+    pollfd ring{tracker_->ring_fd(), POLLIN, 0};
+    return ::poll(&ring, 1, 10'000) == 1;
+  };
+  tracker_->DrainRing(log_);
+  tracker_->WakeForRecords(true);
+  std::thread later([this] {
+    lab_.Enter();
+    Pair pair = MakePair("127.0.0.1", "127.0.0.1");
+    CloseInOrder(pair);
+  });
+  EXPECT_TRUE(is_readable());
+  later.join();
+  AwaitFinals(3);  // of the listener too
+}
+
+// More than a slice of the list, more than births are remembered, and then a few that are.
+TEST_F(KernelTrackerTest, WhoIsBornBetweenSnapshotsIsInTheNextHoweverManyTheyAre) {
+  Socket listener = Socket::Listen("127.0.0.1");
+  std::vector<Socket> open;
+  for (const size_t wanted : {1'500U, 3U, 0U, 1U}) {
+    for (size_t i = 0; i < wanted; ++i) {
+      open.push_back(Socket::Connect("127.0.0.1", listener.port()));
+      open.push_back(listener.Accept());
+    }
+    Snapshot();
+    EXPECT_EQ(log_.Of(WEIR_RECORD_LIVE).size(), 2 * wanted);
+  }
+  // At addresses of others that were listed and have ended.
+  open.resize(open.size() - 2'000);
+  for (int i = 0; i < 50; ++i) {
+    open.push_back(Socket::Connect("127.0.0.1", listener.port()));
+    open.push_back(listener.Accept());
+  }
+  Snapshot();
+  EXPECT_EQ(log_.Of(WEIR_RECORD_LIVE).size(), 100U);
+  open.back().Send(1);
+  Snapshot();
+  EXPECT_EQ(log_.Of(WEIR_RECORD_LIVE).size(), 2U) << "what moved is told";
+}
+
 TEST_F(KernelTrackerTest, ConnectionsBetweenNamespacesAreSeenAtBothEnds) {
   const Lab other;
   lab_.LinkTo(other);
@@ -479,11 +522,13 @@ TEST_F(KernelTrackerTest, AKeyLeftByTheBootstrapRaceIsPurgedAndNothingElse) {
   const uint64_t pointer = OnlyFinal().socket;
   // The socket is in TCP_CLOSE and open: what a scan would have found just before.
   ASSERT_TRUE(InsertSocketKey(pointer, WEIR_SOCKET_EXISTING));
+  ASSERT_TRUE(tracker_->ReadExisting().ok());
   Snapshot();
   EXPECT_TRUE(log_.Of(WEIR_RECORD_LIVE).empty());
   EXPECT_EQ(tracker_->Losses().stale, 1U);
   // A new socket's key looks the same until its state is stored; that one must stay.
   ASSERT_TRUE(InsertSocketKey(pointer, 0));
+  ASSERT_TRUE(tracker_->ReadExisting().ok());
   Snapshot();
   EXPECT_EQ(tracker_->Losses().stale, 1U);
   EXPECT_TRUE(log_.Of(WEIR_RECORD_LIVE).empty());

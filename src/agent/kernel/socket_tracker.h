@@ -40,6 +40,11 @@ class SocketTracker {
   virtual void SuspendArrivals(bool) {}
   // Of connections to these ports, from now on, the process that closes them is learnt where no other is known.
   virtual void LearnHolders(const std::set<uint16_t>& /*ports*/) {}
+  // A descriptor that is readable while the ring holds records; -1 = there is none, and the ring is to be drained now
+  // and then. Valid as long as the tracker.
+  virtual int ring_fd() const { return -1; }
+  // While somebody waits for ring_fd(), the first record in an empty ring wakes them; else records wake nobody.
+  virtual void WakeForRecords(bool) {}
   virtual ProgramTime Programs() const { return {}; }
 };
 

@@ -19,6 +19,7 @@ class TrackingNatSource final : public NatSource, private flow::AddressTranslati
     table_.emplace(*tracking_, clock_);
   }
   void Poll() override {}
+  bool NeedsPolls() const override { return false; }
   void Collect(Nanos, Collection&) override {}
   std::vector<model::ProbeReport> Probes() const override {
     if (tracking_ == nullptr) return {};

@@ -140,6 +140,8 @@ class RecordingSockets final : public kernel::SocketTracker {
   }
   void SuspendArrivals(bool suspended) override { inner_->SuspendArrivals(suspended); }
   void LearnHolders(const std::set<uint16_t>& ports) override { inner_->LearnHolders(ports); }
+  int ring_fd() const override { return inner_->ring_fd(); }
+  void WakeForRecords(bool wake) override { inner_->WakeForRecords(wake); }
   kernel::ProgramTime Programs() const override { return inner_->Programs(); }
 
  private:

@@ -32,6 +32,7 @@ class KernelRequestSource final : public RequestSource, private StepSink {
   void Poll() override {
     if (probe_ != nullptr) probe_->Drain(*this);
   }
+  bool NeedsPolls() const override { return probe_ != nullptr; }
   void Collect(Nanos now, Collection& out) override;
   std::vector<model::ProbeReport> Probes() const override { return {report_}; }
   GivenUpMask Dispensable() const override { return dispensable_ ? MaskOf(GivenUp::kRequests) : 0; }

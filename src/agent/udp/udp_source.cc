@@ -39,6 +39,7 @@ class UdpSource final : public OptionalSource {
 
   void Start() override;
   void Poll() override;
+  bool NeedsPolls() const override { return tracker_ != nullptr && options_.tracker.dns; }
   void Collect(Nanos now_monotonic, Collection& out) override;
   std::vector<model::ProbeReport> Probes() const override { return probes_; }
   GivenUpMask Dispensable() const override { return dispensable_ ? MaskOf(GivenUp::kDatagrams) : 0; }

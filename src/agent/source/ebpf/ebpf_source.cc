@@ -55,11 +55,13 @@ class EbpfSource final : public Source {
     tracker_->DrainRing(pipeline_.sockets());
     pipeline_.RoundEnds();
     FollowSharedPorts();
-    poll_period_ = NextPollPeriod(poll_period_, pipeline_.sockets().records() - before);
+    PollAgainAfter(pipeline_.sockets().records() - before);
   }
+  int wake_fd() const override { return asleep_ ? tracker_->ring_fd() : -1; }
   Status Collect(Nanos now_monotonic, Collection& out) override;
 
  private:
+  void PollAgainAfter(uint64_t records);
   bool IsSnapshotDue();
   Status Snapshot();
   bool CountLosses();
@@ -76,12 +78,21 @@ class EbpfSource final : public Source {
   std::set<uint16_t> shared_ports_;
   bool final_records_lost_ = false;  // until a complete snapshot has told whose
   std::chrono::milliseconds poll_period_ = kLongestPollPeriod;
+  bool asleep_ = false;  // until the kernel says that there is a record
   Nanos next_scan_ = 0;
   Nanos next_idle_scan_ = 0;
   Restraint restraint_;
   uint32_t without_snapshot_ = 0;  // intervals
   RateLimit loss_log_{std::chrono::minutes(1)};
 };
+
+// An idle machine wakes nobody: after a time without records the next one does, and from then on the ring is polled.
+void EbpfSource::PollAgainAfter(uint64_t records) {
+  asleep_ = records == 0 && tracker_->ring_fd() >= 0;
+  tracker_->WakeForRecords(asleep_);
+  poll_period_ =
+      asleep_ ? std::chrono::milliseconds(0) : NextPollPeriod(std::max(poll_period_, kShortestPollPeriod), records);
+}
 
 Status EbpfSource::Start() {
   probes_.clear();

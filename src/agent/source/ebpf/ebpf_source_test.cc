@@ -27,6 +27,8 @@ struct FakeKernel {
   std::vector<bool> snapshots;  // complete or not
   bool arrivals_suspended = false;
   std::set<uint16_t> shared_ports;
+  int ring_fd = -1;
+  bool wakes = false;
 };
 
 class FakeTracker final : public kernel::SocketTracker {
@@ -51,6 +53,8 @@ class FakeTracker final : public kernel::SocketTracker {
   }
   void SuspendArrivals(bool suspended) override { kernel_.arrivals_suspended = suspended; }
   void LearnHolders(const std::set<uint16_t>& ports) override { kernel_.shared_ports = ports; }
+  int ring_fd() const override { return kernel_.ring_fd; }
+  void WakeForRecords(bool wake) override { kernel_.wakes = wake; }
 
  private:
   FakeKernel& kernel_;
@@ -128,6 +132,22 @@ TEST_F(EbpfSourceTest, PollsMoreOftenWhileMuchEnds) {
   EXPECT_EQ(source_->poll_period(), kLongestPollPeriod / 4);
   source_->Poll();
   EXPECT_EQ(source_->poll_period(), kLongestPollPeriod);
+}
+
+TEST_F(EbpfSourceTest, WaitsToBeWokenWhileNothingEnds) {
+  kernel_.ring_fd = 9;
+  ASSERT_TRUE(source_->Start().ok());
+  EXPECT_EQ(source_->poll_period(), kLongestPollPeriod);
+  EXPECT_EQ(source_->wake_fd(), -1);
+  source_->Poll();
+  EXPECT_EQ(source_->poll_period().count(), 0);
+  EXPECT_EQ(source_->wake_fd(), 9);
+  EXPECT_TRUE(kernel_.wakes);
+  kernel_.ring = {RecordBuilder().Outgoing(1, 2).Final()};
+  source_->Poll();
+  EXPECT_EQ(source_->poll_period(), kLongestPollPeriod);
+  EXPECT_EQ(source_->wake_fd(), -1) << "it would be readable all the time";
+  EXPECT_FALSE(kernel_.wakes);
 }
 
 TEST_F(EbpfSourceTest, LostFinalRecordsAreCountedAndTheirSocketsLookedFor) {
