@@ -88,6 +88,8 @@ struct weir_hole {
 	weir_u32 from;			/* sequence numbers, `to` exclusive */
 	weir_u32 to;
 	weir_u64 opened_ns;		/* CLOCK_MONOTONIC */
+	weir_u32 stamp;			/* TSval of the segment behind it, RFC 7323 */
+	weir_u32 stamped;		/* 0 = it had none */
 };
 
 /* Value of the `arrivals` map, keyed by the kernel's socket pointer. */
@@ -149,7 +151,7 @@ struct weir_record {
 	weir_u32 unread;		/* bytes in the receive queue */
 	weir_u32 late_segments;		/* since its arrivals are watched: received after later ones */
 	weir_u32 gaps;			/* holes that opened */
-	weir_u32 reordered;		/* late segments that came at once */
+	weir_u32 reordered;		/* late segments that were overtaken, for certain: bpf/late_arrival.h */
 	/*
 	 * Sequence numbers of what was sent and received first, by which both ends of a connection know it, whatever NAT makes
 	 * of its addresses: sent_begin is that of the SYN of who connected, of its first byte behind it of who accepted;

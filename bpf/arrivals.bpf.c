@@ -2,13 +2,14 @@
 /*
  * Loss as a receiver sees it. When the other end sends again what the network lost, no counter here moves but one: the
  * segment arrives after later ones. It is counted as late; at least so many were lost, because the tail of a burst
- * leaves no hole. Segments that fill a hole at once were overtaken rather than lost and are counted apart.
+ * leaves no hole. Segments that were overtaken rather than lost, for certain, are counted apart.
  *
  * The only program that runs per packet. The agent attaches it to the control groups whose sockets received something
  * out of order (docs/adr/0006), so that nobody pays for it while nothing is wrong.
  */
 #include "kernel_types.h"
 #include "arrivals.h"
+#include "late_arrival.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
@@ -17,12 +18,12 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 volatile weir_u32 weir_arrivals_watched = 0;
 
-#define RTT_UNKNOWN (~0U)
 #define IPV6_HEADER 40
 
 struct segment {
 	weir_u32 seq;
 	weir_u32 bytes;		/* payload; 0 = nothing to look at */
+	weir_u32 tcp;		/* where its TCP header begins */
 };
 
 static __always_inline int before(weir_u32 a, weir_u32 b)	/* RFC 9293, 3.4 */
@@ -48,6 +49,7 @@ static __always_inline struct segment parse(struct __sk_buff *skb)
 			return segment;
 		headers = IPV6_HEADER;
 	}
+	segment.tcp = headers;
 	tcp = data + headers;
 	if (tcp + 20 > end || tcp[13] & 2)	/* SYN */
 		return segment;
@@ -79,24 +81,34 @@ static __always_inline struct weir_hole *fill(struct weir_arrivals *arrivals, co
 	return 0;
 }
 
-/*
- * Nobody sends again what nobody misses: what is sent again comes a round trip after its hole opened. Half of the shortest
- * one this connection has had is sooner than that. 0: none was measured, and time tells nothing.
- */
-static __always_inline weir_u64 overtaken_within(struct tcp_sock *tp)
+/* Read of segments that are late or open a hole, not of every one. */
+static __always_inline struct weir_stamp stamp_of(struct __sk_buff *skb, const struct segment *segment)
 {
-	weir_u32 rtt_us = tp->rtt_min.s[0].v;
+	struct weir_stamp none = {};
+	weir_u8 header[WEIR_STAMP_END];
 
-	return rtt_us == RTT_UNKNOWN ? 0 : rtt_us * 1000ULL / 2;
+	if (bpf_skb_load_bytes(skb, segment->tcp, header, sizeof(header)))
+		return none;
+	return header[12] >> 4 < WEIR_STAMP_END / 4 ? none : weir_stamp_of(header);
+}
+
+static __always_inline int was_overtaken(struct __sk_buff *skb, const struct segment *segment,
+					 const struct weir_hole *hole, struct tcp_sock *tp)
+{
+	struct weir_stamp opened = {hole->stamp, hole->stamped};
+
+	return weir_judge_late(opened, stamp_of(skb, segment), bpf_ktime_get_ns() - hole->opened_ns,
+			       tp->rtt_min.s[0].v) == WEIR_LATE_OVERTAKEN;
 }
 
 /*
  * A copy of what was received, sent again for nothing, is no sign of loss: it fills no hole. rcv_nxt alone does not tell,
  * because it stands still while the segments before this one wait for the socket's owner.
  */
-static __always_inline void on_late(struct weir_arrivals *arrivals, const struct segment *segment, weir_u32 segments,
-				    struct tcp_sock *tp)
+static __always_inline void on_late(struct __sk_buff *skb, struct weir_arrivals *arrivals,
+				    const struct segment *segment, struct tcp_sock *tp)
 {
+	weir_u32 segments = skb->gso_segs ? : 1;
 	const struct weir_hole *hole = fill(arrivals, segment);
 
 	if (!hole) {
@@ -108,8 +120,20 @@ static __always_inline void on_late(struct weir_arrivals *arrivals, const struct
 	}
 	arrivals->late_segments += segments;
 	arrivals->late_bytes += segment->bytes;
-	if (hole && bpf_ktime_get_ns() - hole->opened_ns < overtaken_within(tp))
+	if (hole && was_overtaken(skb, segment, hole, tp))
 		arrivals->reordered += segments;
+}
+
+static __always_inline void open_hole(struct __sk_buff *skb, struct weir_hole *hole, weir_u32 from,
+				      const struct segment *behind)
+{
+	struct weir_stamp stamp = stamp_of(skb, behind);
+
+	hole->from = from;
+	hole->to = behind->seq;
+	hole->opened_ns = bpf_ktime_get_ns();
+	hole->stamp = stamp.value;
+	hole->stamped = stamp.known;
 }
 
 static __always_inline struct weir_arrivals *begin(weir_u64 key, struct tcp_sock *tp)
@@ -131,7 +155,6 @@ int weir_arrivals_ingress(struct __sk_buff *skb)
 	struct segment segment = parse(skb);
 	struct weir_arrivals *arrivals;
 	struct tcp_sock *tp;
-	weir_u32 index;
 	weir_u64 key;
 	int ahead;
 
@@ -148,14 +171,11 @@ int weir_arrivals_ingress(struct __sk_buff *skb)
 		return 1;
 	ahead = segment.seq - arrivals->highest;
 	if (ahead < 0) {
-		on_late(arrivals, &segment, skb->gso_segs ? : 1, tp);
+		on_late(skb, arrivals, &segment, tp);
 		return 1;
 	}
 	if (ahead > 0) {
-		index = arrivals->gaps++ % WEIR_HOLES;
-		arrivals->holes[index].from = arrivals->highest;
-		arrivals->holes[index].to = segment.seq;
-		arrivals->holes[index].opened_ns = bpf_ktime_get_ns();
+		open_hole(skb, &arrivals->holes[arrivals->gaps++ % WEIR_HOLES], arrivals->highest, &segment);
 	}
 	arrivals->highest = segment.seq + segment.bytes;
 	return 1;

@@ -55,8 +55,7 @@ def test_a_shallow_limit_shows_as_late_arrivals_although_nothing_here_retransmit
     late = total(rows, "late_segments_to_client")
     assert nstat(lab, "client", "TcpRetransSegs") == own, "the downloading end sent nothing again"
     assert 0.9 * dropped <= late <= dropped, f"{late} late of {dropped} dropped"
-    # A machine short of processors measures round trips that are longer than those of the moments that follow.
-    assert total(rows, "reordered_to_client") <= 0.7 * late, "what was dropped was not overtaken"
+    assert total(rows, "reordered_to_client") <= 0.05 * late, "what was dropped was not overtaken"
     assert total(rows, "late_segments") == late and total(rows, "late_segments_to_server") == 0
     assert total(rows, "late_bytes_to_client") <= late * 1448
     assert 0 < total(rows, "gaps_to_client") <= late
@@ -91,8 +90,7 @@ def test_random_loss_shows_as_late_arrivals(lab, weir):
     rows = settled(weir, between(lab, port=8303), closed(1))
     late = total(rows, "late_segments_to_client")
     assert 0.9 * dropped <= late <= dropped, f"{late} late of {dropped} dropped"
-    # A machine short of processors measures round trips that are longer than those of the moments that follow.
-    assert total(rows, "reordered_to_client") <= 0.25 * late, "what was dropped was not overtaken"
+    assert total(rows, "reordered_to_client") <= 0.05 * late, "what was dropped was not overtaken"
 
 
 def test_by_default_only_control_groups_with_evidence_are_watched(lab, no_limit_afterwards):
