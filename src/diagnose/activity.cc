@@ -18,6 +18,8 @@ constexpr size_t kMaxInterfaces = 4'096;  // of a node
 constexpr int64_t kUnjudged = 5;          // seconds
 constexpr size_t kMaxThrottled = 4'096;
 
+constexpr int64_t kMostLate = 3;  // seconds of a late reading; longer gaps are readings that were lost
+
 // The second most of a period lies in.
 int64_t SecondOf(const model::NodeSample& sample) {
   return (sample.time - static_cast<int64_t>(std::min(sample.period_ms, 1'000U)) / 2) / 1'000;
@@ -168,6 +170,10 @@ void Activity::AddSample(NodeActivity& node, const model::NodeSample& sample) {
   if (second < node.latest_s - static_cast<int64_t>(kNodeSeconds) + 1) return;  // history
   if (node.latest_s >= 0 && second > node.latest_s + 2) node.gap_until_s = second;
   node.latest_s = std::max(node.latest_s, second);
+  if (sample.period_ms <= 1'000 && sample.time > node.read_ms) {
+    node.elapsed_ms = node.read_ms == 0 ? 0 : sample.time - node.read_ms;
+    node.read_ms = sample.time;
+  }
   NodeSecond& slot = node.At(second);
   if (const std::optional<Resource> resource = ResourceOf(sample.signal)) {
     slot.exceeded[static_cast<size_t>(*resource)] += sample.value;
@@ -187,14 +193,11 @@ void Activity::AddSample(NodeActivity& node, const model::NodeSample& sample) {
     if (sample.signal == NodeSignal::drop_rule) node.rule_place = sample.subject;
     return;
   }
-  const auto known = node.uplinks.find(sample.subject);
-  const size_t kind = known != node.uplinks.end() && known->second ? 1 : 0;
-  const bool own = SubjectOf(sample).is_own();
   switch (sample.signal) {
-    case NodeSignal::interface_rx_bytes: slot.rx_bytes[kind] += own ? sample.value : 0; break;
-    case NodeSignal::interface_tx_bytes: slot.tx_bytes[kind] += own ? sample.value : 0; break;
+    case NodeSignal::interface_rx_bytes:
+    case NodeSignal::interface_tx_bytes:
     case NodeSignal::interface_rx_packets:
-    case NodeSignal::interface_tx_packets: slot.packets[kind] += own ? sample.value : 0; break;
+    case NodeSignal::interface_tx_packets: AddInterface(node, sample, second); break;
     case NodeSignal::allowance_connections_left:
       node.has_allowance = true;
       node.connections_left = sample.value;
@@ -207,6 +210,26 @@ void Activity::AddSample(NodeActivity& node, const model::NodeSample& sample) {
       node.throttled[sample.subject].Note(second, true);
       break;
     default: break;
+  }
+}
+
+// An agent that is short of processor time reads late: what was added in two seconds is no rate of one.
+void Activity::AddInterface(NodeActivity& node, const model::NodeSample& sample, int64_t second) {
+  if (!SubjectOf(sample).is_own()) return;
+  const auto known = node.uplinks.find(sample.subject);
+  const size_t kind = known != node.uplinks.end() && known->second ? 1 : 0;
+  const int64_t whole = sample.time == node.read_ms ? (node.elapsed_ms + 500) / 1'000 : 1;
+  const int64_t parts = whole >= 1 && whole <= kMostLate ? whole : 1;
+  for (int64_t at = std::max<int64_t>(0, second - parts + 1); at <= second; ++at) {
+    NodeSecond& slot = node.At(at);
+    const uint64_t value = sample.value / static_cast<uint64_t>(parts);
+    if (sample.signal == NodeSignal::interface_rx_bytes) {
+      slot.rx_bytes[kind] += value;
+    } else if (sample.signal == NodeSignal::interface_tx_bytes) {
+      slot.tx_bytes[kind] += value;
+    } else {
+      slot.packets[kind] += value;
+    }
   }
 }
 

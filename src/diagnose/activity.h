@@ -92,8 +92,10 @@ struct NodeActivity {
   bool queue_is_virtual = false;  // it shapes a virtual interface: towards pods
   std::string rule_place;         // where packets were dropped by a rule last
   int64_t latest_s = -1;          // last second read
-  UnixMillis heard = 0;           // when readings came last, by the server's clock
-  int64_t gap_until_s = -1;       // readings up to here were missing
+  UnixMillis read_ms = 0;         // when the last reading was taken, and how long after the one before
+  int64_t elapsed_ms = 0;
+  UnixMillis heard = 0;      // when readings came last, by the server's clock
+  int64_t gap_until_s = -1;  // readings up to here were missing
   uint64_t connections_left = 0;
   uint64_t connections_left_most = 0;
   int64_t connections_left_s = -1;
@@ -147,6 +149,7 @@ class Activity {
  private:
   static void LearnUplinks(NodeActivity& node, std::span<const model::NodeSample> samples);
   void AddSample(NodeActivity& node, const model::NodeSample& sample);
+  static void AddInterface(NodeActivity& node, const model::NodeSample& sample, int64_t second);
   void AddWindow(NodeActivity& node, const model::RateWindow& window);
 
   Names& names_;

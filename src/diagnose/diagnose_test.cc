@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "diagnose/activity.h"
 #include "diagnose/capacity.h"
 #include "diagnose/detect_startup.h"
 #include "diagnose/finding_book.h"
@@ -404,6 +405,28 @@ TEST(Startup, AWaitForANodeThatEndsAfterTheContainersStartedIsUnknown) {
   EXPECT_EQ(names(), (std::vector<std::string>{"pull_and_start", "initialising"}));
   pod.scheduled = pod.created + 1'000;
   EXPECT_EQ(names(), (std::vector<std::string>{"scheduling", "pull_and_start", "initialising"}));
+}
+
+// On a machine without processor time to spare a second was skipped, and the next looked twice as fast as the limit.
+TEST(Activity, AReadingOfTwoSecondsIsNoRateOfOne) {
+  Names names(Capacities(InstanceTable::Shipped()));
+  Activity activity(names);
+  const auto read = [&](int64_t end_ms, uint64_t bytes) {
+    using model::NodeSignal;
+    const std::vector<model::NodeSample> samples{{NodeSignal::interface_hardware, "eth0", 0, 1, end_ms, 1'000},
+                                                 {NodeSignal::interface_rx_bytes, "eth0", 0, bytes, end_ms, 1'000}};
+    activity.Add(NodeReadings{"n1", samples, {}}, end_ms);
+  };
+  constexpr int64_t kSecond = 1'700'000'000;
+  for (int64_t at = 0; at < 3; ++at) read((kSecond + at + 1) * 1'000, 25'000'000);
+  read((kSecond + 5) * 1'000, 50'000'000);
+  read((kSecond + 6) * 1'000, 24'000'000);
+  const NodeActivity* node = activity.FindNode(names.Node("n1"));
+  ASSERT_NE(node, nullptr);
+  for (int64_t at = 0; at < 5; ++at) EXPECT_DOUBLE_EQ(node->RxBits(kSecond + at), 200e6) << at;
+  EXPECT_DOUBLE_EQ(node->RxBits(kSecond + 5), 192e6);
+  read((kSecond + 30) * 1'000, 25'000'000);
+  EXPECT_DOUBLE_EQ(node->RxBits(kSecond + 29), 200e6) << "readings before it were lost, not late";
 }
 
 }  // namespace
