@@ -184,11 +184,11 @@ std::string LimitOf(const Question& question) {
 
 std::string LeftOut(const Json& answer) {
   if (const double groups = NumberAt(answer, "groups_left_out"); groups > 0) {
-    return fmt::format("{:.0f} of {:.0f} rows not shown: raise --limit or narrow --filter\n", groups,
+    return fmt::format("{:.0f} of {:.0f} rows not shown: raise --limit for more, or narrow --filter\n", groups,
                        NumberAt(answer, "groups"));
   }
   if (const double edges = NumberAt(answer, "edges_left_out"); edges > 0)
-    return fmt::format("{:.0f} more edges not shown: raise --limit or narrow --filter\n", edges);
+    return fmt::format("{:.0f} more edges not shown: raise --limit, or narrow --filter\n", edges);
   if (!answer.value("complete", true)) return "there is more than one answer holds; name a node or a shorter time\n";
   return "";
 }
