@@ -264,6 +264,9 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Partitions dropped before their age because the disk was nearly full. Give the store a larger disk.")             \
   X(store_rows_cut, "weir_store_rows_lost_to_full_disk_total", kCounter, kLoss,                                        \
     "Rows dropped before they were in a roll-up, because nothing older was left to make room on a full disk.")         \
+  X(store_rows_trimmed, "weir_store_rows_trimmed_total", kCounter, kLoss,                                              \
+    "Rows dropped before their age because the disk is too small for them. Give the store a larger disk, or raise "    \
+    "--disk-budget if that is smaller than the disk.")                                                                 \
   X(store_rollups, "weir_store_rollups_total", kCounter, kInfo, "Roll-up steps completed.")
 
 enum class Metric : uint32_t {

@@ -34,12 +34,14 @@
 #include "store/store.h"
 #include "store/store_health.h"
 #include "store/tables.h"
+#include "store/trim.h"
 
 namespace weir::store {
 namespace {
 
 constexpr size_t kReaders = 2;
 constexpr int64_t kRetentionPeriodMs = 10 * kSecond;
+constexpr uint64_t kLatelyUs = 2 * kHourUs;
 constexpr uint64_t kNodeShareOfBudget = 8;  // at most an eighth of the disk is the nodes', the rest the flows'
 constexpr uint64_t kFindingShareOfBudget = 32;
 constexpr int kFiveLevelsVersion = 5;  // of the schema: before, hours were rolled up from minutes
@@ -78,6 +80,7 @@ class EmbeddedStore final : public Store {
   EmbeddedStore(ProcessClaim claim, DataDir directory, const EmbeddedOptions& options)
       : claim_(std::move(claim)),
         directory_(std::move(directory)),
+        room_(directory_.path()),
         clock_(options.clock == nullptr ? system_clock_ : *options.clock),
         retention_(options.retention),
         split_from_rows_(options.split_from_rows) {}
@@ -103,9 +106,10 @@ class EmbeddedStore final : public Store {
   Status InsertFlows(const std::vector<StoredRow>& rows, const std::vector<uint64_t>& flows, uint64_t received);
   Status TryInsert(const MemoryFile& file, size_t rows, uint64_t received);
   uint64_t NextReceived();
-  bool IsCrowded() const;
   Status EnforceRetention(UnixMillis now);
-  Status MakeRoom(Retention retention, UnixMillis now, uint64_t* excess);
+  Status MakeRoom(const Retention& retention, bool disk_decides, UnixMillis now, uint64_t* excess);
+  Status RollUpForRoom(const Retention& retention, UnixMillis now, uint64_t* excess);
+  Status TrimOldest(uint64_t* excess);
   Status DropLocked(const Partition& partition);
   void CloseWhenIdle(UnixMillis now);
   Status Drop(const Partition& partition);
@@ -121,6 +125,7 @@ class EmbeddedStore final : public Store {
 
   const ProcessClaim claim_;  // this and the lock outlive the connections
   DataDir directory_;
+  DiskRoom room_;
   const SystemClock system_clock_;
   const Clock& clock_;
   const Retention retention_;
@@ -133,7 +138,6 @@ class EmbeddedStore final : public Store {
   std::unique_ptr<Connection> writer_;
   uint64_t last_received_ = 0;
   std::atomic<uint64_t> received_ahead_us_{0};  // of the clock, after it was set back
-  std::atomic<bool> disk_full_{false};          // the last insert found no room
   FlowCatalogue flow_catalogue_;
   EntityCatalogue entity_catalogue_;
 
@@ -193,7 +197,7 @@ Status EmbeddedStore::OpenTables() {
     WEIR_RETURN_IF_ERROR(writer_->Execute(statement).status());
   }
   WEIR_ASSIGN_OR_RETURN(packing_, OpenPacking(*writer_));
-  return Status::Ok();
+  return FinishTrim(*writer_);
 }
 
 // Version 4 rolled hours up from minutes; the level in between is made for what they hold. Interrupted, it goes on.
@@ -297,8 +301,8 @@ Status EmbeddedStore::Insert(const std::vector<StoredRow>& rows) {
   Status status = InsertEntities(entities, last_received_);
   if (status.ok()) status = InsertFlows(rows, flows, last_received_);
   if (status.ok()) status = TryInsert(file, rows.size(), last_received_);
-  disk_full_ = status.code() == Code::kExhausted;
-  if (disk_full_) {
+  room_.NoteInsert(file.size(), status.code() == Code::kExhausted);
+  if (status.code() == Code::kExhausted) {
     status = std::move(status)
                  .Shortened(kMaxEngineMessageBytes)
                  .WithRemedy(fmt::format(
@@ -534,14 +538,8 @@ Status EmbeddedStore::DropLocked(const Partition& partition) {
   return Status::Ok();
 }
 
-// Little room is left on the disk, or none: retention cannot wait for its turn.
-bool EmbeddedStore::IsCrowded() const {
-  if (disk_full_) return true;
-  const Result<DiskSpace> space = ReadDiskSpace(directory_.path());
-  return space.ok() && space->free_bytes < DiskReserve(*space);
-}
-
 Status EmbeddedStore::EnforceRetention(UnixMillis now) {
+  if (room_.IsCrowded()) RemoveReplacedParts(*maintainer_);
   WEIR_ASSIGN_OR_RETURN(const std::string answer, maintainer_->Execute(PartitionsSql()));
   WEIR_ASSIGN_OR_RETURN(std::vector<Partition> partitions, ParsePartitions(answer));
   uint64_t bytes = 0;
@@ -552,7 +550,9 @@ Status EmbeddedStore::EnforceRetention(UnixMillis now) {
   WEIR_ASSIGN_OR_RETURN(const auto flow_bytes, ParseNumbers(flow_answer));
   const uint64_t other_bytes = node_->disk_bytes() + findings_->disk_bytes() + flow_bytes.at(0).at(0);
   WEIR_ASSIGN_OR_RETURN(const DiskSpace space, ReadDiskSpace(directory_.path()));
-  retention.disk_budget_bytes = BudgetOnDisk(retention_.disk_budget_bytes, bytes + other_bytes, space);
+  room_.GiveSpare(space);
+  retention.disk_budget_bytes =
+      BudgetOnDisk(retention_.disk_budget_bytes, bytes + other_bytes, room_.Reserve(space), space);
   const bool disk_decides = retention.disk_budget_bytes < retention_.disk_budget_bytes;
   node_->SetBudget(retention.disk_budget_bytes / kNodeShareOfBudget);
   retention.disk_budget_bytes -= std::min(other_bytes, retention.disk_budget_bytes);
@@ -565,7 +565,8 @@ Status EmbeddedStore::EnforceRetention(UnixMillis now) {
   }
   SetGauge(Metric::store_disk_bytes, bytes + other_bytes);
   WEIR_RETURN_IF_ERROR(DropUnneededFlows(*maintainer_, tables_.Snapshot()));
-  if (excess != 0 && disk_decides) WEIR_RETURN_IF_ERROR(MakeRoom(retention, now, &excess));
+  if (excess != 0) WEIR_RETURN_IF_ERROR(MakeRoom(retention, disk_decides, now, &excess));
+  room_.KeepSpare(space);
   if (excess == 0) return Status::Ok();
   if (disk_decides) {
     return Status::Exhausted(
@@ -578,31 +579,53 @@ Status EmbeddedStore::EnforceRetention(UnixMillis now) {
       .WithRemedy("raise the budget");
 }
 
-// Nothing that is rolled up and settled is left to drop: the rows at hand are rolled up as they are, and the oldest go.
-// What does not fit into a roll-up either is lost, and counted.
-Status EmbeddedStore::MakeRoom(Retention retention, UnixMillis now, uint64_t* excess) {
+// Nothing that is rolled up and settled is left to drop. Where all there is came lately, rows at hand are rolled up as
+// they are and the raw ones go; then the oldest go, in pieces smaller than a partition.
+Status EmbeddedStore::MakeRoom(const Retention& retention, bool disk_decides, UnixMillis now, uint64_t* excess) {
   const std::lock_guard lock(write_mutex_);
+  const uint64_t oldest = OldestReceived(tables_.Snapshot());
+  if (disk_decides && oldest + kLatelyUs > last_received_) {
+    // Where the disk has no room for a roll-up, rows go without.
+    const Status rolled_up = RollUpForRoom(retention, now, excess);
+    if (!rolled_up.ok() && rolled_up.code() != Code::kExhausted) return rolled_up;
+  }
+  return *excess == 0 ? Status::Ok() : TrimOldest(excess);
+}
+
+// The write lock is held.
+Status EmbeddedStore::RollUpForRoom(const Retention& retention, UnixMillis now, uint64_t* excess) {
   TableState raw = tables_.Snapshot()[0];
   if (raw.rows == 0) return Status::Ok();
   raw.watermark.received = NextReceived();
   tables_.Publish(0, raw);
-  const Status rolled_up = rollup_->RollUpAll(raw.newest);
+  WEIR_RETURN_IF_ERROR(rollup_->RollUpAll(raw.newest));
   WEIR_ASSIGN_OR_RETURN(const std::string answer, maintainer_->Execute(PartitionsSql()));
   WEIR_ASSIGN_OR_RETURN(std::vector<Partition> partitions, ParsePartitions(answer));
   const auto ahead_ms = static_cast<int64_t>(received_ahead_us_ / 1000);
   for (const Partition& partition :
-       PartitionsToDrop(partitions, retention, tables_.Snapshot(), now, excess, &clock_, ahead_ms)) {
+       PartitionsToDrop(std::move(partitions), retention, tables_.Snapshot(), now, excess, &clock_, ahead_ms)) {
     WEIR_RETURN_IF_ERROR(DropLocked(partition));
     Count(Metric::store_room_made);
   }
-  if (rolled_up.ok() || !disk_full_) return rolled_up;
-  std::erase_if(partitions, [](const Partition& partition) { return partition.level != 0; });
-  if (partitions.empty()) return Status::Ok();
-  const Partition& oldest = *std::min_element(partitions.begin(), partitions.end(),
-                                              [](const Partition& a, const Partition& b) { return a.id < b.id; });
-  WEIR_RETURN_IF_ERROR(DropLocked(oldest));
-  Count(Metric::store_rows_cut, oldest.rows);
   return Status::Ok();
+}
+
+// The write lock is held.
+Status EmbeddedStore::TrimOldest(uint64_t* excess) {
+  WEIR_ASSIGN_OR_RETURN(const DiskSpace space, ReadDiskSpace(directory_.path()));
+  Trimmed trimmed;
+  const Status status = Trim(*maintainer_, tables_, space.free_bytes).Free(*excess, last_received_, &trimmed);
+  Count(Metric::store_rows_trimmed, trimmed.rows);
+  Count(Metric::store_rows_cut, trimmed.not_rolled_up);
+  if (trimmed.rows != 0) Count(Metric::store_room_made);
+  if (trimmed.names) {
+    entity_catalogue_.Forget();
+    WEIR_ASSIGN_OR_RETURN(const std::string answer, writer_->Execute(flow_catalogue_.KnownSql()));
+    WEIR_ASSIGN_OR_RETURN(const auto flows, ParseNumbers(answer));
+    flow_catalogue_.Reset(flows);
+  }
+  *excess -= std::min(*excess, trimmed.bytes);
+  return status;
 }
 
 // A roll-up needs a receipt number above its last one. Where no rows come any more, it gets one without rows, or the
@@ -624,7 +647,7 @@ Status EmbeddedStore::Maintain(UnixMillis now) {
       health_.Note(StoreHealth::kFindings, findings_->Maintain(now).Annotate("retention of findings"));
   CloseWhenIdle(now);
   const Status rolled_up = health_.Note(StoreHealth::kRollup, rollup_->Run(now));
-  if (now < next_retention_ && now >= next_retention_ - kRetentionPeriodMs && !IsCrowded()) return rolled_up;
+  if (now < next_retention_ && now >= next_retention_ - kRetentionPeriodMs && !room_.IsCrowded()) return rolled_up;
   next_retention_ = now + kRetentionPeriodMs;
   const Status retained = health_.Note(StoreHealth::kRetention, EnforceRetention(now).Annotate("retention"));
   if (!rolled_up.ok()) return rolled_up;

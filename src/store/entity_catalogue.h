@@ -33,6 +33,8 @@ class EntityCatalogue {
                                                 const Lookup& lookup);
   // They are durably stored.
   void Add(const std::vector<model::EntityRef>& entities, uint64_t received);
+  // Some were dropped: asks again.
+  void Forget() { known_.clear(); }
 
  private:
   static constexpr size_t kMaxEntities = 500'000;  // 40 bytes each

@@ -45,6 +45,16 @@ void FlowCatalogue::Add(const std::vector<uint64_t>& flows, const std::vector<si
   for (const size_t i : which) known_.insert(flows[i]);
 }
 
+std::string FlowCatalogue::KnownSql() const {
+  return fmt::format("SELECT DISTINCT flow FROM {} WHERE received >= {} LIMIT {}", kFlowTable,
+                     partition_ * kPartitionUs, kMaxFlows);
+}
+
+void FlowCatalogue::Reset(const std::vector<std::vector<uint64_t>>& flows) {
+  known_.clear();
+  for (const auto& flow : flows) known_.insert(flow.at(0));
+}
+
 std::string InsertFlowsSql(std::string_view file, uint64_t received) {
   const std::string columns = FlowInsertColumns();
   return fmt::format(

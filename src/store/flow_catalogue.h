@@ -23,6 +23,10 @@ class FlowCatalogue {
   // They are durably stored.
   void Add(const std::vector<uint64_t>& flows, const std::vector<size_t>& which);
 
+  // Some of the newest partition were dropped: asks for those that are left, one number per line of the answer.
+  std::string KnownSql() const;
+  void Reset(const std::vector<std::vector<uint64_t>>& flows);
+
  private:
   static constexpr size_t kMaxFlows = 1'000'000;  // 16 bytes each
 

@@ -258,7 +258,7 @@ Result<MemoryFile> MemoryFile::OfNumbers(const std::vector<uint64_t>& numbers) {
   return file;
 }
 
-MemoryFile::MemoryFile(MemoryFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+MemoryFile::MemoryFile(MemoryFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)), size_(other.size_) {}
 
 MemoryFile::~MemoryFile() {
   if (fd_ >= 0) close(fd_);
@@ -270,6 +270,7 @@ Status MemoryFile::Write(std::string_view bytes) {
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return Status::FromErrno(errno, "write to memory file");
     bytes.remove_prefix(static_cast<size_t>(written));
+    size_ += static_cast<uint64_t>(written);
   }
   return Status::Ok();
 }

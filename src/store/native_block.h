@@ -25,10 +25,12 @@ class MemoryFile {
   Status Write(std::string_view bytes);
   // A path that opens the file from its beginning while this object lives.
   std::string path() const;
+  uint64_t size() const { return size_; }  // bytes
 
  private:
   explicit MemoryFile(int fd) : fd_(fd) {}
   int fd_;
+  uint64_t size_ = 0;
 };
 
 // Blocks with the columns of InsertStructure(), in its order; flows[i] is the number of rows[i]'s flow. kExhausted as

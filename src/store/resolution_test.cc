@@ -72,6 +72,10 @@ TEST(Resolution, RangesAreWidenedToWholeSteps) {
   EXPECT_GT(AlignRange({-5, INT64_MAX}, 4).to, kNow);
 }
 
+uint64_t Budget(uint64_t budget, uint64_t held, const DiskSpace& space) {
+  return BudgetOnDisk(budget, held, DiskReserve(space), space);
+}
+
 TEST(Tables, TheBeginningIsHeldUnlessACoarserTableBeganEarlier) {
   const auto us = [](UnixMillis time) { return static_cast<uint64_t>(time) * 1000; };
   TableStates states{};
@@ -81,8 +85,8 @@ TEST(Tables, TheBeginningIsHeldUnlessACoarserTableBeganEarlier) {
   EXPECT_EQ(HeldSinceOf(states), HeldSince{}) << "nothing was dropped";
   states[2] = {us(kNow - 2 * kDay), us(kNow), 0, 0};
   const HeldSince held = HeldSinceOf(states);
-  EXPECT_EQ(held[0], (kNow - kHour) / kHour * kHour);
-  EXPECT_EQ(held[1], (kNow - kHour) / kHour * kHour);
+  EXPECT_EQ(held[0], kNow - kHour);
+  EXPECT_EQ(held[1], kNow - kHour);
   EXPECT_EQ(held[2], 0);
   states[0] = {};
   EXPECT_EQ(HeldSinceOf(states)[0], kNow + 1) << "an emptied table holds what is to come";
@@ -158,12 +162,12 @@ TEST(Retention, AgeIsElapsedTimeWhateverTheClockWasSetTo) {
 TEST(DiskRoom, TheBudgetGivesWayToADiskThatIsSmaller) {
   constexpr uint64_t kMiB = uint64_t{1} << 20;
   constexpr uint64_t kGiB = uint64_t{1} << 30;
-  EXPECT_EQ(BudgetOnDisk(10 * kGiB, kGiB, {100 * kGiB, 50 * kGiB}), 10 * kGiB) << "there is room";
-  EXPECT_EQ(BudgetOnDisk(10 * kGiB, 2 * kGiB, {4 * kGiB, 2 * kGiB}), 7 * kGiB / 2) << "all but an eighth";
-  EXPECT_EQ(BudgetOnDisk(10 * kGiB, 20 * kMiB, {24 * kMiB, 1 * kMiB}), 18 * kMiB) << "a sixth goes";
+  EXPECT_EQ(Budget(10 * kGiB, kGiB, {100 * kGiB, 50 * kGiB}), 10 * kGiB) << "there is room";
+  EXPECT_EQ(Budget(10 * kGiB, 2 * kGiB, {4 * kGiB, 2 * kGiB}), 7 * kGiB / 2) << "all but an eighth";
+  EXPECT_EQ(Budget(10 * kGiB, 20 * kMiB, {24 * kMiB, 1 * kMiB}), 18 * kMiB) << "a sixth goes";
   EXPECT_EQ(DiskReserve({1000 * kGiB, 0}), 2 * kGiB);
-  EXPECT_EQ(BudgetOnDisk(10 * kGiB, 300 * kMiB, {100 * kGiB, 0}), 256 * kMiB) << "others fill it: some history stays";
-  EXPECT_EQ(BudgetOnDisk(kMiB, 20 * kMiB, {24 * kMiB, 1 * kMiB}), kMiB) << "a budget that fits is kept to";
+  EXPECT_EQ(Budget(10 * kGiB, 300 * kMiB, {100 * kGiB, 0}), 256 * kMiB) << "others fill it: some history stays";
+  EXPECT_EQ(Budget(kMiB, 20 * kMiB, {24 * kMiB, 1 * kMiB}), kMiB) << "a budget that fits is kept to";
 }
 
 TEST(Retention, NeverDropsWhatIsNotRolledUp) {

@@ -89,19 +89,22 @@ std::vector<Partition> PartitionsToDrop(std::vector<Partition> partitions, const
   return dropped;
 }
 
+Status KeepSequences(Connection& connection, uint64_t from, uint64_t to) {
+  const std::string rows =
+      fmt::format("FROM {} WHERE received >= {} AND received < {}", kLevelTable[0].table, from, to);
+  return connection
+      .Execute(fmt::format("INSERT INTO {} SELECT agent, max(sequence) FROM ("
+                           "SELECT client_agent AS agent, client_sequence AS sequence {} UNION ALL "
+                           "SELECT server_agent AS agent, server_sequence AS sequence {}) "
+                           "WHERE agent != '' GROUP BY agent",
+                           kSequenceTable, rows, rows))
+      .status();
+}
+
 Status DropPartition(Connection& connection, const Partition& partition) {
   const Level& level = kLevelTable[partition.level];
   if (partition.level == 0) {
-    const std::string rows = fmt::format("FROM {} WHERE received >= {} AND received < {}", level.table,
-                                         partition.begin_us(), partition.end_us());
-    WEIR_RETURN_IF_ERROR(
-        connection
-            .Execute(fmt::format("INSERT INTO {} SELECT agent, max(sequence) FROM ("
-                                 "SELECT client_agent AS agent, client_sequence AS sequence {} UNION ALL "
-                                 "SELECT server_agent AS agent, server_sequence AS sequence {}) "
-                                 "WHERE agent != '' GROUP BY agent",
-                                 kSequenceTable, rows, rows))
-            .status());
+    WEIR_RETURN_IF_ERROR(KeepSequences(connection, partition.begin_us(), partition.end_us()));
   }
   return connection.Execute(fmt::format("ALTER TABLE {} DROP PARTITION ID '{}'", level.table, partition.id)).status();
 }

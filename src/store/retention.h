@@ -35,6 +35,8 @@ std::vector<Partition> PartitionsToDrop(std::vector<Partition> partitions, const
                                         const TableStates& states, UnixMillis now, uint64_t* excess_bytes,
                                         const Clock* clock = nullptr, int64_t ahead_ms = 0);
 
+// Keeps the agents' sequences that raw rows received in [from, to), Unix microseconds, are evidence of.
+Status KeepSequences(Connection& connection, uint64_t from, uint64_t to);
 // Drops it, keeping the agents' sequences a raw partition is evidence of.
 Status DropPartition(Connection& connection, const Partition& partition);
 

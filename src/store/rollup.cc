@@ -57,11 +57,20 @@ Status Rollup::Step(size_t level, const Watermark& limit, bool* more) {
   WEIR_ASSIGN_OR_RETURN(const auto rows, ParseNumbers(answer));
   if (rows.size() != 1 || rows[0].size() != 3) return Status::Internal("the store cannot read its own tables");
   if (rows[0][0] == 0) return Status::Ok();
-  const uint64_t chunk_end = rows[0][1] + static_cast<uint64_t>(kLevelTable[level].rollup_chunk_us);
+  const uint64_t chunk_end = rows[0][1] + chunk_us_[level];
   *more = rows[0][2] > from.received && rows[0][2] > chunk_end;
   if (*more) to.received = chunk_end;
 
-  WEIR_RETURN_IF_ERROR(connection_.Execute(RollupSql(level, from, to)).status());
+  const Status done = connection_.Execute(RollupSql(level, from, to)).status();
+  const auto longest = static_cast<uint64_t>(kLevelTable[level].rollup_chunk_us);
+  if (done.code() == Code::kExhausted) {
+    // What was received before, and starts later than what has been rolled up, is one piece.
+    const uint64_t span = rows[0][1] != 0 && rows[0][2] > rows[0][1] ? rows[0][2] - rows[0][1] : 0;
+    *more = span > 0 && chunk_us_[level] > 0;
+    chunk_us_[level] = std::min(chunk_us_[level], span) / 4;
+  }
+  WEIR_RETURN_IF_ERROR(done);
+  chunk_us_[level] = std::min(longest, std::max<uint64_t>(chunk_us_[level], 1) * 2);
   WEIR_ASSIGN_OR_RETURN(TableState state, ReadTableState(connection_, level));
   state.watermark = to;
   tables_.Publish(level, state);
@@ -78,7 +87,11 @@ Status Rollup::FillIn(size_t level) {
 Status Rollup::RollUpAll(UnixMillis end) {
   const int64_t step = kLevelTable[1].step_ms;
   const Watermark limit{UINT64_MAX, (end / step + 1) * step};
-  for (bool more = true; more;) WEIR_RETURN_IF_ERROR(Step(1, limit, &more));
+  for (bool more = true; more;) {
+    Status status = Step(1, limit, &more);
+    const bool smaller = status.code() == Code::kExhausted && more;
+    if (!status.ok() && !smaller) return status;
+  }
   return Status::Ok();
 }
 

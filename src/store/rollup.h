@@ -39,12 +39,20 @@ class Rollup {
   Status FillIn(size_t level);
 
  private:
-  // One chunk of what `limit` covers; *more says whether rows are left.
+  // One chunk of what `limit` covers; *more says whether rows are left. Where memory or disk do not suffice for it,
+  // chunks become smaller, and larger again when they do.
   Status Step(size_t level, const Watermark& limit, bool* more);
 
   Connection& connection_;
   Tables& tables_;
   std::array<UnixMillis, kLevels> next_{};
+  std::array<uint64_t, kLevels> chunk_us_ = [] {
+    std::array<uint64_t, kLevels> chunks{};
+    for (size_t level = 0; level < kLevels; ++level) {
+      chunks[level] = static_cast<uint64_t>(kLevelTable[level].rollup_chunk_us);
+    }
+    return chunks;
+  }();
 };
 
 }  // namespace weir::store

@@ -98,15 +98,13 @@ HeldSince HeldSinceOf(const TableStates& states) {
   for (size_t level = 0; level < kLevels; ++level) {
     const TableState& state = states[level];
     // A row is received by a finer table no later than by a coarser one; where the coarser one begins
-    // earlier, the finer one has lost its beginning. What was received since its oldest partition began is
-    // still there.
+    // earlier, the finer one has lost its beginning. What was received since its oldest row is still there.
     for (size_t coarser = level + 1; coarser < kLevels; ++coarser) {
       if (states[coarser].min_received == 0) continue;
       if (state.min_received == 0) {
         held[level] = std::max(held[level], static_cast<UnixMillis>(states[coarser].watermark.received / 1000) + 1);
       } else if (states[coarser].min_received < state.min_received) {
-        const auto span = static_cast<uint64_t>(kLevelTable[level].partition_us);
-        held[level] = static_cast<UnixMillis>(state.min_received / span * span / 1000);
+        held[level] = static_cast<UnixMillis>(state.min_received / 1000);
       }
     }
   }
