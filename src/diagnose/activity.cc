@@ -273,9 +273,10 @@ std::vector<Activity::Share> Activity::Ranked(NodeNumber node, const std::vector
 
 void Activity::Forget(int64_t before_s) {
   std::erase_if(nodes_, [&](const auto& entry) { return entry.second.heard < before_s * 1'000; });
-  for (auto& [number, node] : nodes_) {
-    std::erase_if(node.throttled, [&](const auto& entry) { return entry.second.last() < node.latest_s - 60; });
-    std::erase_if(node.throttled_us, [&](const auto& entry) { return !node.throttled.contains(entry.first); });
+  for (auto& entry : nodes_) {
+    auto& node = entry.second;
+    std::erase_if(node.throttled, [&](const auto& pod) { return pod.second.last() < node.latest_s - 60; });
+    std::erase_if(node.throttled_us, [&](const auto& pod) { return !node.throttled.contains(pod.first); });
   }
 }
 

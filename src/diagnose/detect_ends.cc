@@ -326,7 +326,7 @@ void EndsDetector::Tick(const Context& context) {
   std::map<std::pair<PartyNumber, uint16_t>, Group> senders;
   std::erase_if(watches_, [&](const auto& entry) { return now - entry.second.held_s > kForgetAfter; });
   for (const auto& [key, watch] : watches_) {
-    const auto held = [&](const RecentSeconds& recent, double least) {
+    const auto held = [&watch = watch](const RecentSeconds& recent, double least) {
       return recent.Count(watch.latest_s, kRecent) >= least;
     };
     if (now - watch.heard_s >= kRecent || watch.latest_s - watch.held_s > 2) continue;
