@@ -12,7 +12,7 @@ from weir import BINARY, Weir  # noqa: E402
 
 
 def needs_kubernetes(item):
-    return os.sep + "kube" + os.sep in str(item.path) or hasattr(item.module, "Cluster") or hasattr(item.module, "World")
+    return os.sep + "kube" + os.sep in str(item.path) or getattr(item.module, "NEEDS_KUBERNETES", False)
 
 
 def pytest_collection_modifyitems(items):

@@ -15,6 +15,7 @@ from kube.control_plane import free_ports
 from kube.kubelets import Kubelets
 from weir import BINARY, ROOT
 
+NEEDS_KUBERNETES = True
 CHART = os.path.join(ROOT, "deploy", "helm", "weir")
 MANIFESTS = os.path.join(ROOT, "deploy", "kubernetes")
 NAMESPACE = "amazon-network-flow-monitor"

@@ -12,6 +12,7 @@ from kube.machines import Machines
 from lab import eventually
 from weir import HttpError
 
+NEEDS_KUBERNETES = True
 MODEL = 300_000_000
 CALM = 15
 

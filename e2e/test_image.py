@@ -16,6 +16,7 @@ from packages import store_package, weir_package
 from test_chart import container, find, render
 from weir import ROOT
 
+NEEDS_KUBERNETES = True  # for helm
 DOCKERFILE = os.path.join(ROOT, "deploy", "Dockerfile")
 TOKEN = "a-token-for-the-tests-0123456789"
 

@@ -17,6 +17,7 @@ from kube.kubelets import Kubelets
 from lab import eventually
 from weir import BINARY, Process, get
 
+NEEDS_KUBERNETES = True
 FOLLOWED = {"pods", "services", "nodes", "namespaces", "endpointslices", "replicasets", "jobs"}
 GRANTED = {"pods", "services", "nodes", "namespaces", "discovery.k8s.io/endpointslices", "apps/replicasets", "batch/jobs",
            "s3.csi.aws.com/mountpoints3podattachments"}

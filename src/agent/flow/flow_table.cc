@@ -146,6 +146,8 @@ void FlowTable::Emit(Nanos now, std::vector<model::SideReport>& out) {
   if (idle_too) {
     next_idle_report_ = now + kIdleReportPeriod;
     for (Index flow = 0; flow < flows_.size(); ++flow) {
+      if (flow >= kOverflowFlows && flows_[flow].in_use && flows_[flow].sockets == 0 && !flows_[flow].active)
+        Drop(flow);
       if (!flows_[flow].in_use || flows_[flow].open == 0) continue;
       MeetAddress(flows_[flow].key);
       (void)Touch(flow);
@@ -156,7 +158,7 @@ void FlowTable::Emit(Nanos now, std::vector<model::SideReport>& out) {
     Flow& flow = flows_[index];
     flow.active = false;
     Report(flow, out);
-    if (flow.sockets == 0 && index >= kOverflowFlows) Drop(index);
+    if (flow.sockets == 0 && flow.overreported == 0 && index >= kOverflowFlows) Drop(index);
   }
   active_.clear();
   SetGauge(Metric::agent_flows, index_.size());
@@ -188,6 +190,9 @@ void FlowTable::Report(Flow& flow, std::vector<model::SideReport>& out) {
     report.identity.alpn = name.alpn;
     report.identity.application = name.application;
   }
+  const auto back = static_cast<uint32_t>(std::min<uint64_t>(flow.overreported, flow.counters.bytes_received));
+  flow.counters.bytes_received -= back;
+  flow.overreported -= back;
   report.counters = std::exchange(flow.counters, {});
   report.counters.open = flow.open;
 }

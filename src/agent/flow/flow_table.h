@@ -72,6 +72,9 @@ class FlowTable {
 
   // The deltas to add to; `open` is not among them, see Opened() and Closed().
   model::SideCounters& Touch(Index flow);
+  // A byte received that was reported and never was: the next one is not reported. Where none comes within
+  // kIdleReportPeriod and the flow ends, it stays reported.
+  void TakeBackReceived(Index flow) { ++flows_[flow].overreported; }
   void Opened(Index flow);  // one more connection of the flow is open
   void Closed(Index flow);
 
@@ -95,7 +98,8 @@ class FlowTable {
     std::shared_ptr<const std::string> netns_name;
     uint32_t sockets = 0;  // held by Acquire
     uint32_t open = 0;
-    bool active = false;  // in active_
+    uint32_t overreported = 0;  // bytes received, still to be taken back
+    bool active = false;        // in active_
     bool in_use = false;
   };
   struct Hash {

@@ -56,6 +56,30 @@ TEST_F(FlowTableTest, HeldItMakesNoMoreFlowsAndCountsWhatItFolds) {
   EXPECT_EQ(Emit(table, 2 * kSecond).at(0).ends.server_port, 5'000);
 }
 
+TEST_F(FlowTableTest, AByteThatNeverWasIsTakenBackFromTheNext) {
+  FlowTable table(100, identities_);
+  const auto received = [&table](uint64_t bytes) { table.Touch(table.Find(Key(80))).bytes_received += bytes; };
+  received(5);
+  table.TakeBackReceived(table.Find(Key(80)));
+  EXPECT_EQ(Emit(table, kSecond).at(0).counters.bytes_received, 4U);
+  EXPECT_EQ(table.size(), 0U);
+  // What was reported with the last interval is owed by the next one that has something, sockets or not.
+  (void)table.Touch(table.Find(Key(80)));
+  table.TakeBackReceived(table.Find(Key(80)));
+  EXPECT_EQ(Emit(table, 2 * kSecond).at(0).counters.bytes_received, 0U);
+  EXPECT_EQ(table.size(), 1U);
+  received(3);
+  EXPECT_EQ(Emit(table, 3 * kSecond).at(0).counters.bytes_received, 2U);
+  EXPECT_EQ(table.size(), 0U);
+  // Nothing more comes: it is not waited for longer than half a minute.
+  (void)table.Touch(table.Find(Key(80)));
+  table.TakeBackReceived(table.Find(Key(80)));
+  EXPECT_EQ(Emit(table, 4 * kSecond).size(), 1U);
+  EXPECT_EQ(table.size(), 1U);
+  EXPECT_TRUE(Emit(table, 40 * kSecond).empty());
+  EXPECT_EQ(table.size(), 0U);
+}
+
 TEST_F(FlowTableTest, ReportsWhatHappenedAndForgetsFlowsWithoutSockets) {
   FlowTable table(100, identities_);
   table.Touch(table.Find(Key(80))).bytes_sent += 5;

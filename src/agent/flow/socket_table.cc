@@ -133,9 +133,10 @@ void KeepTranslation(const FlowKey& from, FlowKey& to) {
   to.snat = from.snat;
 }
 
-// Adds what happened since `entry` to `to` and brings `entry` up to date.
+// Adds what happened since `entry` to `to` and brings `entry` up to date. True: the last record fell between the count
+// of a FIN and its flag, and reported it as a byte of payload received.
 template <typename Entry>
-void Advance(const weir_record& record, uint64_t jiffy_us, Entry& entry, model::SideCounters& to) {
+bool Advance(const weir_record& record, uint64_t jiffy_us, Entry& entry, model::SideCounters& to) {
   const uint64_t sent = PayloadSent(record);
   const uint64_t received = PayloadReceived(record);
   const uint32_t retransmits = Step(record.total_retrans, record.syn_retrans);
@@ -152,19 +153,15 @@ void Advance(const weir_record& record, uint64_t jiffy_us, Entry& entry, model::
   AdvanceSender(record, jiffy_us, entry, to);
   AdvanceReceiver(record, entry, to);
   if (record.delivered != entry.delivered) AddRtt(record, to);
-  // The last record fell between the count of a FIN and its flag, and reported it as payload: take it back from the
-  // flow, where there is something to take it from.
-  if (received + 1 == entry.received && to.bytes_received > 0) {
-    --to.bytes_received;
-    entry.received = received;
-  }
+  const bool reported_fin = received + 1 == entry.received;
   entry.sent = std::max(entry.sent, sent);
-  entry.received = std::max(entry.received, received);
+  entry.received = reported_fin ? received : std::max(entry.received, received);
   entry.segs_out = record.segs_out;
   entry.segs_in = record.segs_in;
   entry.retransmits = retransmits;
   entry.syn_retransmits = record.syn_retrans;
   entry.delivered = record.delivered;
+  return reported_fin;
 }
 
 }  // namespace
@@ -522,7 +519,7 @@ bool SocketTable::CountedAlready(const weir_record& record) { return swept_.eras
 void SocketTable::Update(const weir_record& record, Entry& entry, model::SideCounters& counters) {
   constexpr size_t kMaxGroups = 64;
   const uint32_t out_of_order = Step(record.out_of_order, entry.out_of_order);
-  Advance(record, jiffy_us_, entry, counters);
+  if (Advance(record, jiffy_us_, entry, counters)) flows_.TakeBackReceived(entry.flow);
   auto& groups = out_of_order_groups_;
   if (out_of_order == 0 || groups.size() >= kMaxGroups) return;
   if (std::find(groups.begin(), groups.end(), record.cgroup_id) == groups.end()) groups.push_back(record.cgroup_id);
