@@ -120,9 +120,9 @@ TEST_F(PromiseTest, AnInsertIsOnePart) {
   const auto connection = Connect();
   Ask(*connection, "SYSTEM STOP MERGES");
   RandomRows random(5);
-  ASSERT_TRUE(store().Insert(random.Rows(140'000, kBegin, kBegin + kHour)).ok());
+  ASSERT_TRUE(store().Insert(random.Rows(80'000, kBegin, kBegin + kHour)).ok());
   EXPECT_EQ(Ask(*connection, "SELECT count(), sum(rows) FROM system.parts WHERE active AND table = 'flows_raw'"),
-            "1\t140000\n");
+            "1\t80000\n");
   ASSERT_TRUE(store().Maintain(kBegin + kDay).ok());
   for (const std::string_view table : {"flows_10s", "flows_1m", "flows_5m", "flows_1h"}) {
     EXPECT_EQ(Ask(*connection, fmt::format("SELECT count() FROM system.parts WHERE active AND table = '{}'", table)),
