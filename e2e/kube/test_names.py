@@ -139,7 +139,8 @@ def test_an_address_that_is_given_to_another_pod_at_once_lends_no_name(cluster, 
 
     def lent_to_nobody():
         got = named.edges("server_port = 8083")
-        assert got == told
+        # An attempt made while nobody had the address reached nobody.
+        assert {edge: carried for edge, carried in got.items() if edge[1] or carried != (0, 0)} == told
         return True
     eventually(lent_to_nobody, 20)
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/identity/cgroup_name.h"
@@ -14,6 +15,10 @@ namespace {
 
 constexpr Nanos kSecond = 1'000'000'000;
 constexpr Nanos kLookPeriod = kSecond;
+// For inodes not met before the folder is read again after so long, and after fifty times what the last reading took: a
+// namespace may live for less than a second, and nobody pays more than 2 % of a core for one that has thousands.
+constexpr Nanos kShortestScanPeriod = kSecond / 20;
+constexpr Nanos kScanShare = 50;
 constexpr Nanos kKeepGone = 2 * kSecond;
 constexpr Nanos kMaxAge = 30 * kSecond;
 constexpr size_t kMaxNames = 10'000;
@@ -61,7 +66,7 @@ int64_t NetnsNames::FolderChangedAt() const {
 
 void NetnsNames::Scan(Nanos now) {
   scanned_at_ = now;
-  next_scan_ = next_look_ = now + kLookPeriod;
+  next_look_ = now + kLookPeriod;
   const int64_t changed_at = FolderChangedAt();
   // A name is made in two steps, a file and then a mount on it, and only the first changes the folder.
   scan_again_ = changed_at != folder_changed_at_;
@@ -75,6 +80,8 @@ void NetnsNames::Scan(Nanos now) {
     scan_again_ |= item->second.seen != now;
     ++item;
   }
+  const Nanos took = clock_.MonotonicNanos() - now;
+  next_scan_ = now + std::clamp(took * kScanShare, kShortestScanPeriod, kLookPeriod);
 }
 
 void NetnsNames::ReadFolder(Nanos now) {

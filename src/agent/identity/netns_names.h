@@ -2,8 +2,9 @@
 //
 // Such a name is a file in /run/netns on which the namespace is mounted. The folder is read when somebody asks for an
 // inode not met before, when its modification time has changed, and every half minute (a name can be mounted over
-// without a trace), but at most once a second; everything else is one look-up in memory. Inodes that have no name are
-// remembered too, or a node full of containers would read the folder for ever. At most 10,000 names.
+// without a trace), but at most twenty times a second, or once where that takes long; everything else is one look-up in
+// memory. Inodes that have no name are remembered too, or a node full of containers would read the folder for ever. At
+// most 10,000 names.
 //
 // The kernel gives the number of a namespace that is gone to the next one at once. A name is therefore kept only for
 // two seconds after it vanished: long enough for the final records of a namespace that is made, used and removed.
