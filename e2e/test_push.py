@@ -58,20 +58,23 @@ def test_a_pair_of_workloads_has_what_its_flows_say(stack):
     def shown():
         found = {}
         for line in get(stack.weir.url, "/metrics").splitlines():
-            if stack.network.namespace("client") in line:
+            if all(stack.network.namespace(host) in line for host in ("client", "server")):
                 name, value = line.rsplit(" ", 1)
                 found[re.sub(r'\w+_(namespace|workload)="[^"]*",?', "", name)] = float(value)
         return found
 
-    totals = stack.weir.totals("server_port = 8080")
-    eventually(lambda: shown().get("weir_workload_connections_opened_total{}") == COUNT)
-    seen = shown()
-    assert seen['weir_workload_io_bytes_total{direction="to_server"}'] == totals["bytes_to_server"] == COUNT * (LENGTHS + UP)
-    assert seen['weir_workload_io_bytes_total{direction="to_client"}'] == totals["bytes_to_client"] == COUNT * DOWN
-    assert seen['weir_workload_connections_failed_total{reason="refused"}'] == 0
-    assert seen["weir_workload_connect_seconds_count{}"] == totals["connect_count"]
-    assert seen["weir_workload_round_trip_seconds_count{}"] > 0
-    assert "weir_workload_cost_dollars_total{}" not in seen  # there is no price table
+    def told():
+        totals, seen = stack.weir.totals("server_port = 8080"), shown()
+        assert seen["weir_workload_connections_opened_total{}"] == COUNT
+        assert seen['weir_workload_io_bytes_total{direction="to_server"}'] == totals["bytes_to_server"] == COUNT * (LENGTHS + UP)
+        assert seen['weir_workload_io_bytes_total{direction="to_client"}'] == totals["bytes_to_client"] == COUNT * DOWN
+        assert seen['weir_workload_connections_failed_total{reason="refused"}'] == 0
+        assert seen["weir_workload_connect_seconds_count{}"] == totals["connect_count"]
+        assert seen["weir_workload_round_trip_seconds_count{}"] > 0
+        assert "weir_workload_cost_dollars_total{}" not in seen  # there is no price table
+        return True
+
+    eventually(told)
 
 
 def test_its_metrics_are_valid(stack):
