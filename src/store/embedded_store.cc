@@ -332,16 +332,9 @@ Result<std::map<std::string, uint64_t>> EmbeddedStore::Watermarks() {
                             "UNION ALL SELECT toString(server_agent) AS agent, server_sequence AS sequence FROM {0} "
                             "UNION ALL SELECT agent, sequence FROM {1}) WHERE agent != '' GROUP BY agent",
                             kLevelTable[0].table, kSequenceTable)));
+  WEIR_ASSIGN_OR_RETURN(const auto lines, ParseNamed(answer));
   std::map<std::string, uint64_t> watermarks;
-  std::string_view rest = answer;
-  while (!rest.empty()) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    const size_t tab = line.find('\t');
-    if (tab == std::string_view::npos) return Status::Internal("unexpected answer of the store");
-    WEIR_ASSIGN_OR_RETURN(const auto number, ParseNumbers(line.substr(tab + 1)));
-    watermarks[Unhex(line.substr(0, tab))] = number.at(0).at(0);
-  }
+  for (const auto& [agent, sequence] : lines) watermarks[Unhex(agent)] = sequence.at(0);
   return watermarks;
 }
 

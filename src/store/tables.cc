@@ -55,6 +55,20 @@ Result<std::vector<std::vector<uint64_t>>> ParseNumbers(std::string_view text) {
   return rows;
 }
 
+Result<std::vector<std::pair<std::string, std::vector<uint64_t>>>> ParseNamed(std::string_view text) {
+  std::vector<std::pair<std::string, std::vector<uint64_t>>> lines;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    const size_t tab = line.find('\t');
+    if (tab == std::string_view::npos) return Status::Internal(fmt::format("unexpected answer of the store: {}", line));
+    WEIR_ASSIGN_OR_RETURN(auto numbers, ParseNumbers(line.substr(tab + 1)));
+    if (numbers.size() != 1) return Status::Internal(fmt::format("unexpected answer of the store: {}", line));
+    lines.emplace_back(line.substr(0, tab), std::move(numbers[0]));
+  }
+  return lines;
+}
+
 Result<TableState> ReadTableState(Connection& connection, size_t level) {
   const Level& description = kLevelTable[level];
   WEIR_ASSIGN_OR_RETURN(

@@ -62,5 +62,7 @@ UnixMillis OldestAt(const TableStates& states, size_t level);
 
 // A TabSeparated answer of unsigned numbers. kInternal when it is anything else.
 Result<std::vector<std::vector<uint64_t>>> ParseNumbers(std::string_view tab_separated);
+// The same of a text without tabs and one or more numbers a line.
+Result<std::vector<std::pair<std::string, std::vector<uint64_t>>>> ParseNamed(std::string_view tab_separated);
 
 }  // namespace weir::store

@@ -28,21 +28,6 @@ constexpr int64_t kLongestNanos = 2'000'000'000;
 
 std::string_view NameOf(std::string_view table) { return table.substr(kDatabase.size() + 1); }
 
-// A TabSeparated answer of a name and numbers.
-Result<std::vector<std::pair<std::string, std::vector<uint64_t>>>> ParseNamed(std::string_view answer) {
-  std::vector<std::pair<std::string, std::vector<uint64_t>>> lines;
-  while (!answer.empty()) {
-    const std::string_view line = answer.substr(0, answer.find('\n'));
-    answer.remove_prefix(std::min(answer.size(), line.size() + 1));
-    const size_t tab = line.find('\t');
-    if (tab == std::string_view::npos) return Status::Internal("the store cannot read its own parts");
-    WEIR_ASSIGN_OR_RETURN(const auto numbers, ParseNumbers(line.substr(tab + 1)));
-    if (numbers.size() != 1) return Status::Internal("the store cannot read its own parts");
-    lines.emplace_back(line.substr(0, tab), numbers[0]);
-  }
-  return lines;
-}
-
 // Those with the oldest newest row first.
 Result<std::vector<TablePart>> ReadParts(Connection& connection, std::string_view table, int64_t partition_us) {
   WEIR_ASSIGN_OR_RETURN(

@@ -146,6 +146,7 @@ void FlowTable::Emit(Nanos now, std::vector<model::SideReport>& out) {
   if (idle_too) {
     next_idle_report_ = now + kIdleReportPeriod;
     for (Index flow = 0; flow < flows_.size(); ++flow) {
+      // It waited for a byte to take back, which did not come.
       if (flow >= kOverflowFlows && flows_[flow].in_use && flows_[flow].sockets == 0 && !flows_[flow].active)
         Drop(flow);
       if (!flows_[flow].in_use || flows_[flow].open == 0) continue;
