@@ -4,8 +4,9 @@
  * ClientHello of TLS clients. An object of its own: nothing of it is loaded unless asked for. Four tracepoints:
  *   tcp_probe              a segment arrives at an open connection: the request's first bytes and their time, before
  *                          the process is woken; the text through a dynptr (6.12), wherever the segment keeps it
- *   tcp_sendmsg_locked     a process writes (6.16): the answer's header, its chunks, and a ClientHello, from the
- *                          writer's own memory. Also writes by kTLS, io_uring and sendfile
+ *   tcp_sendmsg_locked     a process writes (6.16; before, the beginning of the function of that name): the answer's
+ *                          header, its chunks, and a ClientHello, from the writer's own memory. Also writes by kTLS,
+ *                          io_uring and sendfile
  *   tcp_rcv_space_adjust   a process has read (4.15)
  *   inet_sock_set_state    the connection ends
  * and of the control group hooks getpeername (5.8), by which accept() asks for the address its caller wants to know.
@@ -329,8 +330,7 @@ static __always_inline void on_answer(struct sock *sk, struct tcp_sock *tp, stru
 		tell_chunk(sk, turn, msg, now);
 }
 
-SEC("tp_btf/tcp_sendmsg_locked")
-int BPF_PROG(weir_answer_leaves, struct sock *sk, struct msghdr *msg)
+static __always_inline int on_write(struct sock *sk, const struct msghdr *msg)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct turn *turn = 0;
@@ -344,6 +344,24 @@ int BPF_PROG(weir_answer_leaves, struct sock *sk, struct msghdr *msg)
 	else if (weir_within(sk))
 		on_client_write(sk, tp, msg);
 	return 0;
+}
+
+SEC("tp_btf/tcp_sendmsg_locked")
+int BPF_PROG(weir_answer_leaves, struct sock *sk, struct msghdr *msg)
+{
+	return on_write(sk, msg);
+}
+
+/*
+ * The same where there is no such tracepoint: the function of its name begins, once per call. A call that waits for its own
+ * handshake, or sends by TCP Fast Open, has no sequence numbers yet: it is not looked at.
+ */
+SEC("fentry/tcp_sendmsg_locked")
+int BPF_PROG(weir_answer_begins, struct sock *sk, struct msghdr *msg)
+{
+	int state = sk->__sk_common.skc_state;
+
+	return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT ? on_write(sk, msg) : 0;
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")

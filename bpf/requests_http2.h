@@ -173,19 +173,22 @@ static long move_out(weir_u32 index, struct mover *m)
 	return move(m, 1);
 }
 
-/* A segment, in sequence or not. */
-static __always_inline void on_frames_arrive(struct sock *sk, struct tcp_sock *tp, struct turn *turn,
-					     struct arrival *arrival)
+/*
+ * A segment, in sequence or not. A function of its own, as that of what leaves: a program has 512 bytes of stack with all it
+ * calls, and a mover takes a quarter of them.
+ */
+static __noinline int on_frames_arrive(struct sock *sk, struct tcp_sock *tp, struct turn *turn, struct arrival *arrival)
 {
 	struct streams *streams = bpf_sk_storage_get(&weir_streams, sk, 0, 0);
 	struct mover m = {};
 
 	if (!streams || !meet_segment(&m, sk, tp, turn, arrival, streams->in.next))
-		return;
+		return 0;
 	m.streams = streams;
 	m.walk = &streams->in;
 	bpf_loop(MAX_MOVES, move_in, &m, 0);
 	settle(&m);
+	return 0;
 }
 
 /*
@@ -224,24 +227,24 @@ static __always_inline void pass_unseen(struct mover *m)
 	pass_payload(m, bytes, 0, 1);
 }
 
-static __always_inline void on_frames_leave(struct sock *sk, struct tcp_sock *tp, struct turn *turn,
-					    const struct msghdr *msg)
+static __noinline int on_frames_leave(struct sock *sk, struct tcp_sock *tp, struct turn *turn, const struct msghdr *msg)
 {
 	struct streams *streams = bpf_sk_storage_get(&weir_streams, sk, 0, 0);
 	struct mover m = {};
 
 	if (!streams || !meet_write(&m, sk, tp, turn, msg, streams->out.next))
-		return;
+		return 0;
 	m.streams = streams;
 	m.walk = &streams->out;
 	if (!streams->named)
 		streams->named = tell_writer(sk, tp, turn, m.now);
 	if (!enter_write(&m, msg)) {
 		pass_unseen(&m);
-		return;
+		return 0;
 	}
 	bpf_loop(MAX_MOVES, move_out, &m, 0);
 	settle(&m);
+	return 0;
 }
 
 #endif /* WEIR_BPF_REQUESTS_HTTP2_H */

@@ -47,11 +47,17 @@ Trial Failure(int error_number, const BpfLogCapture& log) {
   return {false, error_number, summary.empty() ? std::strerror(error_number) : summary};
 }
 
+bool KernelHasType(const char* name, uint32_t kind) {
+  const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
+  return types != nullptr && btf__find_by_name_kind(types.get(), name, kind) > 0;
+}
+
 }  // namespace
 
-bool KernelHasFunction(const char* name) {
-  const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
-  return types != nullptr && btf__find_by_name_kind(types.get(), name, BTF_KIND_FUNC) > 0;
+bool KernelHasFunction(const char* name) { return KernelHasType(name, BTF_KIND_FUNC); }
+
+bool KernelHasTracepoint(const std::string& name) {
+  return KernelHasType(("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF);
 }
 
 bool SelectPrograms(bpf_object* object, const std::vector<std::string_view>& programs) {

@@ -27,6 +27,8 @@ inline constexpr std::string_view kSettleHolders = "weir_settle_holders";
 
 // Whether the running kernel has a function that programs may call.
 bool KernelHasFunction(const char* name);
+// Whether it has a tracepoint that programs of type tp_btf attach to.
+bool KernelHasTracepoint(const std::string& name);
 
 struct Trial {
   bool works = false;

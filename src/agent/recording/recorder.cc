@@ -225,6 +225,8 @@ class RecordingRequests final : public requests::RequestProbe {
   requests::RequestLosses Losses() override { return inner_->Losses(); }
   void ForgetPorts(bool all) override { inner_->ForgetPorts(all); }
   void Unfollow(uint64_t socket, uint64_t secured_ns) override { inner_->Unfollow(socket, secured_ns); }
+  requests::RequestHooks Hooks() const override { return inner_->Hooks(); }
+  Status AcceptWaits() const override { return inner_->AcceptWaits(); }
   kernel::ProgramTime Programs() const override { return inner_->Programs(); }
 
  private:

@@ -1,7 +1,9 @@
 // Where a request's connection may begin: on a port whose number others use, behind a PROXY header, in pieces.
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -155,6 +157,34 @@ TEST_F(RequestKernelTest, Http2BehindAProxyHeaderIsMeasured) {
   ASSERT_EQ(turns_.size(), 1U);
   EXPECT_EQ(turns_[0].application, "h2");
   EXPECT_EQ(turns_[0].status, 200);
+}
+
+// Once per call, where the tracepoint fires for each buffer.
+TEST_F(RequestKernelTest, WithoutTheTracepointTheFunctionItselfWillDo) {
+  OpenWith({.write_tracepoint = false});
+  if (IsSkipped()) return;
+  const std::string body(1 << 20, 'b');
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
+  Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  for (int i = 0; i < 3; ++i) {
+    Write(pair.client, kGet);
+    Read(pair.server, kGet.size());
+    std::thread client([&] { Read(pair.client, head.size() + body.size()); });
+    Write(pair.server, head);
+    Write(pair.server, body);
+    client.join();
+  }
+  Exchange(pair, kGet, kShort);
+  kernel::CloseInOrder(pair);
+  Pair tls = kernel::MakePair("127.0.0.1", "127.0.0.1");
+  Write(tls.client, ClientHelloFor("function.example"));
+  Drain();
+  ASSERT_EQ(turns_.size(), 4U);
+  for (const Turn& turn : turns_) EXPECT_EQ(turn.outcome, TurnOutcome::kAnswered);
+  EXPECT_GT(turns_[0].first_chunk_us, turns_[0].latency_us);
+  EXPECT_EQ(turns_[3].first_chunk_us, turns_[3].latency_us);
+  EXPECT_EQ(ends_.back().pid, static_cast<uint32_t>(::getpid()));
+  EXPECT_EQ(said_.server_name, "function.example");
 }
 
 class SplitHelloTest : public TlsKernelTest {

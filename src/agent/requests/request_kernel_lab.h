@@ -69,6 +69,13 @@ class RequestKernelTest : public testing::Test, protected StepSink {
       if (const auto known = names_.Put(hello)) said_ = known->said;
     }
   }
+  // With these hooks instead of the kernel's best.
+  void OpenWith(const RequestHooks& hooks) {
+    options_.hooks = hooks;
+    auto opened = RequestProbe::Open(options_);
+    if (!opened.ok()) GTEST_SKIP() << "SKIPPED: " << opened.status().message();
+    probe_ = *std::move(opened);
+  }
   bool Mine(uint32_t netns) const { return netns == lab_.inode() || netns == also_; }
   void Drain() { probe_->Drain(*this); }
   // One exchange of two fixed messages.

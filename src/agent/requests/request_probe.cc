@@ -14,6 +14,7 @@
 #include "agent/kernel/bpf_link.h"
 #include "agent/kernel/bpf_log.h"
 #include "agent/kernel/group_tree.h"
+#include "agent/kernel/program_choice.h"
 
 namespace weir::agent::requests {
 namespace {
@@ -28,18 +29,28 @@ struct FreeRing {
 };
 using Skeleton = std::unique_ptr<weir_requests_bpf, DestroySkeleton>;
 
+// In the order they are tried.
+constexpr RequestHooks kHooks[] = {{.write_tracepoint = true}, {.write_tracepoint = false}};
+
+constexpr int kNotSupported = 524;  // ENOTSUPP of include/linux/errno.h, which libc does not know
+constexpr std::string_view kDenied =
+    "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; if that is so already, this kernel's configuration "
+    "refuses the program";
+constexpr std::string_view kLacking =
+    "Linux 6.16 or newer has the hooks, and so has 6.12 or newer with function tracing (CONFIG_FUNCTION_TRACER, "
+    "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS) and BTF; start with --requests off";
+
 Status Failure(int error_number, std::string_view what, const kernel::BpfLogCapture& log) {
-  std::string message = std::string(what) + ": " + std::strerror(error_number);
+  std::string message = std::string(what) + ": ";
+  message += error_number == kNotSupported ? "this kernel does not support it" : std::strerror(error_number);
   if (const std::string summary = log.Summary(); !summary.empty()) message += " (" + summary + ")";
   const bool denied = error_number == EPERM;  // EACCES is the verifier's
-  message += denied ? "; run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
-                    : "; Linux 6.16 or newer has the hooks; start with --requests off";
-  return {denied ? Code::kDenied : Code::kUnsupported, message};
+  return Status(denied ? Code::kDenied : Code::kUnsupported, message).WithRemedy(denied ? kDenied : kLacking);
 }
 
 class Probe final : public RequestProbe {
  public:
-  explicit Probe(Skeleton skeleton) : skeleton_(std::move(skeleton)) {}
+  Probe(Skeleton skeleton, const RequestHooks& hooks) : skeleton_(std::move(skeleton)), hooks_(hooks) {}
 
   Status Attach(const kernel::BpfLogCapture& log) {
     ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.weir_steps), OnStep, this, nullptr));
@@ -51,6 +62,7 @@ class Probe final : public RequestProbe {
     return Status::Ok();
   }
 
+  RequestHooks Hooks() const override { return hooks_; }
   Status AcceptWaits() const override { return accept_waits_; }
 
   void Drain(StepSink& sink) override {
@@ -120,6 +132,7 @@ class Probe final : public RequestProbe {
   }
 
   const Skeleton skeleton_;
+  const RequestHooks hooks_;
   std::unique_ptr<ring_buffer, FreeRing> ring_;
   kernel::BpfLink peer_name4_;
   kernel::BpfLink peer_name6_;
@@ -127,12 +140,15 @@ class Probe final : public RequestProbe {
   StepSink* sink_ = nullptr;  // during Drain
 };
 
-}  // namespace
-
-Result<std::unique_ptr<RequestProbe>> RequestProbe::Open(const RequestProbeOptions& options) {
+Result<std::unique_ptr<RequestProbe>> OpenWith(const RequestProbeOptions& options, const RequestHooks& hooks) {
+  if (hooks.write_tracepoint && !kernel::KernelHasTracepoint("tcp_sendmsg_locked")) {
+    return Status::Unsupported("this kernel has no tracepoint tcp_sendmsg_locked").WithRemedy(kLacking);
+  }
   const kernel::BpfLogCapture log;
   Skeleton skeleton(weir_requests_bpf__open());
   if (skeleton == nullptr) return Failure(errno, "open the request programs", log);
+  bpf_program__set_autoload(skeleton->progs.weir_answer_leaves, hooks.write_tracepoint);
+  bpf_program__set_autoload(skeleton->progs.weir_answer_begins, !hooks.write_tracepoint);
   bpf_map__set_max_entries(skeleton->maps.weir_steps, options.ring_bytes);
   // Each processor has its share: a node whose load sits on one of them reaches its budget early.
   const int processors = std::max(libbpf_num_possible_cpus(), 1);
@@ -146,9 +162,23 @@ Result<std::unique_ptr<RequestProbe>> RequestProbe::Open(const RequestProbeOptio
   if (const int error = weir_requests_bpf__load(skeleton.get()); error != 0) {
     return Failure(-error, "load the request programs", log);
   }
-  auto probe = std::make_unique<Probe>(std::move(skeleton));
+  auto probe = std::make_unique<Probe>(std::move(skeleton), hooks);
   WEIR_RETURN_IF_ERROR(probe->Attach(log));
   return std::unique_ptr<RequestProbe>(std::move(probe));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RequestProbe>> RequestProbe::Open(const RequestProbeOptions& options) {
+  if (options.hooks.has_value()) return OpenWith(options, *options.hooks);
+  std::string problems;
+  for (const RequestHooks& hooks : kHooks) {
+    auto opened = OpenWith(options, hooks);
+    if (opened.ok() || opened.status().code() != Code::kUnsupported) return opened;
+    if (!problems.empty()) problems += "; ";
+    problems += opened.status().problem();
+  }
+  return Status::Unsupported(problems).WithRemedy(kLacking);
 }
 
 }  // namespace weir::agent::requests

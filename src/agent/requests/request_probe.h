@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "agent/kernel/program_time.h"
@@ -24,10 +25,17 @@ class StepSink {
   virtual void OnHello(const weir_step_hello& hello) = 0;
 };
 
+// What the request programs stand on; the first of what the kernel takes is chosen.
+struct RequestHooks {
+  bool write_tracepoint =
+      true;  // tcp_sendmsg_locked (6.16); else the beginning of the function of that name, by fentry
+};
+
 struct RequestProbeOptions {
-  uint32_t steps_per_second = 50'000;  // of the node; above it, turns are left out and counted
-  uint32_t ring_bytes = 8U << 20;      // a power of two
-  std::filesystem::path within{};      // whose sockets are followed, below the version 2 root; "" = all
+  uint32_t steps_per_second = 50'000;   // of the node; above it, turns are left out and counted
+  uint32_t ring_bytes = 8U << 20;       // a power of two
+  std::filesystem::path within{};       // whose sockets are followed, below the version 2 root; "" = all
+  std::optional<RequestHooks> hooks{};  // only these; nullopt = what the kernel takes
 };
 
 // Since the probe was opened.
@@ -40,7 +48,7 @@ struct RequestLosses {
 class RequestProbe {
  public:
   virtual ~RequestProbe() = default;
-  // kUnsupported: this kernel cannot; kDenied: this process may not. The message carries the remedy.
+  // kUnsupported: this kernel cannot; kDenied: this process may not. The status carries the remedy.
   static Result<std::unique_ptr<RequestProbe>> Open(const RequestProbeOptions& options);
 
   virtual void Drain(StepSink& sink) = 0;
@@ -50,6 +58,7 @@ class RequestProbe {
   // Nothing more is to be told of a connection; `secured_ns`: the time of its WEIR_STEP_SECURED.
   virtual void Unfollow(uint64_t /*socket*/, uint64_t /*secured_ns*/) {}
   virtual kernel::ProgramTime Programs() const { return {}; }
+  virtual RequestHooks Hooks() const { return {}; }
   // Why waits for accept() are not measured while everything else is; ok = they are.
   virtual Status AcceptWaits() const { return Status::Ok(); }
 };

@@ -79,10 +79,8 @@ void KernelRequestSource::Open() {
     return;
   }
   LogWarn("requests are not measured: {}", opened.status().message());
-  const bool denied = opened.status().code() == Code::kDenied;
-  report_ = {"requests", "failed", opened.status().message(),
-             denied ? "run the agent as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
-                    : "use Linux 6.16 or newer with BTF; everything else is observed all the same"};
+  report_ = {"requests", "failed", std::string(opened.status().problem()),
+             std::string(opened.status().remedy()) + "; everything else is observed all the same"};
 }
 
 void KernelRequestSource::Restrain(const Restraint& restraint) {
@@ -130,10 +128,20 @@ void KernelRequestSource::Collect(Nanos now, Collection& out) {
 }
 
 model::ProbeReport KernelRequestSource::Working() const {
+  model::ProbeReport report{"requests", "on", "", ""};
+  if (!probe_->Hooks().write_tracepoint) {
+    report.state = "fallback";
+    report.reason =
+        "writes are seen where the kernel function tcp_sendmsg_locked() begins (fentry): not those that "
+        "wait for their own handshake or are sent by TCP Fast Open";
+    report.hint = "nothing need be done; Linux 6.16 has a tracepoint there";
+  }
   const Status waits = probe_->AcceptWaits();
-  if (waits.ok()) return {"requests", "on", "", ""};
-  return {"requests", "on", "waits for accept() are not measured: " + waits.message(),
-          "mount control groups version 2; other programs at their root must allow further ones"};
+  if (waits.ok()) return report;
+  if (!report.reason.empty()) report.reason += "; ";
+  report.reason += "waits for accept() are not measured: " + waits.message();
+  report.hint = "mount control groups version 2; other programs at their root must allow further ones";
+  return report;
 }
 
 void KernelRequestSource::CountLosses() {

@@ -13,7 +13,7 @@ namespace {
 
 class PlayedProbe final : public RequestProbe {
  public:
-  explicit PlayedProbe(RequestLosses& losses) : losses_(losses) {}
+  explicit PlayedProbe(RequestLosses& losses, const RequestHooks& hooks = {}) : losses_(losses), hooks_(hooks) {}
   void Drain(StepSink& sink) override {
     if (std::exchange(played_, true)) return;
     sink.OnHead(MakeHead(WEIR_STEP_REQUEST, 10, "GET /a HTTP/1.1\r\n\r\n"));
@@ -21,16 +21,20 @@ class PlayedProbe final : public RequestProbe {
   }
   RequestLosses Losses() override { return losses_; }
   void ForgetPorts(bool) override {}
+  RequestHooks Hooks() const override { return hooks_; }
 
  private:
   RequestLosses& losses_;
+  const RequestHooks hooks_;
   bool played_ = false;
 };
 
 TEST(RequestSourceTest, WhatCannotStartIsAReportWithARemedy) {
   FakeClock clock;
   auto source = MakeRequestSource(
-      [](const RequestProbeOptions&) { return Result<std::unique_ptr<RequestProbe>>(Status::Unsupported("no hook")); },
+      [](const RequestProbeOptions&) {
+        return Result<std::unique_ptr<RequestProbe>>(Status::Unsupported("no hook").WithRemedy("use 6.99"));
+      },
       source::SystemSurroundings(clock));
   source->Start();
   source->Poll();
@@ -41,6 +45,21 @@ TEST(RequestSourceTest, WhatCannotStartIsAReportWithARemedy) {
   ASSERT_EQ(source->Probes().size(), 1U);
   EXPECT_EQ(source->Probes()[0].state, "failed");
   EXPECT_EQ(source->Probes()[0].reason, "no hook");
+  EXPECT_THAT(source->Probes()[0].hint, testing::StartsWith("use 6.99; everything else"));
+}
+
+TEST(RequestSourceTest, WhatTheHooksDoNotSeeIsSaid) {
+  FakeClock clock;
+  RequestLosses losses;
+  auto source = MakeRequestSource(
+      [&](const RequestProbeOptions&) {
+        return Result<std::unique_ptr<RequestProbe>>(
+            std::make_unique<PlayedProbe>(losses, RequestHooks{.write_tracepoint = false}));
+      },
+      source::SystemSurroundings(clock));
+  source->Start();
+  EXPECT_EQ(source->Probes()[0].state, "fallback");
+  EXPECT_THAT(source->Probes()[0].reason, testing::HasSubstr("fentry"));
   EXPECT_THAT(source->Probes()[0].hint, testing::HasSubstr("6.16"));
 }
 
