@@ -91,7 +91,7 @@ net::HttpResponse AnswerStatus(Service& service, Arguments& arguments) {
   facts.clock_trouble = service.clock.Trouble();
   facts.agents = service.server.Agents();
   facts.own_counters = ReadOwnCounters();
-  if (service.cluster) facts.cluster = service.cluster();
+  if (service.clusters) facts.clusters = service.clusters();
   facts.name_sources = service.server.NameSources();
   return JsonResponse(Dump(StatusJson(facts)) + "\n");
 }

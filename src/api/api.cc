@@ -18,7 +18,7 @@ class HttpApi final : public Api {
       : gate_(std::move(gate)),
         live_(server.live(), clock),
         watch_(store, clock),
-        service_{server,         store, clock, live_, watch_, clock.WallMillis(), options.cluster, options.diagnosis,
+        service_{server,         store, clock, live_, watch_, clock.WallMillis(), options.clusters, options.diagnosis,
                  options.metrics},
         http_(net::HttpServer::Create(HttpOptions(std::move(options)))) {
     http_->SetGate([this](const net::HttpRequest& request) { return gate_.Check(request); });

@@ -22,7 +22,8 @@ struct ApiOptions {
   std::string token;                 // "" = open, which only a loopback address may be
   std::string tls_certificate_file;  // PEM; both or neither
   std::string tls_key_file;
-  std::function<kube::ClusterStatus()> cluster;  // called by any thread; nullptr = Kubernetes is no topic here
+  // Called by any thread; nullptr = Kubernetes is no topic here.
+  std::function<std::vector<kube::ClusterStatus>()> clusters;
   // What the detectors know now; called by any thread. nullptr: nobody judges.
   std::function<std::shared_ptr<const server::DiagnosisView>()> diagnosis;
   // Everything at /metrics; called by any thread. nullptr: the process' own numbers alone.

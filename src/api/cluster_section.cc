@@ -21,8 +21,6 @@ Json WatchJson(const kube::WatchStatus& watch, UnixMillis now) {
   return json;
 }
 
-}  // namespace
-
 Json ClusterJson(const kube::ClusterStatus& status, UnixMillis now) {
   Json watches = Json::array();
   for (const kube::WatchStatus& watch : status.watches) watches.push_back(WatchJson(watch, now));
@@ -33,6 +31,16 @@ Json ClusterJson(const kube::ClusterStatus& status, UnixMillis now) {
   json["server"] = status.server;
   json["credentials"] = status.source;
   json["watches"] = std::move(watches);
+  return json;
+}
+
+}  // namespace
+
+Json ClustersJson(const std::vector<kube::ClusterStatus>& clusters, UnixMillis now) {
+  if (clusters.empty()) return nullptr;
+  Json json = ClusterJson(clusters.front(), now);
+  json["others"] = Json::array();
+  for (size_t i = 1; i < clusters.size(); ++i) json["others"].push_back(ClusterJson(clusters[i], now));
   return json;
 }
 

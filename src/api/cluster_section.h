@@ -10,7 +10,8 @@
 
 namespace weir::api {
 
-Json ClusterJson(const kube::ClusterStatus& status, UnixMillis now);
+// The first cluster, the others beneath it as "others"; null where there is none.
+Json ClustersJson(const std::vector<kube::ClusterStatus>& clusters, UnixMillis now);
 // Sentences of the watches that cannot do their work, each once.
 std::vector<std::string> ClusterProblems(const kube::ClusterStatus& status);
 

@@ -29,7 +29,7 @@ struct Service {
   LiveViewers& live;
   StoreWatch& watch;
   UnixMillis started;                                                       // by the clock
-  std::function<kube::ClusterStatus()> cluster;                             // may be nullptr
+  std::function<std::vector<kube::ClusterStatus>()> clusters;               // may be nullptr
   std::function<std::shared_ptr<const server::DiagnosisView>()> diagnosis;  // nullptr: nobody judges
   std::function<void(MetricVisitor&)> metrics;                              // nullptr: the process' own alone
 };

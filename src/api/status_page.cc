@@ -116,7 +116,7 @@ std::vector<std::string> Problems(const StatusFacts& facts) {
   };
   if (!facts.clock_trouble.empty()) problems.push_back(facts.clock_trouble);
   add(ProblemsOfStore(facts));
-  if (facts.cluster) add(ClusterProblems(*facts.cluster));
+  for (const kube::ClusterStatus& cluster : facts.clusters) add(ClusterProblems(cluster));
   add(diagnose::CounterProblems(facts.own_counters));
   for (const server::AgentStatus& agent : facts.agents) add(diagnose::AgentProblems(FactsOf(agent, facts.now)));
   return problems;
@@ -144,7 +144,7 @@ Json StatusJson(const StatusFacts& facts) {
   json["store"] = StoreJson(facts.store, facts.store_as_of);
   json["agents"] = Json::array();
   for (const server::AgentStatus& agent : facts.agents) json["agents"].push_back(AgentJson(agent, facts.now));
-  json["kubernetes"] = facts.cluster ? ClusterJson(*facts.cluster, facts.now) : Json(nullptr);
+  json["kubernetes"] = ClustersJson(facts.clusters, facts.now);
   json["name_sources"] = Json::array();
   for (const server::NameSource& source : facts.name_sources) {
     json["name_sources"].push_back(NameSourceJson(source, facts.now));

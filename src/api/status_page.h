@@ -21,7 +21,7 @@ struct StatusFacts {
   UnixMillis store_as_of = 0;  // when the store said so
   std::string clock_trouble;   // Clock::Trouble() of this machine
   std::vector<server::AgentStatus> agents;
-  std::optional<kube::ClusterStatus> cluster;
+  std::vector<kube::ClusterStatus> clusters;  // empty: Kubernetes is no topic here
   std::vector<server::NameSource> name_sources;
   std::vector<uint64_t> own_counters;  // values, in the order of MetricCatalogue()
 };

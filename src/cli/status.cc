@@ -37,9 +37,8 @@ std::string Probes(const Json& answer, const Question& question) {
   return table.empty() ? "" : table.Render(question.headers, question.color, question.width) + "\n";
 }
 
-// Which kinds of objects are followed. Nothing where Kubernetes is no topic.
-std::string Watches(const Json& kubernetes, const Question& question) {
-  if (!kubernetes.is_object()) return "";
+// Which kinds of objects of a cluster are followed.
+std::string ClusterWatches(const Json& kubernetes, const Question& question) {
   if (!kubernetes.value("followed", false))
     return fmt::format("kubernetes: not followed: {}\n\n", Printable(TextAt(kubernetes, "off_reason"), 300));
   Table table(
@@ -58,6 +57,14 @@ std::string Watches(const Json& kubernetes, const Question& question) {
   return fmt::format("kubernetes: {} {} with {}\n", Printable(TextAt(kubernetes, "cluster")),
                      Printable(TextAt(kubernetes, "server"), 200), Printable(TextAt(kubernetes, "credentials"), 200)) +
          table.Render(question.headers, question.color, question.width) + "\n";
+}
+
+// Nothing where Kubernetes is no topic.
+std::string Watches(const Json& kubernetes, const Question& question) {
+  if (!kubernetes.is_object()) return "";
+  std::string out = ClusterWatches(kubernetes, question);
+  for (const Json& other : kubernetes.value("others", Json::array())) out += ClusterWatches(other, question);
+  return out;
 }
 
 std::string Tables(const Json& store, const Question& question) {

@@ -115,7 +115,7 @@ struct Serving {
   std::unique_ptr<telemetry::Push> push;  // null: nobody is told
   std::unique_ptr<server::Server> server;
   std::unique_ptr<server::ServerMetrics> metrics;
-  std::unique_ptr<model::ClusterListeners> listeners;
+  std::vector<std::unique_ptr<model::ClusterListeners>> listeners;  // one per cluster
   std::unique_ptr<Kubernetes> kubernetes;
   std::unique_ptr<api::Api> api;
 
@@ -185,14 +185,14 @@ Result<Serving> StartServing(const Settings& settings, DisciplinedClock& clock) 
   const auto listener_of = [&](const std::string& cluster) -> model::ClusterListener& {
     const std::vector<model::ClusterListener*> both{&serving.names->stage().ListenerOf(cluster),
                                                     serving.diagnosis.get()};
-    serving.listeners = std::make_unique<model::ClusterListeners>(both);
-    return *serving.listeners;
+    serving.listeners.push_back(std::make_unique<model::ClusterListeners>(both));
+    return *serving.listeners.back();
   };
   WEIR_ASSIGN_OR_RETURN(Kubernetes kubernetes, Kubernetes::Start(settings, listener_of, clock));
   serving.kubernetes = std::make_unique<Kubernetes>(std::move(kubernetes));
 
   api::ApiOptions api_options;
-  api_options.cluster = [followed = serving.kubernetes.get()] { return followed->Report(); };
+  api_options.clusters = [followed = serving.kubernetes.get()] { return followed->Report(); };
   api_options.diagnosis = [diagnosis = serving.diagnosis.get()] { return diagnosis->view(); };
   api_options.metrics = [all = serving.metrics.get()](MetricVisitor& visitor) { all->Visit(visitor); };
   api_options.listen = settings.Text("listen");

@@ -163,10 +163,11 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"kubernetes", 0, FlagType::kChoice, "auto|on|off", "auto", kStoring,
      "Whether names come from a Kubernetes API. auto: within a pod, or with --kubeconfig; on: also by $KUBECONFIG or "
      "~/.kube/config, and refuse to start without any."},
-    {"kubeconfig", 0, FlagType::kText, "FILE", "", kStoring,
-     "Kubeconfig whose current context is followed: a client certificate, a token or a tokenFile."},
-    {"cluster", 0, FlagType::kText, "NAME", "", kStoring,
-     "What the cluster is called. Default: its name in the kubeconfig."},
+    {"kubeconfig", 0, FlagType::kText, "FILES", "", kStoring,
+     "Kubeconfigs, comma-separated, whose current contexts are followed: by a client certificate, a token or a "
+     "tokenFile."},
+    {"cluster", 0, FlagType::kText, "NAMES", "", kStoring,
+     "What the clusters are called, in that order, comma-separated. Default: their names in the kubeconfigs."},
 
     // Names outside
     {"prefix-file", 0, FlagType::kText, "FILES", "", kStoring,

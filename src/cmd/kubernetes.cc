@@ -1,9 +1,14 @@
 #include "cmd/kubernetes.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
+#include <sstream>
 #include <string>
+#include <utility>
 
 #include "kube/access.h"
 
@@ -24,15 +29,60 @@ std::optional<std::filesystem::path> UsualKubeconfig() {
   return std::nullopt;
 }
 
+std::vector<std::string> Parts(const std::string& list) {
+  std::vector<std::string> parts;
+  std::istringstream rest(list);
+  for (std::string part; std::getline(rest, part, ',');) {
+    if (!part.empty()) parts.push_back(part);
+  }
+  return parts;
+}
+
 // kNotFound when there is nothing to follow.
 Result<kube::Access> FindAccess(const Settings& settings) {
-  if (const std::string& file = settings.Text("kubeconfig"); !file.empty()) return kube::ReadKubeconfig(file);
   const std::string host = Environment("KUBERNETES_SERVICE_HOST");
   Result<kube::Access> within =
       kube::InClusterAccess(host, Environment("KUBERNETES_SERVICE_PORT"), kube::kServiceAccountFolder);
   if (within.ok() || !host.empty() || settings.Text("kubernetes") != "on") return within;
   if (const std::optional<std::filesystem::path> usual = UsualKubeconfig()) return kube::ReadKubeconfig(*usual);
   return within;
+}
+
+Result<std::vector<kube::Access>> FindAll(const Settings& settings) {
+  std::vector<kube::Access> found;
+  const std::vector<std::string> files = Parts(settings.Text("kubeconfig"));
+  if (files.size() > Kubernetes::kMaxClusters) {
+    return Status::Invalid(fmt::format("--kubeconfig: {} files, at most {} clusters can be followed", files.size(),
+                                       Kubernetes::kMaxClusters));
+  }
+  for (const std::string& file : files) {
+    WEIR_ASSIGN_OR_RETURN(kube::Access access, kube::ReadKubeconfig(file));
+    found.push_back(std::move(access));
+  }
+  if (files.empty()) {
+    WEIR_ASSIGN_OR_RETURN(kube::Access access, FindAccess(settings));
+    found.push_back(std::move(access));
+  }
+  return found;
+}
+
+// Names tell clusters apart whose pods have the same addresses, so no two may have one.
+Result<std::vector<std::string>> NamesOf(const std::vector<kube::Access>& clusters, const std::string& given) {
+  std::vector<std::string> names = Parts(given);
+  if (names.size() > clusters.size()) {
+    return Status::Invalid(
+        fmt::format("--cluster: {} names for {}", names.size(),
+                    clusters.size() == 1 ? "one cluster" : fmt::format("{} clusters", clusters.size())));
+  }
+  for (size_t i = names.size(); i < clusters.size(); ++i) names.push_back(clusters[i].cluster);
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), names[i]) !=
+        names.begin() + static_cast<std::ptrdiff_t>(i)) {
+      return Status::Invalid(
+          fmt::format("two clusters are called \"{}\"; give each a name of its own with --cluster", names[i]));
+    }
+  }
+  return names;
 }
 
 }  // namespace
@@ -43,30 +93,33 @@ Result<Kubernetes> Kubernetes::Start(const Settings& settings, const ListenerOf&
     kubernetes.off_ = "--kubernetes off";
     return kubernetes;
   }
-  Result<kube::Access> access = FindAccess(settings);
+  Result<std::vector<kube::Access>> clusters = FindAll(settings);
   const bool demanded = settings.Text("kubernetes") == "on" || !settings.Text("kubeconfig").empty();
-  if (!access.ok() && demanded) return access.status();
-  if (!access.ok()) {
-    kubernetes.off_ = access.status().message();
+  if (!clusters.ok() && demanded) return clusters.status();
+  if (!clusters.ok()) {
+    kubernetes.off_ = clusters.status().message();
     return kubernetes;
   }
-  kube::ClusterWatchOptions options;
-  options.cluster = settings.Text("cluster").empty() ? access->cluster : settings.Text("cluster");
-  options.access = *std::move(access);
-  model::ClusterListener& listener = listener_of(options.cluster);
-  kubernetes.watch_ = kube::ClusterWatch::Start(std::move(options), listener, clock);
+  WEIR_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesOf(*clusters, settings.Text("cluster")));
+  for (size_t i = 0; i < clusters->size(); ++i) {
+    kube::ClusterWatchOptions options;
+    options.cluster = names[i];
+    options.access = std::move((*clusters)[i]);
+    model::ClusterListener& listener = listener_of(options.cluster);
+    kubernetes.watches_.push_back(kube::ClusterWatch::Start(std::move(options), listener, clock));
+  }
   return kubernetes;
 }
 
-kube::ClusterStatus Kubernetes::Report() const {
-  if (watch_) return watch_->Report();
-  kube::ClusterStatus status;
-  status.off = off_;
-  return status;
+std::vector<kube::ClusterStatus> Kubernetes::Report() const {
+  std::vector<kube::ClusterStatus> all;
+  for (const auto& watch : watches_) all.push_back(watch->Report());
+  if (all.empty()) all.emplace_back().off = off_;
+  return all;
 }
 
 void Kubernetes::Stop() {
-  if (watch_) watch_->Stop();
+  for (const auto& watch : watches_) watch->Stop();
 }
 
 }  // namespace weir::cmd

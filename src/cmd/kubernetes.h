@@ -1,9 +1,10 @@
-// --kubernetes, --kubeconfig and --cluster: which API server is followed, and with what.
+// --kubernetes, --kubeconfig and --cluster: which API servers are followed, and with what.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -13,21 +14,24 @@
 
 namespace weir::cmd {
 
-// The cluster a daemon follows, if any.
+// The clusters a daemon follows, if any.
 class Kubernetes {
  public:
   // Who hears of the cluster of this name.
   using ListenerOf = std::function<model::ClusterListener&(const std::string& cluster)>;
 
-  // kInvalid or kNotFound: one was asked for and cannot be followed. The listener and `clock` outlive the result.
+  static constexpr size_t kMaxClusters = 64;
+
+  // kInvalid or kNotFound: one was asked for and cannot be followed. Listeners and `clock` outlive the result.
   static Result<Kubernetes> Start(const Settings& settings, const ListenerOf& listener_of, const Clock& clock);
 
-  kube::ClusterStatus Report() const;
+  // At least one: when none is followed, it says why.
+  std::vector<kube::ClusterStatus> Report() const;
   void Stop();  // idempotent
 
  private:
   std::string off_;
-  std::unique_ptr<kube::ClusterWatch> watch_;  // nullptr: none is followed
+  std::vector<std::unique_ptr<kube::ClusterWatch>> watches_;
 };
 
 }  // namespace weir::cmd

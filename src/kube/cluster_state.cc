@@ -155,11 +155,12 @@ void ClusterState::Forget(Resource resource, const std::string& uid, UnixMillis 
   listener_.Gone(model::ClusterListener::Kind::kPod, uid, at);
 }
 
-void ClusterState::CountObjects() const {
+void ClusterState::CountObjects() {
   size_t objects = pods_.size();
   for (const auto& uids : uids_) objects += uids.size();
-  SetGauge(Metric::kube_objects, objects);
-  SetGauge(Metric::kube_pods, pods_.size());
+  // Several clusters add up; what is less than before wraps around to less.
+  weir::Count(Metric::kube_objects, objects - std::exchange(counted_objects_, objects));
+  weir::Count(Metric::kube_pods, pods_.size() - std::exchange(counted_pods_, pods_.size()));
 }
 
 model::OwnerReference ClusterState::WorkloadOf(const model::Pod& pod) const {

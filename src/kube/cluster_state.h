@@ -36,7 +36,7 @@ class ClusterState {
   using PodPointer = std::shared_ptr<const model::Pod>;
 
   void Take(Resource resource, Object& object);
-  void CountObjects() const;
+  void CountObjects();
   void PodChanged(model::Pod pod);
   void OwnerChanged(Owner owner);
   void Announce(const model::Pod& pod);
@@ -52,6 +52,8 @@ class ClusterState {
       pods_of_;                                    // uids of pods, by uid of their controller
   std::unordered_map<std::string, Owner> owners_;  // ReplicaSets and Jobs, by uid
   bool owners_readable_ = true;
+  uint64_t counted_objects_ = 0;  // in the gauges
+  uint64_t counted_pods_ = 0;
 };
 
 }  // namespace weir::kube

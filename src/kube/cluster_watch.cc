@@ -18,13 +18,9 @@ namespace {
 class RunningWatch final : public ClusterWatch {
  public:
   RunningWatch(ClusterWatchOptions options, model::ClusterListener& listener, const Clock& clock)
-      : options_(std::move(options)), state_(listener, clock), context_{options_.access,
-                                                                        options_.timing,
-                                                                        state_,
-                                                                        clock,
-                                                                        stopper_,
-                                                                        [this](Resource each) { Answered(each); },
-                                                                        {}} {
+      : options_(std::move(options)),
+        state_(listener, clock),
+        context_{options_.access, options_.timing, state_, clock, stopper_, [this](Resource each) { Answered(each); }} {
     for (const ResourceDescription& each : kResources)
       watches_.push_back(std::make_unique<ResourceWatch>(each.resource, context_));
     for (size_t i = 0; i < kResourceCount; ++i) threads_.emplace_back([this, i] { RunOne(i); });

@@ -359,8 +359,8 @@ void ResourceWatch::SetState(const char* state) {
   status_.state = state;
   const bool now = status_.state == "watching";
   if (now) status_.problem.clear();
-  if (before != now) context_.watching += now ? 1 : -1;
-  SetGauge(Metric::kube_watching, static_cast<uint64_t>(std::max(context_.watching.load(), 0)));
+  // Of all clusters together.
+  if (before != now) Count(Metric::kube_watching, now ? 1 : ~uint64_t{0});
 }
 
 void ResourceWatch::Heard() {

@@ -1,7 +1,6 @@
 // ResourceWatch: lists one resource in pages, then watches it from there, for as long as the program runs.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -27,7 +26,6 @@ struct WatchContext {
   Stopper& stopper;
   // Called after the first list of a resource succeeded or failed.
   std::function<void(Resource)> on_first_answer;
-  std::atomic<int> watching{0};  // resources that are followed now
 };
 
 class ResourceWatch {

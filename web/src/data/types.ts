@@ -200,6 +200,7 @@ export interface ClusterStatus {
   server: string;
   credentials: string;
   watches: ClusterWatch[];
+  others?: ClusterStatus[];  // further clusters, of the first alone
 }
 
 export interface StatusAnswer {

@@ -65,7 +65,7 @@ export function StatusView() {
           <Tiles status={status} />
           <Problems problems={status.problems} />
           <Agents status={status} />
-          {status.kubernetes && <Cluster status={status.kubernetes} now={Date.parse(status.time)} />}
+          {status.kubernetes && [status.kubernetes, ...(status.kubernetes.others ?? [])].map((each) => <Cluster key={each.cluster} status={each} now={Date.parse(status.time)} />)}
           <Tables status={status} />
           <Counters counters={status.counters} />
         </div>
