@@ -34,19 +34,6 @@ Result<store::FlowResult> Ask(Service& service, const store::FlowQuery& query) {
   return Counted(service.store.Query(query));
 }
 
-// The filter, and the namespaces that were picked.
-model::Filter FilterOfQuestion(Arguments& arguments) {
-  const model::Filter filter = arguments.Filter("filter");
-  std::string list;
-  for (const std::string& name : arguments.Names("namespace")) {
-    list += (list.empty() ? "" : ", ") + model::FilterValueText(name);
-  }
-  if (list.empty()) return filter;
-  const auto namespaces = model::Filter::Parse(fmt::format("namespace in ({})", list));
-  if (!namespaces.ok()) arguments.RefuseStatus("namespace", namespaces.status());
-  return namespaces.ok() ? model::Filter::And(filter, *namespaces) : filter;
-}
-
 // A row has one value of a dimension only when the rows are grouped by it.
 void CheckSort(Arguments& arguments, const store::FlowQuery& query) {
   const auto& groups = query.group_by.empty() ? store::DefaultGroup() : query.group_by;
@@ -122,7 +109,7 @@ void FoldTo(model::Level level, store::FlowQuery& query) {
 net::HttpResponse AnswerFlows(Service& service, Arguments& arguments) {
   store::FlowQuery query;
   query.range = arguments.Range();
-  query.filter = FilterOfQuestion(arguments);
+  query.filter = arguments.FlowFilter();
   query.group_by = arguments.Columns("group_by");
   if (const auto level = model::LevelNamed(arguments.Choice("level"))) FoldTo(*level, query);
   query.sort = arguments.Sort("sort");
@@ -176,7 +163,7 @@ net::HttpResponse AnswerMap(Service& service, Arguments& arguments) {
   options.only_problems = arguments.Choice("only") == "problems";
   options.limit = static_cast<size_t>(arguments.Integer("limit"));
   const store::TimeRange range = arguments.Range();
-  const model::Filter filter = FilterOfQuestion(arguments);
+  const model::Filter filter = arguments.FlowFilter();
   if (arguments.refusal()) return net::ErrorResponse(*arguments.refusal());
   Result<MapAnswer> answer = AskForMap(service, range, filter, options, model::LevelNamed(level));
   if (!answer.ok()) return StatusResponse(answer.status());
@@ -204,7 +191,7 @@ net::HttpResponse AnswerSeries(Service& service, Arguments& arguments) {
   options.step_ms = arguments.Duration("step");
   store::FlowQuery query;
   query.range = options.range;
-  query.filter = FilterOfQuestion(arguments);
+  query.filter = arguments.FlowFilter();
   query.group_by = options.group_by;
   query.filter_group_by = arguments.Groups("filter_group_by");
   query.columns = WithSamples(options.measures);

@@ -60,7 +60,7 @@ net::HttpResponse AckResponse(const wire::Ack& ack, bool protobuf) {
 
 void RespondLive(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder,
                  Arguments& arguments) {
-  model::Filter filter = arguments.Filter("filter");
+  model::Filter filter = arguments.FlowFilter();
   const int64_t replay_ms = arguments.Duration("replay");
   if (replay_ms > kMaxReplayMs) {
     arguments.Refuse("replay", "only the last 180s are kept for replay",

@@ -395,15 +395,19 @@ TEST_F(ApiTest, LiveReplaysFiltersAndStreams) {
   row.start = clock_.WallMillis() - 1'000;
   row.end = clock_.WallMillis();
   row.server_port = 80;
+  model::SetAttribute(row, "server_namespace", std::string("shop"));
   model::FlowRow other = row;
   other.server_port = 443;
-  server_.live().Publish({row, other}, clock_.WallMillis());
-  const Answer answer =
-      Ask({.path = "/api/v1/live?replay=60s&filter=server_port%20%3D%2080", .stop_after = "event: rows"});
+  model::FlowRow elsewhere = row;
+  model::SetAttribute(elsewhere, "server_namespace", std::string("web"));
+  server_.live().Publish({elsewhere, row, other}, clock_.WallMillis());
+  const Answer answer = Ask({.path = "/api/v1/live?replay=60s&filter=server_port%20%3D%2080&namespace=shop,bank",
+                             .stop_after = "event: rows"});
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.headers.at("content-type"), "text/event-stream");
   EXPECT_THAT(answer.body, AllOf(StartsWith("event: columns\ndata: {\"columns\":"), HasSubstr("\"server_port\": 80"),
-                                 testing::Not(HasSubstr("\"server_port\": 443"))));
+                                 testing::Not(HasSubstr("\"server_port\": 443")),
+                                 testing::Not(HasSubstr("\"server_namespace\": \"web\""))));
 }
 
 TEST_F(ApiTest, ColumnsStatusAndDescription) {

@@ -53,7 +53,7 @@ constexpr std::string_view kHealthRule =
     "and "
     "flows that differ in this part alone are well. 0 (healthy): enough flows were judged and the part is not "
     "degraded. "
-    "null: too little traffic to say.";
+    "Unknown: too little traffic to say.";
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include "api/map_edge.h"
 #include "api/map_end.h"
 #include "api/map_row.h"
+#include "api/map_services.h"
 #include "diagnose/edge_health.h"
 
 namespace weir::api {
@@ -26,11 +27,12 @@ class Folding {
  public:
   Folding(const store::FlowResult& result, const MapOptions& options) : reader_(result), options_(options) {}
 
-  // Every row, before the first Add(): which namespace is a node's main one shows only in all of them.
+  // Every row, before the first Add(): a node's main namespace and what stands behind a service show only in all.
   void Survey(const Row& row) {
     if (IsAboutAListener(row)) return;
     main_netns_.Add(reader_.ClientOf(row));
     main_netns_.Add(reader_.ServerOf(row));
+    if (options_.level == Level::kService) pairs_.Add(reader_.ServerOf(row));
   }
 
   // `flow` is the row's number in the store; 0 = none, as of rows that are no flows.
@@ -39,6 +41,10 @@ class Folding {
     EndFacts client_end = reader_.ClientOf(row);
     EndFacts server_end = reader_.ServerOf(row);
     LeadLoopbackHome(client_end, server_end);
+    if (options_.level == Level::kService) {
+      pairs_.Lead(client_end);
+      pairs_.Lead(server_end);
+    }
     const uint32_t client = NodeIndex(client_end);
     const uint32_t server = NodeIndex(server_end);
     const auto [found, fresh] = edges_by_ends_.try_emplace(uint64_t{client} << 32 | server, edges_.size());
@@ -228,6 +234,7 @@ class Folding {
   const MapRowReader reader_;
   const MapOptions options_;
   MainNetns main_netns_;
+  ServicePairs pairs_;
   std::vector<Known> nodes_;
   std::unordered_map<std::string, uint32_t> index_;  // by id
   std::unordered_map<std::string, uint32_t> index_by_facts_;

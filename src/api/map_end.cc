@@ -197,6 +197,7 @@ MapNode ServiceNode(const EndFacts& end) {
   MapNode node;
   node.kind = "service";
   node.name = node.service = end.service;
+  node.workload = end.workload;
   node.cluster = end.cluster;
   node.name_space = end.service_namespace;
   node.name_source = "cluster";
@@ -372,6 +373,19 @@ void AddHome(const MapNode& node, Level level, FilterText& filter) {
   }
 }
 
+// Flows of a service, and of the workload that is all it has: as a client, or reached past the service.
+std::string ServiceFilter(const MapNode& node, std::string_view side) {
+  FilterText workload(side);
+  if (!node.workload.empty()) {
+    workload.IsIfKnown("cluster", node.cluster).Is("namespace", node.name_space).Is("workload", node.workload);
+  }
+  if (side != "server") return workload.Take();
+  FilterText service(side);
+  service.Is("service", node.service).Is("service_namespace", node.name_space);
+  if (node.workload.empty()) return service.Take();
+  return fmt::format("({} or {})", service.Take(), workload.Is("service", "").Take());
+}
+
 }  // namespace
 
 std::string FilterOf(const MapNode& node, std::string_view side, const MapOptions& options) {
@@ -383,12 +397,7 @@ std::string FilterOf(const MapNode& node, std::string_view side, const MapOption
     return filter.Is("external_service", node.external_service).IsIfKnown("region", node.region).Take();
   }
   if (!node.address.empty()) return filter.Add(fmt::format("{}_address = {}", side, node.address)).Take();
-  if (kind == "service") {
-    if (side != "server") return "";
-    filter.Add(fmt::format("server_service = {}", model::FilterValueText(node.service)));
-    filter.Add(fmt::format("server_service_namespace = {}", model::FilterValueText(node.name_space)));
-    return filter.Take();
-  }
+  if (kind == "service") return ServiceFilter(node, side);
   if (kind == "workload") {
     filter.IsIfKnown("cluster", node.cluster).Is("namespace", node.name_space).Is("workload", node.workload);
     return filter.IsIfKnown("workload_kind", node.workload_kind).Take();

@@ -78,6 +78,47 @@ TEST(MapLevels, TrafficBetweenZonesIsMarkedWithBothZones) {
       "client_cluster = prod and client_namespace = shop and client_workload = load and client_workload_kind = Job");
 }
 
+TEST(MapLevels, AServiceThatCallsAnotherIsOneNode) {
+  const MapOptions options{.level = Level::kService};
+  ResultBuilder builder(MapQuery(options));
+  Cells called = Between("load", "shop-api", "a", "a", "same_zone", 100);
+  called["server_service"] = Text("api");
+  Cells calls = Between("shop-api", "db-0", "a", "a", "same_zone", 50);
+  calls["server_service"] = Text("db");
+  calls["client_workload_kind"] = Text("Deployment");
+  Cells past = Between("load", "shop-api", "a", "a", "same_zone", 10);
+  past["server_service"] = Text("");
+  past["server_service_namespace"] = Text("");
+  for (const Cells& each : {called, calls, past}) builder.Row(each);
+  Map map = MapOf(builder.result, options);
+  ASSERT_EQ(map.nodes.size(), 3U);
+  ASSERT_EQ(map.edges.size(), 2U);
+  std::map<std::string, Json> nodes;
+  for (const Json& node : map.nodes) nodes[node["name"]] = node;
+  EXPECT_EQ(nodes["load"]["kind"], "workload");
+  ASSERT_EQ(nodes["api"]["kind"], "service");
+  EXPECT_EQ(nodes["api"]["workload"], "shop-api");
+  EXPECT_EQ(nodes["api"]["filters"]["client"],
+            "client_cluster = prod and client_namespace = shop and client_workload = shop-api");
+  const std::string server = nodes["api"]["filters"]["server"];
+  EXPECT_EQ(server,
+            "(server_service = api and server_service_namespace = shop or server_cluster = prod and "
+            "server_namespace = shop and server_workload = shop-api and server_service = \"\")");
+  EXPECT_TRUE(model::Filter::Parse(server).ok());
+  EXPECT_EQ(map.edges[0]["bytes_to_server"], 110) << "also what went past the service";
+  EXPECT_EQ(map.edges[0]["server"], map.edges[1]["client"]);
+
+  Cells canary = called;
+  canary["server_workload"] = Text("shop-api-next");
+  builder.Row(canary);
+  map = MapOf(builder.result, options);
+  nodes.clear();
+  for (const Json& node : map.nodes) nodes[node["name"]] = node;
+  EXPECT_EQ(nodes["api"]["workload"], "") << "there are two";
+  EXPECT_EQ(nodes["api"]["filters"]["client"], "");
+  EXPECT_EQ(nodes["shop-api"]["kind"], "workload") << "who calls is known, in whose name is not";
+}
+
 TEST(MapLevels, ALocalityWithoutBytesIsTheEdgesAllTheSame) {
   const MapOptions options{.level = Level::kNamespace};
   ResultBuilder builder(MapQuery(options));

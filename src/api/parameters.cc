@@ -249,6 +249,16 @@ model::Filter Arguments::Filter(std::string_view name) {
   return {};
 }
 
+model::Filter Arguments::FlowFilter() {
+  const model::Filter filter = Filter("filter");
+  std::string list;
+  for (const std::string& name : Names("namespace")) list += (list.empty() ? "" : ", ") + model::FilterValueText(name);
+  if (list.empty()) return filter;
+  const auto namespaces = model::Filter::Parse(fmt::format("namespace in ({})", list));
+  if (!namespaces.ok()) RefuseStatus("namespace", namespaces.status());
+  return namespaces.ok() ? model::Filter::And(filter, *namespaces) : filter;
+}
+
 store::TimeRange Arguments::Range() {
   store::TimeRange range{Time("since"), Time("until")};
   if (const std::optional<int64_t> ago = ParseAgo(Text(Find("since")))) {

@@ -67,7 +67,8 @@ class Arguments {
   std::optional<std::vector<const model::Column*>> Groups(std::string_view name);
   std::vector<store::SortKey> Sort(std::string_view name);
   model::Filter Filter(std::string_view name);
-  store::TimeRange Range();  // since .. until
+  model::Filter FlowFilter();  // filter, and an end in one of the namespaces of namespace, if any
+  store::TimeRange Range();    // since .. until
 
   // Something only the handler can judge; kept if it is the first.
   void Refuse(std::string_view name, std::string message, std::string remedy, size_t position = 0);

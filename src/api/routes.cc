@@ -67,6 +67,7 @@ constexpr auto kSeriesParameters = std::to_array<Parameter>({
 
 constexpr auto kLiveParameters = std::to_array<Parameter>({
     kFilterParameter,
+    kNamespaces,
     {"replay", kDuration, "0s", "Rows of the last so many seconds first, at most 180s."},
 });
 

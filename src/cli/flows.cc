@@ -122,6 +122,7 @@ int FollowFlows(const Question& question) {
   ApiClient client(question.connection);
   Parameters parameters;
   if (!question.filter.empty()) parameters["filter"] = question.filter;
+  if (!question.namespaces.empty()) parameters["namespace"] = question.namespaces;
   bool header = question.headers;
   std::vector<std::string> all_columns;
   const Status status = client.Stream("/api/v1/live", parameters, [&](std::string_view event, const Json& data) {

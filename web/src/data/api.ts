@@ -136,6 +136,6 @@ export function askStatus(signal?: AbortSignal): Promise<StatusAnswer> {
   return ask('status', {}, signal);
 }
 
-export function liveUrl(filter: string, replay: string): string {
-  return apiUrl('live', { filter, replay });
+export function liveUrl(filter: string, namespaces: readonly string[], replay: string): string {
+  return apiUrl('live', { filter, namespace: namespaces.join(','), replay });
 }

@@ -32,13 +32,13 @@ beforeEach(() => {
   opened = 0;
   source = new FakeSource();
   state = undefined;
-  tail = new LiveTail('server_port = 80', (next) => { state = next; }, (to) => { url = to; opened += 1; return source; }, () => 1000);
+  tail = new LiveTail('server_port = 80', ['shop', 'web'], (next) => { state = next; }, (to) => { url = to; opened += 1; return source; }, () => 1000);
 });
 
 afterEach(() => vi.useRealTimers());
 
-test('asks with filter and a short replay', () => {
-  expect(url).toBe('api/v1/live?filter=server_port+%3D+80&replay=30s');
+test('asks with filter, namespaces and a short replay', () => {
+  expect(url).toBe('api/v1/live?filter=server_port+%3D+80&namespace=shop%2Cweb&replay=30s');
 });
 
 test('newest rows come first', () => {

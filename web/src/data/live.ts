@@ -44,6 +44,7 @@ export class LiveTail {
 
   constructor(
     private readonly filter: string,
+    private readonly namespaces: readonly string[],
     private readonly onChange: (state: LiveState) => void,
     private readonly open: OpenSource = (url) => new EventSource(url),
     private readonly now: () => number = Date.now,
@@ -52,7 +53,7 @@ export class LiveTail {
   }
 
   private connect(replay: string): Source {
-    const source = this.open(liveUrl(this.filter, replay));
+    const source = this.open(liveUrl(this.filter, this.namespaces, replay));
     source.onopen = () => this.update({ connection: 'open', lastEventMs: this.now() });
     source.onerror = () => this.onLost(source);
     source.addEventListener('rows', (event) => this.onRows(event.data));

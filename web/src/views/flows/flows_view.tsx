@@ -101,14 +101,14 @@ function useEscape(close: () => void): void {
   }, []);
 }
 
-function useLiveTail(filter: string) {
+function useLiveTail(filter: string, namespaces: readonly string[]) {
   const [state, setState] = useState<LiveState | null>(null);
   const [tail, setTail] = useState<LiveTail | null>(null);
   useEffect(() => {
-    const own = new LiveTail(filter, setState);
+    const own = new LiveTail(filter, namespaces, setState);
     setTail(own);
     return () => own.close();
-  }, [filter]);
+  }, [filter, namespaces.join(',')]);
   return { state, tail };
 }
 
@@ -132,7 +132,7 @@ function LiveFlows({ all }: { all: Column[] }) {
   const chosen = useStore((s) => s.columns);
   const question = useFlowsQuestion();
   const chart = useStore((s) => s.chart);
-  const { state, tail } = useLiveTail(filter);
+  const { state, tail } = useLiveTail(filter, question.namespaces ?? []);
   const [picked, setPicked] = useState<FlowRow | null>(null);
   const columns = useMemo(() => chosenColumns(all, chosen, [], true), [all, chosen]);
   const rows = state?.rows ?? [];

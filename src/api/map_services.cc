@@ -1,0 +1,40 @@
+#include "api/map_services.h"
+
+namespace weir::api {
+
+void ServicePairs::Add(const EndFacts& server) {
+  // An end that is known by its service alone has the service's name as that of its workload.
+  if (server.service.empty() || server.workload.empty() || server.kind == "service") return;
+  if (server.service_namespace != server.name_space) return;
+  const std::string cluster(server.cluster);
+  const std::string name_space(server.name_space);
+  services_[{cluster, name_space, std::string(server.workload)}].emplace(server.service);
+  workloads_[{cluster, name_space, std::string(server.service)}].emplace(server.workload);
+}
+
+const std::string* ServicePairs::OnlyOne(const Key& key, const std::map<Key, Names>& here,
+                                         const std::map<Key, Names>& there) {
+  const auto found = here.find(key);
+  if (found == here.end() || found->second.size() != 1) return nullptr;
+  const std::string& name = *found->second.begin();
+  const auto back = there.find({std::get<0>(key), std::get<1>(key), name});
+  return back->second.size() == 1 ? &name : nullptr;
+}
+
+void ServicePairs::Lead(EndFacts& end) const {
+  const std::string cluster(end.cluster);
+  if (!end.service.empty()) {
+    const std::string* workload =
+        OnlyOne({cluster, std::string(end.service_namespace), std::string(end.service)}, workloads_, services_);
+    end.workload = workload == nullptr ? std::string_view() : *workload;
+    return;
+  }
+  if (end.workload.empty()) return;
+  const Key key{cluster, std::string(end.name_space), std::string(end.workload)};
+  const std::string* service = OnlyOne(key, services_, workloads_);
+  if (service == nullptr) return;
+  end.service = *service;
+  end.service_namespace = end.name_space;
+}
+
+}  // namespace weir::api
