@@ -39,6 +39,7 @@ enum weir_socket_flag {
 	WEIR_SOCKET_HANDSHAKE_UNKNOWN = 128,	/* established_ns - start_ns is not what the handshake took */
 	WEIR_SOCKET_OUTGOING = 256,	/* with EXISTING: this end connected, by its acknowledged SYN; INCOMING tells the opposite */
 	WEIR_SOCKET_SIMULTANEOUS = 512,	/* both ends connected at the same time (RFC 9293, 3.5): neither accepted */
+	WEIR_SOCKET_ERROR_TOLD = 1024,	/* while it connected its process was told of an ICMP error, and may have taken it */
 };
 
 /* Losses on the kernel side, summed over CPUs by the agent. Index of the `counters` map. */

@@ -35,6 +35,9 @@
 /* errno values a map update answers with */
 #define EEXIST 17
 
+/* What no answer leaves in a socket; anything else while it connects came from somebody. */
+#define ETIMEDOUT 110
+
 enum sock_flags {
 	SOCK_DONE = 1,	/* set by tcp_fin(): the peer's FIN is in bytes_received */
 };

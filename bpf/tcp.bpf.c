@@ -320,3 +320,21 @@ int BPF_PROG(weir_retransmit, struct sock *sk)
 		socket->retrans_rto++;
 	return 0;
 }
+
+/*
+ * An ICMP error that comes while connect() still holds the socket leaves it in SYN_SENT and is queued: sk_err is 0. Who polls
+ * takes it by SO_ERROR and closes, so that the end has none. Once per error of any socket.
+ */
+SEC("tp_btf/inet_sk_error_report")
+int BPF_PROG(weir_attempt_error, const struct sock *sk)
+{
+	weir_u64 key = (weir_u64)sk;
+	struct weir_socket *socket;
+
+	if (sk->__sk_common.skc_state != TCP_SYN_SENT || sk->sk_err == ETIMEDOUT)
+		return 0;
+	socket = bpf_map_lookup_elem(&weir_sockets, &key);
+	if (socket)
+		socket->flags |= WEIR_SOCKET_ERROR_TOLD;
+	return 0;
+}

@@ -35,6 +35,7 @@ Outcome FailureOf(const weir_record& record) {
   if (cause == ETIMEDOUT) return Outcome::kTimedOut;
   if (cause == EADDRNOTAVAIL) return Outcome::kNoPort;
   if (cause != 0) return Outcome::kOther;
+  if ((record.flags & WEIR_SOCKET_ERROR_TOLD) != 0) return Outcome::kUnreachable;
   if (record.segs_out != 0) return Outcome::kAbandoned;
   // No SYN left this socket: connect() found no free port, or something here refused to send.
   return record.local_port == 0 ? Outcome::kNoPort : Outcome::kOther;

@@ -29,6 +29,8 @@ TEST(Outcome, OfAttempts) {
       {"ICMP administratively prohibited", Attempt().Errors(EACCES).Segments(2, 0), Outcome::kUnreachable},
       {"the application gave up", Attempt().Segments(1, 0), Outcome::kAbandoned},
       {"it gave up on an unreachable host", Attempt().Errors(0, EHOSTUNREACH).Segments(1, 0), Outcome::kUnreachable},
+      {"it took an ICMP error and closed", Attempt().Flags(WEIR_SOCKET_ERROR_TOLD).Segments(1, 0),
+       Outcome::kUnreachable},
       {"no local port left", Attempt().Ends("10.0.0.1", 0, "10.0.0.2", 80), Outcome::kNoPort},
       {"no local port left, as an error", Attempt().Errors(EADDRNOTAVAIL), Outcome::kNoPort},
       {"a local firewall ate the SYN", Attempt().Segments(0, 0), Outcome::kOther},

@@ -120,6 +120,7 @@ class Tracker final : public KernelTracker {
   std::unique_ptr<ring_buffer, FreeRing> ring_;
   BpfLink tcp_state_;
   BpfLink retransmit_;
+  BpfLink attempt_error_;
   BpfLink snapshot_link_;
   std::map<std::string, BpfLink, std::less<>> existing_links_;  // of those that are iterators, by name
   UniqueFd own_socket_;                                         // for weir_existing_tasks
@@ -138,9 +139,11 @@ Status Tracker::Attach() {
   if (ring_ == nullptr) return FromLibbpf(errno, "map the ring buffer", log);
   tcp_state_.reset(bpf_program__attach(skeleton_->progs.weir_tcp_state));
   if (tcp_state_ == nullptr) return FromLibbpf(errno, "attach weir_tcp_state", log);
-  if (bpf_program__autoload(skeleton_->progs.weir_retransmit)) {
-    retransmit_.reset(bpf_program__attach(skeleton_->progs.weir_retransmit));
-    if (retransmit_ == nullptr) return FromLibbpf(errno, "attach weir_retransmit", log);
+  for (const auto& [link, program] : {std::pair{&retransmit_, skeleton_->progs.weir_retransmit},
+                                      std::pair{&attempt_error_, skeleton_->progs.weir_attempt_error}}) {
+    if (!bpf_program__autoload(program)) continue;
+    link->reset(bpf_program__attach(program));
+    if (*link == nullptr) return FromLibbpf(errno, std::string("attach ") + bpf_program__name(program), log);
   }
   if (snapshot_ == kSnapshotIter) {
     bpf_iter_link_info info{};
@@ -427,15 +430,18 @@ Result<Loaded> LoadEach(const KernelOptions& options, bool whole_machine,
     return Status(CodeFor(state.error), "weir_tcp_state: " + state.reason + "; " + hint);
   }
   const Choice retransmit = ChooseProgram("retransmit", {kRetransmit}, "");
+  const Choice attempt_error = ChooseProgram("attempt_errors", {kAttemptError}, "");
   Choice snapshot =
       ChooseProgram("snapshot", snapshots, "slower by a third; Linux 6.2 or newer reads sockets directly");
   ExistingChoice existing = ChooseExisting(options, whole_machine);
   const Choice settle = ChooseProgram("handed_sockets", {kSettleHolders}, "");
-  probes.insert(probes.end(), {retransmit.report, snapshot.report, existing.report, settle.report});
+  probes.insert(probes.end(),
+                {retransmit.report, attempt_error.report, snapshot.report, existing.report, settle.report});
   if (snapshot.program.empty()) {
     return Status::Unsupported("no snapshot program works: " + snapshot.report.reason + "; " + snapshot.report.hint);
   }
-  std::vector<std::string_view> programs{kTcpState, retransmit.program, snapshot.program, settle.program};
+  std::vector<std::string_view> programs{kTcpState, retransmit.program, attempt_error.program, snapshot.program,
+                                         settle.program};
   programs.insert(programs.end(), existing.programs.begin(), existing.programs.end());
   if (!arrivals.empty() && TryProgram(arrivals).works) programs.push_back(arrivals);
   WEIR_ASSIGN_OR_RETURN(Skeleton skeleton, Load(options, programs));
@@ -449,9 +455,11 @@ Result<Loaded> LoadBest(const KernelOptions& options, std::vector<model::ProbeRe
   const auto snapshots = Order(options.snapshot_programs, {kSnapshotCast, kSnapshotProbed, kSnapshotIter});
   const std::string_view existing = ExistingOrder(options, whole_machine).front();
   const std::string_view arrivals = options.receive_loss == ReceiveLoss::kOff ? "" : kArrivals;
-  if (auto all = Load(options, {kTcpState, kRetransmit, arrivals, snapshots.front(), existing, kSettleHolders});
+  if (auto all =
+          Load(options, {kTcpState, kRetransmit, kAttemptError, arrivals, snapshots.front(), existing, kSettleHolders});
       all.ok()) {
-    for (const char* name : {"tcp_state", "retransmit", "snapshot", "existing_sockets", "handed_sockets"}) {
+    for (const char* name :
+         {"tcp_state", "retransmit", "attempt_errors", "snapshot", "existing_sockets", "handed_sockets"}) {
       probes.push_back({name, "on", "", ""});
     }
     return Loaded{*std::move(all), std::string(snapshots.front()), {std::string(existing)}};

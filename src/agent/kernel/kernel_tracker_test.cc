@@ -241,6 +241,22 @@ TEST_F(KernelTrackerTest, AnIcmpPortUnreachableIsNoReset) {
   EXPECT_EQ(record.segs_in, 0U) << "this is what tells it from a reset";
 }
 
+TEST_F(KernelTrackerTest, AnIcmpErrorThatItsProcessTookIsToldAllTheSame) {
+  lab_.Filter("tcp dport 7003 reject with icmp type port-unreachable");
+  Socket socket = Socket::Make("127.0.0.1");
+  socket.NonBlocking();
+  EXPECT_EQ(socket.TryConnect("127.0.0.1", 7003), EINPROGRESS);
+  pollfd wanted{socket.fd(), POLLOUT, 0};
+  ASSERT_EQ(poll(&wanted, 1, 10'000), 1);
+  int error = 0;
+  socklen_t size = sizeof(error);
+  ASSERT_EQ(getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &error, &size), 0);
+  EXPECT_EQ(error, ECONNREFUSED);
+  socket.Close();
+  const weir_record record = OnlyFinal();
+  EXPECT_TRUE(record.error != 0 || (record.flags & WEIR_SOCKET_ERROR_TOLD) != 0) << "flags " << record.flags;
+}
+
 TEST_F(KernelTrackerTest, AnAbandonedAttemptAndItsLiveRecord) {
   lab_.Filter("tcp dport 7004 drop");
   Socket socket = Socket::Make("127.0.0.1");
@@ -257,6 +273,7 @@ TEST_F(KernelTrackerTest, AnAbandonedAttemptAndItsLiveRecord) {
   EXPECT_EQ(record.error, 0U);
   EXPECT_EQ(record.segs_out, 1U);
   EXPECT_NE(record.flags & WEIR_SOCKET_REPORTED, 0U);
+  EXPECT_EQ(record.flags & WEIR_SOCKET_ERROR_TOLD, 0U);
 }
 
 TEST_F(KernelTrackerTest, NoLocalPortLeft) {
@@ -703,7 +720,7 @@ TEST_P(KernelTrackerExisting, WhatTheTracepointKnowsIsKept) {
 TEST_F(KernelTrackerTest, ProbesSayWhatIsUsed) {
   std::vector<model::ProbeReport> probes;
   ASSERT_TRUE(KernelTracker::Open({}, probes).ok());
-  ASSERT_EQ(probes.size(), 7U);
+  ASSERT_EQ(probes.size(), 8U);
   EXPECT_EQ(probes[0].name, "tcp_state");
   EXPECT_EQ(probes[0].state, "on");
   for (const model::ProbeReport& probe : probes) {
@@ -722,9 +739,9 @@ TEST_F(KernelTrackerTest, AProgramThatDoesNotLoadCostsOnlyItself) {
   EXPECT_EQ((*opened)->ReadExisting().code(), Code::kUnsupported);
   EXPECT_EQ(probes[1].name, "retransmit");
   EXPECT_EQ(probes[1].state, "on");
-  EXPECT_EQ(probes[2].state, "fallback");
-  EXPECT_NE(probes[2].reason.find("no_such_program"), std::string::npos);
-  EXPECT_EQ(probes[3].state, "failed");
+  EXPECT_EQ(probes[3].state, "fallback");
+  EXPECT_NE(probes[3].reason.find("no_such_program"), std::string::npos);
+  EXPECT_EQ(probes[4].state, "failed");
   auto impossible = KernelTracker::Open({.snapshot_programs = {"no_such_program"}}, probes);
   EXPECT_EQ(impossible.status().code(), Code::kUnsupported);
 }

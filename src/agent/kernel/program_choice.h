@@ -16,6 +16,7 @@ namespace weir::agent::kernel {
 
 inline constexpr std::string_view kTcpState = "weir_tcp_state";
 inline constexpr std::string_view kRetransmit = "weir_retransmit";
+inline constexpr std::string_view kAttemptError = "weir_attempt_error";
 inline constexpr std::string_view kArrivals = "weir_arrivals_ingress";
 inline constexpr std::string_view kSnapshotCast = "weir_snapshot_cast";
 inline constexpr std::string_view kSnapshotProbed = "weir_snapshot_probed";
