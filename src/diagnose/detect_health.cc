@@ -182,7 +182,7 @@ std::string HealthDetector::Explain(const Context& context, const Tally& tally, 
                        tally.sick, tally.judged, tally.owners.count);
   }
   if (!value.has_value()) {
-    return tally.sick == 0 ? fmt::format("Only {} flows could be judged.", tally.judged)
+    return tally.sick == 0 ? fmt::format("Only {} flow{} could be judged.", tally.judged, tally.judged == 1 ? "" : "s")
                            : fmt::format("{} of {} flows are sick, but what they have in common is not certain.",
                                          tally.sick, tally.judged);
   }
