@@ -38,7 +38,7 @@ class Recorder:
 
     def _rows(self):
         with urllib.request.urlopen(f"{self.world.url}/api/v1/live?replay=180s", timeout=30) as stream:
-            event, data = "", []
+            event, data, came = "", [], False
             for line in stream:
                 field, _, value = line.decode().rstrip("\n").partition(": ")
                 if field == "event":
@@ -47,8 +47,9 @@ class Recorder:
                     data.append(value)
                 elif not field:  # an empty line ends an event
                     if event == "rows":
+                        came = True
                         yield from json.loads("\n".join(data))["rows"]
-                    if event == "heartbeat":
+                    if event == "heartbeat" and came:
                         return
                     data = []
 
