@@ -296,7 +296,7 @@ void BreachDetector::AddRate(const Seen& seen, size_t index, Finding& finding) {
                    BitsText(run.most_bits), PercentText(run.most_bits / limit),
                    seen.capacity.baseline_bits > 0 ? "baseline" : "peak", BitsText(limit), seen.capacity.source),
        mean, "bit/s", near ? kNearPoints : 0, series});
-  if (run.peak_10ms > 0) {
+  if (run.peak_10ms > 0 && run.peak_10ms >= run.most_bits) {
     Reference windows = series;
     windows.kind = Reference::Kind::kRateWindows;
     Add(finding, {"peak_10ms", fmt::format("The fastest 10 ms reached {}.", BitsText(run.peak_10ms)), run.peak_10ms,

@@ -48,12 +48,17 @@ double Percent(uint64_t part, uint64_t all) {
   return all == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(all);
 }
 
-void JudgeRetransmits(const EdgeFacts& facts, const Thresholds& thresholds, EdgeVerdict& verdict) {
-  const EdgeHealth health = RetransmitHealth(facts.retransmits, facts.segments, thresholds);
+// What a sender without an agent lost shows at its receiver alone; where both tell, they tell of the same losses.
+void JudgeLoss(const EdgeFacts& facts, const Thresholds& thresholds, EdgeVerdict& verdict) {
+  const uint64_t lost = std::max(facts.retransmits, facts.late);
+  const EdgeHealth health = RetransmitHealth(lost, facts.segments, thresholds);
   if (health == EdgeHealth::kOk) return;
   verdict.health = std::max(verdict.health, health);
-  verdict.reasons.push_back(fmt::format("{:.1f} % of segments were sent again ({} of {}).",
-                                        Percent(facts.retransmits, facts.segments), facts.retransmits, facts.segments));
+  const std::string_view how = facts.retransmits >= facts.late
+                                   ? "were sent again"
+                                   : "arrived after later ones: lost on the way and sent again by the other end";
+  verdict.reasons.push_back(
+      fmt::format("{:.1f} % of segments {} ({} of {}).", Percent(lost, facts.segments), how, lost, facts.segments));
 }
 
 void JudgeRtt(const EdgeFacts& facts, const Thresholds& thresholds, EdgeVerdict& verdict) {
@@ -88,7 +93,7 @@ EdgeHealth RetransmitHealth(uint64_t retransmits, uint64_t segments, const Thres
 EdgeVerdict JudgeEdge(const EdgeFacts& facts, const Thresholds& thresholds) {
   EdgeVerdict verdict;
   JudgeFailures(facts, thresholds, verdict);
-  JudgeRetransmits(facts, thresholds, verdict);
+  JudgeLoss(facts, thresholds, verdict);
   JudgeRtt(facts, thresholds, verdict);
   return verdict;
 }

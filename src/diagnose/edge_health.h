@@ -16,6 +16,7 @@ std::string_view EdgeHealthName(EdgeHealth health);  // "ok", "warn", "bad", "fa
 struct EdgeFacts {
   uint64_t segments = 0;
   uint64_t retransmits = 0;
+  uint64_t late = 0;  // segments that arrived after later ones, without those that were overtaken for certain
   uint64_t bytes = 0;
   uint64_t opened = 0;
   uint64_t failed_refused = 0;

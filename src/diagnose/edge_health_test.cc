@@ -22,6 +22,9 @@ TEST(EdgeHealth, EveryThresholdFromBothSides) {
       {{.segments = 99, .retransmits = 50}, EdgeHealth::kOk, ""},  // too few segments
       {{.segments = 100, .retransmits = 2}, EdgeHealth::kOk, ""},  // too few retransmits
       {{.segments = 100, .retransmits = 3}, EdgeHealth::kWarn, "3.0 %"},
+      {{.segments = 1'000, .late = 100}, EdgeHealth::kBad, "10.0 % of segments arrived after later ones"},
+      {{.segments = 1'000, .retransmits = 20, .late = 10}, EdgeHealth::kWarn, "2.0 % of segments were sent again"},
+      {{.segments = 1'000, .late = 9}, EdgeHealth::kOk, ""},
       {{.opened = 99, .failed_refused = 1},
        EdgeHealth::kWarn,
        "1 of 100 connection attempts failed (1.0 %): 1 refused."},
