@@ -32,7 +32,7 @@ class Folding {
     if (IsAboutAListener(row)) return;
     main_netns_.Add(reader_.ClientOf(row));
     main_netns_.Add(reader_.ServerOf(row));
-    if (options_.level == Level::kService) pairs_.Add(reader_.ServerOf(row));
+    if (options_.level == Level::kService || options_.level == Level::kWorkload) pairs_.Add(reader_.ServerOf(row));
   }
 
   // `flow` is the row's number in the store; 0 = none, as of rows that are no flows.
@@ -41,6 +41,7 @@ class Folding {
     EndFacts client_end = reader_.ClientOf(row);
     EndFacts server_end = reader_.ServerOf(row);
     LeadLoopbackHome(client_end, server_end);
+    if (options_.level == Level::kWorkload) pairs_.LeadToWorkload(server_end);
     if (options_.level == Level::kService) {
       pairs_.Lead(client_end);
       pairs_.Lead(server_end);

@@ -76,6 +76,8 @@ diagnose::EdgeFacts MapEdge::Facts(double rtt_p99_us) const {
   diagnose::EdgeFacts facts;
   facts.segments = segments();
   facts.retransmits = retransmits;
+  const uint64_t overtaken = reordered_to_server + reordered_to_client;
+  facts.late = late_segments > overtaken ? late_segments - overtaken : 0;
   facts.bytes = bytes();
   facts.opened = connections_opened;
   facts.failed_refused = failed_refused;

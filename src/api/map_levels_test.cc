@@ -78,6 +78,27 @@ TEST(MapLevels, TrafficBetweenZonesIsMarkedWithBothZones) {
       "client_cluster = prod and client_namespace = shop and client_workload = load and client_workload_kind = Job");
 }
 
+TEST(MapLevels, AnAttemptThatReachedNobodyIsToldOfTheWorkloadBehindItsService) {
+  const MapOptions options{.level = Level::kWorkload};
+  ResultBuilder builder(MapQuery(options));
+  Cells reached = Between("load", "shop-api", "a", "a", "same_zone", 100);
+  reached["server_service"] = Text("api");
+  Cells in_vain = Between("load", "api", "a", "", "unknown", 0);
+  in_vain["server_kind"] = Text("service");
+  in_vain["server_service"] = Text("api");
+  in_vain["server_workload_kind"] = Text("");
+  in_vain["connections_opened"] = Exact(0);
+  in_vain["failed_timed_out"] = Exact(3);
+  builder.Row(reached);
+  builder.Row(in_vain);
+  const Map map = MapOf(builder.result, options);
+  ASSERT_EQ(map.nodes.size(), 2U);
+  ASSERT_EQ(map.edges.size(), 1U);
+  EXPECT_EQ(map.edges[0]["connections_opened"], 1);
+  EXPECT_EQ(map.edges[0]["connections_failed"], 3);
+  EXPECT_EQ(map.nodes[1]["name"], "shop-api");
+}
+
 TEST(MapLevels, AServiceThatCallsAnotherIsOneNode) {
   const MapOptions options{.level = Level::kService};
   ResultBuilder builder(MapQuery(options));

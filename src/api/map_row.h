@@ -27,6 +27,8 @@ namespace weir::api {
   X(failed_other)         \
   X(closed_reset)         \
   X(late_segments)        \
+  X(reordered_to_server)  \
+  X(reordered_to_client)  \
   X(client_reports)       \
   X(server_reports)       \
   X(connect_count)        \

@@ -8,7 +8,9 @@ void ServicePairs::Add(const EndFacts& server) {
   if (server.service_namespace != server.name_space) return;
   const std::string cluster(server.cluster);
   const std::string name_space(server.name_space);
-  services_[{cluster, name_space, std::string(server.workload)}].emplace(server.service);
+  const Key workload{cluster, name_space, std::string(server.workload)};
+  services_[workload].emplace(server.service);
+  kinds_.try_emplace(workload, server.workload_kind);
   workloads_[{cluster, name_space, std::string(server.service)}].emplace(server.workload);
 }
 
@@ -35,6 +37,16 @@ void ServicePairs::Lead(EndFacts& end) const {
   if (service == nullptr) return;
   end.service = *service;
   end.service_namespace = end.name_space;
+}
+
+void ServicePairs::LeadToWorkload(EndFacts& end) const {
+  if (end.kind != "service") return;
+  const std::string cluster(end.cluster);
+  const std::string name_space(end.service_namespace);
+  const std::string* workload = OnlyOne({cluster, name_space, std::string(end.service)}, workloads_, services_);
+  if (workload == nullptr) return;
+  end.workload = *workload;
+  end.workload_kind = kinds_.at({cluster, name_space, *workload});
 }
 
 }  // namespace weir::api

@@ -19,6 +19,8 @@ class ServicePairs {
   // Makes an end that is a paired workload its service. The workload of a service stays when they are a pair.
   // What `end` borrows then lives as long as this.
   void Lead(EndFacts& end) const;
+  // The opposite: makes an end that is known by its service alone the workload of the pair, where there is one.
+  void LeadToWorkload(EndFacts& end) const;
 
  private:
   using Key = std::tuple<std::string, std::string, std::string>;  // cluster, namespace, name
@@ -28,8 +30,9 @@ class ServicePairs {
   static const std::string* OnlyOne(const Key& key, const std::map<Key, Names>& here,
                                     const std::map<Key, Names>& there);
 
-  std::map<Key, Names> services_;   // by workload
-  std::map<Key, Names> workloads_;  // by service
+  std::map<Key, Names> services_;     // by workload
+  std::map<Key, Names> workloads_;    // by service
+  std::map<Key, std::string> kinds_;  // of workloads
 };
 
 }  // namespace weir::api
