@@ -121,8 +121,7 @@ bool LoadDetector::Begins(const Context& context, const Watch& watch, int64_t se
 void LoadDetector::Start(const Context& context, const Key& key, Watch& watch, int64_t second) {
   watch.loading = true;
   watch.start_s = watch.last_s = second;
-  watch.bytes = watch.late_bytes_total = watch.late_segments = watch.connections = 0;
-  watch.others = 0;
+  watch.bytes = watch.late_bytes_total = watch.others = watch.late_segments = watch.connections = 0;
   watch.phase_s = {};
   watch.rates.clear();
   watch.peak_10ms = 0;
@@ -186,7 +185,10 @@ void LoadDetector::Count(const Context& context, const Key& key, Watch& watch, c
   if (Double(second.rx) >= context.thresholds.load_sustain_rate) watch.last_s = std::max(watch.last_s, second.second);
   const NodeActivity* node = context.activity.FindNode(context.names.Brief(key.party).node);
   if (node == nullptr) return;
-  watch.others += node->RxBits(second.second) / 8 - Double(second.rx);
+  // Payload: what interfaces counted has headers, too, and what a limit behind them dropped.
+  for (const Activity::Share& share : context.activity.Ranked(node->node, {second.second}, true, false)) {
+    if (share.party != key.party) watch.others += share.bytes;
+  }
   watch.peak_10ms = std::max(watch.peak_10ms, node->Peak10ms(second.second, true));
   watch.missing = watch.missing || node->Gap(second.second, second.second);
 }
@@ -253,7 +255,7 @@ void LoadDetector::FillFacts(const Context& context, const Key& key, const Watch
   // The quiet that ends a load is no part of it.
   double& quiet = load.phase_s[static_cast<size_t>(LoadPhase::quiet)];
   quiet = std::max(0.0, quiet - std::max(0.0, static_cast<double>(watch.rates.size()) - std::ceil(load.wall_s)));
-  load.others_bytes = static_cast<uint64_t>(std::max(0.0, watch.others));
+  load.others_bytes = watch.others;
   load.samples_missing = watch.missing;
   load.kind =
       key.remote_class == RemoteClass::kRegistry && party.subject.kind != SubjectKind::kPod ? "image_pull" : "weights";

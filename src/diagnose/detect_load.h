@@ -74,9 +74,8 @@ class LoadDetector {
     bool loading = false;
     // Of the load.
     int64_t start_s = 0, last_s = 0;  // first and last second with data
-    uint64_t bytes = 0, late_bytes_total = 0, late_segments = 0;
+    uint64_t bytes = 0, late_bytes_total = 0, others = 0, late_segments = 0;
     uint64_t connections = 0;
-    double others = 0;  // bytes; what the node and the load say of one second may belong to its neighbours
     std::array<double, kLoadPhases> phase_s{};
     std::vector<float> rates;  // bytes of each second, at most two hours
     double peak_10ms = 0;

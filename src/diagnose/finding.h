@@ -134,7 +134,7 @@ struct LoadFacts {
   uint64_t connections = 0;  // most at once
   uint64_t late_segments = 0;
   std::array<double, kLoadPhases> phase_s{};
-  uint64_t others_bytes = 0;  // received by others on the node meanwhile
+  uint64_t others_bytes = 0;  // payload that others on the node received meanwhile
   double startup_s = 0;       // created until ready
   double startup_share = 0;   // of it, this load
   uint32_t earlier_loads = 0;
