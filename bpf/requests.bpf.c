@@ -3,7 +3,8 @@
  * Optional: the steps of HTTP/1 exchanges, the frames of HTTP/2 and the record headers of TLS at serving sockets, and the
  * ClientHello of TLS clients. An object of its own: nothing of it is loaded unless asked for. Four tracepoints:
  *   tcp_probe              a segment arrives at an open connection: the request's first bytes and their time, before
- *                          the process is woken; the text through a dynptr (6.12), wherever the segment keeps it
+ *                          the process is woken; the text through a dynptr (6.12; before, by probe reads), wherever the
+ *                          segment keeps it
  *   tcp_sendmsg_locked     a process writes (6.16; before, the beginning of the function of that name): the answer's
  *                          header, its chunks, and a ClientHello, from the writer's own memory. Also writes by kTLS,
  *                          io_uring and sendfile
@@ -198,7 +199,7 @@ int BPF_PROG(weir_request_arrives, struct sock *sk, struct sk_buff *skb)
 	struct arrival arrival = {.skb = skb};
 	struct turn *turn = 0;
 	struct tcp_sock *tp;
-	weir_u8 header[TCP_HEADER_BYTES];
+	struct sequence_and_offset header;
 
 	if (skb->len <= TCP_HEADER_BYTES)
 		return 0;
@@ -211,13 +212,13 @@ int BPF_PROG(weir_request_arrives, struct sock *sk, struct sk_buff *skb)
 		return 0;
 	if (!open_packet(&arrival.packet, skb))
 		return 0;
-	if (!read_packet(&arrival.packet, header, sizeof(header), 0))
+	if (!read_packet(&arrival.packet, &header, sizeof(header), SEQUENCE_AT))
 		return 0;
-	arrival.offset = (header[12] >> 4) * 4;	/* data offset, RFC 9293, 3.1 */
+	arrival.offset = (header.data_offset >> 4) * 4;
 	if (arrival.offset < TCP_HEADER_BYTES || skb->len <= arrival.offset)
 		return 0;
 	arrival.bytes = skb->len - arrival.offset;
-	arrival.seq = bpf_ntohl(*(weir_u32 *)(header + 4));
+	arrival.seq = bpf_ntohl(header.sequence);
 	on_payload(sk, tp, turn, &arrival);
 	return 0;
 }
@@ -269,7 +270,7 @@ static __always_inline void tell_answer(struct sock *sk, struct tcp_sock *tp, st
 	head->upload_us = turn->upload_us;
 	head->read_us = turn->read_us;
 	tell_accept(head, turn);
-	if (locate(&source, msg)) {
+	if (msg && locate(&source, msg)) {
 		copy_head(head, &source);
 		copy_tail(&head->step, &source);
 	}
@@ -288,7 +289,7 @@ static __always_inline void tell_chunk(struct sock *sk, struct turn *turn, const
 	}
 	fill_step(step, sk, now, WEIR_STEP_CHUNK, turn);
 	step->bytes = turn->left;
-	if (locate(&source, msg))
+	if (msg && locate(&source, msg))
 		copy_tail(step, &source);
 	bpf_ringbuf_submit(step, BPF_RB_NO_WAKEUP);
 }
@@ -304,22 +305,26 @@ static __always_inline int goes_on(struct turn *turn, weir_u32 write_seq, weir_u
 	return same;
 }
 
+/* A write of `bytes` bytes; without `msg` they are pages of a file. */
 static __always_inline void on_answer(struct sock *sk, struct tcp_sock *tp, struct turn *turn,
-				      const struct msghdr *msg)
+				      const struct msghdr *msg, weir_u64 bytes)
 {
 	weir_u64 now;
 
 	if (turn->phase == PHASE_FRAMES) {
-		on_frames_leave(sk, tp, turn, msg);
+		on_frames_leave(sk, tp, turn, msg, bytes);
 		return;
 	}
 	if (turn->phase == PHASE_RECORDS) {
-		on_records_leave(sk, tp, turn, msg);
+		if (msg)
+			on_records_leave(sk, tp, turn, msg);
+		else
+			go_astray(sk, turn, WEIR_ASTRAY_UNREADABLE);
 		return;
 	}
 	if (turn->phase != PHASE_REQUEST && turn->phase != PHASE_ANSWER)
 		return;
-	if (goes_on(turn, ((struct tcp_sock___requests *)tp)->write_seq, BPF_CORE_READ(msg, msg_iter.count)))
+	if (goes_on(turn, ((struct tcp_sock___requests *)tp)->write_seq, bytes))
 		return;
 	now = bpf_ktime_get_ns();
 	if (!may_tell(now, 0))
@@ -340,7 +345,7 @@ static __always_inline int on_write(struct sock *sk, const struct msghdr *msg)
 	if (has_storage(sk))
 		turn = bpf_sk_storage_get(&weir_turns, sk, 0, 0);
 	if (turn)
-		on_answer(sk, tp, turn, msg);
+		on_answer(sk, tp, turn, msg, BPF_CORE_READ(msg, msg_iter.count));
 	else if (weir_within(sk))
 		on_client_write(sk, tp, msg);
 	return 0;
@@ -362,6 +367,21 @@ int BPF_PROG(weir_answer_begins, struct sock *sk, struct msghdr *msg)
 	int state = sk->__sk_common.skc_state;
 
 	return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT ? on_write(sk, msg) : 0;
+}
+
+/* Before 6.5 pages of files go another way than what is written, at most one at a time. */
+SEC("fentry/do_tcp_sendpages")
+int BPF_PROG(weir_pages_leave, struct sock *sk, struct page *page, int offset, weir_u64 size)
+{
+	struct turn *turn = 0;
+	struct tcp_sock *tp;
+
+	if (has_storage(sk))
+		turn = bpf_sk_storage_get(&weir_turns, sk, 0, 0);
+	tp = turn ? bpf_skc_to_tcp_sock(sk) : 0;
+	if (tp)
+		on_answer(sk, tp, turn, 0, size);
+	return 0;
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")

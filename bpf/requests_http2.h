@@ -227,18 +227,20 @@ static __always_inline void pass_unseen(struct mover *m)
 	pass_payload(m, bytes, 0, 1);
 }
 
-static __noinline int on_frames_leave(struct sock *sk, struct tcp_sock *tp, struct turn *turn, const struct msghdr *msg)
+/* Without `msg` the bytes are pages of a file. */
+static __noinline int on_frames_leave(struct sock *sk, struct tcp_sock *tp, struct turn *turn, const struct msghdr *msg,
+				      weir_u64 bytes)
 {
 	struct streams *streams = bpf_sk_storage_get(&weir_streams, sk, 0, 0);
 	struct mover m = {};
 
-	if (!streams || !meet_write(&m, sk, tp, turn, msg, streams->out.next))
+	if (!streams || !meet_write(&m, sk, tp, turn, bytes, streams->out.next))
 		return 0;
 	m.streams = streams;
 	m.walk = &streams->out;
 	if (!streams->named)
 		streams->named = tell_writer(sk, tp, turn, m.now);
-	if (!enter_write(&m, msg)) {
+	if (!msg || !enter_write(&m, msg)) {
 		pass_unseen(&m);
 		return 0;
 	}

@@ -101,14 +101,14 @@ static __always_inline int enter_write(struct mover *m, const struct msghdr *msg
 	weir_u8 type = BPF_CORE_READ(msg, msg_iter.iter_type);
 	const struct iovec *piece;
 
-	if (type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
+	if (is_one_piece(type)) {
 		m->at = (const char *)BPF_CORE_READ(msg, msg_iter.ubuf) + offset;
 		m->available = m->rest;
 		return 1;
 	}
 	if (type != bpf_core_enum_value(enum iter_type, ITER_IOVEC))
 		return 0;
-	piece = BPF_CORE_READ(msg, msg_iter.__iov);
+	piece = pieces_of(msg);
 	m->next_piece = piece;
 	m->pieces = BPF_CORE_READ(msg, msg_iter.nr_segs);
 	if (!enter_piece(m))
@@ -150,10 +150,10 @@ static __always_inline int meet_segment(struct mover *m, struct sock *sk, struct
  * was: skipped.
  */
 static __always_inline int meet_write(struct mover *m, struct sock *sk, struct tcp_sock *tp, struct turn *turn,
-				      const struct msghdr *msg, weir_u32 next)
+				      weir_u64 bytes, weir_u32 next)
 {
 	m->skip = next - ((struct tcp_sock___requests *)tp)->write_seq;
-	m->rest = BPF_CORE_READ(msg, msg_iter.count);
+	m->rest = bytes;
 	if ((int)m->skip < 0) {
 		go_astray(sk, turn, WEIR_ASTRAY_HOLE);
 		return 0;

@@ -39,6 +39,7 @@ static __always_inline weir_u32 proxy_block_bytes(const weir_u8 *head)
 /* Bytes up to and with the end of a line in text[0 .. bytes); 0: it does not end there. */
 static __always_inline weir_u32 proxy_line_end(const char *text, weir_u32 bytes)
 {
+	barrier_var(bytes);	/* or the compiler leaves out the other bound, which the verifier needs */
 	for (weir_u32 i = 0; i < PROXY_LINE_BYTES; i++) {
 		if (i >= bytes)
 			break;

@@ -18,8 +18,17 @@
 #include "process_name.h"
 
 #define TCP_HEADER_BYTES 20
+#define SEQUENCE_AT 4	/* in the TCP header */
 #define BUDGET_WINDOW_SHIFT 27	/* 134 ms */
 #define MAX_STRANGE 4
+
+/* Of a TCP header, from SEQUENCE_AT on; RFC 9293, 3.1. */
+struct sequence_and_offset {
+	weir_u32 sequence;
+	weir_u32 acknowledged;
+	weir_u8 data_offset;	/* in its upper half, words of four bytes */
+	weir_u8 further[3];
+};
 
 enum iter_type {
 	ITER_UBUF = 0,
@@ -42,12 +51,12 @@ struct iov_iter {
 	unsigned long nr_segs;
 };
 
-struct msghdr {
-	struct iov_iter msg_iter;
+struct iov_iter___before_6_4 {
+	const struct iovec *iov;
 };
 
-struct sk_buff {
-	unsigned int len;
+struct msghdr {
+	struct iov_iter msg_iter;
 };
 
 struct bpf_local_storage;
@@ -145,9 +154,18 @@ volatile weir_u64 weir_places[WEIR_PLACES];
 /* Set before load: steps one CPU may tell in a window of 134 ms. */
 const volatile weir_u64 weir_window_budget = 4096;
 
+/* Before 6.12 the verifier forgets the bounds of an exclusive or, which the compiler relies on. */
+static __always_inline volatile weir_u64 *place_of(weir_u32 netns, weir_u16 port)
+{
+	weir_u32 slot = WEIR_PLACE_SLOT(netns, port);
+
+	barrier_var(slot);
+	return &weir_places[slot & (WEIR_PLACES - 1)];
+}
+
 static __always_inline int class_of(weir_u32 netns, weir_u16 port)
 {
-	weir_u64 place = weir_places[WEIR_PLACE_SLOT(netns, port)];
+	weir_u64 place = *place_of(netns, port);
 
 	return (place & ~WEIR_PLACE_CLASS_MASK) == WEIR_PLACE(netns, port) ? place & WEIR_PLACE_CLASS_MASK :
 									     WEIR_PORT_UNKNOWN;
@@ -157,20 +175,20 @@ static __always_inline void learn_serves(weir_u32 netns, weir_u16 port)
 {
 	weir_u64 serves = WEIR_PLACE(netns, port) | WEIR_PORT_SERVES;
 
-	if (weir_places[WEIR_PLACE_SLOT(netns, port)] != serves)
-		weir_places[WEIR_PLACE_SLOT(netns, port)] = serves;
+	if (*place_of(netns, port) != serves)
+		*place_of(netns, port) = serves;
 }
 
 /* What came there is no request. Two processors may take one for the other's: it is only a sieve. */
 static __always_inline void learn_missed(weir_u32 netns, weir_u16 port)
 {
-	weir_u64 place = weir_places[WEIR_PLACE_SLOT(netns, port)];
+	weir_u64 place = *place_of(netns, port);
 	int now = place & WEIR_PLACE_CLASS_MASK;
 	int own = (place & ~WEIR_PLACE_CLASS_MASK) == WEIR_PLACE(netns, port);
 
 	if (now == WEIR_PORT_SERVES || (own && now >= WEIR_PORT_OTHER))
 		return;
-	weir_places[WEIR_PLACE_SLOT(netns, port)] = WEIR_PLACE(netns, port) | (own && now ? now + 1 : 2);
+	*place_of(netns, port) = WEIR_PLACE(netns, port) | (own && now ? now + 1 : 2);
 }
 
 /* 0: nothing was ever stored with it, which is so for nearly all sockets, and asking further is needless. */
@@ -273,6 +291,21 @@ struct source {
 	weir_u64 last_bytes;
 };
 
+/* The pieces of memory a message is in. */
+static __always_inline const struct iovec *pieces_of(const struct msghdr *msg)
+{
+	if (bpf_core_field_exists(struct iov_iter, __iov))
+		return BPF_CORE_READ(msg, msg_iter.__iov);
+	return BPF_CORE_READ((const struct iov_iter___before_6_4 *)&msg->msg_iter, iov);
+}
+
+/* All of it is in one piece of memory, at msg_iter.ubuf (6.0). */
+static __always_inline int is_one_piece(weir_u8 type)
+{
+	return bpf_core_enum_value_exists(enum iter_type, ITER_UBUF) &&
+	       type == bpf_core_enum_value(enum iter_type, ITER_UBUF);
+}
+
 static __always_inline int locate(struct source *source, const struct msghdr *msg)
 {
 	weir_u64 offset = BPF_CORE_READ(msg, msg_iter.iov_offset);
@@ -282,7 +315,7 @@ static __always_inline int locate(struct source *source, const struct msghdr *ms
 	const struct iovec *pieces_at;
 	const char *base;
 
-	if (type == bpf_core_enum_value(enum iter_type, ITER_UBUF)) {
+	if (is_one_piece(type)) {
 		base = BPF_CORE_READ(msg, msg_iter.ubuf);
 		source->first = base + offset;
 		source->first_bytes = source->last_bytes = total;
@@ -291,7 +324,7 @@ static __always_inline int locate(struct source *source, const struct msghdr *ms
 	}
 	if (type != bpf_core_enum_value(enum iter_type, ITER_IOVEC) || !pieces)
 		return 0;
-	pieces_at = BPF_CORE_READ(msg, msg_iter.__iov);
+	pieces_at = pieces_of(msg);
 	base = BPF_CORE_READ(pieces_at, iov_base);
 	source->first = base + offset;
 	source->first_bytes = BPF_CORE_READ(pieces_at, iov_len) - offset;

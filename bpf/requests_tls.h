@@ -107,7 +107,7 @@ static long scan_hello(weir_u32 index, struct hello_scan *scan)
 }
 
 /* Whether the client is ready to speak HTTP/2. What the server chooses of the list is encrypted in TLS 1.3. */
-static __always_inline int offer_of(struct arrival *arrival)
+static __noinline int offer_of(struct arrival *arrival)
 {
 	struct hello_scan scan = {};
 	weir_u32 at = arrival->offset + HELLO_SESSION_AT;
@@ -248,22 +248,30 @@ static __always_inline int is_unfollowed(struct sock *sk, struct turn *turn, str
 	return 1;
 }
 
-static __noinline int on_records_arrive(struct sock *sk, struct tcp_sock *tp, struct turn *turn,
-					struct arrival *arrival)
+static __noinline int walk_records(struct sock *sk, struct tcp_sock *tp, struct turn *turn, struct arrival *arrival,
+				   struct records *records)
 {
-	struct records *records = bpf_sk_storage_get(&weir_records, sk, 0, 0);
 	struct mover m = {};
 
-	if (!records || is_unfollowed(sk, turn, records))
-		return 0;
-	if (records->hello_open && !records->suite)
-		tell_arriving_hello(sk, tp, turn, arrival, records);
 	if (!meet_segment(&m, sk, tp, turn, arrival, records->in.next))
 		return 0;
 	m.records = records;
 	bpf_loop(MAX_RECORD_MOVES, move_records_in, &m, 0);
 	settle(&m);
 	return 0;
+}
+
+/* Two functions with a mover each, one after the other: on the stack they have no room within each other. */
+static __always_inline void on_records_arrive(struct sock *sk, struct tcp_sock *tp, struct turn *turn,
+					      struct arrival *arrival)
+{
+	struct records *records = bpf_sk_storage_get(&weir_records, sk, 0, 0);
+
+	if (!records || is_unfollowed(sk, turn, records))
+		return;
+	if (records->hello_open && !records->suite)
+		tell_arriving_hello(sk, tp, turn, arrival, records);
+	walk_records(sk, tp, turn, arrival, records);
 }
 
 /*
@@ -354,7 +362,7 @@ static __noinline int on_records_leave(struct sock *sk, struct tcp_sock *tp, str
 
 	if (!records || is_unfollowed(sk, turn, records))
 		return 0;
-	if (!meet_write(&m, sk, tp, turn, msg, records->out.next))
+	if (!meet_write(&m, sk, tp, turn, BPF_CORE_READ(msg, msg_iter.count), records->out.next))
 		return 0;
 	if (!records->suite && !tell_hello(sk, tp, turn, records, msg, m.now))
 		return 0;

@@ -84,7 +84,7 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "See only sockets of this version 2 control group and of those below it, e.g. system.slice, and only its "
      "processes' network namespaces beside the agent's own. Signals of processors and groups stay the machine's."},
     {"requests", 0, FlagType::kChoice, "off|on", "off", kCollecting,
-     "Measure HTTP/1 requests at their servers and learn the names TLS clients ask for; Linux 6.16, or 6.12 with "
+     "Measure HTTP/1 requests at their servers and learn the names TLS clients ask for; Linux 6.16, or 6.1 with "
      "fentry."},
     {"nat", 0, FlagType::kChoice, "on|off", "on", kCollecting,
      "Ask the kernel's connection tracking whom clients reach behind translated addresses; costs nothing where nothing "

@@ -3,7 +3,6 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -16,15 +15,20 @@ namespace {
 
 constexpr size_t kMaxLogBytes = size_t{64} << 10;
 constexpr size_t kMaxSummaryBytes = 400;
+constexpr size_t kMaxMessageBytes = size_t{16} << 20;  // libbpf's largest buffer for a verifier's log
 
 thread_local BpfLogCapture* t_capture = nullptr;
 
 int Print(libbpf_print_level level, const char* format, va_list arguments) {
   if (level != LIBBPF_WARN) return 0;
-  std::array<char, 8192> text{};
-  const int length = std::vsnprintf(text.data(), text.size(), format, arguments);
-  if (length <= 0) return 0;
-  const std::string_view view(text.data(), std::min(static_cast<size_t>(length), text.size() - 1));
+  // The verifier's log is one message, and its verdict stands at the end of it.
+  va_list again;
+  va_copy(again, arguments);
+  std::string text(std::min<size_t>(std::max(std::vsnprintf(nullptr, 0, format, again), 0), kMaxMessageBytes), '\0');
+  va_end(again);
+  if (text.empty()) return 0;
+  std::vsnprintf(text.data(), text.size() + 1, format, arguments);
+  const std::string_view view = text;
   if (t_capture != nullptr) {
     t_capture->Append(view);
   } else {

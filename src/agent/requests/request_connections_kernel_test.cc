@@ -161,7 +161,7 @@ TEST_F(RequestKernelTest, Http2BehindAProxyHeaderIsMeasured) {
 
 // Once per call, where the tracepoint fires for each buffer.
 TEST_F(RequestKernelTest, WithoutTheTracepointTheFunctionItselfWillDo) {
-  OpenWith({.write_tracepoint = false});
+  OpenWith({.write_tracepoint = false, .segment_dynptr = probe_->Hooks().segment_dynptr});
   if (IsSkipped()) return;
   const std::string body(1 << 20, 'b');
   const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
@@ -185,6 +185,49 @@ TEST_F(RequestKernelTest, WithoutTheTracepointTheFunctionItselfWillDo) {
   EXPECT_EQ(turns_[3].first_chunk_us, turns_[3].latency_us);
   EXPECT_EQ(ends_.back().pid, static_cast<uint32_t>(::getpid()));
   EXPECT_EQ(said_.server_name, "function.example");
+}
+
+// One segment, its bytes in a fragment for each piece.
+void WriteInFragments(Socket& socket, const std::string& text, size_t piece) {
+  socket.Set(IPPROTO_TCP, TCP_CORK, 1);
+  bool from_file = false;  // by turns, or the kernel puts one piece behind the other
+  for (size_t at = 0; at < text.size(); at += piece, from_file = !from_file) {
+    const std::string bytes = text.substr(at, piece);
+    from_file ? WriteFromFile(socket, bytes) : Write(socket, bytes);
+  }
+  socket.Set(IPPROTO_TCP, TCP_CORK, 0);
+}
+
+TEST_F(RequestKernelTest, WithoutADynptrSegmentsAreReadAllTheSame) {
+  const RequestHooks kernels = probe_->Hooks();
+  OpenWith({.write_tracepoint = kernels.write_tracepoint, .segment_dynptr = false});
+  if (IsSkipped()) return;
+  if (!probe_->Hooks().segment_fragments)
+    GTEST_SKIP() << "SKIPPED: /proc/kallsyms has no vmemmap_base and page_offset_base";
+  const std::string asks = std::string(kPreface) + MakeFrame(WEIR_FRAME_SETTINGS, 0, 0) +
+                           MakeFrame(WEIR_FRAME_HEADERS, WEIR_FRAME_END_STREAM | WEIR_FRAME_END_HEADERS, 1, "\x82\x84");
+  const std::string answer = MakeFrame(WEIR_FRAME_SETTINGS, 0, 0) +
+                             MakeFrame(WEIR_FRAME_HEADERS, WEIR_FRAME_END_STREAM | WEIR_FRAME_END_HEADERS, 1, "\x88");
+  for (const size_t piece : {3UL, 7UL, 20UL, 1'000UL}) {
+    SCOPED_TRACE(piece);
+    turns_.clear();
+    Pair pair = kernel::MakePair("127.0.0.1", "127.0.0.1");
+    WriteInFragments(pair.client, std::string(kGet), piece);
+    Read(pair.server, kGet.size());
+    Exchange(pair, "", kShort);
+    kernel::CloseInOrder(pair);
+    Pair http2 = kernel::MakePair("127.0.0.1", "127.0.0.1");
+    WriteInFragments(http2.client, asks, std::max<size_t>(piece, 4));
+    Read(http2.server, asks.size());
+    Exchange(http2, "", answer);
+    Drain();
+    ASSERT_EQ(turns_.size(), 2U);
+    EXPECT_EQ(turns_[0].resource, "/items/{id}");
+    EXPECT_EQ(turns_[0].outcome, TurnOutcome::kAnswered);
+    EXPECT_EQ(turns_[1].application, "h2");
+    EXPECT_EQ(turns_[1].status, 200);
+  }
+  EXPECT_EQ(probe_->Losses().unreadable, 0U);
 }
 
 class SplitHelloTest : public TlsKernelTest {

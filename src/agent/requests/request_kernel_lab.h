@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,17 @@ inline constexpr std::string_view kShort = "HTTP/1.1 200 OK\r\nContent-Length: 2
 
 inline void Write(const Socket& socket, std::string_view text) {
   ASSERT_EQ(::send(socket.fd(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+}
+
+// From pages of a file, which are in nobody's memory.
+inline void WriteFromFile(const Socket& socket, std::string_view text) {
+  FILE* file = std::tmpfile();
+  ASSERT_EQ(std::fwrite(text.data(), 1, text.size(), file), text.size());
+  std::fflush(file);
+  off_t offset = 0;
+  while (static_cast<size_t>(offset) < text.size())
+    ASSERT_GT(::sendfile(socket.fd(), ::fileno(file), &offset, text.size()), 0);
+  std::fclose(file);
 }
 
 // At least `bytes`: waits for them.

@@ -15,6 +15,7 @@
 #include "agent/kernel/bpf_log.h"
 #include "agent/kernel/group_tree.h"
 #include "agent/kernel/program_choice.h"
+#include "agent/kernel/symbol_addresses.h"
 
 namespace weir::agent::requests {
 namespace {
@@ -30,14 +31,15 @@ struct FreeRing {
 using Skeleton = std::unique_ptr<weir_requests_bpf, DestroySkeleton>;
 
 // In the order they are tried.
-constexpr RequestHooks kHooks[] = {{.write_tracepoint = true}, {.write_tracepoint = false}};
+constexpr RequestHooks kHooks[] = {
+    {}, {.write_tracepoint = false}, {.write_tracepoint = false, .segment_dynptr = false}};
 
 constexpr int kNotSupported = 524;  // ENOTSUPP of include/linux/errno.h, which libc does not know
 constexpr std::string_view kDenied =
     "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; if that is so already, this kernel's configuration "
     "refuses the program";
 constexpr std::string_view kLacking =
-    "Linux 6.16 or newer has the hooks, and so has 6.12 or newer with function tracing (CONFIG_FUNCTION_TRACER, "
+    "Linux 6.16 or newer has the hooks, and so has 6.1 or newer with function tracing (CONFIG_FUNCTION_TRACER, "
     "CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS) and BTF; start with --requests off";
 
 Status Failure(int error_number, std::string_view what, const kernel::BpfLogCapture& log) {
@@ -140,15 +142,40 @@ class Probe final : public RequestProbe {
   StepSink* sink_ = nullptr;  // during Drain
 };
 
-Result<std::unique_ptr<RequestProbe>> OpenWith(const RequestProbeOptions& options, const RequestHooks& hooks) {
+// What can be known without a trial.
+Status Has(const RequestHooks& hooks) {
   if (hooks.write_tracepoint && !kernel::KernelHasTracepoint("tcp_sendmsg_locked")) {
     return Status::Unsupported("this kernel has no tracepoint tcp_sendmsg_locked").WithRemedy(kLacking);
   }
+  // Where it is there but not for programs of this type (6.4 to 6.11) loading tells.
+  if (hooks.segment_dynptr && !kernel::KernelHasFunction("bpf_dynptr_from_skb")) {
+    return Status::Unsupported("this kernel has no function bpf_dynptr_from_skb()").WithRemedy(kLacking);
+  }
+  return Status::Ok();
+}
+
+// Chooses the programs and what they are told before they are loaded. False: fragments of segments cannot be read.
+bool Select(weir_requests_bpf& skeleton, const RequestHooks& hooks) {
+  bpf_program__set_autoload(skeleton.progs.weir_answer_leaves, hooks.write_tracepoint);
+  bpf_program__set_autoload(skeleton.progs.weir_answer_begins, !hooks.write_tracepoint);
+  bpf_program__set_autoload(skeleton.progs.weir_pages_leave,
+                            !hooks.write_tracepoint && kernel::KernelHasFunction("do_tcp_sendpages"));
+  if (hooks.segment_dynptr) return true;
+  // Found once, while there is the privilege to.
+  static const std::vector<uint64_t> bases = kernel::SymbolAddresses({"vmemmap_base", "page_offset_base"});
+  skeleton.rodata->weir_probe_segments = 1;
+  skeleton.rodata->weir_vmemmap_at = bases[0];
+  skeleton.rodata->weir_page_offset_at = bases[1];
+  return bases[0] != 0 && bases[1] != 0;
+}
+
+Result<std::unique_ptr<RequestProbe>> OpenWith(const RequestProbeOptions& options, const RequestHooks& hooks) {
+  WEIR_RETURN_IF_ERROR(Has(hooks));
   const kernel::BpfLogCapture log;
   Skeleton skeleton(weir_requests_bpf__open());
   if (skeleton == nullptr) return Failure(errno, "open the request programs", log);
-  bpf_program__set_autoload(skeleton->progs.weir_answer_leaves, hooks.write_tracepoint);
-  bpf_program__set_autoload(skeleton->progs.weir_answer_begins, !hooks.write_tracepoint);
+  RequestHooks used = hooks;
+  used.segment_fragments = Select(*skeleton, hooks);
   bpf_map__set_max_entries(skeleton->maps.weir_steps, options.ring_bytes);
   // Each processor has its share: a node whose load sits on one of them reaches its budget early.
   const int processors = std::max(libbpf_num_possible_cpus(), 1);
@@ -162,7 +189,7 @@ Result<std::unique_ptr<RequestProbe>> OpenWith(const RequestProbeOptions& option
   if (const int error = weir_requests_bpf__load(skeleton.get()); error != 0) {
     return Failure(-error, "load the request programs", log);
   }
-  auto probe = std::make_unique<Probe>(std::move(skeleton), hooks);
+  auto probe = std::make_unique<Probe>(std::move(skeleton), used);
   WEIR_RETURN_IF_ERROR(probe->Attach(log));
   return std::unique_ptr<RequestProbe>(std::move(probe));
 }

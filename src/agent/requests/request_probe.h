@@ -27,8 +27,9 @@ class StepSink {
 
 // What the request programs stand on; the first of what the kernel takes is chosen.
 struct RequestHooks {
-  bool write_tracepoint =
-      true;  // tcp_sendmsg_locked (6.16); else the beginning of the function of that name, by fentry
+  bool write_tracepoint = true;   // tcp_sendmsg_locked (6.16); else the function of that name begins (fentry)
+  bool segment_dynptr = true;     // over the segments that arrive (6.12); else probe reads
+  bool segment_fragments = true;  // false where it turned out that probe reads cannot find them
 };
 
 struct RequestProbeOptions {

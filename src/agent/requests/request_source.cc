@@ -129,12 +129,26 @@ void KernelRequestSource::Collect(Nanos now, Collection& out) {
 
 model::ProbeReport KernelRequestSource::Working() const {
   model::ProbeReport report{"requests", "on", "", ""};
-  if (!probe_->Hooks().write_tracepoint) {
+  const RequestHooks hooks = probe_->Hooks();
+  if (!hooks.write_tracepoint) {
     report.state = "fallback";
     report.reason =
         "writes are seen where the kernel function tcp_sendmsg_locked() begins (fentry): not those that "
         "wait for their own handshake or are sent by TCP Fast Open";
     report.hint = "nothing need be done; Linux 6.16 has a tracepoint there";
+  }
+  if (!hooks.segment_dynptr) {
+    report.state = "fallback";
+    if (!report.reason.empty()) report.reason += "; ";
+    report.reason +=
+        "segments are read by probe reads, which cost more: what hangs behind one in a list of packets is not";
+    report.hint = "nothing need be done; Linux 6.16 has better hooks";
+  }
+  if (!hooks.segment_fragments) {
+    report.reason += "; nor what is not in a segment's linear part, so that most requests are not seen";
+    report.hint =
+        "give the agent CAP_SYSLOG, or root: it needs the addresses of vmemmap_base and page_offset_base from "
+        "/proc/kallsyms (CONFIG_KALLSYMS_ALL, x86-64)";
   }
   const Status waits = probe_->AcceptWaits();
   if (waits.ok()) return report;

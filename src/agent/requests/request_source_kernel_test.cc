@@ -298,15 +298,6 @@ TEST_F(RequestKernelTest, AStreamsTimesLieWithinTheClients) {
 }
 
 TEST_F(RequestKernelTest, ABodyFromAFileIsFollowedAndAHeaderFromAFileIsNot) {
-  const auto send_from_file = [](const Socket& to, const std::string& text) {
-    FILE* file = std::tmpfile();
-    ASSERT_EQ(std::fwrite(text.data(), 1, text.size(), file), text.size());
-    std::fflush(file);
-    off_t offset = 0;
-    while (static_cast<size_t>(offset) < text.size())
-      ASSERT_GT(::sendfile(to.fd(), ::fileno(file), &offset, text.size()), 0);
-    std::fclose(file);
-  };
   const std::string answer =
       MakeFrame(WEIR_FRAME_HEADERS, kWhole, 1, "\x88") + MakeFrame(WEIR_FRAME_DATA, kLast, 1, std::string(10'000, 'f'));
   const size_t body_at = answer.size() - 10'000;
@@ -315,12 +306,12 @@ TEST_F(RequestKernelTest, ABodyFromAFileIsFollowedAndAHeaderFromAFileIsNot) {
   Write(pair.client, ask);
   Read(pair.server, ask.size());
   Write(pair.server, std::string_view(answer).substr(0, body_at));
-  send_from_file(pair.server, answer.substr(body_at));
+  WriteFromFile(pair.server, answer.substr(body_at));
   Read(pair.client, answer.size());
   Pair other = kernel::MakePair("127.0.0.1", "127.0.0.1");
   Write(other.client, ask);
   Read(other.server, ask.size());
-  send_from_file(other.server, answer);
+  WriteFromFile(other.server, answer);
   Read(other.client, answer.size());
   Drain();
   ASSERT_EQ(turns_.size(), 2U);

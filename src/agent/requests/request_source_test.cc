@@ -51,16 +51,25 @@ TEST(RequestSourceTest, WhatCannotStartIsAReportWithARemedy) {
 TEST(RequestSourceTest, WhatTheHooksDoNotSeeIsSaid) {
   FakeClock clock;
   RequestLosses losses;
-  auto source = MakeRequestSource(
-      [&](const RequestProbeOptions&) {
-        return Result<std::unique_ptr<RequestProbe>>(
-            std::make_unique<PlayedProbe>(losses, RequestHooks{.write_tracepoint = false}));
-      },
-      source::SystemSurroundings(clock));
-  source->Start();
+  RequestHooks hooks{.write_tracepoint = false};
+  const auto open = [&] {
+    auto made = MakeRequestSource(
+        [&](const RequestProbeOptions&) {
+          return Result<std::unique_ptr<RequestProbe>>(std::make_unique<PlayedProbe>(losses, hooks));
+        },
+        source::SystemSurroundings(clock));
+    made->Start();
+    return made;
+  };
+  auto source = open();
   EXPECT_EQ(source->Probes()[0].state, "fallback");
   EXPECT_THAT(source->Probes()[0].reason, testing::HasSubstr("fentry"));
   EXPECT_THAT(source->Probes()[0].hint, testing::HasSubstr("6.16"));
+  hooks.segment_dynptr = hooks.segment_fragments = false;
+  source = open();
+  EXPECT_EQ(source->Probes()[0].state, "fallback");
+  EXPECT_THAT(source->Probes()[0].reason, testing::HasSubstr("most requests are not seen"));
+  EXPECT_THAT(source->Probes()[0].hint, testing::HasSubstr("CAP_SYSLOG"));
 }
 
 TEST(RequestSourceTest, GivenUpItLetsGoAndBeginsAnewAfterwards) {
