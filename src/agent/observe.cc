@@ -119,7 +119,8 @@ std::unique_ptr<Source> MakeObserver(const ObserveOptions& options, Origin& orig
           wanted.within = within;
           return origin.OpenRequests(wanted);
         },
-        origin.SurroundingsOf(Observer::kRequests));
+        origin.SurroundingsOf(Observer::kRequests),
+        options.requests_auto ? requests::When::kServing : requests::When::kAlways);
     ebpf.names = &requests->names();
     beside.push_back(std::move(requests));
   }

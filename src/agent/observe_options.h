@@ -18,6 +18,7 @@ struct ObserveOptions {
   std::filesystem::path udp_group;  // whose sockets these two watch, below the version 2 root; "" = all
   std::filesystem::path within;     // whose sockets are seen at all, below the version 2 root; "" = all
   bool requests = false;            // measure HTTP/1 requests and learn TLS server names
+  bool requests_auto = false;       // that only while a program is seen to serve that is known to serve inference
   bool nat = false;                 // ask connection tracking whom clients reach behind translated addresses
 };
 

@@ -79,6 +79,7 @@ Status SourceWithOptions::Collect(Nanos now, Collection& out) {
     added.local_addresses = std::move(all);
   }
   Status status = main_->Collect(now, out);
+  for (const auto& option : options_) option->Saw(out.reports);
   std::move(added.reports.begin(), added.reports.end(), std::back_inserter(out.reports));
   std::move(added.resolved.begin(), added.resolved.end(), std::back_inserter(out.resolved));
   std::vector<model::Address> all;

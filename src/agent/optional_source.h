@@ -21,6 +21,8 @@ class OptionalSource {
   virtual bool NeedsPolls() const { return true; }
   // Appends what was learnt since the last call; local addresses in ascending order.
   virtual void Collect(Nanos now_monotonic, Collection& out) = 0;
+  // What the main source observed in the same interval, after Collect().
+  virtual void Saw(const std::vector<model::SideReport>&) {}
   virtual std::vector<model::ProbeReport> Probes() const = 0;
   // As of Source.
   virtual GivenUpMask Dispensable() const { return 0; }

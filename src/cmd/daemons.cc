@@ -222,7 +222,8 @@ agent::AgentOptions AgentOptionsOf(const Settings& settings) {
   options.observe.dns = settings.Text("dns") == "on";
   options.observe.udp_group = settings.Text("udp-group");
   options.observe.within = settings.Text("within");
-  options.observe.requests = settings.Text("requests") == "on";
+  options.observe.requests = settings.Text("requests") != "off";
+  options.observe.requests_auto = settings.Text("requests") == "auto";
   options.observe.nat = settings.Text("nat") != "off";
   options.allow_ebpf = settings.Text("mode") != "sock_diag";
   options.observe.receive_loss = ReceiveLossOf(settings.Text("receive-loss"));

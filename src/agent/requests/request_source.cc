@@ -8,6 +8,7 @@
 #include "agent/requests/hello_assembly.h"
 #include "agent/requests/request_table.h"
 #include "agent/requests/server_names.h"
+#include "agent/requests/serving_programs.h"
 #include "agent/requests/turn_machine.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -17,11 +18,13 @@ namespace {
 
 constexpr Nanos kForgetPortsPeriod = 10'000'000'000;
 constexpr uint32_t kForgetAllPortsEvery = 60;
+constexpr Nanos kPatience = 300'000'000'000;  // after the last sign that somebody serves
 
 class KernelRequestSource final : public RequestSource, private StepSink {
  public:
-  KernelRequestSource(OpenProbe open, source::Surroundings surroundings)
+  KernelRequestSource(OpenProbe open, source::Surroundings surroundings, When when)
       : open_(std::move(open)),
+        when_(when),
         identities_(std::move(surroundings.identities)),
         table_(*identities_),
         turns_([this](const weir_step_head& ends, const Turn& turn) { table_.Add(ends, turn); },
@@ -34,6 +37,7 @@ class KernelRequestSource final : public RequestSource, private StepSink {
   }
   bool NeedsPolls() const override { return probe_ != nullptr; }
   void Collect(Nanos now, Collection& out) override;
+  void Saw(const std::vector<model::SideReport>& reports) override;
   std::vector<model::ProbeReport> Probes() const override { return {report_}; }
   GivenUpMask Dispensable() const override { return dispensable_ ? MaskOf(GivenUp::kRequests) : 0; }
   void Restrain(const Restraint& restraint) override;
@@ -48,10 +52,13 @@ class KernelRequestSource final : public RequestSource, private StepSink {
   void OnBlock(const weir_step_block& block) override { turns_.OnBlock(block); }
   void OnHello(const weir_step_hello& hello) override;
   void Open();
+  void Close();
+  void Wait();
   void CountLosses();
   model::ProbeReport Working() const;
 
   const OpenProbe open_;
+  const When when_;
   const std::unique_ptr<identity::Identities> identities_;
   RequestTable table_;
   TurnMachine turns_;
@@ -63,41 +70,75 @@ class KernelRequestSource final : public RequestSource, private StepSink {
   Nanos forget_ports_ = 0;
   uint32_t ports_forgotten_ = 0;  // times
   bool dispensable_ = false;      // it runs, or was given up
+  bool given_up_ = false;
+  bool refused_ = false;     // it could not start: another attempt would end alike
+  Nanos now_ = 0;            // of the last Collect()
+  Nanos serving_until_ = 0;  // When::kServing: what is seen to serve is believed to until then; 0 = nothing is
 };
 
 void KernelRequestSource::Start() {
+  if (when_ == When::kServing) {
+    Wait();
+    return;
+  }
   Open();
-  dispensable_ = probe_ != nullptr;
+}
+
+void KernelRequestSource::Wait() {
+  report_ = {"requests", "off", "no program is seen to serve here that is known to serve inference",
+             "nothing need be done; --requests on measures the requests of any program"};
 }
 
 void KernelRequestSource::Open() {
   auto opened = open_({});
   if (opened.ok()) {
     probe_ = *std::move(opened);
+    dispensable_ = true;
     losses_ = {};
     report_ = Working();
     return;
   }
+  refused_ = true;
   LogWarn("requests are not measured: {}", opened.status().message());
   report_ = {"requests", "failed", std::string(opened.status().problem()),
              std::string(opened.status().remedy()) + "; everything else is observed all the same"};
 }
 
 void KernelRequestSource::Restrain(const Restraint& restraint) {
-  const bool given_up = restraint.Has(GivenUp::kRequests);
-  if (!dispensable_ || given_up == (probe_ == nullptr)) return;
-  if (!given_up) {
-    Open();  // anew: what the kernel side knew of connections is out of date
+  given_up_ = restraint.Has(GivenUp::kRequests);
+  if (!dispensable_ || given_up_ == (probe_ == nullptr)) return;
+  if (!given_up_) {
+    // Anew: what the kernel side knew of connections is out of date.
+    if (when_ == When::kAlways || serving_until_ != 0) Open();
     return;
   }
+  Close();
+  report_ = {"requests", "off", restraint.Why(GivenUp::kRequests),
+             "requests and TLS server names are missing meanwhile; docs/budget.md"};
+}
+
+void KernelRequestSource::Close() {
   Poll();
   CountLosses();
   probe_.reset();
   turns_.Abandon();
   names_.ForgetSockets();
   hellos_.Clear();
-  report_ = {"requests", "off", restraint.Why(GivenUp::kRequests),
-             "requests and TLS server names are missing meanwhile; docs/budget.md"};
+}
+
+void KernelRequestSource::Saw(const std::vector<model::SideReport>& reports) {
+  if (when_ != When::kServing) return;
+  const bool serving = std::any_of(reports.begin(), reports.end(), [](const model::SideReport& report) {
+    return report.ends.side == model::Side::kServer && IsServingInference(report.identity);
+  });
+  if (serving) {
+    serving_until_ = now_ + kPatience;
+    if (probe_ == nullptr && !given_up_ && !refused_) Open();
+  } else if (serving_until_ != 0 && now_ >= serving_until_) {
+    serving_until_ = 0;
+    if (probe_ != nullptr) Close();
+    if (!given_up_ && !refused_) Wait();
+  }
 }
 
 void KernelRequestSource::OnHello(const weir_step_hello& hello) {
@@ -113,6 +154,7 @@ void KernelRequestSource::OnHello(const weir_step_hello& hello) {
 }
 
 void KernelRequestSource::Collect(Nanos now, Collection& out) {
+  now_ = now;
   if (probe_ != nullptr) {
     Poll();
     turns_.Sweep(now);
@@ -175,8 +217,8 @@ void KernelRequestSource::CountLosses() {
 
 }  // namespace
 
-std::unique_ptr<RequestSource> MakeRequestSource(OpenProbe open, source::Surroundings surroundings) {
-  return std::make_unique<KernelRequestSource>(std::move(open), std::move(surroundings));
+std::unique_ptr<RequestSource> MakeRequestSource(OpenProbe open, source::Surroundings surroundings, When when) {
+  return std::make_unique<KernelRequestSource>(std::move(open), std::move(surroundings), when);
 }
 
 std::unique_ptr<RequestSource> MakeRequestSource(const Clock& clock) {

@@ -17,11 +17,17 @@ class RequestSource : public OptionalSource {
   virtual flow::ConnectionNames& names() = 0;
 };
 
+enum class When {
+  kAlways,
+  kServing,  // while a program is seen to serve that IsServingInference() knows, and kPatience after
+};
+
 // `clock` outlives the source.
 std::unique_ptr<RequestSource> MakeRequestSource(const Clock& clock);
 
-// The same over any probe and any surroundings; `open` is called once, by Start().
+// The same over any probe and any surroundings; `open` is called by Start(), or whenever there is something to measure.
 using OpenProbe = std::function<Result<std::unique_ptr<RequestProbe>>(const RequestProbeOptions&)>;
-std::unique_ptr<RequestSource> MakeRequestSource(OpenProbe open, source::Surroundings surroundings);
+std::unique_ptr<RequestSource> MakeRequestSource(OpenProbe open, source::Surroundings surroundings,
+                                                 When when = When::kAlways);
 
 }  // namespace weir::agent::requests

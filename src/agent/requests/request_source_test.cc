@@ -105,6 +105,53 @@ TEST(RequestSourceTest, GivenUpItLetsGoAndBeginsAnewAfterwards) {
   EXPECT_EQ(source->Probes()[0].state, "on");
 }
 
+TEST(RequestSourceTest, NothingRunsUntilSomebodyServesAndLongAfterNobodyDoes) {
+  FakeClock clock;
+  RequestLosses losses;
+  int opened = 0;
+  auto source = MakeRequestSource(
+      [&](const RequestProbeOptions&) {
+        ++opened;
+        return Result<std::unique_ptr<RequestProbe>>(std::make_unique<PlayedProbe>(losses));
+      },
+      source::SystemSurroundings(clock), When::kServing);
+  model::SideReport asked;
+  asked.ends.side = model::Side::kClient;
+  asked.identity.process = "vllm";
+  model::SideReport web;
+  web.ends.side = model::Side::kServer;
+  web.identity.process = "nginx";
+  model::SideReport serving = asked;
+  serving.ends.side = model::Side::kServer;
+  Collection out;
+  const auto step = [&](Nanos now, const std::vector<model::SideReport>& reports) {
+    source->Collect(now, out);
+    source->Saw(reports);
+  };
+  source->Start();
+  step(1'000'000'000, {asked, web});
+  EXPECT_EQ(opened, 0);
+  EXPECT_EQ(source->Dispensable(), 0U);
+  EXPECT_FALSE(source->NeedsPolls());
+  EXPECT_EQ(source->Probes()[0].state, "off");
+  step(2'000'000'000, {web, serving});
+  EXPECT_EQ(opened, 1);
+  EXPECT_EQ(source->Probes()[0].state, "on");
+  step(300'000'000'000, {web});
+  EXPECT_EQ(source->Probes()[0].state, "on") << "it may only be idle";
+  step(302'000'000'000, {web});
+  EXPECT_EQ(source->Probes()[0].state, "off");
+  EXPECT_FALSE(source->NeedsPolls());
+  EXPECT_EQ(out.reports.size(), 1U) << "what was seen until then";
+  Restraint restraint;
+  restraint.Set(GivenUp::kRequests, "too much");
+  source->Restrain(restraint);
+  step(303'000'000'000, {serving});
+  EXPECT_EQ(opened, 1) << "there is no budget for it";
+  source->Restrain({});
+  EXPECT_EQ(opened, 2);
+}
+
 TEST(RequestSourceTest, StepsBecomeReportsAndLossesShowForTheirInterval) {
   FakeClock clock;
   RequestLosses losses;
