@@ -83,7 +83,7 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"within", 0, FlagType::kText, "GROUP", "", kCollecting,
      "See only sockets of this version 2 control group and of those below it, e.g. system.slice, and only its "
      "processes' network namespaces beside the agent's own. Signals of processors and groups stay the machine's."},
-    {"requests", 0, FlagType::kChoice, "off|auto|on", "off", kCollecting,
+    {"requests", 0, FlagType::kChoice, "off|auto|on", "auto", kCollecting,
      "Measure HTTP/1 requests at their servers and learn the names TLS clients ask for; Linux 6.16, or 6.1 with "
      "fentry. auto: only while a program is seen to serve that is known to serve inference, such as vLLM or Triton; "
      "nothing runs until then."},
