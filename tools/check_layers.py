@@ -13,13 +13,14 @@ ROOMS = {
     "net": (2, {"model"}, set()),  # for addresses
     "wire": (3, set(), {"net"}),
     "agent": (4, set(), set()),
+    "apps": (4, set(), {"wire"}),
     "kube": (4, set(), {"wire"}),
     "store": (4, set(), {"net", "wire"}),
-    "server": (5, {"diagnose"}, {"agent", "kube", "net"}),
-    "diagnose": (5, set(), {"agent", "kube", "store", "net", "wire"}),
-    "telemetry": (6, set(), {"agent", "diagnose", "kube", "store", "wire"}),
+    "server": (5, {"diagnose"}, {"agent", "apps", "kube", "net"}),
+    "diagnose": (5, set(), {"agent", "apps", "kube", "store", "net", "wire"}),
+    "telemetry": (6, set(), {"agent", "apps", "diagnose", "kube", "store", "wire"}),
     "api": (6, set(), {"agent"}),
-    "cli": (6, set(), {"agent", "kube", "store", "server", "wire"}),
+    "cli": (6, set(), {"agent", "apps", "kube", "store", "server", "wire"}),
     "cmd": (7, set(), set()),
 }
 BPF_READERS = {"agent"}  # the only room that may include bpf/abi.h and the skeleton

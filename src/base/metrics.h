@@ -232,6 +232,18 @@ enum class MetricSeverity { kInfo, kLoss, kError };
     "Attempts to store findings that failed and are repeated. Check the store on the status page.")                    \
   X(server_findings_lost, "weir_server_findings_lost_total", kCounter, kLoss,                                          \
     "States of findings and indicators lost because the store refused them for too long.")                             \
+  X(server_app_targets, "weir_server_app_targets", kGauge, kInfo,                                                      \
+    "Applications whose own numbers are read (--app-metrics, --app-metrics-target).")                                  \
+  X(server_app_targets_left_out, "weir_server_app_targets_left_out", kGauge, kLoss,                                    \
+    "Applications whose numbers are not read now because 256 others are.")                                             \
+  X(server_app_targets_refused, "weir_server_app_targets_refused_total", kCounter, kLoss,                              \
+    "Applications not even remembered because 10,000 others wait for their numbers to be read.")                       \
+  X(server_app_scrapes, "weir_server_app_scrapes_total", kCounter, kInfo,                                              \
+    "Requests for the numbers of an application.")                                                                     \
+  X(server_app_scrape_failures, "weir_server_app_scrape_failures_total", kCounter, kError,                             \
+    "Of these, those without an answer in 3 s, or with another than 200 or than 4 MiB. Inference says which and why.") \
+  X(server_app_series_refused, "weir_server_app_series_refused_total", kCounter, kError,                               \
+    "Series of applications that were not believed: buckets that fall, counts that go back, values that are none.")    \
   X(server_queries, "weir_server_queries_total", kCounter, kInfo, "Queries answered.")                                 \
   X(server_query_errors, "weir_server_query_errors_total", kCounter, kError, "Queries that failed.")                   \
   X(server_http_requests, "weir_server_http_requests_total", kCounter, kInfo, "HTTP requests received.")               \

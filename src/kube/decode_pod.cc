@@ -10,15 +10,20 @@ namespace {
 using model::Pod;
 using model::PodContainer;
 
-void ReadPorts(JsonValue value, std::vector<uint16_t>& ports) {
+void ReadPorts(JsonValue value, PodContainer& container) {
   const bool all = ForEachElement(value, kMaxPorts, [&](JsonValue element) {
     uint64_t port = 0;
     bool tcp = true;
+    std::string name;
     ForEachField(element, [&](std::string_view key, JsonValue field) {
+      if (key == "name") name = TextOf(field);
       if (key == "containerPort") port = NumberOf(field, UINT16_MAX);
       if (key == "protocol") tcp = TextOf(field) == "TCP";
     });
-    if (tcp && port != 0) ports.push_back(static_cast<uint16_t>(port));
+    if (!tcp || port == 0) return;
+    container.tcp_ports.push_back(static_cast<uint16_t>(port));
+    const bool metrics = name == "metrics" || name.ends_with("-metrics");
+    if (metrics && container.metrics_port == 0) container.metrics_port = static_cast<uint16_t>(port);
   });
   if (!all) Count(Metric::kube_cut);
 }
@@ -30,7 +35,7 @@ void ReadContainers(JsonValue value, bool init, std::vector<PodContainer>& conta
     ForEachField(element, [&](std::string_view key, JsonValue field) {
       if (key == "name") container.name = NameOf(field);
       if (key == "image") container.image = TextOf(field);
-      if (key == "ports") ReadPorts(field, container.tcp_ports);
+      if (key == "ports") ReadPorts(field, container);
       if (key != "resources") return;
       ForEachField(field, [&](std::string_view which, JsonValue amounts) {
         if (which != "limits") return;
@@ -169,6 +174,9 @@ Pod DecodePod(JsonObject value, Metadata& metadata) {
   pod.deletion = metadata.deletion;
   pod.controller = metadata.controller;
   pod.labels = std::move(metadata.labels);
+  for (auto& [name, text] : metadata.annotations) {
+    if (name.starts_with("prometheus.io/")) pod.annotations[name] = std::move(text);
+  }
   return pod;
 }
 

@@ -32,7 +32,7 @@ T DecodeOne(Resource resource, const std::string& object) {
 constexpr const char* kPod = R"({
   "metadata": {"name": "web-abc-1", "namespace": "shop", "uid": "u-1", "resourceVersion": "41",
     "creationTimestamp": "2026-11-30T09:00:00Z", "deletionTimestamp": "2026-11-30T09:10:30Z", "deletionGracePeriodSeconds": 30,
-    "labels": {"app": "web", "pod-template-hash": "abc"}, "annotations": {"big": "ignored"},
+    "labels": {"app": "web", "pod-template-hash": "abc"}, "annotations": {"big": "ignored", "prometheus.io/port": "9100"},
     "ownerReferences": [{"kind": "Other", "name": "o", "uid": "u-0"},
                         {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-abc", "uid": "u-rs", "controller": true}],
     "managedFields": [{"manager": "kubelet", "fieldsV1": {"f:status": {"f:phase": {}}}}]},
@@ -40,7 +40,7 @@ constexpr const char* kPod = R"({
     "volumes": [{"name": "w", "persistentVolumeClaim": {"claimName": "weights"}}, {"name": "t", "emptyDir": {}}],
     "initContainers": [{"name": "first", "image": "i:1"}],
     "containers": [{"name": "app", "image": "registry/app:1",
-      "ports": [{"containerPort": 8080}, {"containerPort": 53, "protocol": "UDP"}, {"containerPort": 99999}],
+      "ports": [{"containerPort": 8080}, {"name": "http-metrics", "containerPort": 9100}, {"containerPort": 53, "protocol": "UDP"}, {"containerPort": 99999}],
       "resources": {"limits": {"nvidia.com/gpu": "8", "cpu": "2"}}}, {"name": "side", "image": "s:1"}]},
   "status": {"phase": "Running", "podIP": "10.0.0.5", "podIPs": [{"ip": "10.0.0.5"}, {"ip": "fd00::5"}],
     "startTime": "2026-11-30T09:00:02Z",
@@ -71,6 +71,7 @@ TEST(DecodePod, ReadsEverythingThatNamesAFlow) {
   EXPECT_EQ(pod.controller.kind, "ReplicaSet");
   EXPECT_EQ(pod.controller.uid, "u-rs");
   EXPECT_EQ(pod.labels.at("app"), "web");
+  EXPECT_EQ(pod.annotations, (std::map<std::string, std::string>{{"prometheus.io/port", "9100"}}));
   EXPECT_THAT(pod.volumes, ElementsAre("weights"));
 }
 
@@ -90,7 +91,8 @@ TEST(DecodePod, JoinsContainersWithTheirStates) {
   EXPECT_EQ(app.state, "running");
   EXPECT_EQ(app.restarts, 3U);
   EXPECT_EQ(app.started, nine + 3'000);
-  EXPECT_THAT(app.tcp_ports, ElementsAre(8080));
+  EXPECT_THAT(app.tcp_ports, ElementsAre(8080, 9100));
+  EXPECT_EQ(app.metrics_port, 9100);
   EXPECT_EQ(app.gpus, 8U);
   EXPECT_EQ(pod.containers[2].state, "waiting");
   EXPECT_EQ(pod.containers[2].reason, "CrashLoopBackOff");

@@ -17,7 +17,10 @@ std::string_view CutText(std::string_view text, size_t limit) {
   return text.substr(0, limit);
 }
 
-bool IsAboutTopology(std::string_view annotation) { return annotation.starts_with("service.kubernetes.io/topology-"); }
+// About topology, or about where numbers of a pod can be read.
+bool IsKept(std::string_view annotation) {
+  return annotation.starts_with("service.kubernetes.io/topology-") || annotation.starts_with("prometheus.io/");
+}
 
 void KeepLabel(std::string_view key, JsonValue value, std::map<std::string, std::string>& labels) {
   const std::string_view text = value.get_string();
@@ -106,7 +109,7 @@ Metadata MetadataOf(JsonValue value) {
     }
     if (key == "annotations") {
       ForEachField(field, [&](std::string_view name, JsonValue text) {
-        if (IsAboutTopology(name)) KeepLabel(name, text, metadata.annotations);
+        if (IsKept(name)) KeepLabel(name, text, metadata.annotations);
       });
     }
   });

@@ -74,7 +74,7 @@ struct Metadata {
   UnixMillis deletion = 0;  // when it was asked for, not when the grace is over
   model::OwnerReference controller;
   std::map<std::string, std::string> labels;
-  std::map<std::string, std::string> annotations;  // those about topology alone
+  std::map<std::string, std::string> annotations;  // those about topology and prometheus.io/ alone
 };
 
 // Throws Refused when it has no uid or no name.

@@ -32,6 +32,7 @@ struct PodContainer {
   UnixMillis started = 0;
   UnixMillis finished = 0;
   std::vector<uint16_t> tcp_ports;  // as declared
+  uint16_t metrics_port = 0;        // the one of them that is named metrics, or ends in -metrics
   uint64_t gpus = 0;                // sum of limits whose resource name ends in "/gpu"
 };
 
@@ -53,7 +54,8 @@ struct Pod {
   OwnerReference workload;    // the topmost one that is known; the pod itself without any
   std::vector<PodContainer> containers;
   std::map<std::string, std::string> labels;
-  std::vector<std::string> volumes;  // persistent volume claims it mounts
+  std::map<std::string, std::string> annotations;  // those of prometheus.io/ alone
+  std::vector<std::string> volumes;                // persistent volume claims it mounts
 };
 
 struct Service {

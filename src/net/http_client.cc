@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <mutex>
 
 #include "base/text.h"
@@ -48,6 +49,13 @@ struct Target {
   bool loopback = false;
 };
 
+// A part of a URL that is there; "" otherwise.
+std::string PartOf(CURLU* url, CURLUPart which, unsigned flags = 0) {
+  char* text = nullptr;
+  if (curl_url_get(url, which, &text, flags) != CURLUE_OK) return {};
+  return std::string(std::unique_ptr<char, FreeText>(text).get());
+}
+
 Result<Target> ParseUrl(const std::string& url) {
   const std::unique_ptr<CURLU, FreeUrl> parsed(curl_url());
   const CURLUcode code = curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0);
@@ -55,11 +63,7 @@ Result<Target> ParseUrl(const std::string& url) {
     return Status::Invalid(
         fmt::format("'{}' is not a url such as http://127.0.0.1:7600: {}", url, curl_url_strerror(code)));
   }
-  const auto part = [&parsed](CURLUPart which) {
-    char* text = nullptr;
-    if (curl_url_get(parsed.get(), which, &text, 0) != CURLUE_OK) return std::string();
-    return std::string(std::unique_ptr<char, FreeText>(text).get());
-  };
+  const auto part = [&parsed](CURLUPart which) { return PartOf(parsed.get(), which); };
   const std::string scheme = part(CURLUPART_SCHEME);
   if (scheme != "http" && scheme != "https") {
     return Status::Invalid(fmt::format("'{}': only http and https are spoken", scheme));
@@ -210,7 +214,8 @@ class CurlClient final : public HttpClient {
     Set(CURLOPT_PROTOCOLS_STR, "http,https");
     Set(CURLOPT_URL, request.url.c_str());
     Set(CURLOPT_USERAGENT, "weir");
-    if (target.loopback) Set(CURLOPT_PROXY, "");  // a proxy from the environment cannot reach this host's loopback
+    if (target.loopback || request.direct)
+      Set(CURLOPT_PROXY, "");  // a proxy from the environment cannot reach this host's loopback
     if (!options_.ca_file.empty()) Set(CURLOPT_CAINFO, options_.ca_file.c_str());
     if (!options_.client_certificate_file.empty()) {
       Set(CURLOPT_SSLCERT, options_.client_certificate_file.c_str());
@@ -326,6 +331,21 @@ class CurlClient final : public HttpClient {
 };
 
 }  // namespace
+
+Result<UrlParts> ReadUrl(const std::string& url) {
+  WEIR_RETURN_IF_ERROR(ParseUrl(url).status());
+  const std::unique_ptr<CURLU, FreeUrl> parsed(curl_url());
+  curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0);
+  UrlParts parts;
+  parts.scheme = PartOf(parsed.get(), CURLUPART_SCHEME);
+  parts.host = PartOf(parsed.get(), CURLUPART_HOST);
+  if (parts.host.starts_with('[')) parts.host = parts.host.substr(1, parts.host.size() - 2);
+  const std::string port = PartOf(parsed.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  std::from_chars(port.data(), port.data() + port.size(), parts.port);
+  parts.path = PartOf(parsed.get(), CURLUPART_PATH);
+  parts.has_user = !PartOf(parsed.get(), CURLUPART_USER).empty() || !PartOf(parsed.get(), CURLUPART_PASSWORD).empty();
+  return parts;
+}
 
 std::unique_ptr<HttpClient> HttpClient::Create(Options options) {
   return std::make_unique<CurlClient>(std::move(options));

@@ -12,6 +12,17 @@
 
 namespace weir::net {
 
+// What an http or https URL says.
+struct UrlParts {
+  std::string scheme;
+  std::string host;   // an IPv6 address without brackets
+  uint16_t port = 0;  // the scheme's where the URL has none
+  std::string path;   // "/" where it has none
+  bool has_user = false;
+};
+// kInvalid: no URL, or of another scheme.
+Result<UrlParts> ReadUrl(const std::string& url);
+
 struct ClientResponse {
   int status = 0;
   std::map<std::string, std::string> headers;  // keys in lower case
@@ -27,6 +38,7 @@ struct ClientRequest {
   size_t max_response_bytes = size_t{256} << 20;
   // Ends the request with kUnavailable within a second of becoming true. Borrowed until the call returns.
   const std::atomic<bool>* abort = nullptr;
+  bool direct = false;       // by no proxy of the environment: what is asked for is near
   bool accept_gzip = false;  // max_response_bytes bounds the body as it is unpacked
   // Of a stream only: its longest life, 0 = any. Beyond it ends with kUnavailable within a second.
   std::chrono::milliseconds max_duration{0};

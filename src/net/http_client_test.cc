@@ -499,6 +499,21 @@ TEST(HttpClientStream, EndsWhenItHasLastedLongEnough) {
   EXPECT_EQ(opened, 1);
 }
 
+TEST(ReadUrl, HasPartsAndTheSchemesPort) {
+  const auto parts = ReadUrl("https://[fd00::5]/a?b=c");
+  ASSERT_TRUE(parts.ok());
+  EXPECT_EQ(parts->scheme, "https");
+  EXPECT_EQ(parts->host, "fd00::5");
+  EXPECT_EQ(parts->port, 443);
+  EXPECT_EQ(parts->path, "/a");
+  EXPECT_FALSE(parts->has_user);
+  EXPECT_EQ(ReadUrl("http://10.0.0.5:8000")->port, 8000);
+  EXPECT_EQ(ReadUrl("http://10.0.0.5:8000")->path, "/");
+  EXPECT_TRUE(ReadUrl("http://a:b@host/")->has_user);
+  EXPECT_FALSE(ReadUrl("ftp://host/").ok());
+  EXPECT_FALSE(ReadUrl("").ok());
+}
+
 TEST(HttpClientStream, CanBeAborted) {
   ScriptedServer server({{kStreamHead + "data: 1\n\n", false, true}});
   std::atomic<bool> abort{false};
