@@ -9,7 +9,7 @@ import pytest
 from packages import BUILD
 
 INSTALLED = os.path.join(BUILD, "installed")
-CASES = [("weir serv", "weir server"), ("weir flows --gro", "weir flows --group-by"), ("weir flows --output js", "weir flows --output json")]
+CASES = [("weir serve", "weir server"), ("weir flows --gro", "weir flows --group-by"), ("weir flows --output js", "weir flows --output json")]
 
 # Types into an interactive zsh and reads the line it makes of it: completion of zsh needs a line editor.
 ZSHRC = r"""

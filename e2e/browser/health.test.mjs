@@ -105,6 +105,13 @@ test('loads: share of baseline and peak, phases, cause and victims, earlier load
   assert.match(await serving.innerText(), /ml\/inference[\s\S]*8000/);
   await serving.locator('.expander').first().click();
   await page.waitForSelector('[data-section="serving"] .u-over');
+  const own = serving.locator('[data-serving="ml/inference"]');
+  assert.match(await own.innerText(), /ms\s+[\d.]+ ms\s+> 2\.56 s/);
+  assert.match(await serving.locator('[data-serving="shop/api"] [data-own]').innerText(), /unknown/);
+  assert.match(await serving.locator('[data-app="not_believed"]').innerText(), /Unknown: [\s\S]*its buckets fall[\s\S]*The wire’s numbers stand/);
+  await own.locator('.expander').click();
+  assert.match(await serving.locator('[data-app="believed"]').innerText(), /explained[\s\S]*pass before the application starts its clock[\s\S]*vllm:time_to_first_token_seconds[\s\S]*16 running, 3 waiting/);
+  assert.match(await serving.locator('[data-section="apps-without-server"]').innerText(), /timed out/);
   assert.deepEqual(complaints, []);
   await context.close();
 });

@@ -106,6 +106,18 @@ void FoldTo(model::Level level, store::FlowQuery& query) {
 
 }  // namespace
 
+model::Filter FilterOfQuestion(Arguments& arguments) {
+  const model::Filter filter = arguments.Filter("filter");
+  std::string list;
+  for (const std::string& name : arguments.Names("namespace")) {
+    list += (list.empty() ? "" : ", ") + model::FilterValueText(name);
+  }
+  if (list.empty()) return filter;
+  const auto namespaces = model::Filter::Parse(fmt::format("namespace in ({})", list));
+  if (!namespaces.ok()) arguments.RefuseStatus("namespace", namespaces.status());
+  return namespaces.ok() ? model::Filter::And(filter, *namespaces) : filter;
+}
+
 net::HttpResponse AnswerFlows(Service& service, Arguments& arguments) {
   store::FlowQuery query;
   query.range = arguments.Range();

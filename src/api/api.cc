@@ -18,8 +18,9 @@ class HttpApi final : public Api {
       : gate_(std::move(gate)),
         live_(server.live(), clock),
         watch_(store, clock),
-        service_{server,         store, clock, live_, watch_, clock.WallMillis(), options.clusters, options.diagnosis,
-                 options.metrics},
+        service_{
+            server,          store,       clock, live_, watch_, clock.WallMillis(), options.clusters, options.diagnosis,
+            options.metrics, options.apps},
         http_(net::HttpServer::Create(HttpOptions(std::move(options)))) {
     http_->SetGate([this](const net::HttpRequest& request) { return gate_.Check(request); });
     for (const Route& route : Routes()) AddRoute(route);

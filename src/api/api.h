@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "apps/scraper.h"
 #include "base/clock.h"
 #include "base/metric_family.h"
 #include "base/status.h"
@@ -28,6 +29,8 @@ struct ApiOptions {
   std::function<std::shared_ptr<const server::DiagnosisView>()> diagnosis;
   // Everything at /metrics; called by any thread. nullptr: the process' own numbers alone.
   std::function<void(MetricVisitor&)> metrics;
+  // What applications say of themselves, with figures of this range; called by any thread. nullptr: none is asked.
+  std::function<std::vector<apps::TargetView>(const store::TimeRange&)> apps;
 };
 
 class Api {

@@ -114,6 +114,14 @@ constexpr auto kLoadsParameters = std::to_array<Parameter>({
     {"limit", kInteger, "200", "Loads at most, the latest first.", "", 1, 5'000},
 });
 
+constexpr auto kServingParameters = std::to_array<Parameter>({
+    kSince,
+    kUntil,
+    kFilterParameter,
+    kNamespaces,
+    {"limit", kInteger, "50", "Servers at most, the busiest first.", "", 1, 500},
+});
+
 constexpr auto kHealthParameters = std::to_array<Parameter>({
     kDay,
     kUntil,
@@ -204,6 +212,12 @@ constexpr auto kRoutes = std::to_array<Route>({
      .content_types = kJson,
      .parameters = kLoadsParameters,
      .answer = AnswerLoads},
+    {.method = "GET",
+     .path = "/api/v1/serving",
+     .summary = "Who answers requests and how fast, on the wire and by the application's own numbers.",
+     .content_types = kJson,
+     .parameters = kServingParameters,
+     .answer = AnswerServing},
     {.method = "GET",
      .path = "/api/v1/health",
      .summary = "The network health indicator of zone pairs, nodes and services, now and before.",

@@ -10,6 +10,7 @@
 #include "api/live.h"
 #include "api/parameters.h"
 #include "api/store_watch.h"
+#include "apps/scraper.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/status.h"
@@ -20,6 +21,9 @@
 #include "store/store.h"
 
 namespace weir::api {
+
+// What applications say of themselves, with figures of this range; called by any thread.
+using AppsOf = std::function<std::vector<apps::TargetView>(const store::TimeRange&)>;
 
 // What handlers work with. All of it outlives the HTTP server.
 struct Service {
@@ -32,6 +36,7 @@ struct Service {
   std::function<std::vector<kube::ClusterStatus>()> clusters;               // may be nullptr
   std::function<std::shared_ptr<const server::DiagnosisView>()> diagnosis;  // nullptr: nobody judges
   std::function<void(MetricVisitor&)> metrics;                              // nullptr: the process' own alone
+  AppsOf apps;                                                              // nullptr: no application is asked
 };
 
 // Whose threads run a route's handler: routes that may take long hold up nobody else.
@@ -69,6 +74,7 @@ net::HttpResponse AnswerAccounts(Service& service, Arguments& arguments);  // an
 net::HttpResponse AnswerFindings(Service& service, Arguments& arguments);  // answer_findings.cc
 net::HttpResponse AnswerLoads(Service& service, Arguments& arguments);
 net::HttpResponse AnswerHealth(Service& service, Arguments& arguments);
+net::HttpResponse AnswerServing(Service& service, Arguments& arguments);  // answer_serving.cc
 net::HttpResponse AnswerWhy(Service& service, Arguments& arguments);      // answer_why.cc
 net::HttpResponse AnswerColumns(Service& service, Arguments& arguments);  // answer_about.cc
 net::HttpResponse AnswerStatus(Service& service, Arguments& arguments);
@@ -81,6 +87,9 @@ void RespondLive(Service& service, net::HttpRequest request, std::unique_ptr<net
                  Arguments& arguments);  // answer_stream.cc
 void RespondIngest(Service& service, net::HttpRequest request, std::unique_ptr<net::Responder> responder,
                    Arguments& arguments);
+
+// Of a question's parameters filter and namespace.
+model::Filter FilterOfQuestion(Arguments& arguments);  // answer_flows.cc
 
 // How a Status of the store or server is told to an HTTP client: code, and message split from remedy.
 net::HttpResponse StatusResponse(const Status& status);

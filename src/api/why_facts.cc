@@ -263,6 +263,9 @@ Result<WhyFacts> GatherFacts(Service& service, const Subject& subject, const sto
   WEIR_RETURN_IF_ERROR(AddFlows(service, filter, facts));
   if (facts.flows == 0) return facts;
   WEIR_RETURN_IF_ERROR(AddUsual(service, filter, facts));
+  if (facts.requests != 0) {
+    WEIR_ASSIGN_OR_RETURN(facts.beside, BesideOf(service, subject, range));
+  }
   WEIR_RETURN_IF_ERROR(AddDns(service, filter, facts));
   WEIR_ASSIGN_OR_RETURN(const Places places, FindPlaces(service, filter, facts));
   if (subject.kind == SubjectKind::kNode) {

@@ -56,6 +56,7 @@ int RunFindings(const Question& question);
 int RunWhy(const Question& question);
 int RunLoads(const Question& question);
 int RunHealth(const Question& question);
+int RunServing(const Question& question);
 
 // Pure: an API answer to text.
 std::string RenderFlows(const Json& answer, const Question& question);
@@ -68,5 +69,6 @@ std::string RenderFindings(const Json& answer, const Question& question);
 std::string RenderWhy(const Json& answer, const Question& question);
 std::string RenderLoads(const Json& answer, const Question& question);
 std::string RenderHealth(const Json& answer, const Question& question);
+std::string RenderServing(const Json& answer, const Question& question);
 
 }  // namespace weir::cli

@@ -289,6 +289,31 @@ TEST(RenderTop, OpenFindingsStandAboveTheFlowsTheWorstFirst) {
   EXPECT_EQ(text.find('\x1b'), std::string::npos) << "terminals are not told to do things";
 }
 
+const Json kServing = Json::parse(R"({
+  "servers": [{"server_namespace": "shop", "server_workload": "llm", "server_pod": "llm-0", "server_port": 8000, "requests": 120,
+    "first_chunk_p50_us": 1900000, "first_chunk_p99_us": 4100000, "chunk_gap_p50_us": null, "chunk_gap_p99_us": null,
+    "app": {"url": "http://10.0.0.5:8000/metrics", "server": "vLLM", "state": "believed", "reason": "",
+      "figures": [{"name": "gen_ai.server.time_to_first_token", "p50_us": 740000, "p99_us": null,
+                   "p99_between_us": [2560000, null]}],
+      "beside": [{"measure": "first_chunk", "verdict": "explained", "confidence": "high", "app_mean_us": 800000,
+                  "difference_us": 1300000, "sentence": "vLLM says \u001b[31m800 ms"}]}},
+    {"server_process": "b", "server_port": 1, "requests": 1,
+     "app": {"url": "http://b", "server": "", "state": "unreachable", "reason": "timed out", "figures": [], "beside": []}},
+    {"server_process": "c", "server_port": 2, "requests": 1, "app": null}],
+  "apps_without_server": [{"url": "http://d", "reason": "", "unmatched": "no request to it was measured in this range"}]})");
+
+TEST(RenderServing, WireAndApplicationStandInOneLineAndTheDifferenceBelow) {
+  const std::string text = RenderServing(kServing, Question{});
+  EXPECT_THAT(text, testing::ContainsRegex("llm.* 1\\.9 s +4\\.1 s +740 ms +> 2\\.56 s"));
+  EXPECT_THAT(text, HasSubstr("explained (high): vLLM says \\x1b[31m800 ms"));
+  EXPECT_THAT(text, HasSubstr("unknown: timed out"));
+  EXPECT_THAT(text, HasSubstr("http://d: no request to it was measured in this range"));
+  Question csv;
+  csv.output = OutputFormat::kCsv;
+  EXPECT_THAT(RenderServing(kServing, csv), HasSubstr("believed,vLLM,800000,1300000,explained,high,"));
+  EXPECT_THAT(RenderServing(Json::object(), Question{}), HasSubstr("no request was measured"));
+}
+
 TEST(RenderStatus, ProblemsOrNone) {
   const Json answer =
       Json::parse(R"({"version": "1", "uptime_seconds": 3, "store": {"engine": "e", "path": "/p", "tables": []},

@@ -99,6 +99,8 @@ const std::vector<CommandHelp>& Commands() {
       {"why", kWhy, "Say in five lines what was wrong with a pod, workload, node or process, and by what evidence",
        "weir why shop/web-1 --at 14:05"},
       {"loads", kLoads, "List loads of models and images: bytes, rate, what held them back", "weir loads --since 2h"},
+      {"serving", kServing, "List who answers requests and how fast, on the wire and by the application's own numbers",
+       "weir serving --since 5m"},
       {"health", kHealth, "Show the network health indicator of zone pairs, nodes and services", "weir health"},
       {"nodes", kNodes, "List nodes and the limits they hit; with a node's name, all about it", "weir nodes --since 1h",
        "[NODE]"},

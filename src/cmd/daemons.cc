@@ -14,6 +14,7 @@
 #include "base/disciplined_clock.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "cmd/app_metrics.h"
 #include "cmd/kubernetes.h"
 #include "cmd/naming.h"
 #include "cmd/push.h"
@@ -113,6 +114,7 @@ struct Serving {
   std::unique_ptr<server::Diagnosis> diagnosis;
   std::unique_ptr<server::WorkloadMetrics> workloads;
   std::unique_ptr<telemetry::Push> push;  // null: nobody is told
+  std::unique_ptr<apps::Scraper> apps;    // null: no application is asked
   std::unique_ptr<server::Server> server;
   std::unique_ptr<server::ServerMetrics> metrics;
   std::vector<std::unique_ptr<model::ClusterListeners>> listeners;  // one per cluster
@@ -125,6 +127,7 @@ struct Serving {
   ~Serving() {
     if (api) api->Stop();
     if (kubernetes) kubernetes->Stop();
+    if (apps) apps->Stop();
     if (server) server->Stop();
     if (push) push->Stop();
     if (diagnosis) diagnosis->Stop();
@@ -147,6 +150,21 @@ std::unique_ptr<server::ServerMetrics> MetricsOf(const Serving& serving, UnixMil
   sources.agents = [server = serving.server.get()] { return server->Agents(); };
   sources.diagnosis = [diagnosis = serving.diagnosis.get()] { return diagnosis->view(); };
   return std::make_unique<server::ServerMetrics>(std::move(sources), started);
+}
+
+// Their objects are told to who names ends, judges, and asks applications for their numbers.
+Status FollowClusters(const Settings& settings, const Clock& clock, Serving& serving) {
+  WEIR_ASSIGN_OR_RETURN(serving.apps, ScraperOf(settings, clock));
+  if (serving.apps) serving.apps->Start();
+  const auto listener_of = [&](const std::string& cluster) -> model::ClusterListener& {
+    std::vector<model::ClusterListener*> all{&serving.names->stage().ListenerOf(cluster), serving.diagnosis.get()};
+    if (serving.apps) all.push_back(&serving.apps->ListenerOf(cluster));
+    serving.listeners.push_back(std::make_unique<model::ClusterListeners>(std::move(all)));
+    return *serving.listeners.back();
+  };
+  WEIR_ASSIGN_OR_RETURN(Kubernetes kubernetes, Kubernetes::Start(settings, listener_of, clock));
+  serving.kubernetes = std::make_unique<Kubernetes>(std::move(kubernetes));
+  return Status::Ok();
 }
 
 Result<Serving> StartServing(const Settings& settings, DisciplinedClock& clock) {
@@ -182,19 +200,17 @@ Result<Serving> StartServing(const Settings& settings, DisciplinedClock& clock) 
   serving.metrics = MetricsOf(serving, clock.WallMillis());
   if (serving.push) serving.push->Start([all = serving.metrics.get()](MetricVisitor& visitor) { all->Visit(visitor); });
 
-  const auto listener_of = [&](const std::string& cluster) -> model::ClusterListener& {
-    const std::vector<model::ClusterListener*> both{&serving.names->stage().ListenerOf(cluster),
-                                                    serving.diagnosis.get()};
-    serving.listeners.push_back(std::make_unique<model::ClusterListeners>(both));
-    return *serving.listeners.back();
-  };
-  WEIR_ASSIGN_OR_RETURN(Kubernetes kubernetes, Kubernetes::Start(settings, listener_of, clock));
-  serving.kubernetes = std::make_unique<Kubernetes>(std::move(kubernetes));
+  WEIR_RETURN_IF_ERROR(FollowClusters(settings, clock, serving));
 
   api::ApiOptions api_options;
   api_options.clusters = [followed = serving.kubernetes.get()] { return followed->Report(); };
   api_options.diagnosis = [diagnosis = serving.diagnosis.get()] { return diagnosis->view(); };
   api_options.metrics = [all = serving.metrics.get()](MetricVisitor& visitor) { all->Visit(visitor); };
+  if (serving.apps) {
+    api_options.apps = [asked = serving.apps.get()](const store::TimeRange& range) {
+      return asked->View(range.from, range.to);
+    };
+  }
   api_options.listen = settings.Text("listen");
   api_options.tls_certificate_file = settings.Text("tls-cert");
   api_options.tls_key_file = settings.Text("tls-key");

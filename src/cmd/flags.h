@@ -24,12 +24,13 @@ enum Command : uint32_t {
   kWhy = 1024,
   kLoads = 2048,
   kHealth = 4096,
+  kServing = 8192,
 };
 inline constexpr uint32_t kDaemons = kUp | kAgent | kServer;
 inline constexpr uint32_t kStoring = kUp | kServer;
 inline constexpr uint32_t kCollecting = kUp | kAgent;
 inline constexpr uint32_t kFindingQuestions = kFindings | kWhy | kLoads | kHealth;
-inline constexpr uint32_t kQuestions = kFlows | kMap | kTop | kStatus | kNodes | kFindingQuestions;
+inline constexpr uint32_t kQuestions = kFlows | kMap | kTop | kStatus | kNodes | kServing | kFindingQuestions;
 
 enum class FlagType { kText, kSwitch, kDuration, kBytes, kCount, kFraction, kChoice };
 
@@ -170,6 +171,18 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"cluster", 0, FlagType::kText, "NAMES", "", kStoring,
      "What the clusters are called, in that order, comma-separated. Default: their names in the kubeconfigs."},
 
+    // Asking applications
+    {"app-metrics", 0, FlagType::kChoice, "off|auto", "off", kStoring,
+     "Read what inference servers say of themselves, beside what the wire says. auto: of pods annotated "
+     "prometheus.io/scrape, with a port named metrics, or with the image of a known server; off: the server connects "
+     "to "
+     "no pod."},
+    {"app-metrics-target", 0, FlagType::kText, "LIST", "", kStoring,
+     "Comma-separated [NAME=]URL whose metrics are read too, with --app-metrics off as well. NAME is "
+     "NAMESPACE/WORKLOAD, a "
+     "pod, a container or a process; without it, whoever listens at the URL's port."},
+    {"app-metrics-interval", 0, FlagType::kDuration, "TIME", "15s", kStoring, "How often each is read; 1s or more."},
+
     // Names outside
     {"prefix-file", 0, FlagType::kText, "FILES", "", kStoring,
      "Files in which clouds publish their address ranges, comma-separated: Amazon's ip-ranges.json, Google's "
@@ -188,16 +201,16 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "cost_usd."},
 
     // Questions
-    {"since", 0, FlagType::kText, "TIME", "15m", kFlows | kMap | kNodes,
+    {"since", 0, FlagType::kText, "TIME", "15m", kFlows | kMap | kNodes | kServing,
      "Start: 15m, 2h, now-1d, RFC 3339 or Unix time."},
     {"since", 0, FlagType::kText, "TIME", "24h", kFindings | kLoads | kHealth, "Start, in the same forms."},
-    {"until", 0, FlagType::kText, "TIME", "now", kFlows | kMap | kNodes | kFindings | kLoads | kHealth,
+    {"until", 0, FlagType::kText, "TIME", "now", kFlows | kMap | kNodes | kServing | kFindings | kLoads | kHealth,
      "End, in the same forms."},
     {"at", 0, FlagType::kText, "TIME", "now", kWhy, "The moment that is asked about, in the same forms."},
     {"state", 0, FlagType::kChoice, "all|open|closed", "all", kFindings, "Open findings, closed ones, or both."},
     {"detector", 0, FlagType::kText, "NAMES", "", kFindings, "Comma-separated detectors, see docs/detectors."},
     {"confidence", 0, FlagType::kChoice, "low|medium|high", "low", kFindings, "Findings that are at least that sure."},
-    {"filter", 'f', FlagType::kText, "EXPR", "", kFlows | kMap | kTop,
+    {"filter", 'f', FlagType::kText, "EXPR", "", kFlows | kMap | kTop | kServing,
      "Only matching flows, e.g. 'server_port = 443 and retransmits > 0'. See docs/filter.md."},
     {"group-by", 'g', FlagType::kText, "COLUMNS", "", kFlows | kTop,
      "Comma-separated columns that make a row. Default: the flow's ends."},
@@ -205,9 +218,9 @@ inline constexpr auto kFlags = std::to_array<Flag>({
      "Comma-separated columns to show; `all` for every one."},
     {"sort", 0, FlagType::kText, "COLUMNS", "-bytes", kFlows | kTop,
      "Comma-separated columns to sort by; - in front sorts downwards."},
-    {"limit", 'n', FlagType::kCount, "N", "", kFlows | kMap | kTop | kReplay | kFindings | kLoads,
+    {"limit", 'n', FlagType::kCount, "N", "", kFlows | kMap | kTop | kReplay | kFindings | kLoads | kServing,
      "At most N rows. Default: 50 in a table; json and csv have all of them, or say on stderr what is left out."},
-    {"namespace", 0, FlagType::kText, "NAMES", "", kFlows | kMap | kTop,
+    {"namespace", 0, FlagType::kText, "NAMES", "", kFlows | kMap | kTop | kServing,
      "Only flows with an end in one of these Kubernetes namespaces, comma-separated."},
     {"level", 0, FlagType::kChoice, "auto|process|container|pod|workload|namespace|node|zone|cluster|service|host",
      "auto", kMap,
@@ -224,7 +237,7 @@ inline constexpr auto kFlags = std::to_array<Flag>({
     {"no-headers", 0, FlagType::kSwitch, "", "", kQuestions | kReplay, "Leave out the header line of tables and CSV."},
     {"watch", 'w', FlagType::kSwitch, "", "", kQuestions,
      "Go on: flows streams new rows as they happen, the others redraw."},
-    {"every", 0, FlagType::kDuration, "TIME", "2s", kMap | kTop | kStatus | kNodes | kFindingQuestions,
+    {"every", 0, FlagType::kDuration, "TIME", "2s", kMap | kTop | kStatus | kNodes | kServing | kFindingQuestions,
      "How often --watch and top redraw."},
 });
 

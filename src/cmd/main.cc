@@ -68,6 +68,7 @@ int Dispatch(std::string_view command, const Settings& settings, const std::stri
   if (command == "findings") return Ask(settings, cli::RunFindings, subject);
   if (command == "why") return Ask(settings, cli::RunWhy, subject);
   if (command == "loads") return Ask(settings, cli::RunLoads, subject);
+  if (command == "serving") return Ask(settings, cli::RunServing);
   if (command == "health") return Ask(settings, cli::RunHealth, subject);
   return Ask(settings, cli::RunStatus);
 }

@@ -169,6 +169,12 @@ void LookAtServing(const WhyFacts& facts, WhyAnswer& answer) {
     answer.unknown.emplace_back("No request was measured (--requests may be off, or nobody asked).");
     return;
   }
+  if (facts.beside && facts.beside->verdict == BesideVerdict::agree) {
+    Acquit(answer.acquittals, "application_agrees", facts.beside->sentence, facts.beside->difference_us.value_or(0),
+           "us");
+  } else if (facts.beside && facts.beside->verdict != BesideVerdict::explained) {
+    answer.unknown.push_back(facts.beside->sentence);
+  }
   if (facts.receive_wait_p99_us && *facts.receive_wait_p99_us < kReceiveWaitUs) {
     Acquit(answer.acquittals, "receive_wait",
            fmt::format("Requests waited {} to be read (99th percentile).", MicrosText(*facts.receive_wait_p99_us)),
@@ -267,6 +273,29 @@ bool OfItsNode(const Finding& finding, const WhyFacts& facts, const Thresholds& 
          !facts.node.empty() && finding.subject.node == facts.node;
 }
 
+constexpr double kContradicted = 30;  // points that a stall loses when the application's own numbers are against it
+
+bool IsAgainst(BesideVerdict verdict) {
+  return verdict == BesideVerdict::contradiction || verdict == BesideVerdict::different_requests;
+}
+
+// What the application says of itself stands beside stalls of its own, for them or against them.
+void WeighByApp(const WhyFacts& facts, const Thresholds& thresholds, std::vector<Finding>& findings) {
+  if (!facts.beside) return;
+  const bool against = IsAgainst(facts.beside->verdict);
+  if (!against && facts.beside->verdict != BesideVerdict::explained) return;
+  for (Finding& finding : findings) {
+    if (finding.detector != Detector::serving_stall || !SameThing(finding.subject, facts.subject)) continue;
+    Add(finding, {against ? "application_contradicts" : "application_explained",
+                  facts.beside->sentence,
+                  facts.beside->difference_us.value_or(0),
+                  "us",
+                  against ? -kContradicted : 0,
+                  {}});
+    if (against) finding.level = std::min(finding.level, LevelOf(finding.points, thresholds));
+  }
+}
+
 }  // namespace
 
 WhyAnswer Why(const WhyFacts& facts, const std::vector<Finding>& findings, const Thresholds& thresholds) {
@@ -276,6 +305,7 @@ WhyAnswer Why(const WhyFacts& facts, const std::vector<Finding>& findings, const
     if (in_time && (Concerns(finding, facts.subject) || OfItsNode(finding, facts, thresholds)))
       answer.findings.push_back(finding);
   }
+  WeighByApp(facts, thresholds, answer.findings);
   std::stable_sort(answer.findings.begin(), answer.findings.end(), [&](const Finding& a, const Finding& b) {
     return Order(a, facts.subject) < Order(b, facts.subject);
   });
@@ -292,8 +322,10 @@ WhyAnswer WhyFinding(const Finding& finding, const WhyFacts& facts, const std::v
                      const Thresholds& thresholds) {
   WhyAnswer answer = Why(facts, findings, thresholds);
   std::erase_if(answer.findings, [&](const Finding& other) { return other.id == finding.id; });
-  answer.findings.insert(answer.findings.begin(), finding);
-  AnswerByFinding(finding, facts.subject, answer);
+  std::vector<Finding> asked{finding};
+  WeighByApp(facts, thresholds, asked);
+  answer.findings.insert(answer.findings.begin(), asked[0]);
+  AnswerByFinding(asked[0], facts.subject, answer);
   return answer;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "diagnose/app_beside.h"
 #include "diagnose/detect_health.h"
 #include "diagnose/finding.h"
 
@@ -29,6 +30,7 @@ struct WhyFacts {
   std::optional<double> first_chunk_p99_us;
   std::optional<double> first_chunk_usual_us;
   std::optional<double> receive_wait_p99_us;
+  std::optional<Beside> beside;  // the wire's first chunk and the application's first token, where it is asked
   uint64_t dns_queries = 0;
   uint64_t dns_failed = 0;
   std::string node;                     // "" = unknown, or several

@@ -152,6 +152,55 @@ TEST(Why, ABreachExplainsTheLossItCauses) {
   EXPECT_EQ(answer.findings[0].id, 7U);
 }
 
+Finding Stall() {
+  Finding stall;
+  stall.id = 9;
+  stall.detector = Detector::serving_stall;
+  stall.kind = "receive_wait";
+  stall.subject = Pod("web-1");
+  stall.severity = Severity::kMajor;
+  stall.start = kNow - 30'000;
+  stall.end = kNow - 5'000;
+  Add(stall, {"receive_wait", "The slowest twentieth of requests waited 200 ms.", 200'000, "us", 85, {}});
+  stall.level = LevelOf(stall.points, Thresholds{});
+  stall.verdict = "app/web-1 does not read requests that have arrived.";
+  return stall;
+}
+
+Beside Said(BesideVerdict verdict, std::string sentence) {
+  Beside beside;
+  beside.verdict = verdict;
+  beside.difference_us = 200'000;
+  beside.sentence = std::move(sentence);
+  return beside;
+}
+
+TEST(Why, AnApplicationThatAgreesIsAnAcquittal) {
+  WhyFacts facts = Healthy();
+  facts.beside = Said(BesideVerdict::agree, "vLLM and the wire agree.");
+  const WhyAnswer answer = Why(facts, {}, Thresholds{});
+  EXPECT_THAT(answer.acquittals, Contains(testing::Field(&Evidence::sentence, "vLLM and the wire agree.")));
+}
+
+TEST(Why, WhatAnApplicationLeavesUnknownIsSaid) {
+  WhyFacts facts = Healthy();
+  facts.beside = Said(BesideVerdict::unknown, "What the application says of itself is unknown: it timed out.");
+  EXPECT_THAT(Why(facts, {}, Thresholds{}).unknown, Contains(HasSubstr("it timed out")));
+}
+
+TEST(Why, AStallIsAsSureAsBeforeWhereTheApplicationBearsItOutAndLessWhereItContradicts) {
+  WhyFacts facts = Healthy();
+  facts.beside = Said(BesideVerdict::explained, "200 ms pass before its clock starts.");
+  WhyAnswer answer = Why(facts, {Stall()}, Thresholds{});
+  EXPECT_EQ(answer.findings[0].level, Stall().level);
+  EXPECT_THAT(answer.findings[0].evidence, SizeIs(2));
+  facts.beside = Said(BesideVerdict::contradiction, "The application says more than the wire saw.");
+  answer = Why(facts, {Stall()}, Thresholds{});
+  EXPECT_LT(answer.findings[0].level, Stall().level);
+  EXPECT_THAT(answer.unknown, Contains(HasSubstr("says more")));
+  EXPECT_LT(WhyFinding(Stall(), facts, {Stall()}, Thresholds{}).findings[0].level, Stall().level);
+}
+
 TEST(Why, AWorkloadStandsForItsPods) {
   WhyFacts facts = Healthy();
   facts.subject = {};

@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { flowRow, largeWorld, smallWorld, statusOf } from './data.mjs';
+import { appOf, withoutServer } from './apps.mjs';
 import { findingsOf, healthOf, loadsOf } from './findings.mjs';
 import { levelOf, nodeOf } from './levels.mjs';
 import { compileFilter, eitherFields, FilterFault } from './filter.mjs';
@@ -103,6 +104,19 @@ function flows(mock, query) {
   return {
     ...facts(mock, span), columns: shown, rows: sorted.slice(0, limit), totals,
     groups: sorted.length, groups_left_out: Math.max(0, sorted.length - limit),
+  };
+}
+
+const kServer = 'server_namespace,server_workload,server_pod,server_container_name,server_process,server_node,server_port';
+
+// Who answers requests; the applications of two of them are asked for their own numbers, and one lies.
+function serving(mock, query) {
+  allow(query, ['since', 'until', 'filter', 'namespace', 'limit']);
+  const asked = new URLSearchParams({ since: query.get('since') ?? '15m', until: query.get('until') ?? 'now', filter: 'requests > 0', group_by: kServer, sort: '-requests', limit: '50' });
+  const answer = flows(mock, asked);
+  return {
+    range: answer.range, servers: answer.rows.map((row) => ({ ...row, app: appOf(row, answer.range) })), groups: answer.groups, groups_left_out: 0,
+    apps_asked: true, apps_left_out: 0, apps_without_server: mock.world.length === 0 ? [] : [withoutServer], resolution: answer.resolution, elapsed_ms: answer.elapsed_ms,
   };
 }
 
@@ -268,6 +282,7 @@ function api(mock, path, query, response) {
   }
   if (path === 'map') return map(mock, query);
   if (path === 'series') return series(mock, query);
+  if (path === 'serving') return serving(mock, query);
   const about = aboutNodes(mock, path, query);
   if (about !== undefined) return about;
   if (path === 'columns') return { columns: columns.map((c) => ({ ...c, groupable: c.kind === 'dimension', filterable: c.kind !== 'histogram' })), either_fields: eitherFields, default_group_by: kFlowKey };
