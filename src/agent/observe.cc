@@ -113,6 +113,7 @@ std::unique_ptr<Source> MakeObserver(const ObserveOptions& options, Origin& orig
   ebpf.receive_loss = options.receive_loss;
   ebpf.within = options.within;
   ebpf.translations = translations;
+  if (options.requests_auto) requests::RequestProbe::Prepare();
   if (options.requests) {
     auto requests = requests::MakeRequestSource(
         [&origin, within = options.within](requests::RequestProbeOptions wanted) {

@@ -154,6 +154,12 @@ Status Has(const RequestHooks& hooks) {
   return Status::Ok();
 }
 
+// vmemmap_base and page_offset_base. Found once, while there is the privilege to.
+const std::vector<uint64_t>& SegmentBases() {
+  static const std::vector<uint64_t> bases = kernel::SymbolAddresses({"vmemmap_base", "page_offset_base"});
+  return bases;
+}
+
 // Chooses the programs and what they are told before they are loaded. False: fragments of segments cannot be read.
 bool Select(weir_requests_bpf& skeleton, const RequestHooks& hooks) {
   bpf_program__set_autoload(skeleton.progs.weir_answer_leaves, hooks.write_tracepoint);
@@ -161,8 +167,7 @@ bool Select(weir_requests_bpf& skeleton, const RequestHooks& hooks) {
   bpf_program__set_autoload(skeleton.progs.weir_pages_leave,
                             !hooks.write_tracepoint && kernel::KernelHasFunction("do_tcp_sendpages"));
   if (hooks.segment_dynptr) return true;
-  // Found once, while there is the privilege to.
-  static const std::vector<uint64_t> bases = kernel::SymbolAddresses({"vmemmap_base", "page_offset_base"});
+  const std::vector<uint64_t>& bases = SegmentBases();
   skeleton.rodata->weir_probe_segments = 1;
   skeleton.rodata->weir_vmemmap_at = bases[0];
   skeleton.rodata->weir_page_offset_at = bases[1];
@@ -195,6 +200,11 @@ Result<std::unique_ptr<RequestProbe>> OpenWith(const RequestProbeOptions& option
 }
 
 }  // namespace
+
+void RequestProbe::Prepare() {
+  // What has the tracepoint of 6.16 has the dynptr of 6.12 as well.
+  if (!kernel::KernelHasTracepoint("tcp_sendmsg_locked")) (void)SegmentBases();
+}
 
 Result<std::unique_ptr<RequestProbe>> RequestProbe::Open(const RequestProbeOptions& options) {
   if (options.hooks.has_value()) return OpenWith(options, *options.hooks);

@@ -51,6 +51,8 @@ class RequestProbe {
   virtual ~RequestProbe() = default;
   // kUnsupported: this kernel cannot; kDenied: this process may not. The status carries the remedy.
   static Result<std::unique_ptr<RequestProbe>> Open(const RequestProbeOptions& options);
+  // Reads what an Open() after the agent dropped its privileges could not (CAP_SYSLOG); 100 ms before Linux 6.16.
+  static void Prepare();
 
   virtual void Drain(StepSink& sink) = 0;
   virtual RequestLosses Losses() = 0;
