@@ -82,7 +82,7 @@ def test_install_upgrade_remove_and_purge(first, second, store, archive_needs):
         assert root.run("weir", "version").stdout.startswith("weir ")
         # Loading the store is what the second package is for.
         assert root.run("ldd", "/usr/lib/weir/libchdb.so").stdout.count("not found") == 0
-        words = "COMP_WORDS=(weir serv) COMP_CWORD=1; . /usr/share/bash-completion/completions/weir; _weir; echo ${COMPREPLY[@]}"
+        words = "COMP_WORDS=(weir serve) COMP_CWORD=1; . /usr/share/bash-completion/completions/weir; _weir; echo ${COMPREPLY[@]}"
         assert root.run("bash", "-c", words).stdout.split() == ["server"]
         owner = root.run("stat", "-c", "%U:%G %a", "/var/lib/weir").stdout.strip()
         assert owner == "weir:weir 750"
