@@ -13,7 +13,7 @@ from lab import eventually
 from weir import HttpError
 
 NEEDS_KUBERNETES = True
-MODEL = 300_000_000
+MODEL = 500_000_000  # 25 s: five of Weir's steps of five seconds
 CALM = 15
 
 
