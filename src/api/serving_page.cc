@@ -8,6 +8,7 @@
 #include <set>
 #include <string_view>
 
+#include "api/named_cells.h"
 #include "api/row_writer.h"
 #include "api/time_text.h"
 #include "base/metrics.h"
@@ -21,36 +22,6 @@ using apps::TargetState;
 using apps::TargetView;
 using Cells = std::vector<store::Cell>;
 
-std::vector<const model::Column*> ColumnsNamed(std::initializer_list<std::string_view> names) {
-  std::vector<const model::Column*> columns;
-  for (const std::string_view name : names) columns.push_back(model::FindColumn(name));
-  return columns;
-}
-
-class Row {
- public:
-  Row(const store::FlowResult& result, const Cells& cells) : result_(result), cells_(cells) {}
-  std::string_view Text(std::string_view name) const {
-    const store::Cell* cell = Find(name);
-    return cell == nullptr ? std::string_view() : cell->text;
-  }
-  uint64_t Whole(std::string_view name) const {
-    const store::Cell* cell = Find(name);
-    return cell == nullptr ? 0 : cell->exact;
-  }
-
- private:
-  const store::Cell* Find(std::string_view name) const {
-    for (size_t at = 0; at < result_.columns.size() && at < cells_.size(); ++at) {
-      if (result_.columns[at]->name == name) return &cells_[at];
-    }
-    return nullptr;
-  }
-
-  const store::FlowResult& result_;
-  const Cells& cells_;
-};
-
 bool SameCell(const store::Cell& a, const store::Cell& b) { return a.text == b.text && a.exact == b.exact; }
 
 // By the columns of the group, the last of them, the port, only where `port`.
@@ -59,7 +30,7 @@ bool SameServer(const Cells& a, const Cells& b, bool port) {
   return std::equal(a.begin(), a.begin() + columns, b.begin(), b.begin() + columns, SameCell);
 }
 
-bool Means(const apps::Target& target, const Row& row) {
+bool Means(const apps::Target& target, const NamedCells& row) {
   if (!target.pod.empty()) {
     const std::string_view cluster = row.Text("server_cluster");
     return row.Text("server_pod") == target.pod && row.Text("server_namespace") == target.name_space &&
@@ -84,7 +55,7 @@ Choice RowOf(const ServingFacts& facts, const apps::Target& target) {
   std::vector<size_t> meant;
   std::vector<size_t> at_port;
   for (size_t index = 0; index < facts.rows.rows.size(); ++index) {
-    const Row row(facts.rows, facts.rows.rows[index]);
+    const NamedCells row(facts.rows, facts.rows.rows[index]);
     if (!Means(target, row)) continue;
     meant.push_back(index);
     if (row.Whole("server_port") == target.port) at_port.push_back(index);
@@ -100,12 +71,12 @@ Choice RowOf(const ServingFacts& facts, const apps::Target& target) {
                                     among.size(), target.port)};
 }
 
-std::optional<double> MeanOf(const Row& row, std::string_view sum, uint64_t count) {
+std::optional<double> MeanOf(const NamedCells& row, std::string_view sum, uint64_t count) {
   if (count == 0) return std::nullopt;
   return static_cast<double>(row.Whole(sum)) / static_cast<double>(count);
 }
 
-diagnose::WireTimes WireOf(const Row& row) {
+diagnose::WireTimes WireOf(const NamedCells& row) {
   diagnose::WireTimes wire;
   wire.requests = row.Whole("requests");
   wire.first_chunks = row.Whole("first_chunk_count");
@@ -225,11 +196,11 @@ struct Sides {
 // Both sides of a comparison, of the time that the application covers.
 Sides SidesOf(const ServingFacts& facts, const TargetView& app, const Cells& row) {
   diagnose::AppTimes times = AppOf(facts, app);
-  diagnose::WireTimes wire = WireOf(Row(facts.rows, row));
+  diagnose::WireTimes wire = WireOf(NamedCells(facts.rows, row));
   if (const std::optional<UnixMillis> start = LaterStart(facts, app); start && times.unknown.empty()) {
     const Cells* const since = RowSince(facts, *start, row);
     if (since != nullptr) {
-      wire = WireOf(Row(facts.since.at(*start), *since));
+      wire = WireOf(NamedCells(facts.since.at(*start), *since));
     } else if (facts.since.contains(*start)) {
       wire = {};
     } else {

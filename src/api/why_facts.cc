@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <initializer_list>
 #include <map>
 #include <optional>
 #include <set>
-#include <span>
 
 #include "api/findings_page.h"
+#include "api/named_cells.h"
 
 namespace weir::api {
 namespace {
@@ -25,45 +24,11 @@ constexpr uint32_t kMaxPlaces = 500;     // pairs of nodes of a subject's flows
 constexpr uint32_t kMaxEnds = 200;       // that a word can mean
 constexpr double kBitsPerByte = 8;
 
-std::vector<const model::Column*> Columns(std::span<const std::string_view> names) {
-  std::vector<const model::Column*> columns;
-  for (const std::string_view name : names) columns.push_back(model::FindColumn(name));
-  return columns;
-}
-std::vector<const model::Column*> Columns(std::initializer_list<std::string_view> names) {
-  return Columns(std::span(names.begin(), names.size()));
-}
-
-// The cells of one row by name.
-class RowOf {
- public:
-  RowOf(const store::FlowResult& result, const std::vector<store::Cell>& cells) : result_(result), cells_(cells) {}
-  double Number(std::string_view name) const {
-    const store::Cell* cell = Find(name);
-    return cell == nullptr ? 0 : cell->number;
-  }
-  std::string Text(std::string_view name) const {
-    const store::Cell* cell = Find(name);
-    return cell == nullptr ? "" : cell->text;
-  }
-
- private:
-  const store::Cell* Find(std::string_view name) const {
-    for (size_t at = 0; at < result_.columns.size() && at < cells_.size(); ++at) {
-      if (result_.columns[at]->name == name) return &cells_[at];
-    }
-    return nullptr;
-  }
-
-  const store::FlowResult& result_;
-  const std::vector<store::Cell>& cells_;
-};
-
 Result<model::Filter> FilterOf(const Subject& subject) { return model::Filter::Parse(FlowFilter(subject)); }
 
 uint64_t Whole(double number) { return number > 0 ? static_cast<uint64_t>(number) : 0; }
 
-std::optional<double> Measured(const RowOf& row, std::string_view count, std::string_view value) {
+std::optional<double> Measured(const NamedCells& row, std::string_view count, std::string_view value) {
   if (row.Number(count) == 0) return std::nullopt;
   return row.Number(value);
 }
@@ -91,7 +56,7 @@ constexpr auto kMeasures = std::to_array<std::string_view>({"bytes",
                                                             "receive_wait_count",
                                                             "receive_wait_p99_us"});
 
-uint64_t Lost(const RowOf& row, const std::string& direction) {
+uint64_t Lost(const NamedCells& row, const std::string& direction) {
   const double again = row.Number("retransmits_" + direction) - row.Number("spurious_retransmits_" + direction);
   const double late = row.Number("late_segments_" + direction) - row.Number("reordered_" + direction);
   return Whole(std::max(again, late));
@@ -102,10 +67,10 @@ Status AddFlows(Service& service, const model::Filter& filter, WhyFacts& facts) 
   store::FlowQuery query;
   query.range = {facts.from, facts.to};
   query.filter = filter;
-  query.columns = Columns(kMeasures);
+  query.columns = ColumnsNamed(kMeasures);
   query.limit = 1;
   WEIR_ASSIGN_OR_RETURN(const store::FlowResult result, Counted(service.store.Query(query)));
-  const RowOf row(result, result.totals);
+  const NamedCells row(result, result.totals);
   facts.flows = result.groups;
   facts.bytes = Whole(row.Number("bytes"));
   facts.segments = Whole(row.Number("segments_to_server") + row.Number("segments_to_client"));
@@ -125,11 +90,11 @@ Status AddUsual(Service& service, const model::Filter& filter, WhyFacts& facts) 
   query.range = {facts.from - kUsualMs, facts.from};
   query.filter = filter;
   query.columns =
-      Columns({"client_rtt_count", "server_rtt_count", "rtt_avg_us", "first_chunk_count", "first_chunk_p99_us"});
-  query.group_by = Columns({"protocol"});
+      ColumnsNamed({"client_rtt_count", "server_rtt_count", "rtt_avg_us", "first_chunk_count", "first_chunk_p99_us"});
+  query.group_by = ColumnsNamed({"protocol"});
   query.limit = 1;
   WEIR_ASSIGN_OR_RETURN(const store::FlowResult result, Counted(service.store.Query(query)));
-  const RowOf row(result, result.totals);
+  const NamedCells row(result, result.totals);
   if (row.Number("client_rtt_count") + row.Number("server_rtt_count") > 0) {
     facts.rtt_usual_us = row.Number("rtt_avg_us");
   }
@@ -141,13 +106,13 @@ Status AddDns(Service& service, const model::Filter& filter, WhyFacts& facts) {
   store::FlowQuery query;
   query.range = {facts.from, facts.to};
   query.filter = filter;
-  query.columns = Columns({"requests", "requests_failed", "requests_unanswered"});
-  query.group_by = Columns({"application"});
+  query.columns = ColumnsNamed({"requests", "requests_failed", "requests_unanswered"});
+  query.group_by = ColumnsNamed({"application"});
   query.totals = false;
   query.limit = 20;
   WEIR_ASSIGN_OR_RETURN(const store::FlowResult result, Counted(service.store.Query(query)));
   for (const auto& cells : result.rows) {
-    const RowOf row(result, cells);
+    const NamedCells row(result, cells);
     if (row.Text("application") != "dns") continue;
     facts.dns_queries = Whole(row.Number("requests"));
     facts.dns_failed = Whole(row.Number("requests_failed") + row.Number("requests_unanswered"));
@@ -162,7 +127,7 @@ struct Places {
   std::set<std::string> scopes;  // references
 };
 
-bool IsEnd(const Subject& subject, const RowOf& row, const std::string& end) {
+bool IsEnd(const Subject& subject, const NamedCells& row, const std::string& end) {
   switch (subject.kind) {
     case SubjectKind::kPod: return row.Text(end + "pod") == subject.pod;
     case SubjectKind::kWorkload: return row.Text(end + "workload") == subject.workload;
@@ -175,22 +140,22 @@ Result<Places> FindPlaces(Service& service, const model::Filter& filter, const W
   store::FlowQuery query;
   query.range = {facts.from, facts.to};
   query.filter = filter;
-  query.columns = Columns({"bytes"});
-  query.group_by = Columns({"client_node", "client_zone", "client_pod", "client_workload", "client_process",
-                            "server_node", "server_zone", "server_pod", "server_workload", "server_process"});
+  query.columns = ColumnsNamed({"bytes"});
+  query.group_by = ColumnsNamed({"client_node", "client_zone", "client_pod", "client_workload", "client_process",
+                                 "server_node", "server_zone", "server_pod", "server_workload", "server_process"});
   query.totals = false;
   query.limit = kMaxPlaces;
   WEIR_ASSIGN_OR_RETURN(const store::FlowResult result, Counted(service.store.Query(query)));
   Places places;
   for (const auto& cells : result.rows) {
-    const RowOf row(result, cells);
+    const NamedCells row(result, cells);
     for (const std::string end : {"client_", "server_"}) {
-      const std::string node = row.Text(end + "node");
+      const std::string node(row.Text(end + "node"));
       if (!node.empty()) places.scopes.insert("node:" + node);
       if (!node.empty() && IsEnd(facts.subject, row, end)) places.own_nodes.insert(node);
     }
-    const std::string from = row.Text("client_zone");
-    const std::string to = row.Text("server_zone");
+    const std::string from(row.Text("client_zone"));
+    const std::string to(row.Text("server_zone"));
     if (!from.empty() && !to.empty()) places.scopes.insert(SubjectReference(diagnose::ZonePairSubject(from, to)));
   }
   return places;
@@ -290,10 +255,10 @@ Result<std::vector<Subject>> Meant(Service& service, const std::string& word, co
   store::FlowQuery query;
   query.range = range;
   WEIR_ASSIGN_OR_RETURN(query.filter, model::Filter::Parse(text));
-  query.columns = Columns({"bytes"});
-  query.group_by = Columns({"client_namespace", "client_pod", "client_workload", "client_workload_kind", "client_node",
-                            "client_process", "server_namespace", "server_pod", "server_workload",
-                            "server_workload_kind", "server_node", "server_process"});
+  query.columns = ColumnsNamed({"bytes"});
+  query.group_by = ColumnsNamed({"client_namespace", "client_pod", "client_workload", "client_workload_kind",
+                                 "client_node", "client_process", "server_namespace", "server_pod", "server_workload",
+                                 "server_workload_kind", "server_node", "server_process"});
   query.totals = false;
   query.limit = kMaxEnds;
   WEIR_ASSIGN_OR_RETURN(const store::FlowResult result, Counted(service.store.Query(query)));
@@ -301,7 +266,7 @@ Result<std::vector<Subject>> Meant(Service& service, const std::string& word, co
   std::map<std::pair<int, std::string>, Subject> candidates;
   const auto add = [&](int rank, const Subject& subject) { candidates[{rank, SubjectReference(subject)}] = subject; };
   for (const auto& cells : result.rows) {
-    const RowOf row(result, cells);
+    const NamedCells row(result, cells);
     for (const std::string end : {"client_", "server_"}) {
       Subject subject;
       subject.name_space = row.Text(end + "namespace");
