@@ -137,7 +137,7 @@ struct weir_record {
 	weir_u32 packets_out;
 	weir_u32 backlog;		/* LISTEN: connections waiting for accept() */
 	weir_u32 max_backlog;
-	weir_u32 drops;			/* LISTEN: connections dropped for a full queue */
+	weir_u32 drops;			/* LISTEN: sk_drops; behind the tracker, of these those for a full queue */
 	weir_u32 retrans_rto;
 	weir_u32 retrans_probe;
 	weir_u32 dsack_dups;		/* segments the peer reported as received twice */

@@ -174,6 +174,22 @@ def test_a_full_accept_queue_stands_with_the_listeners_connections(lab, weir):
     assert not weir.get("/api/v1/flows", filter="client_address = 0.0.0.0 or client_address = ::", since="1h")["rows"]
 
 
+def test_a_listener_that_throws_away_what_came_twice_has_no_full_queue(lab, weir):
+    """A lost SYN-ACK makes the client's SYN come again, which the listener throws away: as it does where its queue is full."""
+    before = nstat(lab, "server", "TcpExtListenOverflows")
+    lab.serve("server", 8317)
+    lab.nft("router", "table inet hole {\n chain forward {\n  type filter hook forward priority 0;\n"
+                      "  tcp sport 8317 tcp flags & (syn|ack) == syn|ack numgen inc mod 2 == 0 counter drop\n }\n}\n")
+    try:
+        lab.client("client", "get", lab.address("server"), "8317", "--keep-alive", "--parallel", "4", "--count", "4", "--down", "1000")
+        assert int(re.search(r"packets (\d+)", lab.run("router", "nft", "list", "table", "inet", "hole")).group(1)) >= 4
+    finally:
+        lab.run("router", "nft", "delete", "table", "inet", "hole")
+    assert nstat(lab, "server", "TcpExtListenOverflows") == before
+    rows = settled(weir, between(lab, port=8317), closed(4))
+    assert total(rows, "connections_opened") == 4 and total(rows, "accept_overflows") == 0
+
+
 def test_no_local_port_left_is_its_own_cause(lab, weir):
     held = None
     lab.serve("server", 8313)

@@ -4,6 +4,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <malloc.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 
 #include <weir.skel.h>  // needs the types of bpf/abi.h
 
+#include "agent/kernel/accept_queues.h"
 #include "agent/kernel/arrival_watch.h"
 #include "agent/kernel/bpf_log.h"
 #include "agent/kernel/group_tree.h"
@@ -59,21 +61,25 @@ struct FreeRing {
 };
 using Skeleton = std::unique_ptr<weir_bpf, DestroySkeleton>;
 
-// Counts what passes, then hands it on.
+// Counts what passes, makes overflows of listeners' drops, then hands it on.
 class CountingSink final : public RecordSink {
  public:
-  explicit CountingSink(RecordSink& next) : next_(next) {}
+  CountingSink(RecordSink& next, AcceptQueues& queues) : next_(next), queues_(queues) {}
   ~CountingSink() override {
     Count(Metric::agent_final_records, finals_);
     Count(Metric::agent_snapshot_records, live_);
   }
   void OnRecord(const weir_record& record) override {
     ++(record.kind == WEIR_RECORD_FINAL ? finals_ : live_);
-    next_.OnRecord(record);
+    if (record.state != TCP_LISTEN) return next_.OnRecord(record);
+    weir_record listener = record;
+    listener.drops = queues_.Overflows(record);
+    next_.OnRecord(listener);
   }
 
  private:
   RecordSink& next_;
+  AcceptQueues& queues_;
   uint64_t finals_ = 0;
   uint64_t live_ = 0;
 };
@@ -131,6 +137,7 @@ class Tracker final : public KernelTracker {
   bool arrivals_suspended_ = false;
   RateLimit arrivals_log_{std::chrono::minutes(1)};
   RecordSink* sink_ = nullptr;  // during DrainRing
+  AcceptQueues queues_{ReadListenOverflows};
 };
 
 Status Tracker::Attach() {
@@ -226,7 +233,7 @@ int Tracker::OnRingRecord(void* self, void* data, size_t size) {
 }
 
 void Tracker::DrainRing(RecordSink& sink) {
-  CountingSink counting(sink);
+  CountingSink counting(sink, queues_);
   sink_ = &counting;
   ring_buffer__consume(ring_.get());
   sink_ = nullptr;
@@ -267,7 +274,7 @@ Status Tracker::RunPasses(RecordSink& sink) {
 Status Tracker::ReadIterator(RecordSink& sink) {
   const UniqueFd iterator(bpf_iter_create(bpf_link__fd(snapshot_link_.get())));
   if (!iterator.valid()) return Status::FromErrno(errno, "open " + snapshot_);
-  CountingSink counting(sink);
+  CountingSink counting(sink, queues_);
   return ReadRecords([fd = iterator.get()](void* to, size_t size) { return ::read(fd, to, size); }, counting);
 }
 
