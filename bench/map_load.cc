@@ -5,7 +5,7 @@
 // Fills the store in FOLDER, unless it has rows already, with ROWS rows of the last 15 minutes between PODS pods of 40
 // namespaces, 500 workloads, 200 nodes and three zones, each pod asking four others, and rolls them up. Then asks for
 // the map on every level in turn, seven times. Prints one JSON line per level: medians of the store's answer, of the
-// whole map.
+// round-trip times of what is shown, of the whole map.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -115,6 +115,7 @@ Status Ask(store::Store& store, model::Level level, UnixMillis newest) {
   store::FlowQuery query = api::MapQuery(options);
   query.range = {(newest - 900'000) / 10'000 * 10'000, newest + 1};
   std::vector<double> answers;
+  std::vector<double> rtts;
   std::vector<double> maps;
   size_t rows = 0;
   size_t edges = 0;
@@ -122,15 +123,21 @@ Status Ask(store::Store& store, model::Level level, UnixMillis newest) {
     const auto begin = std::chrono::steady_clock::now();
     WEIR_ASSIGN_OR_RETURN(const store::FlowResult result, store.Query(query));
     answers.push_back(MillisSince(begin));
-    const auto rtt = [&](const store::FlowGroups& groups) { return store.RttOfGroups(query, groups); };
+    const auto rtt = [&](const store::FlowGroups& groups) {
+      const auto asked = std::chrono::steady_clock::now();
+      auto found = store.RttOfGroups(query, groups);
+      rtts.push_back(MillisSince(asked));
+      return found;
+    };
     WEIR_ASSIGN_OR_RETURN(const api::Map map, api::BuildMap(result, options, rtt));
     maps.push_back(MillisSince(begin));
     rows = result.rows.size();
     edges = map.edges.size() + map.edges_left_out;
   }
-  fmt::print(R"({{"bench": "map", "level": "{}", "store_ms": {:.1f}, "map_ms": {:.1f}, "rows": {}, "edges": {}}})"
-             "\n",
-             model::NameOf(level), Median(answers), Median(maps), rows, edges);
+  fmt::print(
+      R"({{"bench": "map", "level": "{}", "store_ms": {:.1f}, "rtt_ms": {:.1f}, "map_ms": {:.1f}, "rows": {}, "edges": {}}})"
+      "\n",
+      model::NameOf(level), Median(answers), Median(rtts), Median(maps), rows, edges);
   std::fflush(stdout);
   return Status::Ok();
 }

@@ -160,7 +160,7 @@ Result<MapAnswer> AskForMap(Service& service, const store::TimeRange& range, con
   if (!level) {
     WEIR_ASSIGN_OR_RETURN(const bool knows, service.store.KnowsNamespaces(range));
     if (knows) WEIR_RETURN_IF_ERROR(ask(model::Level::kNamespace));
-    if (knows && NamesNamespaces(answer.result)) return answer;
+    if (knows && NamesNamespaces(answer.result, answer.query)) return answer;
   }
   WEIR_RETURN_IF_ERROR(ask(level.value_or(model::Level::kProcess)));
   return answer;

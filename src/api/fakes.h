@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/row_edit.h"
 #include "server/server.h"
 #include "store/store.h"
 
@@ -69,6 +70,33 @@ class ResultBuilder {
     return row;
   }
 };
+
+// The same answer with whole ends in the place of the cells that name their attributes.
+inline store::FlowResult WithWholeEnds(const store::FlowResult& cells) {
+  store::FlowResult whole = cells;
+  std::erase_if(whole.columns, [](const model::Column* column) { return column->of_entity(); });
+  std::map<model::EntityId, model::EntityRef> shared;
+  for (auto& row : whole.rows) {
+    model::FlowRow flow;
+    std::vector<store::Cell> others;
+    for (size_t i = 0; i < row.size(); ++i) {
+      const model::Column& column = *cells.columns[i];
+      if (!column.of_entity()) {
+        others.push_back(row[i]);
+      } else if (row[i].is_text) {
+        model::SetAttribute(flow, column.name, row[i].text);
+      } else {
+        model::SetAttribute(flow, column.name, static_cast<uint32_t>(row[i].exact));
+      }
+    }
+    for (model::EntityRef* end : {&flow.client, &flow.server, &flow.service}) {
+      if (*end != nullptr) *end = shared.try_emplace((*end)->id, *end).first->second;
+    }
+    whole.ends.push_back({flow.client, flow.server, flow.service});
+    row = std::move(others);
+  }
+  return whole;
+}
 
 class FakeNodeStore final : public store::NodeStore {
  public:

@@ -1,7 +1,11 @@
 #include "api/map.h"
 
+#include <tsl/robin_map.h>
+#include <xxhash.h>
+
 #include <algorithm>
 #include <deque>
+#include <random>
 #include <set>
 #include <tuple>
 #include <unordered_map>
@@ -25,29 +29,45 @@ bool HasAddresses(Level level) { return level == Level::kProcess || level == Lev
 
 class Folding {
  public:
-  Folding(const store::FlowResult& result, const MapOptions& options) : reader_(result), options_(options) {}
+  Folding(const store::FlowResult& result, const MapOptions& options)
+      : reader_(result, MapQuery(options).group_by), options_(options) {}
 
-  // Every row, before the first Add(): a node's main namespace and what stands behind a service show only in all.
-  void Survey(const Row& row) {
-    if (IsAboutAListener(row)) return;
-    main_netns_.Add(reader_.ClientOf(row));
-    main_netns_.Add(reader_.ServerOf(row));
-    if (options_.level == Level::kService || options_.level == Level::kWorkload) pairs_.Add(reader_.ServerOf(row));
+  // Of every row, before the first Add(): a node's main namespace and what stands behind a service show only in all.
+  void Survey() {
+    tsl::robin_map<EndKey, Met, HashOfKey> clients;
+    tsl::robin_map<EndKey, Met, HashOfKey> servers;
+    for (Row row = 0; row < reader_.rows(); ++row) {
+      if (IsAboutAListener(row)) continue;
+      const EndKey client = reader_.ClientKey(row);
+      const EndKey server = reader_.ServerKey(row);
+      if (client.first == nullptr) {
+        main_netns_.Add(reader_.ClientOf(row));
+      } else {
+        ++clients.try_emplace(client, Met{row}).first.value().flows;
+      }
+      if (server.first == nullptr) {
+        SurveyServer({row, 1});
+      } else {
+        ++servers.try_emplace(server, Met{row}).first.value().flows;
+      }
+    }
+    for (const auto& [key, met] : clients) main_netns_.Add(reader_.ClientOf(met.row), met.flows);
+    for (const auto& [key, met] : servers) SurveyServer(met);
   }
 
   // `flow` is the row's number in the store; 0 = none, as of rows that are no flows.
-  void Add(const Row& row, uint64_t flow) {
+  void Add(Row row, uint64_t flow) {
     if (IsAboutAListener(row)) return;
-    EndFacts client_end = reader_.ClientOf(row);
-    EndFacts server_end = reader_.ServerOf(row);
-    LeadLoopbackHome(client_end, server_end);
-    if (options_.level == Level::kWorkload) pairs_.LeadToWorkload(server_end);
-    if (options_.level == Level::kService) {
-      pairs_.Lead(client_end);
-      pairs_.Lead(server_end);
+    const EndKey client_key = reader_.ClientKey(row);
+    const EndKey server_key = reader_.ServerKey(row);
+    auto met_client = index_by_key_.find(client_key);
+    auto met_server = index_by_key_.find(server_key);
+    const bool known = met_client != index_by_key_.end() && met_server != index_by_key_.end();
+    const auto [client, server] = known ? std::pair(met_client->second, met_server->second) : NodesOf(row);
+    if (!known) {
+      Remember(client_key, client);
+      Remember(server_key, server);
     }
-    const uint32_t client = NodeIndex(client_end);
-    const uint32_t server = NodeIndex(server_end);
     const auto [found, fresh] = edges_by_ends_.try_emplace(uint64_t{client} << 32 | server, edges_.size());
     if (fresh) {
       MapEdge& edge = edges_.emplace_back();
@@ -63,8 +83,8 @@ class Folding {
   }
 
   // In older rows a full accept queue is a flow whose client is unspecified.
-  bool IsAboutAListener(const Row& row) const {
-    const std::string_view client = reader_.ClientOf(row).address;
+  bool IsAboutAListener(Row row) const {
+    const std::string_view client = reader_.client_address(row);
     return client == "0.0.0.0" || client == "::";
   }
 
@@ -125,6 +145,43 @@ class Folding {
     uint32_t shared = 0;
   };
 
+  using EndKey = MapRowReader::EndKey;
+  struct HashOfKey {
+    size_t operator()(const EndKey& key) const { return XXH3_64bits(&key, sizeof(key)); }
+  };
+  struct Met {
+    Row row = 0;  // one of its rows
+    uint64_t flows = 0;
+  };
+
+  void SurveyServer(const Met& met) {
+    const EndFacts server = reader_.ServerOf(met.row);
+    main_netns_.Add(server, met.flows);
+    if (options_.level == Level::kService || options_.level == Level::kWorkload) pairs_.Add(server);
+  }
+
+  // The numbers of the nodes of the row's client and server.
+  std::pair<uint32_t, uint32_t> NodesOf(Row row) {
+    EndFacts client = reader_.ClientOf(row);
+    EndFacts server = reader_.ServerOf(row);
+    LeadLoopbackHome(client, server);
+    if (options_.level == Level::kWorkload) pairs_.LeadToWorkload(server);
+    if (options_.level == Level::kService) {
+      pairs_.Lead(client);
+      pairs_.Lead(server);
+    }
+    const uint32_t index_of_client = NodeIndex(client);
+    return {index_of_client, NodeIndex(server)};
+  }
+
+  // Where nothing but the entity decides which node an end is, neither its address nor the other end.
+  void Remember(const EndKey& key, uint32_t index) {
+    if (key.first == nullptr || HasAddresses(options_.level)) return;
+    const bool only_address = key.first->node.empty() || key.first->kind == "address";
+    const MapNode& node = nodes_[index].node;
+    if (!only_address && !node.external && node.address.empty()) index_by_key_.try_emplace(key, index);
+  }
+
   // Loopback is the other end's own: where that is a pod or something larger, so is this one.
   void LeadLoopbackHome(EndFacts& client, EndFacts& server) const {
     if (HasAddresses(options_.level)) return;
@@ -153,7 +210,8 @@ class Folding {
   uint32_t NodeIndex(EndFacts end) {
     if (end.netns == main_netns_.Of(end.node)) end.netns = 0;
     SpellOut(end, facts_);
-    const auto [met, first] = index_by_facts_.try_emplace(facts_, 0);
+    const XXH128_hash_t hash = XXH3_128bits_withSeed(facts_.data(), facts_.size(), seed_);
+    const auto [met, first] = index_by_facts_.try_emplace({hash.low64, hash.high64}, 0);
     if (!first) return met->second;
     MapNode node = NodeOf(end, options_);
     std::string id = node.Id();
@@ -167,7 +225,7 @@ class Folding {
     if (!end.zone.empty()) known.zones.emplace(end.zone);
     AddParts(end.on_behalf_of, known.on_behalf_of);
     known.shared = std::max(known.shared, end.shared);
-    met->second = found->second;
+    met.value() = found->second;
     return found->second;
   }
 
@@ -238,7 +296,13 @@ class Folding {
   ServicePairs pairs_;
   std::vector<Known> nodes_;
   std::unordered_map<std::string, uint32_t> index_;  // by id
-  std::unordered_map<std::string, uint32_t> index_by_facts_;
+  // By a hash that nobody can foresee, who might choose names that collide.
+  const uint64_t seed_ = std::random_device()() | uint64_t{std::random_device()()} << 32;
+  struct FirstHalf {
+    size_t operator()(const std::pair<uint64_t, uint64_t>& hash) const { return hash.first; }
+  };
+  tsl::robin_map<std::pair<uint64_t, uint64_t>, uint32_t, FirstHalf> index_by_facts_;
+  tsl::robin_map<EndKey, uint32_t, HashOfKey> index_by_key_;
   std::string facts_;
   std::deque<MapEdge> edges_;
   std::unordered_map<uint64_t, size_t> edges_by_ends_;  // client << 32 | server
@@ -262,6 +326,7 @@ store::FlowQuery MapQuery(const MapOptions& options) {
     for (const char* name : {"server_service", "server_service_namespace"}) AddColumn(name, query.group_by);
   }
   query.by_flow = true;  // names of flows are at hand in memory, and their groups by name cost more to tell
+  query.whole_ends = true;
   query.totals = false;
 #define WEIR_EDGE_COLUMN(name) query.columns.push_back(model::FindColumn(#name));
   WEIR_EDGE_SUMS(WEIR_EDGE_COLUMN)
@@ -275,18 +340,19 @@ store::FlowQuery MapQuery(const MapOptions& options) {
   return query;
 }
 
-bool NamesNamespaces(const store::FlowResult& result) {
-  const MapRowReader reader(result);
-  return std::any_of(result.rows.begin(), result.rows.end(), [&](const Row& row) {
-    return !reader.ClientOf(row).name_space.empty() || !reader.ServerOf(row).name_space.empty();
-  });
+bool NamesNamespaces(const store::FlowResult& result, const store::FlowQuery& query) {
+  const MapRowReader reader(result, query.group_by);
+  for (Row row = 0; row < reader.rows(); ++row) {
+    if (!reader.ClientOf(row).namespace_.empty() || !reader.ServerOf(row).namespace_.empty()) return true;
+  }
+  return false;
 }
 
 Result<Map> BuildMap(const store::FlowResult& result, const MapOptions& options, const RttOfEdges& rtt) {
   Folding folding(result, options);
-  for (const Row& row : result.rows) folding.Survey(row);
-  for (size_t i = 0; i < result.rows.size(); ++i) {
-    folding.Add(result.rows[i], i < result.flows.size() ? result.flows[i] : 0);
+  folding.Survey();
+  for (Row row = 0; row < result.rows.size(); ++row) {
+    folding.Add(row, row < result.flows.size() ? result.flows[row] : 0);
   }
   WEIR_ASSIGN_OR_RETURN(const auto distributions, rtt(folding.Wanted()));
   folding.SetRtt(distributions);

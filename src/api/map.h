@@ -31,8 +31,8 @@ struct MapOptions {
 // What to ask the store for, range and filter aside.
 store::FlowQuery MapQuery(const MapOptions& options);
 
-// Whether any end of an answer is in a Kubernetes namespace.
-bool NamesNamespaces(const store::FlowResult& result);
+// Whether any end of an answer to MapQuery() is in a Kubernetes namespace.
+bool NamesNamespaces(const store::FlowResult& result, const store::FlowQuery& query);
 
 struct Map {
   Json nodes = Json::array();

@@ -46,7 +46,7 @@ uint64_t MapEdge::failed() const {
   return failed_refused + failed_timed_out + failed_unreachable + failed_abandoned + failed_no_port + failed_other;
 }
 
-void MapEdge::Add(const MapRowReader& reader, const MapRowReader::Row& row) {
+void MapEdge::Add(const MapRowReader& reader, MapRowReader::Row row) {
   ports.insert(reader.server_port(row));
 #define WEIR_EDGE_ADD(name) name += reader.name(row);
   WEIR_EDGE_SUMS(WEIR_EDGE_ADD)
@@ -61,15 +61,15 @@ void MapEdge::Add(const MapRowReader& reader, const MapRowReader::Row& row) {
     share->second.bytes += bytes_of_row;
     share->second.attempts += reader.connections_opened(row);
   }
-  const EndFacts client_end = reader.ClientOf(row);
-  const EndFacts server_end = reader.ServerOf(row);
-  if (!client_end.zone.empty() || !server_end.zone.empty()) {
-    zone_pairs[{std::string(client_end.zone), std::string(server_end.zone)}] += bytes_of_row;
+  const std::string_view client_zone = reader.client_zone(row);
+  const std::string_view server_zone = reader.server_zone(row);
+  if (!client_zone.empty() || !server_zone.empty()) {
+    zone_pairs[{std::string(client_zone), std::string(server_zone)}] += bytes_of_row;
   }
-  if (!server_end.service.empty() && services.size() < kMaxServices) {
-    services.insert(fmt::format("{}/{}", server_end.service_namespace, server_end.service));
+  if (const std::string_view service = reader.server_service(row); !service.empty() && services.size() < kMaxServices) {
+    services.insert(fmt::format("{}/{}", reader.server_service_namespace(row), service));
   }
-  AddParts(client_end.on_behalf_of, on_behalf_of);
+  AddParts(reader.client_on_behalf_of(row), on_behalf_of);
 }
 
 diagnose::EdgeFacts MapEdge::Facts(double rtt_p99_us) const {

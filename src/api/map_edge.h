@@ -43,7 +43,7 @@ struct MapEdge {
   // The server's samples count only where the client has none: the client's include both hosts' delays.
   double P99() const { return (rtt.client.empty() ? rtt.server : rtt.client).Quantile(0.99); }
 
-  void Add(const MapRowReader& reader, const MapRowReader::Row& row);
+  void Add(const MapRowReader& reader, MapRowReader::Row row);
   diagnose::EdgeFacts Facts(double rtt_p99_us) const;
   Json ToJson(const std::string& client_id, const std::string& server_id, double seconds) const;
 };

@@ -78,7 +78,7 @@ bool IsUnit(std::string_view name) {
 
 void PutIntoCluster(const EndFacts& end, MapNode& node) {
   node.cluster = end.cluster;
-  node.name_space = end.name_space;
+  node.name_space = end.namespace_;
   node.name_source = "cluster";
 }
 
@@ -107,7 +107,7 @@ Home PutIntoHome(const EndFacts& end, MapNode& node) {
     PutIntoPod(end, node);
     node.container_name = end.container_name;
     node.container = end.container;
-    return {"pod", Slash(end.name_space, end.pod)};
+    return {"pod", Slash(end.namespace_, end.pod)};
   }
   node.node = end.node;
   node.zone = end.zone;
@@ -137,7 +137,7 @@ MapNode PodNode(const EndFacts& end) {
   node.kind = "pod";
   node.name = end.pod;
   PutIntoPod(end, node);
-  node.group = Slash(end.name_space, end.workload.empty() ? end.pod : end.workload);
+  node.group = Slash(end.namespace_, end.workload.empty() ? end.pod : end.workload);
   node.group_kind = "workload";
   return node;
 }
@@ -178,7 +178,7 @@ MapNode WorkloadNode(const EndFacts& end) {
   node.kind = "workload";
   node.name = end.workload;
   PutIntoWorkload(end, node);
-  node.group = end.name_space;
+  node.group = end.namespace_;
   node.group_kind = "namespace";
   return node;
 }
@@ -186,7 +186,7 @@ MapNode WorkloadNode(const EndFacts& end) {
 MapNode NamespaceNode(const EndFacts& end) {
   MapNode node;
   node.kind = "namespace";
-  node.name = end.name_space;
+  node.name = end.namespace_;
   PutIntoCluster(end, node);
   node.group = end.cluster;
   node.group_kind = end.cluster.empty() ? "" : "cluster";
@@ -239,7 +239,7 @@ bool IsKnown(const EndFacts& end, model::EntityField field) {
     case container: return !end.container.empty();
     case pod: return !end.pod.empty();
     case workload: return !end.workload.empty();
-    case namespace_: return !end.name_space.empty();
+    case namespace_: return !end.namespace_.empty();
     case node: return !end.node.empty();
     case zone: return !end.zone.empty();
     case cluster: return !end.cluster.empty();
@@ -265,11 +265,11 @@ std::string_view KindOn(Level level, const EndFacts& end) {
 
 }  // namespace
 
-void MainNetns::Add(const EndFacts& end) {
+void MainNetns::Add(const EndFacts& end, uint64_t flows) {
   if (end.node.empty() || end.netns == 0 || !end.container.empty() || !end.netns_name.empty()) return;
   auto node = flows_.find(end.node);
   if (node == flows_.end()) node = flows_.emplace(end.node, std::map<uint32_t, uint64_t>{}).first;
-  ++node->second[end.netns];
+  node->second[end.netns] += flows;
 }
 
 uint32_t MainNetns::Of(std::string_view node) const {

@@ -11,17 +11,17 @@
 
 namespace weir::api {
 
-// X(field, attribute): the texts of an end the map reads, as columns name them behind client_ or server_.
-#define WEIR_MAP_END_TEXTS(X)           \
+// X(field, attribute): the attributes of an end the map reads, by the entity's field and as columns name them behind
+// client_ or server_.
+#define WEIR_MAP_ENTITY_TEXTS(X)        \
   X(process, process)                   \
   X(container, container)               \
   X(unit, unit)                         \
   X(node, node)                         \
-  X(address, address)                   \
   X(netns_name, netns_name)             \
   X(kind, kind)                         \
   X(cluster, cluster)                   \
-  X(name_space, namespace)              \
+  X(namespace_, namespace)              \
   X(workload, workload)                 \
   X(workload_kind, workload_kind)       \
   X(pod, pod)                           \
@@ -33,6 +33,7 @@ namespace weir::api {
   X(external_service, external_service) \
   X(on_behalf_of, on_behalf_of)         \
   X(name_source, name_source)
+#define WEIR_MAP_END_TEXTS(X) X(address, address) WEIR_MAP_ENTITY_TEXTS(X)
 
 // What is known of one end of a flow, as far as the level needs it.
 struct EndFacts {
@@ -41,7 +42,7 @@ struct EndFacts {
   std::string_view netns_name = {};
   uint32_t netns = 0;  // inode; 0 = unknown, or the node's main one
   std::string_view kind = {};
-  std::string_view cluster = {}, name_space = {}, workload = {}, workload_kind = {}, pod = {}, container_name = {};
+  std::string_view cluster = {}, namespace_ = {}, workload = {}, workload_kind = {}, pod = {}, container_name = {};
   std::string_view zone = {}, region = {}, cloud_service = {}, external_name = {}, external_service = {};
   std::string_view on_behalf_of = {}, name_source = {};
   std::string_view service = {}, service_namespace = {};  // of a server: what its client asked for
@@ -52,7 +53,7 @@ struct EndFacts {
 // and in named namespaces do not count, there can be any number of them.
 class MainNetns {
  public:
-  void Add(const EndFacts& end);
+  void Add(const EndFacts& end, uint64_t flows = 1);
   // 0 when nothing was added for the node. The lowest of equals, because a machine's first namespace has the lowest.
   uint32_t Of(std::string_view node) const;
 

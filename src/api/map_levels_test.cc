@@ -18,7 +18,11 @@ using model::Level;
 Map MapOf(const store::FlowResult& result, const MapOptions& options) {
   using Distributions = std::map<uint32_t, store::RttDistribution>;
   const auto none = [](const store::FlowGroups&) { return Result<Distributions>(Distributions{}); };
-  return *BuildMap(result, options, none);
+  const Map map = *BuildMap(result, options, none);
+  const Map of_whole_ends = *BuildMap(WithWholeEnds(result), options, none);
+  EXPECT_EQ(map.nodes, of_whole_ends.nodes);
+  EXPECT_EQ(map.edges, of_whole_ends.edges);
+  return map;
 }
 
 using Cells = std::map<std::string_view, store::Cell>;
@@ -199,7 +203,7 @@ TEST(MapLevels, ProcessesOfPodsLiveInThem) {
                      .node = "n1",
                      .kind = "pod",
                      .cluster = "prod",
-                     .name_space = "shop",
+                     .namespace_ = "shop",
                      .workload = "web",
                      .pod = "web-1",
                      .container_name = "app"};
@@ -255,7 +259,7 @@ void ExpectFilterSelects(const model::Entity& client, Level level) {
                      .netns = entity.netns,
                      .kind = entity.kind,
                      .cluster = entity.cluster,
-                     .name_space = entity.namespace_,
+                     .namespace_ = entity.namespace_,
                      .workload = entity.workload,
                      .workload_kind = entity.workload_kind,
                      .pod = entity.pod,

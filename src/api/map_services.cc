@@ -5,9 +5,9 @@ namespace weir::api {
 void ServicePairs::Add(const EndFacts& server) {
   // An end that is known by its service alone has the service's name as that of its workload.
   if (server.service.empty() || server.workload.empty() || server.kind == "service") return;
-  if (server.service_namespace != server.name_space) return;
+  if (server.service_namespace != server.namespace_) return;
   const std::string cluster(server.cluster);
-  const std::string name_space(server.name_space);
+  const std::string name_space(server.namespace_);
   const Key workload{cluster, name_space, std::string(server.workload)};
   services_[workload].emplace(server.service);
   kinds_.try_emplace(workload, server.workload_kind);
@@ -32,11 +32,11 @@ void ServicePairs::Lead(EndFacts& end) const {
     return;
   }
   if (end.workload.empty()) return;
-  const Key key{cluster, std::string(end.name_space), std::string(end.workload)};
+  const Key key{cluster, std::string(end.namespace_), std::string(end.workload)};
   const std::string* service = OnlyOne(key, services_, workloads_);
   if (service == nullptr) return;
   end.service = *service;
-  end.service_namespace = end.name_space;
+  end.service_namespace = end.namespace_;
 }
 
 void ServicePairs::LeadToWorkload(EndFacts& end) const {

@@ -20,7 +20,11 @@ constexpr const char* kContainer = "3f2a9c71d0be55aa3f2a9c71d0be55aa";
 Map MapOf(const store::FlowResult& result, const MapOptions& options) {
   using Distributions = std::map<uint32_t, store::RttDistribution>;
   const auto none = [](const store::FlowGroups&) { return Result<Distributions>(Distributions{}); };
-  return *BuildMap(result, options, none);
+  const Map map = *BuildMap(result, options, none);
+  const Map of_whole_ends = *BuildMap(WithWholeEnds(result), options, none);
+  EXPECT_EQ(map.nodes, of_whole_ends.nodes);
+  EXPECT_EQ(map.edges, of_whole_ends.edges);
+  return map;
 }
 
 struct EndCase {

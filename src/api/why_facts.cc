@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 #include <map>
 #include <optional>
 #include <set>
@@ -20,8 +21,9 @@ using diagnose::WhyFacts;
 using model::NodeSignal;
 
 constexpr int64_t kUsualMs = 3'600'000;  // what is usual: the hour before
-constexpr uint32_t kMaxPlaces = 500;     // pairs of nodes of a subject's flows
-constexpr uint32_t kMaxEnds = 200;       // that a word can mean
+constexpr uint32_t kMaxPlaces = 500;     // flows, the largest, whose nodes and zones are looked at
+constexpr uint32_t kMaxApplications = 1'000;
+constexpr uint32_t kMaxEnds = 10'000;  // that a word can mean
 constexpr double kBitsPerByte = 8;
 
 Result<model::Filter> FilterOf(const Subject& subject) { return model::Filter::Parse(FlowFilter(subject)); }
@@ -51,6 +53,8 @@ constexpr auto kMeasures = std::to_array<std::string_view>({"bytes",
                                                             "server_rtt_count",
                                                             "rtt_avg_us",
                                                             "requests",
+                                                            "requests_failed",
+                                                            "requests_unanswered",
                                                             "first_chunk_count",
                                                             "first_chunk_p99_us",
                                                             "receive_wait_count",
@@ -62,16 +66,16 @@ uint64_t Lost(const NamedCells& row, const std::string& direction) {
   return Whole(std::max(again, late));
 }
 
-// Sums over all flows of the subject, and how many there are.
+// Sums over all flows of the subject, and what of them is DNS.
 Status AddFlows(Service& service, const model::Filter& filter, WhyFacts& facts) {
   store::FlowQuery query;
   query.range = {facts.from, facts.to};
   query.filter = filter;
   query.columns = ColumnsNamed(kMeasures);
-  query.limit = 1;
+  query.group_by = ColumnsNamed({"application"});
+  query.limit = kMaxApplications;
   WEIR_ASSIGN_OR_RETURN(const store::FlowResult result, Counted(service.store.Query(query)));
   const NamedCells row(result, result.totals);
-  facts.flows = result.groups;
   facts.bytes = Whole(row.Number("bytes"));
   facts.segments = Whole(row.Number("segments_to_server") + row.Number("segments_to_client"));
   facts.lost = Lost(row, "to_server") + Lost(row, "to_client");
@@ -82,12 +86,25 @@ Status AddFlows(Service& service, const model::Filter& filter, WhyFacts& facts) 
   facts.requests = Whole(row.Number("requests"));
   facts.first_chunk_p99_us = Measured(row, "first_chunk_count", "first_chunk_p99_us");
   facts.receive_wait_p99_us = Measured(row, "receive_wait_count", "receive_wait_p99_us");
+  for (const auto& cells : result.rows) {
+    const NamedCells group(result, cells);
+    if (group.Text("application") != "dns") continue;
+    facts.dns_queries = Whole(group.Number("requests"));
+    facts.dns_failed = Whole(group.Number("requests_failed") + group.Number("requests_unanswered"));
+    facts.requests -= std::min(facts.requests, facts.dns_queries);
+  }
   return Status::Ok();
 }
 
-Status AddUsual(Service& service, const model::Filter& filter, WhyFacts& facts) {
+// What was usual before the time that is asked about.
+struct Usual {
+  std::optional<double> rtt_us;
+  std::optional<double> first_chunk_us;
+};
+
+Result<Usual> FindUsual(Service& service, const model::Filter& filter, UnixMillis before) {
   store::FlowQuery query;
-  query.range = {facts.from - kUsualMs, facts.from};
+  query.range = {before - kUsualMs, before};
   query.filter = filter;
   query.columns =
       ColumnsNamed({"client_rtt_count", "server_rtt_count", "rtt_avg_us", "first_chunk_count", "first_chunk_p99_us"});
@@ -95,34 +112,15 @@ Status AddUsual(Service& service, const model::Filter& filter, WhyFacts& facts) 
   query.limit = 1;
   WEIR_ASSIGN_OR_RETURN(const store::FlowResult result, Counted(service.store.Query(query)));
   const NamedCells row(result, result.totals);
-  if (row.Number("client_rtt_count") + row.Number("server_rtt_count") > 0) {
-    facts.rtt_usual_us = row.Number("rtt_avg_us");
-  }
-  facts.first_chunk_usual_us = Measured(row, "first_chunk_count", "first_chunk_p99_us");
-  return Status::Ok();
+  Usual usual;
+  if (row.Number("client_rtt_count") + row.Number("server_rtt_count") > 0) usual.rtt_us = row.Number("rtt_avg_us");
+  usual.first_chunk_us = Measured(row, "first_chunk_count", "first_chunk_p99_us");
+  return usual;
 }
 
-Status AddDns(Service& service, const model::Filter& filter, WhyFacts& facts) {
-  store::FlowQuery query;
-  query.range = {facts.from, facts.to};
-  query.filter = filter;
-  query.columns = ColumnsNamed({"requests", "requests_failed", "requests_unanswered"});
-  query.group_by = ColumnsNamed({"application"});
-  query.totals = false;
-  query.limit = 20;
-  WEIR_ASSIGN_OR_RETURN(const store::FlowResult result, Counted(service.store.Query(query)));
-  for (const auto& cells : result.rows) {
-    const NamedCells row(result, cells);
-    if (row.Text("application") != "dns") continue;
-    facts.dns_queries = Whole(row.Number("requests"));
-    facts.dns_failed = Whole(row.Number("requests_failed") + row.Number("requests_unanswered"));
-    facts.requests -= std::min(facts.requests, facts.dns_queries);
-  }
-  return Status::Ok();
-}
-
-// The nodes and the pairs of zones that the subject's flows touch.
+// How many flows the subject has, and the nodes and the pairs of zones they touch.
 struct Places {
+  uint64_t flows = 0;
   std::set<std::string> own_nodes;
   std::set<std::string> scopes;  // references
 };
@@ -136,23 +134,26 @@ bool IsEnd(const Subject& subject, const NamedCells& row, const std::string& end
   }
 }
 
-Result<Places> FindPlaces(Service& service, const model::Filter& filter, const WhyFacts& facts) {
+Result<Places> FindPlaces(Service& service, const model::Filter& filter, const Subject& subject,
+                          const store::TimeRange& range) {
   store::FlowQuery query;
-  query.range = {facts.from, facts.to};
+  query.range = range;
   query.filter = filter;
   query.columns = ColumnsNamed({"bytes"});
   query.group_by = ColumnsNamed({"client_node", "client_zone", "client_pod", "client_workload", "client_process",
                                  "server_node", "server_zone", "server_pod", "server_workload", "server_process"});
+  query.by_flow = true;  // their names are at hand in memory
   query.totals = false;
   query.limit = kMaxPlaces;
   WEIR_ASSIGN_OR_RETURN(const store::FlowResult result, Counted(service.store.Query(query)));
   Places places;
+  places.flows = result.groups;
   for (const auto& cells : result.rows) {
     const NamedCells row(result, cells);
     for (const std::string end : {"client_", "server_"}) {
       const std::string node(row.Text(end + "node"));
       if (!node.empty()) places.scopes.insert("node:" + node);
-      if (!node.empty() && IsEnd(facts.subject, row, end)) places.own_nodes.insert(node);
+      if (!node.empty() && IsEnd(subject, row, end)) places.own_nodes.insert(node);
     }
     const std::string from(row.Text("client_zone"));
     const std::string to(row.Text("server_zone"));
@@ -225,14 +226,19 @@ Result<WhyFacts> GatherFacts(Service& service, const Subject& subject, const sto
   facts.from = range.from;
   facts.to = range.to;
   WEIR_ASSIGN_OR_RETURN(const model::Filter filter, FilterOf(subject));
+  // Most of a question's time is the same whatever it reads, so they are asked at once.
+  auto asked_usual = std::async(std::launch::async, [&] { return FindUsual(service, filter, range.from); });
+  auto asked_places = std::async(std::launch::async, [&] { return FindPlaces(service, filter, subject, range); });
   WEIR_RETURN_IF_ERROR(AddFlows(service, filter, facts));
+  WEIR_ASSIGN_OR_RETURN(const Places places, asked_places.get());
+  WEIR_ASSIGN_OR_RETURN(const Usual usual, asked_usual.get());
+  facts.rtt_usual_us = usual.rtt_us;
+  facts.first_chunk_usual_us = usual.first_chunk_us;
+  facts.flows = places.flows;
   if (facts.flows == 0) return facts;
-  WEIR_RETURN_IF_ERROR(AddUsual(service, filter, facts));
   if (facts.requests != 0) {
     WEIR_ASSIGN_OR_RETURN(facts.beside, BesideOf(service, subject, range));
   }
-  WEIR_RETURN_IF_ERROR(AddDns(service, filter, facts));
-  WEIR_ASSIGN_OR_RETURN(const Places places, FindPlaces(service, filter, facts));
   if (subject.kind == SubjectKind::kNode) {
     facts.node = subject.node;
   } else if (places.own_nodes.size() == 1) {
@@ -247,58 +253,42 @@ Result<std::vector<Subject>> Meant(Service& service, const std::string& word, co
   const size_t slash = word.find('/');
   const std::string space = slash == std::string::npos ? "" : word.substr(0, slash);
   const std::string name = slash == std::string::npos ? word : word.substr(slash + 1);
-  const std::string quoted = diagnose::FilterQuote(name);
-  std::string text = fmt::format("(pod = {0} or workload = {0}", quoted);
-  if (space.empty()) text += fmt::format(" or node = {0} or process = {0}", quoted);
-  text += ")";
-  if (!space.empty()) text += fmt::format(" and namespace = {}", diagnose::FilterQuote(space));
-  store::FlowQuery query;
-  query.range = range;
-  WEIR_ASSIGN_OR_RETURN(query.filter, model::Filter::Parse(text));
-  query.columns = ColumnsNamed({"bytes"});
-  query.group_by = ColumnsNamed({"client_namespace", "client_pod", "client_workload", "client_workload_kind",
-                                 "client_node", "client_process", "server_namespace", "server_pod", "server_workload",
-                                 "server_workload_kind", "server_node", "server_process"});
-  query.totals = false;
-  query.limit = kMaxEnds;
-  WEIR_ASSIGN_OR_RETURN(const store::FlowResult result, Counted(service.store.Query(query)));
+  WEIR_ASSIGN_OR_RETURN(const std::vector<model::EntityRef> called,
+                        Counted(service.store.EntitiesCalled(name, range, kMaxEnds)));
   // By rank of its kind, then by reference.
   std::map<std::pair<int, std::string>, Subject> candidates;
   const auto add = [&](int rank, const Subject& subject) { candidates[{rank, SubjectReference(subject)}] = subject; };
-  for (const auto& cells : result.rows) {
-    const NamedCells row(result, cells);
-    for (const std::string end : {"client_", "server_"}) {
-      Subject subject;
-      subject.name_space = row.Text(end + "namespace");
-      subject.workload = row.Text(end + "workload");
-      subject.workload_kind = row.Text(end + "workload_kind");
-      subject.node = row.Text(end + "node");
-      const bool in_space = space.empty() || subject.name_space == space;
-      Subject pod = subject;
-      pod.kind = SubjectKind::kPod;
-      pod.pod = row.Text(end + "pod");
-      if (in_space && pod.pod == name) add(0, pod);
-      Subject workload = subject;
-      workload.kind = SubjectKind::kWorkload;
-      workload.node.clear();
-      if (in_space && workload.workload == name) add(1, workload);
-      if (space.empty() && subject.node == name) add(2, diagnose::NodeSubject("", name, ""));
-      Subject process;
-      process.kind = SubjectKind::kProcess;
-      process.process = row.Text(end + "process");
-      process.node = subject.node;
-      if (space.empty() && process.process == name) add(3, process);
-    }
+  for (const model::EntityRef& entity : called) {
+    Subject subject;
+    subject.name_space = entity->namespace_;
+    subject.workload = entity->workload;
+    subject.workload_kind = entity->workload_kind;
+    subject.node = entity->node;
+    const bool in_space = space.empty() || subject.name_space == space;
+    Subject pod = subject;
+    pod.kind = SubjectKind::kPod;
+    pod.pod = entity->pod;
+    if (in_space && pod.pod == name) add(0, pod);
+    Subject workload = subject;
+    workload.kind = SubjectKind::kWorkload;
+    workload.node.clear();
+    if (in_space && workload.workload == name) add(1, workload);
+    if (space.empty() && subject.node == name) add(2, diagnose::NodeSubject("", name, ""));
+    Subject process;
+    process.kind = SubjectKind::kProcess;
+    process.process = entity->process;
+    process.node = subject.node;
+    if (space.empty() && process.process == name) add(3, process);
   }
   std::vector<Subject> meant;
   for (const auto& [rank, subject] : candidates) {
     if (rank.first == candidates.begin()->first.first) meant.push_back(subject);
   }
   if (meant.empty()) {
-    return Status::NotFound(
-        fmt::format("nothing called '{}' had traffic in that time; name a pod, a workload, a node, a process or the id "
-                    "of a finding, or ask about another time",
-                    word.substr(0, 100)));
+    return Status::NotFound(fmt::format(
+        "nothing called '{}' had traffic in the day before; name a pod, a workload, a node, a process or the id "
+        "of a finding, or ask about another time",
+        word.substr(0, 100)));
   }
   return meant;
 }

@@ -10,7 +10,7 @@
 
 namespace weir::api {
 
-// Everything of WhyFacts that is stored. Asks the store some five short questions.
+// Everything of WhyFacts that is stored. Asks the store a few short questions, several at once.
 Result<diagnose::WhyFacts> GatherFacts(Service& service, const diagnose::Subject& subject,
                                        const store::TimeRange& range);
 

@@ -5,13 +5,13 @@
 #include <chrono>
 #include <mutex>
 #include <unordered_map>
-#include <utility>
 
 #include "base/log.h"
 #include "base/metrics.h"
 #include "store/data_dir.h"
 #include "store/disk_room.h"
 #include "store/engine/engine.h"
+#include "store/engine/process_claim.h"
 #include "store/entity_catalogue.h"
 #include "store/entity_lookup.h"
 #include "store/finding_tables.h"
@@ -53,27 +53,10 @@ enum class Told : uint8_t { kRows, kRowsAndWhatElse };
 struct Answer {
   std::vector<std::vector<Cell>> rows;
   std::vector<uint64_t> flows;  // one per row, where rows are flows
+  std::vector<FlowEnds> ends;   // the same, where the plan wants them
   std::vector<Cell> totals;     // empty when the statement gives none
   AnswerSummary summary;
 };
-
-// Held while a store is open: libchdb serves one directory per process.
-class ProcessClaim {
- public:
-  ProcessClaim() : held_(!taken.exchange(true)) {}
-  ~ProcessClaim() {
-    if (held_) taken = false;
-  }
-  ProcessClaim(ProcessClaim&& other) noexcept : held_(std::exchange(other.held_, false)) {}
-  ProcessClaim& operator=(ProcessClaim&&) = delete;
-
-  bool held() const { return held_; }
-
- private:
-  static std::atomic<bool> taken;
-  bool held_;
-};
-std::atomic<bool> ProcessClaim::taken{false};
 
 class EmbeddedStore final : public Store {
  public:
@@ -93,6 +76,11 @@ class EmbeddedStore final : public Store {
   Result<FlowResult> Query(const FlowQuery& query) override;
   Result<std::map<uint32_t, RttDistribution>> RttOfGroups(const FlowQuery& query, const FlowGroups& groups) override;
   Result<bool> KnowsNamespaces(const TimeRange& range) override;
+  Result<std::vector<model::EntityRef>> EntitiesCalled(const std::string& name, const TimeRange& range,
+                                                       uint32_t limit) override {
+    return LookUpEntitiesCalled({FlowsSince(range.from), 0}, name, limit,
+                                [this](const std::string& sql) { return readers_.Execute(sql, "RowBinary"); });
+  }
   Status Maintain(UnixMillis now) override;
   Result<StoreStatus> GetStatus() override;
   NodeStore* node() override { return node_.get(); }
@@ -374,6 +362,7 @@ Result<Answer> EmbeddedStore::AskGroupsOnly(const QueryPlan& plan) {
   if (answer.rows.size() <= plan.limit) return answer;
   answer.rows.resize(plan.limit);
   if (plan.by_flow || plan.fold) answer.flows.resize(plan.limit);
+  if (plan.whole_ends) answer.ends.resize(plan.limit);
   const auto read = [&](const AnswerRow& row, bool) { answer.summary.rows_before_limit = row.cells[0].exact; };
   WEIR_ASSIGN_OR_RETURN(const AnswerSummary count, Read(CountGroupsSql(plan), Told::kRows, {FieldKind::kNumber}, read));
   answer.summary.rows_read += count.rows_read;
@@ -415,7 +404,8 @@ Result<Answer> EmbeddedStore::Ask(const QueryPlan& plan, const std::string& sql,
                                      return readers_.Execute(text, "RowBinary");
                                    });
                                  }};
-  WEIR_RETURN_IF_ERROR(names_.Fill(answer.flows, plan.group_by, tables, plan.as_of.at == 0, answer.rows));
+  WEIR_RETURN_IF_ERROR(names_.Fill(answer.flows, plan.group_by, tables, plan.as_of.at == 0, answer.rows,
+                                   plan.whole_ends ? &answer.ends : nullptr));
   return answer;
 }
 
@@ -464,6 +454,7 @@ Result<FlowResult> EmbeddedStore::Run(const QueryPlan& plan) {
   if (plan.bucket_ms == 0 || result.groups == 0) {
     result.rows = std::move(parsed.rows);
     result.flows = std::move(parsed.flows);
+    result.ends = std::move(parsed.ends);
     return result;
   }
   const bool all_groups = result.groups_left_out == 0 && plan.filter.groups.empty();

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <tsl/robin_set.h>
 
+#include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
 #include "store/native_block.h"
@@ -59,6 +61,26 @@ Result<std::vector<StoredEntity>> LookUpEntities(const NamesAsOf& as_of, const s
     });
   }));
   return found;
+}
+
+Result<std::vector<model::EntityRef>> LookUpEntitiesCalled(
+    const NamesAsOf& as_of, const std::string& name, uint32_t limit,
+    const std::function<Result<std::string>(const std::string&)>& ask) {
+  if (name.empty()) return std::vector<model::EntityRef>{};
+  WEIR_ASSIGN_OR_RETURN(const std::string answer, ask(EntitiesCalledSql(name, as_of, limit)));
+  std::vector<model::EntityId> ids;
+  WEIR_RETURN_IF_ERROR(ReadRowBinary(answer, {FieldKind::kNumber},
+                                     [&](const AnswerRow& row, bool) { ids.push_back(row.cells[0].exact); }));
+  std::vector<model::EntityRef> called;
+  if (ids.empty()) return called;
+  WEIR_ASSIGN_OR_RETURN(std::vector<StoredEntity> found, LookUpEntities(as_of, ids, ask));
+  for (StoredEntity& stored : found) {
+    const model::Entity& entity = stored.entity;
+    const auto names = {&entity.pod, &entity.workload, &entity.node, &entity.process};
+    const bool is = std::any_of(names.begin(), names.end(), [&](const std::string* one) { return *one == name; });
+    if (is) called.push_back(std::make_shared<const model::Entity>(std::move(stored.entity)));
+  }
+  return called;
 }
 
 }  // namespace weir::store

@@ -21,4 +21,9 @@ Result<std::vector<model::EntityRef>> EntitiesOf(const std::vector<StoredRow>& r
 Result<std::vector<StoredEntity>> LookUpEntities(const NamesAsOf& as_of, const std::vector<model::EntityId>& ids,
                                                  const std::function<Result<std::string>(const std::string&)>& ask);
 
+// As Store::EntitiesCalled().
+Result<std::vector<model::EntityRef>> LookUpEntitiesCalled(
+    const NamesAsOf& as_of, const std::string& name, uint32_t limit,
+    const std::function<Result<std::string>(const std::string&)>& ask);
+
 }  // namespace weir::store

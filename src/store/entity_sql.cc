@@ -112,6 +112,13 @@ std::string EntitiesByIdSql(std::string_view file, const NamesAsOf& as_of) {
       Join(items), kEntityTable, as_of.since, at, file);
 }
 
+std::string EntitiesCalledSql(std::string_view name, const NamesAsOf& as_of, uint32_t limit) {
+  return fmt::format(
+      "SELECT DISTINCT id FROM {0} WHERE received >= {1} AND (pod = {2} OR workload = {2} OR node = {2} OR process = "
+      "{2}) LIMIT {3} SETTINGS max_threads = 1",
+      kEntityTable, as_of.since, QuoteText(name), limit);
+}
+
 std::string KnowsNamespacesSql(uint64_t since) {
   return fmt::format("SELECT 1 FROM {} WHERE received >= {} AND namespace != '' LIMIT 1 SETTINGS max_threads = 1",
                      kEntityTable, since);

@@ -35,6 +35,9 @@ std::string WithNamesSql(std::string_view from_item, const std::vector<const mod
 // Every attribute of the entities whose ids the file lists, 8 bytes each, in the order EntityFields() reads them.
 std::string EntitiesByIdSql(std::string_view file, const NamesAsOf& as_of);
 
+// The ids of entities with a version that has this name, 8 bytes each.
+std::string EntitiesCalledSql(std::string_view name, const NamesAsOf& as_of, uint32_t limit);
+
 // Answers with a row where any entity received since then is in a Kubernetes namespace, else with none.
 std::string KnowsNamespacesSql(uint64_t since);
 

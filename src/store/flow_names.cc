@@ -71,6 +71,17 @@ class FlowNames::Filling {
     return ids;
   }
 
+  std::vector<FlowEnds> Ends(const Entities& known) const {
+    const auto find = [&](model::EntityId id) {
+      const auto found = known.find(id);
+      return found == known.end() ? nullptr : found->second;
+    };
+    std::vector<FlowEnds> ends;
+    ends.reserve(rows_.size());
+    for (const auto& row : entities_) ends.push_back({find(row[0]), find(row[1]), find(row[2])});
+    return ends;
+  }
+
   void SetEntities(const Entities& known) {
     for (size_t row = 0; row < rows_.size(); ++row) {
       std::array<const model::Entity*, 3> ends{};
@@ -210,11 +221,13 @@ void FlowNames::Put(const std::vector<model::EntityRef>& entities) {
 }
 
 Status FlowNames::Fill(const std::vector<uint64_t>& flows, const std::vector<const Column*>& group_by,
-                       const Tables& tables, bool now, std::vector<std::vector<Cell>>& rows) {
+                       const Tables& tables, bool now, std::vector<std::vector<Cell>>& rows,
+                       std::vector<FlowEnds>* ends) {
   Filling filling(group_by, rows);
   WEIR_RETURN_IF_ERROR(FillConnections(flows, tables, filling));
   WEIR_ASSIGN_OR_RETURN(const Entities entities, FindEntities(filling.EntityIds(), tables, now));
   filling.SetEntities(entities);
+  if (ends != nullptr) *ends = filling.Ends(entities);
   return Status::Ok();
 }
 

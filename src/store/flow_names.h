@@ -40,9 +40,10 @@ class FlowNames {
 
   // Fills the first cells of rows[i] with the `group_by` dimensions of flows[i]. Errors of `tables` are passed on; what
   // they did not find stays empty. `now` false: entities are asked for and not remembered, for another time's are
-  // wanted.
+  // wanted. `ends`, unless null, becomes the ends of each flow.
   Status Fill(const std::vector<uint64_t>& flows, const std::vector<const model::Column*>& group_by,
-              const Tables& tables, bool now, std::vector<std::vector<Cell>>& rows);
+              const Tables& tables, bool now, std::vector<std::vector<Cell>>& rows,
+              std::vector<FlowEnds>* ends = nullptr);
 
   // Versions that are durably stored.
   void Put(const std::vector<model::EntityRef>& entities);

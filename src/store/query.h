@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "model/columns.h"
+#include "model/entity.h"
 #include "model/filter.h"
 #include "model/histogram.h"
 #include "model/levels.h"
@@ -41,6 +42,9 @@ struct FlowQuery {
   // cheaper than grouping by their values, which is done all the same where the order or an or / not of the filter
   // needs the value of a dimension. Without group_by, and with all dimensions in it, rows are flows anyway.
   bool by_flow = false;
+  // Where rows are flows: their ends as they are, in FlowResult::ends, in the place of the attributes that group_by
+  // names. Far cheaper than a cell for each.
+  bool whole_ends = false;
   // Rows by things of a level: the dimensions among model::ColumnsOf(level) are those of the ends reduced to such
   // things, all others stay. Empty group_by = model::ColumnsOf(level). Never by_flow.
   std::optional<model::LevelFold> fold;
@@ -74,12 +78,18 @@ struct Cell {
   uint64_t exact = 0;  // the integer itself, for kUint columns
 };
 
+// Shared with whoever else knows them; null = nobody knows this end, or the flow has no service.
+struct FlowEnds {
+  model::EntityRef client, server, service;
+};
+
 struct FlowResult {
   std::vector<const model::Column*> columns;  // of `rows` and `totals`, in order
   std::vector<std::vector<Cell>> rows;
   // Of each row, where they are not asked for by bucket: the number of the flow, or where they are folded, of the
   // group.
   std::vector<uint64_t> flows;
+  std::vector<FlowEnds> ends;    // of each row, where FlowQuery::whole_ends was heeded; else none
   std::vector<Cell> totals;      // over all groups, shown or not; text cells are empty. None where not wanted
   uint64_t groups = 0;           // how many there are
   uint64_t groups_left_out = 0;  // groups beyond the limit

@@ -285,6 +285,12 @@ Result<QueryPlan> PlanQuery(const FlowQuery& query, const TableStates& states, u
   plan.as_of = {FlowsSince(plan.range.from), query.names_at};
   WEIR_RETURN_IF_ERROR(ChooseRows(query, plan));
   plan.by_flow = GroupsByFlow(query, plan);
+  plan.whole_ends = plan.by_flow && query.whole_ends;
+  if (plan.whole_ends) {
+    for (Columns* columns : {&plan.group_by, &plan.columns}) {
+      std::erase_if(*columns, [](const Column* column) { return column->of_entity(); });
+    }
+  }
   return plan;
 }
 

@@ -19,6 +19,7 @@ struct QueryPlan {
   std::vector<const model::Column*> columns;  // of the answer: group_by, start, end, measures
   // Answers begin with the flow in place of the group_by columns, whose values FlowNames has.
   bool by_flow = false;
+  bool whole_ends = false;  // these have the attributes of ends, which are no columns then
   std::optional<model::LevelFold> fold;
   bool totals = true;
   std::vector<SortKey> sort;

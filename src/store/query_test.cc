@@ -445,6 +445,41 @@ TEST_F(QueryTest, KnowsWhetherAnyEndIsInANamespace) {
   EXPECT_TRUE(*store().KnowsNamespaces({kBegin, kBegin + kHour}));
 }
 
+TEST_F(QueryTest, EndsAreFoundByWhatTheyAreCalled) {
+  StoredRow stored = random_.Row(kBegin, kBegin + kMinute);
+  stored.row.client = stored.row.server = stored.row.service = nullptr;
+  const std::string hostile = "it's \\ \"web\" -- \n";
+  model::SetAttribute(stored.row, "client_pod", hostile);
+  model::SetAttribute(stored.row, "client_workload", std::string("web"));
+  model::SetAttribute(stored.row, "server_node", std::string("n1"));
+  model::SetAttribute(stored.row, "server_process", std::string("redis"));
+  Insert({stored});
+  const auto called = [&](const std::string& name, uint32_t limit = 10) {
+    const auto found = store().EntitiesCalled(name, {kBegin, kBegin + kHour}, limit);
+    EXPECT_TRUE(found.ok()) << found.status().message();
+    return *found;
+  };
+  for (const std::string& name : {hostile, std::string("web")}) {
+    ASSERT_EQ(called(name).size(), 1U) << name;
+    EXPECT_EQ(called(name)[0]->pod, hostile);
+  }
+  for (const char* name : {"n1", "redis"}) {
+    ASSERT_EQ(called(name).size(), 1U) << name;
+    EXPECT_EQ(called(name)[0]->process, "redis");
+  }
+  EXPECT_TRUE(called("we").empty());
+  EXPECT_TRUE(called("").empty()) << "what has no name is called nothing";
+  EXPECT_TRUE(called("web", 0).empty());
+
+  // Only the name it has now counts.
+  auto renamed = std::make_shared<model::Entity>(*stored.row.client);
+  renamed->workload = "shop";
+  ++renamed->version;
+  ASSERT_TRUE(store().Publish({renamed}).ok());
+  EXPECT_TRUE(called("web").empty());
+  ASSERT_EQ(called("shop").size(), 1U);
+}
+
 TEST_F(QueryTest, TheLongestFilterIsAnswered) {
   Insert(random_.Rows(20, kBegin, kBegin + kHour));
   std::string longest = "rtt_p99_us>1";

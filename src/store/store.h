@@ -76,6 +76,12 @@ class Store {
   virtual Result<std::map<uint32_t, RttDistribution>> RttOfGroups(const FlowQuery& query, const FlowGroups& groups) = 0;
   // Whether a Kubernetes namespace is known of any end in or shortly before the range. Cheap. Thread-safe, too.
   virtual Result<bool> KnowsNamespaces(const TimeRange& /*range*/) { return false; }
+  // The ends, as they are known now, whose pod, workload, node or process is called so, of flows in or shortly before
+  // the range; at most `limit`. Cheap, for no flow is read. Thread-safe, too.
+  virtual Result<std::vector<model::EntityRef>> EntitiesCalled(const std::string& /*name*/, const TimeRange& /*range*/,
+                                                               uint32_t /*limit*/) {
+    return std::vector<model::EntityRef>{};
+  }
   // Rolls up what is due and enforces retention. Called every second or so by one thread.
   virtual Status Maintain(UnixMillis now) = 0;
   virtual Result<StoreStatus> GetStatus() = 0;
