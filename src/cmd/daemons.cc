@@ -1,6 +1,7 @@
 #include "cmd/daemons.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -295,8 +296,20 @@ int RunServer(const Settings& settings) {
   return 0;
 }
 
+namespace {
+
+// Tables that grow leave large pieces behind; by default glibc learns to keep ever larger ones.
+void ReturnMemory() {
+  constexpr int kKeptBytes = 128 << 10;
+  ::mallopt(M_MMAP_THRESHOLD, kKeptBytes);
+  ::mallopt(M_TRIM_THRESHOLD, kKeptBytes);
+}
+
+}  // namespace
+
 int RunAgent(const Settings& settings) {
   SetLogLevel(LevelOf(settings.Text("log-level")));
+  ReturnMemory();
   const Signals signals;
   const SystemClock clock;
   auto sink = SinkOf(settings, clock);
