@@ -102,8 +102,11 @@ void AddWithoutServer(const Json& answer, std::string& out) {
   for (size_t at = 0; apps != nullptr && apps->is_array() && at < apps->size(); ++at) {
     const Json& app = (*apps)[at];
     const std::string reason = TextAt(app, "reason");
-    out += fmt::format("\n{}: {}{}{}\n", Printable(TextAt(app, "url")), Printable(reason, kLineWidth),
-                       reason.empty() ? "" : "; ", Printable(TextAt(app, "unmatched"), kLineWidth));
+    const std::string url = TextAt(app, "url");
+    // A reason may name the address it is about.
+    const std::string named = reason.find(url) == std::string::npos ? Printable(url) + ": " : "";
+    out += fmt::format("\n{}{}{}{}\n", named, Printable(reason, kLineWidth), reason.empty() ? "" : "; ",
+                       Printable(TextAt(app, "unmatched"), kLineWidth));
   }
 }
 

@@ -87,8 +87,8 @@ export function Serving() {
           : rows.length === 0 ? <p class="panel-note muted">{asked.data ? `No request was measured in this range. ${agents === 0 ? 'No agent reports.' : 'Requests are measured for ports that serve them: see --requests of the agent; Status says which probes are off.'}` : 'Asking…'}</p>
             : (
               <table class="grid-table">
-                <thead><tr><th>Server</th><th class="number">Port</th><th class="number">Requests</th><th class="number">First chunk p50</th><th class="number">p99</th>
-                  <th class="number" title="Time to first token by the application's own numbers, see --app-metrics">its own p50</th><th class="number" title="By the application's own numbers">its own p99</th><th class="number">Chunk gap p50</th><th class="number">p99</th>
+                <thead><tr><th>Server</th><th class="number">Port</th><th class="number">Requests</th><th class="number">First chunk p50</th><th class="number">First chunk p99</th>
+                  <th class="number" title="Time to first token by the application's own numbers, see --app-metrics">its own p50</th><th class="number" title="By the application's own numbers">its own p99</th><th class="number">Chunk gap p50</th><th class="number">Chunk gap p99</th>
                   <th class="number">Whole answer p50</th><th class="number" title="From the request's first segment until its process read of it">Receive wait p99</th><th class="number" title="From the handshake until accept() took the connection">Accept wait p99</th></tr></thead>
                 <tbody>{rows.map((row) => <Row key={filterOf(row)} row={row} asked={asked.data?.apps_asked ?? false} />)}</tbody>
               </table>
