@@ -187,7 +187,7 @@ def _run(*command):
         raise RuntimeError(f"{' '.join(command)}: {result.stderr.strip()}")
 
 
-def eventually(check, timeout=15.0, step=0.1):
+def eventually(check, timeout=30.0, step=0.1):
     """Calls check() until it returns something true; its last failure or value is what fails. An answer that lacks a row, a
     column or a key as yet is a failure like that of an assertion."""
     deadline = time.monotonic() + timeout

@@ -93,7 +93,7 @@ def test_names_and_results_are_what_the_resolver_got(observing, network):
         assert rows.get(("slow.example.org", "NOERROR"), {}).get("requests") == 10, rows
         return rows
 
-    rows = eventually(complete, 20)
+    rows = eventually(complete, 40)
     for name in ("nx.shop.svc.cluster.local", "nx.svc.cluster.local", "nx.cluster.local"):
         assert rows[(name, "NXDOMAIN")]["requests"] == 1
         assert rows[(name, "NXDOMAIN")]["requests_failed"] == 0
@@ -117,7 +117,7 @@ def test_a_thousand_questions_and_their_datagrams(observing, network):
         assert total(flows, "segments_to_server") == len(asked), flows
         return flows
 
-    flows = eventually(complete, 20)
+    flows = eventually(complete, 40)
     transport = [row for row in flows if row["segments_to_server"]]
     assert all(row["reported_by"] == "both" for row in transport), "one row, not one per end"
     assert all(row["connections_opened"] == 0 for row in transport)

@@ -65,7 +65,7 @@ def test_each_agent_tells_of_its_own_node_only(world, serving):
     def counted():
         rows = world.get("/api/v1/flows", since="1h", filter='server_workload = inference and application = http1', group_by="server_workload")["rows"]
         return sum(row["requests"] for row in rows)
-    requests = eventually(lambda: (lambda count: count >= before and count)(counted()), 20)
+    requests = eventually(lambda: (lambda count: count >= before and count)(counted()), 40)
     assert requests <= streams()
     limits = {node["node"]: {each["subject"] for each in node["limits"] if each["signal"] == "qdisc.overlimits"}
               for node in world.get("/api/v1/nodes", since="1h")["nodes"]}

@@ -16,7 +16,7 @@ def between(lab, client="client", server="server", port=None, v6=False):
     return expression + (f" and server_port = {port}" if port else "")
 
 
-def settled(weir, expression, check, timeout=15):
+def settled(weir, expression, check, timeout=30):
     """Rows once check(rows) holds; the flow must be complete, not merely visible."""
 
     def attempt():
@@ -28,9 +28,13 @@ def settled(weir, expression, check, timeout=15):
     return eventually(attempt, timeout)
 
 
+def shown(rows):
+    return [{name: value for name, value in row.items() if value not in (0, "", None)} for row in rows]
+
+
 def closed(count):
     def check(rows):
-        assert total(rows, "connections_closed") == count, rows
+        assert total(rows, "connections_closed") == count, shown(rows)
 
     return check
 

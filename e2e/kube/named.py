@@ -99,7 +99,7 @@ class Named:
         for found in filter(None, lines):
             yield found[1].removeprefix("::ffff:"), int(found[3]), int(found[4])
 
-    def wait_equal(self, filter, truth, seconds=20):
+    def wait_equal(self, filter, truth, seconds=40):
         """Until Weir's edges are the true ones; else shows both."""
         def same():
             want, got = truth(), self.edges(filter)

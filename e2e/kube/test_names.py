@@ -46,21 +46,25 @@ def test_three_ui_pods_reach_the_pods_of_a_service_and_all_are_named(cluster, ma
     for pod in uis.values():
         machines.exec(pod, *machines.client(service, 80, "--count", 30, "--up", UP, "--down", DOWN))
     named.wait_equal("server_port = 8080", lambda: named.truth("shop", "cart-"))
-    rows = named.flows("server_port = 8080")
-    for row in rows:
-        client, server = uis[row["client_pod"]], carts[row["server_pod"]]
-        for side, pod, workload in (("client", client, "ui"), ("server", server, "cart")):
-            node = pod["spec"]["nodeName"]
-            assert end(row, side) == {
-                "kind": "pod", "namespace": "shop", "workload": workload, "workload_kind": "Deployment", "pod": pod["metadata"]["name"],
-                "container_name": "app", "node": node, "zone": cluster.nodes[node].zone, "region": REGION, "cluster": "test", "name_source": "cluster"}
-            assert row[f"{side}_address"] == pod["status"]["podIP"] and row[f"{side}_pod_uid"] == pod["metadata"]["uid"]
-        assert (row["server_service"], row["server_service_namespace"]) == ("cart", "shop")
-        assert (row["service_address"], row["service_port"]) == (service, 80)
-        assert row["locality"] == ("same_node" if row["client_node"] == row["server_node"] else
-                                   "same_zone" if row["client_zone"] == row["server_zone"] else "inter_zone")
-        assert row["reported_by"] == "both"
-    assert {row["client_pod"] for row in rows} == set(uis) and {row["server_pod"] for row in rows} == set(carts)
+
+    def all_named():
+        rows = named.flows("server_port = 8080")
+        for row in rows:
+            client, server = uis[row["client_pod"]], carts[row["server_pod"]]
+            for side, pod, workload in (("client", client, "ui"), ("server", server, "cart")):
+                node = pod["spec"]["nodeName"]
+                assert end(row, side) == {
+                    "kind": "pod", "namespace": "shop", "workload": workload, "workload_kind": "Deployment", "pod": pod["metadata"]["name"],
+                    "container_name": "app", "node": node, "zone": cluster.nodes[node].zone, "region": REGION, "cluster": "test", "name_source": "cluster"}
+                assert row[f"{side}_address"] == pod["status"]["podIP"] and row[f"{side}_pod_uid"] == pod["metadata"]["uid"]
+            assert (row["server_service"], row["server_service_namespace"]) == ("cart", "shop")
+            assert (row["service_address"], row["service_port"]) == (service, 80)
+            assert row["locality"] == ("same_node" if row["client_node"] == row["server_node"] else
+                                       "same_zone" if row["client_zone"] == row["server_zone"] else "inter_zone")
+            assert row["reported_by"] == "both"
+        assert {row["client_pod"] for row in rows} == set(uis) and {row["server_pod"] for row in rows} == set(carts)
+        return True
+    eventually(all_named)
 
 
 def test_a_service_without_backends_is_named_by_itself(cluster, machines, proxy, named):
@@ -142,7 +146,7 @@ def test_an_address_that_is_given_to_another_pod_at_once_lends_no_name(cluster, 
         # An attempt made while nobody had the address reached nobody.
         assert {edge: carried for edge, carried in got.items() if edge[1] or carried != (0, 0)} == told
         return True
-    eventually(lent_to_nobody, 20)
+    eventually(lent_to_nobody, 40)
 
 
 def test_pods_on_the_nodes_network_and_the_node_itself_are_told_apart(cluster, machines, kubelets, named):
@@ -255,9 +259,12 @@ def test_endpoints_nearby_take_the_traffic_out_of_other_zones(cluster, machines,
         machines.exec(asker, *machines.client(service, 87, "--count", 30, "--up", UP, "--down", DOWN))
         truth = named.truth("shop", "hinted-")
         named.wait_equal("server_port = 8087", lambda: truth)
-        told = {row["locality"]: row["bytes_to_client"] for row in named.flows("server_port = 8087", "locality")}
-        assert told == {"inter_zone": truth["asker", "hinted-n2"][1], "same_zone": truth["asker", "hinted-n3"][1]}
-        return told
+
+        def placed():
+            told = {row["locality"]: row["bytes_to_client"] for row in named.flows("server_port = 8087", "locality")}
+            assert told == {"inter_zone": truth["asker", "hinted-n2"][1], "same_zone": truth["asker", "hinted-n3"][1]}
+            return told
+        return eventually(placed)
     before = ask_and_compare()
     cluster.api.patch(cluster.path("service", "shop", "hinted"), {"metadata": {"annotations": {TOPOLOGY: "Auto"}}})
     proxy.wait_backends(f"{service}:87", 1)
