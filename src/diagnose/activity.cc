@@ -61,8 +61,8 @@ uint32_t* DropsOf(NodeSecond& second, NodeSignal signal) {
     case NodeSignal::drop_rule: return &second.rule_drops;
     case NodeSignal::tcp_receive_queue_drops:
     case NodeSignal::tcp_zero_window_drops:
-    case NodeSignal::tcp_backlog_drops:
-    case NodeSignal::tcp_pruned: return &second.socket_drops;
+    // Not tcp_pruned: room is looked for, mostly by merging what is there, and nothing need be dropped.
+    case NodeSignal::tcp_backlog_drops: return &second.socket_drops;
     case NodeSignal::tcp_listen_overflows:
     case NodeSignal::tcp_listen_drops: return &second.listen_drops;
     case NodeSignal::conntrack_insert_failed:
@@ -188,6 +188,8 @@ void Activity::AddSample(NodeActivity& node, const model::NodeSample& sample) {
     }
     return;
   }
+  // What rules drop of other protocols loses no segment and answers no SYN.
+  if (sample.signal == NodeSignal::drop_rule && sample.subject.find("(tcp") == std::string::npos) return;
   if (uint32_t* drops = DropsOf(slot, sample.signal); drops != nullptr) {
     *drops += Narrow(sample.value);
     if (sample.signal == NodeSignal::drop_rule) node.rule_place = sample.subject;

@@ -64,6 +64,7 @@ bool FailureDetector::Observe(const Context& context, const FlowSample& sample, 
   slot.no_port += sample.failed_no_port;
   slot.other += sample.failed_other;
   slot.reset += sample.closed_reset_by_server + sample.closed_timed_out;
+  slot.given_up += sample.closed_timed_out;
   slot.closed += sample.connections_closed;
   slot.syn_again += sample.retransmits_syn;
   if (sample.connections_opened != 0 && sample.connect_max_us >= context.thresholds.failure_slow_us) ++slot.slow;
@@ -86,6 +87,7 @@ FailureDetector::Counts FailureDetector::Sum(const Context& context, const Watch
     sum.no_port += slot.no_port;
     sum.other += slot.other;
     sum.reset += slot.reset;
+    sum.given_up += slot.given_up;
     sum.closed += slot.closed;
     sum.slow += slot.slow;
     sum.syn_again += slot.syn_again;
@@ -177,6 +179,12 @@ FailureDetector::Cause FailureDetector::Resets(const Context& context, const Pai
   cause.verdict = fmt::format("{} ends open connections by a reset.", Title(server));
   cause.advice = "Look at the server's logs, and at idle timeouts of load balancers between the two.";
   cause.not_excluded = "A server that closes with data unread resets too, and may mean it.";
+  if (2 * sum.given_up > sum.reset) {
+    cause.kind = "vanished";
+    cause.verdict = fmt::format("{} no longer answers on open connections.", Title(server));
+    cause.advice = "See whether it still runs, and which load balancer or firewall between the two forgets idle flows.";
+    cause.not_excluded = "A dead host, a forgotten flow and a path that is cut look the same from here.";
+  }
   if (ended != 0 && context.now - ended <= static_cast<int64_t>(1'000 * (context.thresholds.failure_rollout_s +
                                                                          context.thresholds.failure_window_s))) {
     cause.kind = "rollout";

@@ -27,6 +27,7 @@ class FailureDetector {
     int64_t slot = -1;
     uint32_t opened = 0, refused = 0, timed_out = 0, unreachable = 0, abandoned = 0, no_port = 0, other = 0;
     uint32_t reset = 0, closed = 0, slow = 0, syn_again = 0;
+    uint32_t given_up = 0;  // of `reset`: nobody answered any more
     uint32_t failed() const { return refused + timed_out + unreachable + abandoned + no_port + other; }
   };
   struct Watch {
