@@ -49,10 +49,7 @@ class SocketTable final : public kernel::RecordSink {
         flows_(flows),
         identities_(identities),
         names_(names),
-        translations_(translations) {
-    // Half of the memory for a little more time to find one: a table that grows is rarely more than half full.
-    sockets_.max_load_factor(kFullest);
-  }
+        translations_(translations) {}
 
   void OnRecord(const weir_record& record) override;
 
@@ -120,7 +117,6 @@ class SocketTable final : public kernel::RecordSink {
     bool translate_later = false;  // Translation::State::kLater
   };
   using Sockets = tsl::robin_map<Key, Entry, Hash>;
-  static constexpr float kFullest = 0.8F;
   struct Ports {  // of one connection at a time
     uint32_t netns;
     uint32_t local_address[4];
