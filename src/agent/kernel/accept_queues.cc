@@ -36,15 +36,20 @@ uint32_t AcceptQueues::Overflows(const weir_record& record) {
   return overflows;
 }
 
-// What a namespace had counted before a listener older than the agent was met is not news.
+// What a namespace had counted before is not news, but for what the listener that is met first may have had of it.
 void AcceptQueues::Read(const weir_record& record, bool first_is_old) {
   const std::optional<uint64_t> count = counter_(record.netns, record.pid);
   if (!count) return;
+  if (namespaces_.size() > kMaxListeners) namespaces_.clear();
   const auto [found, is_new] = namespaces_.try_emplace(record.netns);
   Namespace& netns = found.value();
+  if (is_new) {
+    netns = {*count, first_is_old ? 0 : std::min<uint64_t>(*count, record.drops)};
+    return;
+  }
   // Less than before: the number of a namespace that is gone was given to another one.
   if (*count < netns.overflows) netns = {};
-  if (!(is_new && first_is_old)) netns.unclaimed += *count - netns.overflows;
+  netns.unclaimed += *count - netns.overflows;
   netns.overflows = *count;
 }
 

@@ -30,7 +30,7 @@ class AcceptQueues {
   uint32_t Overflows(const weir_record& record);
 
  private:
-  static constexpr size_t kMaxListeners = 65'536;  // forgets all beyond; their next records begin anew
+  static constexpr size_t kMaxListeners = 65'536;  // and namespaces; forgets all beyond, their next records begin anew
 
   struct Listener {
     uint32_t drops = 0;  // as of the last record

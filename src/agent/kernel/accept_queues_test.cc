@@ -60,6 +60,14 @@ TEST_F(AcceptQueuesTest, WhatWasBeforeTheAgentIsNotNews) {
   EXPECT_EQ(Overflows(7, 91, WEIR_SOCKET_EXISTING), 1U);
 }
 
+TEST_F(AcceptQueuesTest, WhatANamespaceHadBeforeIsNotLaidToANewListener) {
+  counts_[1] = 100;
+  EXPECT_EQ(Overflows(7, 0), 0U);
+  EXPECT_EQ(Overflows(7, 4), 0U);
+  counts_[1] = 101;
+  EXPECT_EQ(Overflows(7, 6), 1U);
+}
+
 TEST_F(AcceptQueuesTest, AFirstRecordMayTellOfOverflows) {
   counts_[1] = 2;
   EXPECT_EQ(Overflows(7, 3), 2U);
